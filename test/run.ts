@@ -1,0 +1,53 @@
+/**
+ * `npm test`, and with `--all` what takes longer (`*.slow.test.ts`). Checks come first, because they are fast; then every
+ * test file that there is. Words after the options choose files by a part of their path.
+ */
+
+import { spawnSync } from "node:child_process";
+import { globSync } from "node:fs";
+
+const words = process.argv.slice(2);
+const all = words.includes("--all");
+const chosen = words.filter((word) => !word.startsWith("--"));
+
+const checks: readonly (readonly [string, readonly string[]])[] = [
+  ["types", ["tsc", "--noEmit"]],
+  ["lint", ["oxlint", "--type-aware", "--quiet"]],
+  ["format", ["oxfmt", "--check", "."]],
+  ["dead code", ["knip"]],
+];
+
+/** A test that hangs is a failure; the slow ones build, or wait for certificates to age. */
+const timeoutMs = all ? 900_000 : 120_000;
+
+function runChecks(): void {
+  for (const [name, [program = "", ...args]] of checks) {
+    const startedMs = performance.now();
+    const { status, stdout, stderr, error } = spawnSync(program, args, { encoding: "utf8" });
+    const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+    console.log(`${status === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
+    if (status === 0) continue;
+    console.log(stdout ?? "", stderr ?? "", error ?? "");
+    process.exit(1);
+  }
+}
+
+function testFiles(): string[] {
+  const files = globSync("{src,test,bench}/**/*.test.ts").toSorted();
+  return files
+    .filter((file) => all || !file.endsWith(".slow.test.ts"))
+    .filter((file) => chosen.length === 0 || chosen.some((part) => file.includes(part)));
+}
+
+if (chosen.length === 0) runChecks();
+const files = testFiles();
+if (files.length === 0) {
+  console.error(`no test file has any of: ${chosen.join(", ")}`);
+  process.exit(2);
+}
+const { status } = spawnSync(
+  process.execPath,
+  ["--test", "--test-concurrency=2", `--test-timeout=${timeoutMs}`, ...files],
+  { stdio: "inherit" },
+);
+process.exitCode = status ?? 1;
