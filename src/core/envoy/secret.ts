@@ -1,0 +1,80 @@
+/**
+ * A workload's certificate and trust bundle as the secrets that Envoy asks for over SDS, under the
+ * names that Istio and SPIRE gave them. The bytes depend on the content alone, so that equal
+ * content is never a new version: Envoy rebuilds its TLS contexts only for a secret that differs.
+ *
+ * The bodies hold the private key: they must never be logged or leave the agent's own sockets.
+ */
+
+import { createHash } from "node:crypto";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import type { AckedEvidence } from "../roll/evidence.ts";
+import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
+import type { TrustBundle } from "../spiffe/trust-bundle.ts";
+import { encodePem } from "../x509/pem.ts";
+import type { VersionedResource } from "../xds/resource.ts";
+
+export const secretTypeUrl = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
+
+/** Istio's names, which are SPIRE's defaults, too. */
+export const certificateSecretName = "default";
+export const validationSecretName = "ROOTCA";
+
+export type SecretEvidence = Omit<AckedEvidence, "atMs">;
+export type SecretResource = VersionedResource<SecretEvidence>;
+
+export interface WorkloadCertificate {
+  readonly id: SpiffeId;
+  /** DER: the leaf, then its intermediates; no root, which the peer has to know by itself. */
+  readonly chain: readonly Uint8Array[];
+  readonly privateKeyPkcs8: Uint8Array;
+  /** Of the leaf, lower-case hex. */
+  readonly serialHex: string;
+  readonly notAfterMs: number;
+}
+
+export function certificateSecretNames(id: SpiffeId): readonly string[] {
+  return [certificateSecretName, id.toString()];
+}
+
+export function validationSecretNames(trustDomain: TrustDomain): readonly string[] {
+  return [validationSecretName, trustDomain.id.toString()];
+}
+
+/** Never for an expired leaf: Envoy would acknowledge it, and fail in every handshake. */
+export function certificateSecrets(certificate: WorkloadCertificate): SecretResource[] {
+  const { id, chain, privateKeyPkcs8, serialHex, notAfterMs } = certificate;
+  const tlsCertificate = {
+    certificateChain: inline(chain.map((der) => encodePem(der, "CERTIFICATE")).join("")),
+    privateKey: inline(encodePem(privateKeyPkcs8, "PRIVATE KEY")),
+  };
+  const evidence = { certificate: { serialHex, notAfterMs }, bundleSequence: 0n };
+  return certificateSecretNames(id).map((name) =>
+    resource({ name, type: { case: "tlsCertificate", value: tlsCertificate } }, evidence),
+  );
+}
+
+export function validationSecrets(bundle: TrustBundle): SecretResource[] {
+  const roots = bundle.roots.map((der) => encodePem(der, "CERTIFICATE")).join("");
+  const validationContext = { trustedCa: inline(roots) };
+  const evidence = { bundleSequence: bundle.sequence };
+  return validationSecretNames(bundle.trustDomain).map((name) =>
+    resource({ name, type: { case: "validationContext", value: validationContext } }, evidence),
+  );
+}
+
+function inline(pem: string): {
+  specifier: { case: "inlineBytes"; value: Uint8Array<ArrayBuffer> };
+} {
+  return { specifier: { case: "inlineBytes", value: new TextEncoder().encode(pem) } };
+}
+
+function resource(
+  init: MessageInitShape<typeof SecretSchema> & { readonly name: string },
+  evidence: SecretEvidence,
+): SecretResource {
+  const body = toBinary(SecretSchema, create(SecretSchema, init));
+  const version = createHash("sha256").update(body).digest("hex").slice(0, 32);
+  return Object.freeze({ name: init.name, version, body, evidence: Object.freeze(evidence) });
+}

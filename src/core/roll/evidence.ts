@@ -1,0 +1,51 @@
+/** What a proxy proved, as its agent reports it. Evidence counts only for the identity that its stream authenticated. */
+
+/** One resource name on one xDS stream of a proxy. */
+export interface SubscriptionEvidence {
+  readonly streamId: bigint;
+  readonly resourceName: string;
+  /** What the last acknowledged response *that carried the resource* held; an empty response proves nothing. */
+  readonly acked?: AckedEvidence;
+  /** The newest refusal that no later acknowledgement has cleared. */
+  readonly nack?: NackEvidence;
+}
+
+export interface AckedEvidence {
+  readonly atMs: number;
+  readonly certificate?: HeldCertificate;
+  /** 0 when the resource is no trust bundle. */
+  readonly bundleSequence: bigint;
+}
+
+export interface HeldCertificate {
+  readonly serialHex: string;
+  readonly notAfterMs: number;
+}
+
+export interface NackEvidence {
+  readonly atMs: number;
+  readonly version: string;
+  readonly detail: string;
+}
+
+export interface ProxyEvidence {
+  /** Envoy's node.id. */
+  readonly proxyId: string;
+  readonly subscriptions: readonly SubscriptionEvidence[];
+}
+
+export interface EvidenceReport {
+  readonly sequence: bigint;
+  /** The first of a stream: proxies that it does not name are gone. */
+  readonly full: boolean;
+  readonly proxies: readonly ProxyEvidence[];
+  readonly gone: readonly string[];
+}
+
+/** The agent that reports, as its stream's certificate authenticated it. */
+export interface Reporter {
+  readonly agentId: string;
+  readonly spiffeId: string;
+  /** From the token that the stream's certificate was issued on, where it is still known. */
+  readonly pod?: string;
+}

@@ -1,0 +1,28 @@
+/**
+ * What a stream is served from: one immutable snapshot that all streams share. A resource is
+ * encoded once, by whoever makes the snapshot, and its bytes are sent to every subscriber.
+ */
+
+/**
+ * @typeParam E what it proves when a client holds this resource, opaque to the subscriber machine
+ */
+export interface VersionedResource<E> {
+  readonly name: string;
+  /**
+   * Derived from `body` alone: equal content has an equal version, also after the sender has
+   * restarted.
+   */
+  readonly version: string;
+  /** The serialized message, ready to be the value of an Any. */
+  readonly body: Uint8Array;
+  readonly evidence: E;
+}
+
+export interface Snapshot<E> {
+  readonly resources: ReadonlyMap<string, VersionedResource<E>>;
+  /**
+   * Names that will exist but do not yet. To a subscriber silence means "wait", while a name that
+   * is neither here nor in `resources` does not exist.
+   */
+  readonly pending: { has(name: string): boolean };
+}

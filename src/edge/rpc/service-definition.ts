@@ -1,0 +1,41 @@
+/** A generated protobuf service as the definition that grpc-js takes. */
+
+import {
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
+
+export function serviceDefinition(service: DescService): ServiceDefinition {
+  return Object.fromEntries(
+    service.methods.map((method) => [method.localName, methodDefinition(service, method)]),
+  );
+}
+
+/** One method, for a client that calls it by its path. */
+export function methodDefinition<M extends DescMethod>(
+  service: DescService,
+  method: M,
+): MethodDefinition<MessageShape<M["input"]>, MessageShape<M["output"]>> {
+  const { methodKind, input, output } = method;
+  return {
+    path: `/${service.typeName}/${method.name}`,
+    requestStream: methodKind === "client_streaming" || methodKind === "bidi_streaming",
+    responseStream: methodKind === "server_streaming" || methodKind === "bidi_streaming",
+    requestSerialize: serializer<M["input"]>(input),
+    requestDeserialize: (bytes) => fromBinary<M["input"]>(input, bytes),
+    responseSerialize: serializer<M["output"]>(output),
+    responseDeserialize: (bytes) => fromBinary<M["output"]>(output, bytes),
+  };
+}
+
+function serializer<T extends DescMessage>(schema: T): (message: MessageShape<T>) => Buffer {
+  return (message) => {
+    const bytes = toBinary(schema, message);
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  };
+}
