@@ -1,0 +1,89 @@
+/**
+ * `--config FILE`: YAML that says the same as the flags, as a source of settings. The schema is
+ * read off the table of settings; a key that is not in the table is an error, never ignored. Loaded
+ * only when a file is given.
+ */
+
+import { basename } from "node:path";
+
+import { z } from "zod";
+
+import { ConfigError } from "./config-error.ts";
+import { didYouMean } from "./nearest-match.ts";
+import { readBoundedFile } from "./private-files.ts";
+import { serverSettings, type SettingDescription, type SettingSource } from "./server-settings.ts";
+import { parseYaml } from "./yaml.ts";
+
+/** @throws ConfigError, PrivateFileError */
+export async function readConfigFile(path: string): Promise<SettingSource> {
+  const bytes = await readBoundedFile(path, FILE_BYTES_MAX);
+  return parseConfigFile(basename(path), Buffer.from(bytes).toString("utf8"));
+}
+
+/** @param name the file's name in errors */
+export function parseConfigFile(name: string, text: string): SettingSource {
+  const result = fileSchema().safeParse(parseText(name, text));
+  if (!result.success) throw configError(name, result.error);
+  const values = new Map<string, readonly string[]>();
+  for (const { key } of serverSettings()) {
+    const value = key.split(".").reduce<unknown>(childOf, result.data);
+    if (value !== undefined) values.set(key, [value].flat().map(String));
+  }
+  return { values, locate: ({ key }) => `${name}: ${key}` };
+}
+
+const FILE_BYTES_MAX = 65_536;
+
+function parseText(name: string, text: string): unknown {
+  try {
+    // An empty file sets nothing.
+    return parseYaml(text) ?? {};
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ConfigError("config-malformed", name, error.message, { cause: error });
+  }
+}
+
+function fileSchema(): z.ZodType<Record<string, unknown>> {
+  const sections = Map.groupBy(serverSettings(), ({ key }) => key.split(".").at(-2) ?? "");
+  const shape: Record<string, z.ZodType> = {};
+  for (const [section, settings] of sections) {
+    const fields = settings.map(
+      (setting) => [lastWord(setting.key), fieldSchema(setting)] as const,
+    );
+    const object = Object.fromEntries(fields);
+    if (section === "") Object.assign(shape, object);
+    else shape[section] = z.strictObject(object).optional();
+  }
+  return z.strictObject(shape);
+}
+
+function fieldSchema({ multiple, valueName }: SettingDescription): z.ZodType {
+  if (multiple) return z.array(z.string()).optional();
+  return valueName === "N" ? z.int().optional() : z.string().optional();
+}
+
+function configError(name: string, { issues }: z.ZodError): ConfigError {
+  const [issue] = issues;
+  if (issue?.code === "unrecognized_keys") {
+    const [key = ""] = issue.keys;
+    const parent = issue.path.map((word) => `${String(word)}.`).join("");
+    const siblings = serverSettings().flatMap((setting) => {
+      return setting.key.startsWith(parent) ? setting.key.slice(parent.length).split(".", 1) : [];
+    });
+    const near = didYouMean(key, siblings);
+    return new ConfigError("config-unknown-key", `${name}: ${parent}${key}`, `unknown key${near}`);
+  }
+  const path = issue?.path.map(String).join(".") ?? "";
+  const place = path === "" ? name : `${name}: ${path}`;
+  const reason = issue?.message.replace(/^Invalid input: /, "") ?? "invalid";
+  return new ConfigError("config-invalid-value", place, reason);
+}
+
+function childOf(parent: unknown, word: string): unknown {
+  return typeof parent === "object" && parent !== null ? Reflect.get(parent, word) : undefined;
+}
+
+function lastWord(key: string): string {
+  return key.split(".").at(-1) ?? key;
+}

@@ -1,0 +1,166 @@
+/**
+ * The one place for file safety: directories that only we can enter, files that appear whole or not
+ * at all, reads that are bounded. Keys, sockets and tokens live behind these functions, so a path
+ * is judged by what is really there (`lstat`, `fstat`), never by what was asked for; what looks
+ * wrong is refused, never repaired.
+ */
+
+import { randomBytes } from "node:crypto";
+import { constants, type Stats } from "node:fs";
+import { lstat, mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+
+import { PortcullisError } from "../../core/error.ts";
+import { errnoOf } from "./errno.ts";
+
+export type PrivateFileErrorCode =
+  | "file-io"
+  | "file-kind"
+  | "file-missing"
+  | "file-mode"
+  | "file-owner"
+  | "file-too-large";
+
+export class PrivateFileError extends PortcullisError<PrivateFileErrorCode> {
+  override name = "PrivateFileError";
+}
+
+/**
+ * Makes `path` (and its missing parents) with mode 0700, or checks that what is there is a real
+ * directory, owned by us and closed to everybody else. An open directory is refused rather than
+ * closed: who could enter it may have left something there, and `/var/lib` by mistake must not
+ * become 0700.
+ */
+export async function ensurePrivateDir(path: string): Promise<void> {
+  // Without resolve, a trailing slash would make lstat follow a symbolic link.
+  const directory = resolve(path);
+  try {
+    await mkdir(directory, { mode: 0o700, recursive: true });
+    assertPrivate(directory, await lstat(directory), "directory");
+  } catch (error) {
+    throw fileError(directory, error);
+  }
+}
+
+/**
+ * Replaces `path` by `bytes`: durable when the promise resolves, and at no moment partial. The file
+ * has exactly `mode`, whatever the umask. A symbolic link at `path` is replaced, never followed.
+ */
+export async function writeFileAtomic(
+  path: string,
+  bytes: Uint8Array,
+  mode: number,
+): Promise<void> {
+  const target = resolve(path);
+  const directory = dirname(target);
+  const suffix = randomBytes(8).toString("hex");
+  const temporary = join(directory, `.${basename(target)}.${suffix}.tmp`);
+  try {
+    await writeNewFile(temporary, bytes, mode);
+    await rename(temporary, target);
+    await syncDirectory(directory);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw fileError(target, error);
+  }
+}
+
+/**
+ * Reads a file that we wrote: a regular file, not a link, owned by us, closed to everybody else.
+ */
+export async function readPrivateFile(path: string, bytesMax: number): Promise<Uint8Array> {
+  // O_NONBLOCK, since opening a FIFO for reading would wait for a writer.
+  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+  try {
+    await using handle = await open(path, flags);
+    assertPrivate(path, await handle.stat(), "file");
+    return await readBounded(path, handle, bytesMax);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+/**
+ * Reads a file that the operator names. Links and pipes are the operator's business; the size is
+ * ours.
+ */
+export async function readBoundedFile(path: string, bytesMax: number): Promise<Uint8Array> {
+  try {
+    await using handle = await open(path, constants.O_RDONLY);
+    return await readBounded(path, handle, bytesMax);
+  } catch (error) {
+    throw fileError(path, error);
+  }
+}
+
+function assertPrivate(path: string, stats: Stats, kind: "directory" | "file"): void {
+  if (!(kind === "directory" ? stats.isDirectory() : stats.isFile())) {
+    throw new PrivateFileError("file-kind", `${path}: expected a ${kind}, got ${kindName(stats)}`);
+  }
+  if (stats.uid !== process.geteuid?.()) {
+    const owners = `expected uid ${process.geteuid?.()}, got ${stats.uid}`;
+    throw new PrivateFileError("file-owner", `${path}: the ${kind} is not ours: ${owners}`);
+  }
+  if ((stats.mode & 0o077) !== 0) {
+    const mode = kind === "directory" ? "700" : "600";
+    const found = (stats.mode & 0o777).toString(8).padStart(3, "0");
+    throw new PrivateFileError("file-mode", `${path}: expected mode ${mode}, got ${found}`, {
+      hint: `if nobody else put anything there: chmod ${mode} '${path}'`,
+    });
+  }
+}
+
+function kindName(stats: Stats): string {
+  if (stats.isSymbolicLink()) return "a symbolic link";
+  if (stats.isDirectory()) return "a directory";
+  return stats.isFile() ? "a file" : "a special file";
+}
+
+async function writeNewFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+  // "wx" is O_EXCL: it neither follows a link nor opens what somebody else put there.
+  await using handle = await open(path, "wx", 0o600);
+  await handle.writeFile(bytes);
+  await handle.chmod(mode);
+  await handle.sync();
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  await using handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  await handle.sync();
+}
+
+async function readBounded(
+  path: string,
+  handle: FileHandle,
+  bytesMax: number,
+): Promise<Uint8Array> {
+  // One byte more than allowed tells "full" from "too large", also for files that grow or have no
+  // size.
+  const buffer = new Uint8Array(bytesMax + 1);
+  let length = 0;
+  while (length < buffer.length) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
+    if (bytesRead === 0) return buffer.slice(0, length);
+    length += bytesRead;
+  }
+  throw new PrivateFileError(
+    "file-too-large",
+    `${path}: expected at most ${bytesMax} bytes, got more`,
+  );
+}
+
+const CODES_BY_ERRNO: ReadonlyMap<string, PrivateFileErrorCode> = new Map([
+  ["EEXIST", "file-kind"],
+  ["EISDIR", "file-kind"],
+  ["ELOOP", "file-kind"],
+  ["ENOENT", "file-missing"],
+  ["ENOTDIR", "file-kind"],
+]);
+
+function fileError(path: string, error: unknown): PrivateFileError {
+  if (error instanceof PrivateFileError) return error;
+  const code = CODES_BY_ERRNO.get(errnoOf(error) ?? "") ?? "file-io";
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = code === "file-missing" ? `${path}: no such file or directory` : reason;
+  return new PrivateFileError(code, message, { cause: error });
+}

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { test } from "node:test";
+
+import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
+import { ConfigError, type ConfigErrorCode } from "./config-error.ts";
+import {
+  assertLoopbackOnly,
+  diffReloadable,
+  loadServerConfig,
+  resolveServerConfig,
+  settingsFromFlags,
+  type FlagTexts,
+  type ServerConfig,
+} from "./server-config.ts";
+import { serverSettings } from "./server-settings.ts";
+
+const REQUIRED = { "data-dir": "/data", "token-issuer": "https://issuer", jwks: "/jwks.json" };
+
+function configOf(flags: FlagTexts): ServerConfig {
+  return resolveServerConfig([settingsFromFlags({ ...REQUIRED, ...flags })]);
+}
+
+function withCode(code: ConfigErrorCode, path: string): (error: unknown) => boolean {
+  return (error) => error instanceof ConfigError && error.code === code && error.path === path;
+}
+
+test("needs a directory, an issuer and its keys, and has a default for everything else", () => {
+  const { trustDomain, ...rest } = configOf({});
+  assert.equal(trustDomain.name, "cluster.local");
+  assert.deepEqual(rest, {
+    dataDir: "/data",
+    listen: { host: "0.0.0.0", port: 15_012 },
+    tokenIssuer: "https://issuer",
+    jwks: "/jwks.json",
+    audiences: ["istio-ca"],
+    servingDnsNames: ["localhost"],
+    defaultTtlSeconds: 86_400,
+    maxTtlSeconds: 90 * 86_400,
+    rootKeyType: "p256",
+    metricsListen: { host: "127.0.0.1", port: 15_014 },
+    limits: { callsInFlight: 256, queueLength: 4096 },
+    logLevel: "info",
+  });
+  for (const flag of Object.keys(REQUIRED)) {
+    const missing = withCode("config-missing-value", `--${flag}`);
+    assert.throws(() => configOf({ [flag]: undefined }), missing);
+  }
+});
+
+test("gives out nothing that can be changed", () => {
+  const config = configOf({});
+  for (const value of [config, config.listen, config.audiences, config.limits]) {
+    assert.ok(Object.isFrozen(value));
+  }
+});
+
+for (const [flag, text] of [
+  ["data-dir", ""],
+  ["listen", "15012"],
+  ["listen", "::1:15012"],
+  ["trust-domain", "Cluster.Local"],
+  ["token-issuer", ""],
+  ["jwks", ""],
+  ["jwks", "ftp://host/jwks"],
+  ["jwks", "http://"],
+  ["audience", ""],
+  ["serving-dns-name", "*.example.com"],
+  ["serving-dns-name", "Example.com"],
+  ["serving-dns-name", "a..b"],
+  ["default-ttl", "24"],
+  ["default-ttl", "0s"],
+  ["max-ttl", "-1h"],
+  ["root-key-type", "rsa1024"],
+  ["metrics-listen", "localhost"],
+  ["calls-in-flight", "0"],
+  ["calls-in-flight", "1e3"],
+  ["queue-length", "99999999"],
+  ["log-level", "trace"],
+] as const) {
+  test(`refuses --${flag} ${JSON.stringify(text)}, and names the flag`, () => {
+    const refused = withCode("config-invalid-value", `--${flag}`);
+    assert.throws(() => configOf({ [flag]: text }), refused);
+  });
+}
+
+test("makes paths absolute, so that a reload elsewhere finds the same files", () => {
+  const config = configOf({ "data-dir": "data", jwks: "keys.json" });
+  assert.equal(config.dataDir, resolve("data"));
+  assert.equal(config.jwks, resolve("keys.json"));
+  assert.equal(configOf({ jwks: "https://h/k" }).jwks, "https://h/k");
+});
+
+test("refuses a default life longer than the longest", () => {
+  const conflict = withCode("config-conflict", "--default-ttl");
+  assert.throws(() => configOf({ "default-ttl": "91d" }), conflict);
+  assert.throws(() => configOf({ "max-ttl": "1h" }), conflict);
+  assert.equal(configOf({ "default-ttl": "1h", "max-ttl": "1h" }).maxTtlSeconds, 3600);
+});
+
+test("takes a setting whole from the most important source that has it", async () => {
+  using directory = temporaryDirectory();
+  const configFile = join(directory.path, "config.yaml");
+  writeFileSync(configFile, "tokens: { audiences: [b, c] }\nlog: { level: warn }\nlisten: h:1\n");
+  const config = await loadServerConfig({
+    flags: { "log-level": "error", audience: [] },
+    configFile,
+    presets: { ...REQUIRED, listen: "h:2", "metrics-listen": "h:3" },
+  });
+  assert.equal(config.logLevel, "error");
+  assert.deepEqual(config.audiences, ["b", "c"]);
+  assert.equal(config.listen.port, 1);
+  assert.equal(config.metricsListen.port, 3);
+});
+
+test("lets dev listen on loopback and nowhere else", () => {
+  const local = { listen: "127.0.0.1:0", "metrics-listen": "[::1]:0" };
+  assert.doesNotThrow(() => assertLoopbackOnly(configOf(local)));
+  for (const flag of ["listen", "metrics-listen"]) {
+    const open = configOf({ ...local, [flag]: "0.0.0.0:0" });
+    assert.throws(() => assertLoopbackOnly(open), withCode("config-conflict", `--${flag}`));
+  }
+});
+
+test("sorts every setting that changed into reloadable or not", () => {
+  const changes: Readonly<Record<string, string>> = {
+    "data-dir": "/other",
+    listen: "h:1",
+    "trust-domain": "other",
+    "token-issuer": "other",
+    jwks: "/other",
+    audience: "other",
+    "serving-dns-name": "other",
+    "default-ttl": "1h",
+    "max-ttl": "100d",
+    "root-key-type": "p384",
+    "metrics-listen": "h:2",
+    "calls-in-flight": "1",
+    "queue-length": "1",
+    "log-level": "debug",
+  };
+  const running = configOf({});
+  assert.deepEqual(diffReloadable(running, configOf({})), { apply: [], needRestart: [] });
+  for (const { flag, key, reloadable } of serverSettings()) {
+    const diff = diffReloadable(running, configOf({ [flag]: changes[flag] }));
+    const want = reloadable ? { apply: [key], needRestart: [] } : { apply: [], needRestart: [key] };
+    assert.deepEqual(diff, want, flag);
+  }
+});
+
+test("knows no two settings by one name, and no default that it would refuse", () => {
+  const settings = serverSettings();
+  for (const name of ["flag", "key"] as const) {
+    assert.equal(new Set(settings.map((setting) => setting[name])).size, settings.length);
+  }
+  const defaults = settings.map(({ flag, defaults }) => [flag, defaults] as const);
+  assert.deepEqual(
+    configOf(Object.fromEntries(defaults.filter(([, texts]) => texts))),
+    configOf({}),
+  );
+});

@@ -1,0 +1,157 @@
+/**
+ * The server's configuration: texts from flags, a file and the caller's presets become one frozen
+ * value, or a ConfigError that names the place. Nothing else in the server reads a flag or the
+ * file.
+ */
+
+import { PortcullisError } from "../../core/error.ts";
+import type { TrustDomain } from "../../core/spiffe/id.ts";
+import { ConfigError } from "./config-error.ts";
+import { isLoopback, type ListenAddress } from "./listen-address.ts";
+import {
+  SERVER_SETTINGS,
+  serverSettings,
+  type LogLevel,
+  type RootKeyType,
+  type Setting,
+  type SettingDescription,
+  type SettingSource,
+} from "./server-settings.ts";
+
+export interface ServerConfig {
+  /** Absolute path. */
+  readonly dataDir: string;
+  readonly listen: ListenAddress;
+  readonly trustDomain: TrustDomain;
+  readonly tokenIssuer: string;
+  /** Absolute path or http(s) URL. */
+  readonly jwks: string;
+  readonly audiences: readonly string[];
+  readonly servingDnsNames: readonly string[];
+  readonly defaultTtlSeconds: number;
+  readonly maxTtlSeconds: number;
+  readonly rootKeyType: RootKeyType;
+  readonly metricsListen: ListenAddress;
+  readonly limits: ServerLimits;
+  readonly logLevel: LogLevel;
+}
+
+export interface ServerLimits {
+  readonly callsInFlight: number;
+  readonly queueLength: number;
+}
+
+/** Keys of settings that differ: those a running server applies, and those it cannot. */
+export interface ConfigDiff {
+  readonly apply: readonly string[];
+  readonly needRestart: readonly string[];
+}
+
+/** Texts by flag name without dashes; what was not given is absent, undefined or empty. */
+export type FlagTexts = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * Flags go before the file, the file before the presets of the caller, those before the defaults.
+ * @throws ConfigError, PrivateFileError
+ */
+export async function loadServerConfig(options: {
+  readonly flags: FlagTexts;
+  readonly configFile: string | undefined;
+  readonly presets?: FlagTexts;
+}): Promise<ServerConfig> {
+  const sources = [settingsFromFlags(options.flags)];
+  if (options.configFile !== undefined) {
+    // Only now: the libraries for YAML and schemas cost more than the rest of the start.
+    const { readConfigFile } = await import("./config-file.ts");
+    sources.push(await readConfigFile(options.configFile));
+  }
+  return resolveServerConfig([...sources, settingsFromFlags(options.presets ?? {})]);
+}
+
+export function settingsFromFlags(texts: FlagTexts): SettingSource {
+  const values = new Map<string, readonly string[]>();
+  for (const { flag, key } of serverSettings()) {
+    const given = [texts[flag] ?? []].flat();
+    if (given.length > 0) values.set(key, given);
+  }
+  return { values, locate: ({ flag }) => `--${flag}` };
+}
+
+/** @param sources most important first; a setting comes whole from the first source that has it */
+export function resolveServerConfig(sources: readonly SettingSource[]): ServerConfig {
+  const read = <T>(setting: Setting<T>): T => readSetting(setting, sources);
+  const defaultTtlSeconds = read(SERVER_SETTINGS.defaultTtlSeconds);
+  const maxTtlSeconds = read(SERVER_SETTINGS.maxTtlSeconds);
+  if (defaultTtlSeconds > maxTtlSeconds) {
+    const reason = `expected at most ${maxTtlSeconds}s (the longest), got ${defaultTtlSeconds}s`;
+    throw new ConfigError(
+      "config-conflict",
+      locate(SERVER_SETTINGS.defaultTtlSeconds, sources),
+      reason,
+    );
+  }
+  return Object.freeze({
+    dataDir: read(SERVER_SETTINGS.dataDir),
+    listen: read(SERVER_SETTINGS.listen),
+    trustDomain: read(SERVER_SETTINGS.trustDomain),
+    tokenIssuer: read(SERVER_SETTINGS.tokenIssuer),
+    jwks: read(SERVER_SETTINGS.jwks),
+    audiences: read(SERVER_SETTINGS.audiences),
+    servingDnsNames: read(SERVER_SETTINGS.servingDnsNames),
+    defaultTtlSeconds,
+    maxTtlSeconds,
+    rootKeyType: read(SERVER_SETTINGS.rootKeyType),
+    metricsListen: read(SERVER_SETTINGS.metricsListen),
+    limits: Object.freeze({
+      callsInFlight: read(SERVER_SETTINGS.callsInFlight),
+      queueLength: read(SERVER_SETTINGS.queueLength),
+    }),
+    logLevel: read(SERVER_SETTINGS.logLevel),
+  });
+}
+
+/** For `dev`, whose token issuer would give anybody who reaches it any identity. */
+export function assertLoopbackOnly(config: ServerConfig): void {
+  for (const setting of ["listen", "metricsListen"] as const) {
+    if (isLoopback(config[setting])) continue;
+    const { flag } = SERVER_SETTINGS[setting];
+    const reason = `expected a loopback address, got ${config[setting].host}`;
+    throw new ConfigError("config-conflict", `--${flag}`, reason, {
+      hint: `--${flag} 127.0.0.1:${config[setting].port}, or run portcullis server`,
+    });
+  }
+}
+
+export function diffReloadable(running: ServerConfig, wanted: ServerConfig): ConfigDiff {
+  const before = new Map<string, unknown>(Object.entries({ ...running, ...running.limits }));
+  const after = new Map<string, unknown>(Object.entries({ ...wanted, ...wanted.limits }));
+  const apply: string[] = [];
+  const needRestart: string[] = [];
+  for (const [name, { key, reloadable }] of Object.entries(SERVER_SETTINGS)) {
+    if (JSON.stringify(before.get(name)) === JSON.stringify(after.get(name))) continue;
+    (reloadable ? apply : needRestart).push(key);
+  }
+  return { apply, needRestart };
+}
+
+function readSetting<T>(setting: Setting<T>, sources: readonly SettingSource[]): T {
+  const source = sources.find(({ values }) => values.has(setting.key));
+  const texts = source?.values.get(setting.key) ?? setting.defaults;
+  const path = locate(setting, sources);
+  if (texts === undefined) {
+    throw new ConfigError("config-missing-value", path, "required, but not given", {
+      hint: `--${setting.flag} ${setting.valueName}, or ${setting.key} in the configuration file`,
+    });
+  }
+  try {
+    return setting.parse(texts);
+  } catch (error) {
+    if (!(error instanceof PortcullisError)) throw error;
+    throw new ConfigError("config-invalid-value", path, error.message, { cause: error });
+  }
+}
+
+function locate(setting: SettingDescription, sources: readonly SettingSource[]): string {
+  const source = sources.find(({ values }) => values.has(setting.key));
+  return source === undefined ? `--${setting.flag}` : source.locate(setting);
+}
