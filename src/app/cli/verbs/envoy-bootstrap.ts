@@ -1,0 +1,104 @@
+/** `portcullis envoy bootstrap` */
+
+import { resolve } from "node:path";
+import { envoyArguments, envoyBootstrap } from "../../../core/envoy/bootstrap.ts";
+import { parseInbound, parseOutbound } from "../../../core/envoy/listen.ts";
+import { TrustDomain } from "../../../core/spiffe/id.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+
+export const envoyBootstrapVerb: Command = defineCommand({
+  description:
+    "Prints a bootstrap for an Envoy whose certificates come from an agent's socket. Inbound " +
+    "listeners take mTLS from any workload of the trust domain and hand plaintext to the " +
+    "application; outbound ones take plaintext and go over mTLS to a server that must prove its " +
+    "SPIFFE ID.\n\n" +
+    "TLS sessions are never resumed, and the application sees no connection before the handshake " +
+    "has ended.",
+  flags: {
+    "sds-socket": {
+      type: "string",
+      valueName: "PATH",
+      help: "the agent's socket",
+      required: true,
+    },
+    "admin-socket": {
+      type: "string",
+      valueName: "PATH",
+      help: "where Envoy makes its admin socket, mode 0600",
+      required: true,
+    },
+    "node-id": {
+      type: "string",
+      valueName: "ID",
+      help: "names the proxy in evidence",
+      required: true,
+    },
+    "node-cluster": { type: "string", valueName: "NAME", help: "its service", default: "mesh" },
+    "trust-domain": {
+      type: "string",
+      valueName: "NAME",
+      help: "whose workloads may connect",
+      default: "cluster.local",
+    },
+    inbound: {
+      type: "string",
+      valueName: "LISTEN=APP",
+      help: "an mTLS listener, as HOST:PORT=HOST:PORT",
+      multiple: true,
+    },
+    outbound: {
+      type: "string",
+      valueName: "LISTEN=SERVER@ID",
+      help: "a plaintext listener, as HOST:PORT=HOST:PORT@SPIFFE_ID",
+      multiple: true,
+    },
+    output: {
+      type: "string",
+      short: "o",
+      valueName: "FORMAT",
+      help: "output format; Envoy reads both",
+      choices: ["yaml", "json"],
+      default: "yaml",
+    },
+    command: {
+      type: "string",
+      valueName: "FILE",
+      help: "print the arguments to start Envoy with, for a bootstrap in FILE",
+    },
+  },
+  examples: [
+    {
+      what: "A server on 8443, its application on 8080",
+      command:
+        "portcullis envoy bootstrap --sds-socket /tmp/sds.sock --admin-socket /tmp/envoy.sock \\\n" +
+        "  --node-id web-0 --inbound 0.0.0.0:8443=127.0.0.1:8080 > web.yaml",
+    },
+    {
+      what: "Start it",
+      command:
+        "envoy $(portcullis envoy bootstrap --sds-socket /tmp/sds.sock \\\n" +
+        "  --admin-socket /tmp/envoy.sock --node-id web-0 --inbound 0.0.0.0:8443=127.0.0.1:8080 \\\n" +
+        "  --command web.yaml)",
+    },
+  ],
+  async run({ stdout }, flags) {
+    const bootstrap = envoyBootstrap({
+      nodeId: flags["node-id"],
+      nodeCluster: flags["node-cluster"],
+      trustDomain: TrustDomain.parse(flags["trust-domain"]),
+      sdsSocketPath: resolve(flags["sds-socket"]),
+      adminSocketPath: resolve(flags["admin-socket"]),
+      inbound: (flags.inbound ?? []).map(parseInbound),
+      outbound: (flags.outbound ?? []).map(parseOutbound),
+    });
+    if (flags.command !== undefined) {
+      stdout.write(`${envoyArguments(flags.command).join(" ")}\n`);
+    } else if (flags.output === "json") {
+      stdout.write(`${JSON.stringify(bootstrap, undefined, 2)}\n`);
+    } else {
+      const { formatYaml } = await import("../../../edge/config/yaml.ts");
+      stdout.write(formatYaml(bootstrap));
+    }
+    return ExitCode.ok;
+  },
+});

@@ -1,0 +1,93 @@
+/** `portcullis status` */
+
+import { fetchStatus } from "../../../edge/rpc/admin-client.ts";
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { formatRelative, formatSpan } from "../format.ts";
+import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { statusValue, type ProxyValue, type StatusValue } from "../status-value.ts";
+import { formatTable, type Cell } from "../table.ts";
+
+export const status: Command = defineCommand({
+  description:
+    "Shows the server, its authorities, and what each proxy has proved: the certificate that it " +
+    "holds, and the newest trust bundle that all its subscriptions have accepted.\n\n" +
+    "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle.",
+  flags: { ...connectionFlags, ...outputFlag },
+  examples: [
+    { what: "dev's server", command: "portcullis status" },
+    {
+      what: "Proxies that refused something",
+      command:
+        "portcullis status -o json | jq '.proxies[] | select(any(.subscriptions[]; .nack != \"\"))'",
+    },
+  ],
+  async run(context, flags) {
+    const value = statusValue(await fetchStatus(await resolveAdminAddress(flags, context.env)));
+    await writeOutput(context, flags.output, value, () => tables(value, wantsColour(context)));
+    return value.proxies.every((proxy) => troubleOf(proxy, value) === "")
+      ? ExitCode.ok
+      : ExitCode.warning;
+  },
+});
+
+function tables(value: StatusValue, colour: boolean): string {
+  const nowMs = Date.parse(value.now);
+  const { server } = value;
+  const head = [
+    `portcullis ${server.version}, trust domain ${server.trustDomain}, ` +
+      `up ${formatSpan(nowMs - Date.parse(server.startedAt))}`,
+    `trust bundle ${server.bundleSequence}; ${server.agentsConnected} agents; since the start ` +
+      `${server.certificatesSigned} certificates signed, ${server.requestsRefused} requests refused`,
+  ];
+  const authorities = formatTable(
+    [{ header: "authority" }, { header: "state" }, { header: "key" }, { header: "expires" }],
+    value.authorities.map(({ id, state, keyType, notAfter }) => [
+      id,
+      state,
+      keyType,
+      relative(notAfter, nowMs),
+    ]),
+    { colour },
+  );
+  const proxies =
+    value.proxies.length === 0
+      ? "no proxies yet: start an agent and an Envoy (portcullis help agent)\n"
+      : proxyTable(value, nowMs, colour);
+  return `${head.join("\n")}\n\n${authorities}\n${proxies}`;
+}
+
+function proxyTable(value: StatusValue, nowMs: number, colour: boolean): string {
+  const columns = ["proxy", "identity", "serial", "expires", "bundle", "last seen", "trouble"];
+  return formatTable(
+    columns.map((header) => ({ header })),
+    value.proxies.map((proxy): Cell[] => {
+      const trouble = troubleOf(proxy, value);
+      return [
+        proxy.proxy,
+        proxy.identity,
+        proxy.serial,
+        relative(proxy.notAfter, nowMs),
+        String(proxy.bundleConfirmed),
+        proxy.connected ? "connected" : relative(proxy.lastSeen, nowMs),
+        trouble === "" ? "" : { text: trouble, colour: "yellow" },
+      ];
+    }),
+    { colour },
+  );
+}
+
+/** Why an operator should look at this proxy; empty if there is no reason. */
+function troubleOf(proxy: ProxyValue, { server, now }: StatusValue): string {
+  const refused = proxy.subscriptions.find(({ nack }) => nack !== "");
+  if (refused !== undefined) return `refused ${refused.name}: ${refused.nack}`;
+  if (!proxy.connected) return "away";
+  if (proxy.notAfter !== "" && Date.parse(proxy.notAfter) <= Date.parse(now)) return "expired";
+  if (proxy.bundleConfirmed < server.bundleSequence)
+    return `bundle ${server.bundleSequence} not confirmed`;
+  return "";
+}
+
+function relative(timestamp: string, nowMs: number): string {
+  return timestamp === "" ? "" : formatRelative(Date.parse(timestamp), nowMs);
+}

@@ -1,0 +1,141 @@
+/** `portcullis svid fetch` */
+
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { createCsr } from "../../../core/x509/csr-create.ts";
+import { encodePem } from "../../../core/x509/pem.ts";
+import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
+import { defaultDevDataDir } from "../../../edge/config/paths.ts";
+import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
+import { requestCertificate } from "../../../edge/rpc/ca-client.ts";
+import { checkReply, type CheckedReply } from "../../agent/certificate-reply.ts";
+import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
+import { formatRelative } from "../format.ts";
+import { UsageError } from "../usage-error.ts";
+
+const fileBytesMax = 1_048_576;
+const waitMs = 15_000;
+const requestTimeoutMs = 10_000;
+
+export const svidFetch: Command = defineCommand({
+  description:
+    "Gets one certificate and writes it to a directory: svid.pem (the leaf and its intermediates), " +
+    "key.pem (mode 0600, made here) and bundle.pem (the roots).\n\n" +
+    "With `portcullis dev` it mints its own token, and waits until dev is ready. With --server it " +
+    "needs the server's roots and a token that the server believes.",
+  flags: {
+    namespace: { type: "string", short: "n", valueName: "NS", help: "namespace (with dev)" },
+    "service-account": {
+      type: "string",
+      short: "s",
+      valueName: "SA",
+      help: "service account (with dev)",
+    },
+    out: { type: "string", valueName: "DIR", help: "where the files go", required: true },
+    ttl: {
+      type: "duration",
+      valueName: "DURATION",
+      help: "life of the certificate (default the server's)",
+    },
+    "data-dir": {
+      type: "string",
+      valueName: "DIR",
+      help: "dev's data directory (default that of portcullis dev)",
+    },
+    server: { type: "string", valueName: "HOST:PORT", help: "a control plane that is not dev" },
+    "server-root": { type: "string", valueName: "FILE", help: "PEM roots to verify it with" },
+    "token-file": { type: "string", valueName: "FILE", help: "token to authenticate with" },
+  },
+  examples: [
+    { what: "From dev", command: "portcullis svid fetch -n default -s web --out web" },
+    {
+      what: "From a server",
+      command:
+        "portcullis svid fetch --server ca.example:15012 --server-root root-cert.pem \\\n" +
+        "  --token-file token --out web",
+    },
+  ],
+  async run(context, flags) {
+    const { signal, nowMs, stdout } = context;
+    const access =
+      flags.server === undefined ? await devAccess(context, flags) : await serverAccess(flags);
+    const csr = await createCsr();
+    const certChain = await requestCertificate(
+      {
+        ...access,
+        csrPem: csr.csrPem,
+        ttlSeconds: flags.ttl ?? 0,
+        timeoutMs: requestTimeoutMs,
+      },
+      signal,
+    );
+    const reply = checkReply(certChain, csr, undefined, nowMs());
+    await writeFiles(flags.out, reply);
+    const { id, notAfterMs } = reply.certificate;
+    const expiry = formatRelative(notAfterMs, nowMs());
+    stdout.write(
+      `${id.toString()} (expires ${expiry}) in ${flags.out}: svid.pem key.pem bundle.pem\n`,
+    );
+    stdout.write(`next: portcullis svid show ${join(flags.out, "svid.pem")}\n`);
+    return ExitCode.ok;
+  },
+});
+
+interface Access {
+  readonly server: string;
+  readonly serverRoots: Uint8Array;
+  readonly token: string;
+}
+
+async function devAccess(
+  { env, nowMs, signal }: Context,
+  flags: { readonly [name: string]: unknown },
+): Promise<Access> {
+  const namespace = required(flags, "namespace", "-n NS");
+  const serviceAccount = required(flags, "service-account", "-s SA");
+  const given = flags["data-dir"];
+  const dataDir = typeof given === "string" ? given : defaultDevDataDir(env);
+  const { ca } = await waitForEndpoints(dataDir, { timeoutMs: waitMs, signal });
+  const { TokenIssuer } = await import("../../dev/token-issuer.ts");
+  const issuer = await TokenIssuer.open(dataDir);
+  const token = await issuer.mintToken({
+    namespace,
+    serviceAccount,
+    audiences: ["istio-ca"],
+    ttlSeconds: 600,
+    nowMs: nowMs(),
+  });
+  const serverRoots = await readBoundedFile(join(dataDir, "root-cert.pem"), fileBytesMax);
+  return { server: ca, serverRoots, token };
+}
+
+async function serverAccess(flags: { readonly [name: string]: unknown }): Promise<Access> {
+  const rootFile = required(flags, "server-root", "--server-root FILE");
+  const tokenFile = required(flags, "token-file", "--token-file FILE");
+  const token = await readBoundedFile(tokenFile, fileBytesMax);
+  return {
+    server: required(flags, "server", "--server HOST:PORT"),
+    serverRoots: await readBoundedFile(rootFile, fileBytesMax),
+    token: Buffer.from(token).toString().trim(),
+  };
+}
+
+function required(flags: { readonly [name: string]: unknown }, name: string, form: string): string {
+  const value = flags[name];
+  if (typeof value === "string" && value !== "") return value;
+  throw new UsageError("usage-missing-flag", `expected ${form}, got nothing`, {
+    hint: "portcullis help svid fetch",
+  });
+}
+
+/** The key first, so that no certificate is ever seen without its key. */
+async function writeFiles(out: string, { certificate, bundle }: CheckedReply): Promise<void> {
+  const directory = resolve(out);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const pem = (ders: readonly Uint8Array[]): Buffer =>
+    Buffer.from(ders.map((der) => encodePem(der, "CERTIFICATE")).join(""));
+  const key = Buffer.from(encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY"));
+  await writeFileAtomic(join(directory, "key.pem"), key, 0o600);
+  await writeFileAtomic(join(directory, "svid.pem"), pem(certificate.chain), 0o644);
+  await writeFileAtomic(join(directory, "bundle.pem"), pem(bundle.roots), 0o644);
+}

@@ -1,0 +1,172 @@
+/**
+ * `portcullis.mesh.v1`: each agent's stream gets the trust bundle and every new one, and brings evidence into the roll.
+ * Evidence counts for the identity of the stream's certificate only, and only while that certificate is valid.
+ */
+
+import { status, type ServerDuplexStream } from "@grpc/grpc-js";
+import { PortcullisError } from "../../core/error.ts";
+import type { EvidenceReport, Reporter } from "../../core/roll/evidence.ts";
+import type { Roll } from "../../core/roll/roll.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { encodeBundle, encodeReportAck, parseReport } from "../../edge/rpc/mesh-messages.ts";
+import { authenticatedPeer, type Peer } from "../../edge/rpc/peer.ts";
+import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
+
+type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
+
+export interface MeshDependencies {
+  readonly roll: Roll;
+  readonly events: MeshEvents;
+  readonly bundle: () => TrustBundle;
+  /** The pod that a certificate was issued to, while the server still knows. */
+  readonly podOf: (serialHex: string) => string | undefined;
+  readonly nowMs: () => number;
+  readonly streamsMax: number;
+}
+
+/** How long an agent may take to say Hello. */
+const helloTimeoutMs = 5_000;
+const agentIdPattern = /^[\w.:/-]{1,128}$/;
+
+export class MeshService {
+  readonly #dependencies: MeshDependencies;
+  readonly #streams = new Map<string, MeshCall>();
+
+  constructor(dependencies: MeshDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  get agentsConnected(): number {
+    return this.#streams.size;
+  }
+
+  /** Tells every agent; for whoever changes the bundle. */
+  publishBundle(): void {
+    const message = encodeBundle(this.#dependencies.bundle());
+    for (const call of this.#streams.values()) call.write(message);
+  }
+
+  /** The handler of `MeshService/Connect`. */
+  connect(call: MeshCall): void {
+    const { nowMs, streamsMax } = this.#dependencies;
+    call.on("error", () => {});
+    let peer: Peer;
+    try {
+      peer = authenticatedPeer(call.getAuthContext());
+      this.#assertOwnTrustDomain(peer);
+    } catch (error) {
+      return this.#end(
+        call,
+        status.UNAUTHENTICATED,
+        "a client certificate of this mesh is needed",
+        error,
+      );
+    }
+    if (this.#streams.size >= streamsMax) {
+      return this.#end(call, status.RESOURCE_EXHAUSTED, "too many agents: try again later");
+    }
+    const helloTimer = setTimeout(
+      () => this.#end(call, status.DEADLINE_EXCEEDED, "expected a Hello"),
+      helloTimeoutMs,
+    );
+    // A stream outlives no certificate: the agent comes back with its next one.
+    const expiryTimer = setTimeout(
+      () => this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired"),
+      Math.min(peer.notAfterMs - nowMs(), 2 ** 31 - 1),
+    );
+    let reporter: Reporter | undefined;
+    call.on("data", (request: ConnectRequest) => {
+      clearTimeout(helloTimer);
+      reporter = this.#receive(call, peer, reporter, request);
+    });
+    const close = (): void => {
+      clearTimeout(helloTimer);
+      clearTimeout(expiryTimer);
+      if (reporter !== undefined) this.#closed(reporter, call);
+      reporter = undefined;
+    };
+    call.on("cancelled", close);
+    call.on("close", close);
+    call.on("end", () => {
+      close();
+      call.end();
+    });
+  }
+
+  #receive(
+    call: MeshCall,
+    peer: Peer,
+    reporter: Reporter | undefined,
+    { message }: ConnectRequest,
+  ): Reporter | undefined {
+    try {
+      if (message.case === "hello" && reporter === undefined) {
+        return this.#welcome(call, peer, message.value.agentId);
+      }
+      if (message.case === "report" && reporter !== undefined) {
+        this.#takeReport(call, reporter, parseReport(message.value));
+        return reporter;
+      }
+      this.#end(call, status.INVALID_ARGUMENT, "expected one Hello, then reports");
+    } catch (error) {
+      const text = error instanceof PortcullisError ? error.message : "malformed report";
+      this.#end(call, status.INVALID_ARGUMENT, text, error);
+    }
+    return reporter;
+  }
+
+  #welcome(call: MeshCall, peer: Peer, agentId: string): Reporter | undefined {
+    if (!agentIdPattern.test(agentId)) {
+      this.#end(call, status.INVALID_ARGUMENT, "expected an agent_id of 1 to 128 word characters");
+      return undefined;
+    }
+    const pod = this.#dependencies.podOf(peer.serialHex);
+    const reporter = { agentId, spiffeId: peer.id.toString(), ...(pod !== undefined && { pod }) };
+    // The newest stream speaks: the old one may be a half-open connection.
+    const key = keyOf(reporter);
+    const previous = this.#streams.get(key);
+    this.#streams.set(key, call);
+    if (previous !== undefined) {
+      this.#end(previous, status.ABORTED, "the agent has opened a newer stream");
+    }
+    this.#dependencies.events.agentConnected(reporter, call.getPeer());
+    call.write(encodeBundle(this.#dependencies.bundle()));
+    return reporter;
+  }
+
+  #takeReport(call: MeshCall, reporter: Reporter, report: EvidenceReport): void {
+    if (this.#streams.get(keyOf(reporter)) !== call) return;
+    const { roll, events, nowMs } = this.#dependencies;
+    const newNacks = roll.report(reporter, report, nowMs());
+    for (const nack of newNacks) events.secretRefused(reporter, nack);
+    call.write(encodeReportAck(report.sequence));
+  }
+
+  #closed(reporter: Reporter, call: MeshCall): void {
+    const key = keyOf(reporter);
+    if (this.#streams.get(key) !== call) return;
+    this.#streams.delete(key);
+    this.#dependencies.roll.disconnected(reporter);
+    this.#dependencies.events.agentDisconnected(reporter);
+  }
+
+  #assertOwnTrustDomain({ id }: Peer): void {
+    const { trustDomain } = this.#dependencies.bundle();
+    if (!id.trustDomain.equals(trustDomain)) {
+      throw new PortcullisError(
+        "peer-trust-domain",
+        `expected a peer of ${trustDomain.name}, got ${id.toString()}`,
+      );
+    }
+  }
+
+  #end(call: MeshCall, code: number, details: string, error?: unknown): void {
+    this.#dependencies.events.streamRefused(call.getPeer(), details, error);
+    call.emit("error", { code, details });
+  }
+}
+
+function keyOf({ spiffeId, agentId }: Reporter): string {
+  return `${spiffeId} ${agentId}`;
+}

@@ -1,0 +1,119 @@
+/** Everything of a control plane that has no port of its own, built on a loaded trust state. */
+
+import { LRUCache } from "lru-cache";
+import { randomBytes } from "node:crypto";
+import { Roll } from "../../core/roll/roll.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+import { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
+import { ServerEvents } from "../../edge/telemetry/server-events.ts";
+import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-metrics.ts";
+import type { CallerAuthentication } from "./caller-authentication.ts";
+import { IssuanceQueue } from "./issuance-queue.ts";
+import { MeshService } from "./mesh-service.ts";
+import { Serving } from "./serving.ts";
+import type { Trust } from "./trust.ts";
+
+/** What a reload replaces while everything else stays. */
+export interface Live {
+  config: ServerConfig;
+  authentication: CallerAuthentication;
+}
+
+export interface PartsOptions {
+  readonly live: Live;
+  readonly trust: Trust;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+}
+
+export interface Parts {
+  readonly trust: Trust;
+  readonly roll: Roll;
+  readonly metrics: ServerMetrics;
+  readonly events: ServerEvents;
+  readonly meshEvents: MeshEvents;
+  readonly mesh: MeshService;
+  readonly queue: IssuanceQueue;
+  readonly serving: Serving;
+  /** By serial: the pod whose token a certificate was issued on. */
+  readonly pods: LRUCache<string, string>;
+}
+
+const rollLimits = {
+  proxiesMax: 20_000,
+  proxiesPerReporterMax: 256,
+  subscriptionsPerProxyMax: 64,
+};
+const agentStreamsMax = 20_000;
+const podsRemembered = 16_384;
+
+export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
+  const roll = new Roll(rollLimits);
+  const metrics: ServerMetrics = new ServerMetrics(gauges());
+  // The transparency log will know for ever; until then a restart forgets.
+  const pods = new LRUCache<string, string>({ max: podsRemembered });
+  const events = new ServerEvents(log, metrics);
+  const meshEvents = new MeshEvents(log, metrics);
+  const mesh = new MeshService({
+    roll,
+    events: meshEvents,
+    bundle: () => trust.bundle,
+    podOf: (serialHex) => pods.get(serialHex),
+    nowMs,
+    streamsMax: agentStreamsMax,
+  });
+  const queue = new IssuanceQueue(
+    {
+      authenticate: (token, now) => live.authentication.authenticate(token, now),
+      refreshKeys: () => live.authentication.refreshKeys(),
+      authority: () => trust.authority,
+      ttlPolicy: () => live.config,
+      randomSerial: () => randomBytes(16),
+      nowMs,
+    },
+    () => ({
+      callsInFlightMax: live.config.limits.callsInFlight,
+      queueMax: live.config.limits.queueLength,
+    }),
+  );
+  const serving: Serving = new Serving({
+    trust,
+    nowMs,
+    names: () => servingNames(live.config),
+    onRenewed: ({ notAfterMs }) =>
+      log.info({ event: "serving-certificate-renewed", notAfterMs }, "serving certificate renewed"),
+    onFailed: (error) =>
+      log.error({ event: "serving-certificate-failed", error }, "serving certificate not renewed"),
+  });
+  return { trust, roll, metrics, events, meshEvents, mesh, queue, serving, pods };
+
+  function gauges(): ServerGauges {
+    const rootsNotAfterMs = trust.bundle.roots.map((der) => parseCertificate(der).notAfterMs);
+    const firstRootNotAfterMs = Math.min(...rootsNotAfterMs);
+    return {
+      rootNotAfterMs: () => firstRootNotAfterMs,
+      chainNotAfterMs: () => trust.authority.certificate.notAfterMs,
+      servingNotAfterMs: () => serving.certificate.notAfterMs,
+      queueDepth: () => queue.depth,
+      agentsConnected: () => mesh.agentsConnected,
+      proxies: () => countProxies(roll),
+      bundleSequence: () => Number(trust.bundle.sequence),
+      nowMs,
+    };
+  }
+}
+
+/** An address to listen on is a name to dial, unless it is all of them. */
+function servingNames({ listen, servingDnsNames }: ServerConfig): string[] {
+  const wildcards = ["0.0.0.0", "::"];
+  const host = wildcards.includes(listen.host) ? [] : [listen.host];
+  return [...new Set([...servingDnsNames, ...host, "127.0.0.1", "::1"])];
+}
+
+function countProxies(roll: Roll): { connected: number; absent: number } {
+  const all = roll.entries();
+  const connected = all.filter((entry) => entry.connected).length;
+  return { connected, absent: all.length - connected };
+}

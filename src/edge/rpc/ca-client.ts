@@ -1,0 +1,111 @@
+/**
+ * The client's side of Istio's CA API. One connection for each certificate: they are rare, and the server's root and the
+ * token are read afresh each time, as they change on disk.
+ */
+
+import { create } from "@bufbuild/protobuf";
+import { Metadata, status, type Client, type ServiceError } from "@grpc/grpc-js";
+import { PortcullisError } from "../../core/error.ts";
+import {
+  IstioCertificateRequestSchema,
+  IstioCertificateService,
+  type IstioCertificateResponse,
+} from "../../gen/istio/v1/auth/ca_pb.ts";
+import { dial } from "./dial.ts";
+import { methodDefinition } from "./service-definition.ts";
+
+export interface CertificateRequest {
+  /** `HOST:PORT`. */
+  readonly server: string;
+  /** PEM. */
+  readonly serverRoots: Uint8Array;
+  readonly token: string;
+  readonly csrPem: string;
+  /** 0 asks for the server's default. */
+  readonly ttlSeconds: number;
+  readonly timeoutMs: number;
+}
+
+export type CaClientErrorCode =
+  | "ca-unauthenticated"
+  | "ca-invalid-argument"
+  | "ca-overloaded"
+  | "ca-unreachable"
+  | "ca-failed";
+
+/** What the CA said, or that it could not be asked. Retrying helps, if only after the operator has acted. */
+export class CaClientError extends PortcullisError<CaClientErrorCode> {
+  override name = "CaClientError";
+}
+
+/** @returns PEM: the leaf, each intermediate, all roots in the last element. @throws CaClientError */
+export async function requestCertificate(
+  request: CertificateRequest,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  signal.throwIfAborted();
+  const client = dial(request);
+  try {
+    const { certChain } = await call(client, request, signal);
+    return certChain;
+  } finally {
+    client.close();
+  }
+}
+
+const method = methodDefinition(
+  IstioCertificateService,
+  IstioCertificateService.method.createCertificate,
+);
+
+function call(
+  client: Client,
+  request: CertificateRequest,
+  signal: AbortSignal,
+): Promise<IstioCertificateResponse> {
+  const message = create(IstioCertificateRequestSchema, {
+    csr: request.csrPem,
+    validityDuration: BigInt(request.ttlSeconds),
+  });
+  const metadata = new Metadata();
+  metadata.set("authorization", `Bearer ${request.token}`);
+  return new Promise((resolve, reject) => {
+    const pending = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      message,
+      metadata,
+      { deadline: Date.now() + request.timeoutMs },
+      (error, response) => {
+        signal.removeEventListener("abort", cancel);
+        if (error !== null) reject(signal.aborted ? signal.reason : clientError(error, request));
+        else if (response !== undefined) resolve(response);
+      },
+    );
+    const cancel = (): void => pending.cancel();
+    signal.addEventListener("abort", cancel, { once: true });
+  });
+}
+
+const codes: ReadonlyMap<number, readonly [CaClientErrorCode, string?]> = new Map([
+  [
+    status.UNAUTHENTICATED,
+    ["ca-unauthenticated", "the server's log names the reason: audience, issuer, expiry or key"],
+  ],
+  [status.INVALID_ARGUMENT, ["ca-invalid-argument"]],
+  [status.RESOURCE_EXHAUSTED, ["ca-overloaded"]],
+  [
+    status.UNAVAILABLE,
+    ["ca-unreachable", "is the server running, and is its root the one in the file?"],
+  ],
+  [status.DEADLINE_EXCEEDED, ["ca-unreachable"]],
+]);
+
+function clientError(error: ServiceError, { server }: CertificateRequest): CaClientError {
+  const [code, hint] = codes.get(error.code) ?? ["ca-failed"];
+  return new CaClientError(code, `${server}: ${error.details}`, {
+    cause: error,
+    ...(hint !== undefined && { hint }),
+  });
+}

@@ -1,0 +1,40 @@
+/** A client's TLS connection to a control plane. */
+
+import { Client, credentials } from "@grpc/grpc-js";
+import { isIP } from "node:net";
+import { checkServerIdentity } from "node:tls";
+
+export interface DialOptions {
+  /** `HOST:PORT`, an IPv6 host in brackets. */
+  readonly server: string;
+  /** PEM. */
+  readonly serverRoots: Uint8Array;
+  /** PEM: our own certificate, if the server is to know who calls. */
+  readonly identity?: { readonly certificateChain: string; readonly privateKey: string };
+}
+
+/** A connection of its own, never shared with an earlier client of the same target. */
+export function dial({ server, serverRoots, identity }: DialOptions): Client {
+  const host = server.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  // SNI has no addresses (RFC 6066 3), and Node refuses one as a server name: the name that is sent means nothing, and the
+  // certificate is held against the address.
+  const isAddress = isIP(host) !== 0;
+  const channelCredentials = credentials.createSsl(
+    Buffer.from(serverRoots),
+    identity ? Buffer.from(identity.privateKey) : null,
+    identity ? Buffer.from(identity.certificateChain) : null,
+    isAddress
+      ? { checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) }
+      : {},
+  );
+  return new Client(server, channelCredentials, {
+    "grpc.enable_retries": 0,
+    "grpc.keepalive_time_ms": 30_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.max_receive_message_length": responseBytesMax,
+    "grpc.use_local_subchannel_pool": 1,
+    ...(isAddress && { "grpc.ssl_target_name_override": "address.invalid" }),
+  });
+}
+
+const responseBytesMax = 1_048_576;

@@ -1,0 +1,75 @@
+/** The plain HTTP port for scrapers and probes: `/metrics`, `/healthz` (alive), `/readyz` (would sign). */
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+
+export interface HealthHttpOptions {
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
+  /** Undefined when ready, else what is missing. */
+  readonly notReady: () => string | undefined;
+}
+
+export class HealthHttp implements AsyncDisposable {
+  readonly #server: Server;
+
+  constructor(options: HealthHttpOptions) {
+    this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (req, res) => {
+      void respond(options, req.method ?? "", req.url ?? "").then(({ status, type, text }) => {
+        res.writeHead(status, { "content-type": type, "cache-control": "no-store" });
+        res.end(req.method === "HEAD" ? "" : text);
+      });
+    });
+    this.#server.maxConnections = 64;
+  }
+
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off("error", reject);
+        resolve();
+      });
+    });
+    return this.#server.address() as AddressInfo;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.closeAllConnections();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+interface HttpAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+async function respond(
+  options: HealthHttpOptions,
+  method: string,
+  url: string,
+): Promise<HttpAnswer> {
+  if (method !== "GET" && method !== "HEAD") return plain(405, "expected GET or HEAD");
+  switch (url.replace(/\?.*/, "")) {
+    case "/healthz":
+      return plain(200, "ok");
+    case "/readyz": {
+      const missing = options.notReady();
+      return missing === undefined ? plain(200, "ok") : plain(503, missing);
+    }
+    case "/metrics":
+      try {
+        const { contentType, text } = await options.metrics();
+        return { status: 200, type: contentType, text };
+      } catch {
+        return plain(500, "metrics could not be collected");
+      }
+    default:
+      return plain(404, "expected /metrics, /healthz or /readyz");
+  }
+}
+
+function plain(status: number, text: string): HttpAnswer {
+  return { status, type: "text/plain; charset=utf-8", text: `${text}\n` };
+}

@@ -1,0 +1,135 @@
+/** `portcullis.mesh.v1` on the wire <-> the values of core/roll and core/spiffe. */
+
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type {
+  AckedEvidence,
+  EvidenceReport,
+  NackEvidence,
+  ProxyEvidence,
+  SubscriptionEvidence,
+} from "../../core/roll/evidence.ts";
+import { TrustDomain } from "../../core/spiffe/id.ts";
+import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import {
+  ConnectRequestSchema,
+  ConnectResponseSchema,
+  type ConnectRequest,
+  type ConnectResponse,
+  type EvidenceReport as WireReport,
+  type ProxyEvidence as WireProxy,
+  type SubscriptionEvidence as WireSubscription,
+  type TrustBundle as WireBundle,
+} from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+
+/** Longer texts are cut: they are shown, never compared. */
+const detailBytesMax = 1_024;
+const nameBytesMax = 2_048;
+
+export function encodeBundle(bundle: TrustBundle): ConnectResponse {
+  const value = {
+    trustDomain: bundle.trustDomain.name,
+    sequence: bundle.sequence,
+    roots: bundle.roots.map((root) => Uint8Array.from(root)),
+  };
+  return create(ConnectResponseSchema, { message: { case: "bundle", value } });
+}
+
+/** @throws SpiffeIdError, TypeError when it holds no root */
+export function parseBundle(wire: WireBundle): TrustBundle {
+  return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots);
+}
+
+export function encodeReportAck(sequence: bigint): ConnectResponse {
+  return create(ConnectResponseSchema, { message: { case: "reportAck", value: { sequence } } });
+}
+
+export function encodeHello(
+  agentId: string,
+  agentVersion: string,
+  bundleSequence: bigint,
+): ConnectRequest {
+  return create(ConnectRequestSchema, {
+    message: { case: "hello", value: { agentId, agentVersion, bundleSequence } },
+  });
+}
+
+export function encodeReport(report: EvidenceReport): ConnectRequest {
+  const value = {
+    sequence: report.sequence,
+    full: report.full,
+    gone: [...report.gone],
+    proxies: report.proxies.map((proxy) => ({
+      proxyId: proxy.proxyId,
+      subscriptions: proxy.subscriptions.map(encodeSubscription),
+    })),
+  };
+  return create(ConnectRequestSchema, { message: { case: "report", value } });
+}
+
+export function parseReport(wire: WireReport): EvidenceReport {
+  const { sequence, full, proxies, gone } = wire;
+  return { sequence, full, proxies: proxies.map(parseProxy), gone };
+}
+
+function encodeSubscription({ streamId, resourceName, acked, nack }: SubscriptionEvidence) {
+  return {
+    streamId,
+    resourceName,
+    bundleSequence: acked?.bundleSequence ?? 0n,
+    ...(acked && { ackedAt: timestampFromMs(acked.atMs) }),
+    ...(acked?.certificate && {
+      certificate: {
+        serial: acked.certificate.serialHex,
+        notAfter: timestampFromMs(acked.certificate.notAfterMs),
+      },
+    }),
+    ...(nack && {
+      nack: { version: nack.version, detail: nack.detail, at: timestampFromMs(nack.atMs) },
+    }),
+  };
+}
+
+function parseProxy({ proxyId, subscriptions }: WireProxy): ProxyEvidence {
+  return {
+    proxyId: cut(proxyId, nameBytesMax),
+    subscriptions: subscriptions.map(parseSubscription),
+  };
+}
+
+function parseSubscription(wire: WireSubscription): SubscriptionEvidence {
+  const acked = wire.ackedAt && parseAcked(wire, wire.ackedAt);
+  const nack = wire.nack && parseNack(wire.nack);
+  return {
+    streamId: wire.streamId,
+    resourceName: cut(wire.resourceName, nameBytesMax),
+    ...(acked && { acked }),
+    ...(nack && { nack }),
+  };
+}
+
+function parseAcked(wire: WireSubscription, ackedAt: Timestamp): AckedEvidence {
+  const { certificate, bundleSequence } = wire;
+  return {
+    atMs: timestampMs(ackedAt),
+    bundleSequence,
+    ...(certificate && {
+      certificate: {
+        serialHex: cut(certificate.serial, 64),
+        notAfterMs: certificate.notAfter ? timestampMs(certificate.notAfter) : 0,
+      },
+    }),
+  };
+}
+
+function parseNack(nack: NonNullable<WireSubscription["nack"]>): NackEvidence {
+  return {
+    version: cut(nack.version, 128),
+    detail: cut(nack.detail, detailBytesMax),
+    atMs: nack.at ? timestampMs(nack.at) : 0,
+  };
+}
+
+function cut(text: string, max: number): string {
+  return text.length > max ? text.slice(0, max) : text;
+}

@@ -1,0 +1,44 @@
+/** Who is at the other end of a call, by its verified client certificate; never by anything it says. */
+
+import { PortcullisError } from "../../core/error.ts";
+import { SpiffeId } from "../../core/spiffe/id.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+
+export type PeerErrorCode = "peer-certificate-missing" | "peer-certificate-invalid";
+
+export class PeerError extends PortcullisError<PeerErrorCode> {
+  override name = "PeerError";
+}
+
+export interface Peer {
+  readonly id: SpiffeId;
+  readonly serialHex: string;
+  readonly notAfterMs: number;
+}
+
+/** What `getAuthContext` of a call gives; grpc-js does not export the type. */
+export interface AuthContext {
+  readonly sslPeerCertificate?: { readonly raw?: Uint8Array };
+}
+
+/**
+ * TlsListener has let nobody through whose certificate does not chain to a trusted root; what is left to check is that
+ * it is an X509-SVID leaf (X509-SVID 5.2). The name is read from the DER: Node's own SAN string has been forged before
+ * (CVE-2021-44532).
+ */
+export function authenticatedPeer(context: AuthContext): Peer {
+  const der = context.sslPeerCertificate?.raw;
+  if (der === undefined) {
+    throw new PeerError("peer-certificate-missing", "expected a client certificate, got none");
+  }
+  const { uris, isCa, serialHex, notAfterMs } = parseCertificate(der);
+  const [uri, ...others] = uris;
+  if (uri === undefined || others.length > 0 || isCa) {
+    throw new PeerError("peer-certificate-invalid", "expected a leaf with exactly one URI SAN");
+  }
+  const id = SpiffeId.parse(uri);
+  if (id.path === "") {
+    throw new PeerError("peer-certificate-invalid", "expected a SPIFFE ID with a path");
+  }
+  return { id, serialHex, notAfterMs };
+}

@@ -1,0 +1,51 @@
+/** What happens on agents' streams, one function for each event: metric and log line together. */
+
+import type { Reporter } from "../../core/roll/evidence.ts";
+import type { NewNack } from "../../core/roll/roll.ts";
+import type { Logger } from "./logger.ts";
+import type { ServerMetrics } from "./server-metrics.ts";
+
+export class MeshEvents {
+  readonly #log: Logger;
+  readonly #metrics: ServerMetrics;
+
+  constructor(log: Logger, metrics: ServerMetrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  agentConnected(reporter: Reporter, peer: string): void {
+    this.#log.info({ event: "agent-connected", ...reporter, peer }, "agent connected");
+  }
+
+  agentDisconnected(reporter: Reporter): void {
+    this.#log.info({ event: "agent-disconnected", ...reporter }, "agent disconnected");
+  }
+
+  streamRefused(peer: string, reason: string, error: unknown): void {
+    const { code, message } = (error ?? {}) as { code?: string; message?: string };
+    this.#log.warn(
+      { event: "mesh-stream-ended", peer, reason, code, detail: message },
+      "mesh stream ended by the server",
+    );
+  }
+
+  secretRefused(reporter: Reporter, { proxyId, resourceName, nack }: NewNack): void {
+    this.#metrics.nacks.inc();
+    this.#log.warn(
+      {
+        event: "secret-refused",
+        ...reporter,
+        proxyId,
+        resourceName,
+        version: nack.version,
+        detail: nack.detail,
+      },
+      "a proxy refused a secret",
+    );
+  }
+
+  connectionRefused(reason: "handshake" | "client-certificate"): void {
+    this.#metrics.tlsRefused.inc({ reason });
+  }
+}

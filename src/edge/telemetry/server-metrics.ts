@@ -1,0 +1,106 @@
+/**
+ * The server's metrics. Names are Istio's where Istio has one (`istio.md` 8), so that dashboards and alerts carry over.
+ * Label sets are closed: no identity and no text of a caller is ever a label. Expiry is computed when it is read.
+ */
+
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+/** Read at each scrape. Times are Unix milliseconds. */
+export interface ServerGauges {
+  readonly rootNotAfterMs: () => number;
+  readonly chainNotAfterMs: () => number;
+  readonly servingNotAfterMs: () => number;
+  readonly queueDepth: () => number;
+  readonly agentsConnected: () => number;
+  readonly proxies: () => { readonly connected: number; readonly absent: number };
+  readonly bundleSequence: () => number;
+  readonly nowMs: () => number;
+}
+
+export class ServerMetrics {
+  readonly registry: Registry = new Registry();
+  readonly csrs: Counter = this.#counter("citadel_server_csr_count", "CSRs received");
+  readonly authenticationFailures: Counter = this.#counter(
+    "citadel_server_authentication_failure_count",
+    "requests whose caller could not be authenticated",
+  );
+  readonly signErrors: Counter<"error"> = new Counter({
+    name: "citadel_server_csr_sign_err_count",
+    help: "CSRs that were not signed, by kind of error",
+    labelNames: ["error"],
+    registers: [this.registry],
+  });
+  readonly issued: Counter = this.#counter(
+    "citadel_server_success_cert_issuance_count",
+    "certificates issued",
+  );
+  readonly rejected: Counter<"reason"> = new Counter({
+    name: "portcullis_requests_rejected_total",
+    help: "requests turned away before any work: overload, deadline, unavailability",
+    labelNames: ["reason"],
+    registers: [this.registry],
+  });
+  readonly tlsRefused: Counter<"reason"> = new Counter({
+    name: "portcullis_tls_refused_total",
+    help: "connections closed before gRPC saw them",
+    labelNames: ["reason"],
+    registers: [this.registry],
+  });
+  readonly nacks: Counter = this.#counter(
+    "portcullis_sds_nacks_total",
+    "secrets that a proxy newly refused, as agents report it",
+  );
+  readonly issuanceSeconds: Histogram = new Histogram({
+    name: "portcullis_issuance_duration_seconds",
+    help: "from a request's arrival to its answer, for certificates issued",
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5],
+    registers: [this.registry],
+  });
+
+  constructor(gauges: ServerGauges) {
+    const expiries: [string, string, () => number][] = [
+      ["citadel_server_root_cert_expiry", "the root certificate", gauges.rootNotAfterMs],
+      ["citadel_server_cert_chain_expiry", "the signing certificate", gauges.chainNotAfterMs],
+      ["portcullis_serving_cert_expiry", "the server's own certificate", gauges.servingNotAfterMs],
+    ];
+    for (const [name, what, notAfterMs] of expiries) {
+      this.#gauge(`${name}_timestamp`, `when ${what} expires, Unix seconds`, () =>
+        Math.floor(notAfterMs() / 1_000),
+      );
+      this.#gauge(`${name}_seconds`, `seconds until ${what} expires; negative when it has`, () =>
+        Math.floor((notAfterMs() - gauges.nowMs()) / 1_000),
+      );
+    }
+    this.#gauge("portcullis_issuance_queue_depth", "requests that wait", gauges.queueDepth);
+    this.#gauge("portcullis_agents_connected", "open mesh streams", gauges.agentsConnected);
+    this.#gauge(
+      "portcullis_bundle_sequence",
+      "sequence of the trust bundle",
+      gauges.bundleSequence,
+    );
+    this.#proxies(gauges);
+  }
+
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.registry] });
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const gauge = new Gauge({ name, help, registers: [this.registry], collect: () => set() });
+    const set = (): void => gauge.set(read());
+  }
+
+  #proxies(gauges: ServerGauges): void {
+    const gauge = new Gauge({
+      name: "portcullis_proxies",
+      help: "proxies that agents reported",
+      labelNames: ["state"],
+      registers: [this.registry],
+      collect: () => {
+        const { connected, absent } = gauges.proxies();
+        gauge.set({ state: "connected" }, connected);
+        gauge.set({ state: "absent" }, absent);
+      },
+    });
+  }
+}
