@@ -1,0 +1,144 @@
+/**
+ * Keeps a workload certified: a new key and CSR at half of each certificate's life, again and again until it works. It owns
+ * the set; whoever serves it is told of each change. A failure never takes away what is still valid.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import { decideRenewalMs, decideRetryMs } from "../../core/issuance/renewal.ts";
+import type { TrustDomain } from "../../core/spiffe/id.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
+import { createCsr } from "../../core/x509/csr-create.ts";
+import { readBoundedFile } from "../../edge/config/private-files.ts";
+import { requestCertificate } from "../../edge/rpc/ca-client.ts";
+import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
+import { checkReply } from "./certificate-reply.ts";
+import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
+
+export interface CertifierOptions {
+  readonly server: string;
+  readonly serverRootFile: string;
+  readonly tokenFile: string;
+  readonly stateDir: string;
+  readonly trustDomain: TrustDomain | undefined;
+  /** 0 asks for the server's default. */
+  readonly ttlSeconds: number;
+  readonly events: AgentEvents;
+  readonly nowMs: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** What is held now: after each change, and at the moment when the certificate expires. */
+  readonly onChange: (set: WorkloadSet) => void;
+}
+
+const requestTimeoutMs = 10_000;
+const fileBytesMax = 1_048_576;
+/** Timers sleep at most so long, so that a machine that was suspended notices what it missed. */
+const longestSleepMs = 30_000;
+
+export class Certifier {
+  readonly #options: CertifierOptions;
+  #set: WorkloadSet | undefined;
+  /** The end of the queue of changes: certificate and bundle come from two streams, and are one set. */
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
+    this.#options = options;
+    this.#set = stored;
+  }
+
+  get set(): WorkloadSet | undefined {
+    return this.#set;
+  }
+
+  /** Runs until the signal; then it returns. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { nowMs, random } = this.#options;
+    while (!signal.aborted) {
+      if (this.#set !== undefined) {
+        const { receivedAtMs, certificate } = this.#set;
+        await this.#sleepUntil(
+          decideRenewalMs(receivedAtMs, certificate.notAfterMs, random()),
+          signal,
+        );
+      }
+      for (let attempt = 0; !signal.aborted; attempt++) {
+        if (await this.#tryRenew(attempt, signal)) break;
+        const remainingMs = this.#set && this.#set.certificate.notAfterMs - nowMs();
+        await this.#sleepUntil(nowMs() + decideRetryMs(attempt, remainingMs, random()), signal);
+      }
+    }
+  }
+
+  /** The mesh stream's word on whom to trust. */
+  async takeBundle(came: TrustBundle): Promise<void> {
+    await this.#change((held) => {
+      if (held === undefined) return undefined;
+      const decision = decideStreamBundle(held.bundle, came);
+      if (decision.kind === "rollback") {
+        this.#options.events.bundleRollback(held.bundle.sequence, came.sequence);
+      }
+      return decision.kind === "replace" ? { ...held, bundle: decision.bundle } : undefined;
+    });
+  }
+
+  async #tryRenew(attempt: number, signal: AbortSignal): Promise<boolean> {
+    const { events, nowMs } = this.#options;
+    try {
+      const startedMs = nowMs();
+      const certificate = await this.#renew(signal);
+      events.certificateReceived(certificate, nowMs() - startedMs);
+      return true;
+    } catch (error) {
+      if (!signal.aborted) events.renewalFailed(error, attempt, this.#set?.certificate.notAfterMs);
+      return false;
+    }
+  }
+
+  async #renew(signal: AbortSignal): Promise<WorkloadCertificate> {
+    const { server, serverRootFile, tokenFile, ttlSeconds, trustDomain, nowMs } = this.#options;
+    const csr = await createCsr();
+    const [serverRoots, token] = await Promise.all([
+      readBoundedFile(serverRootFile, fileBytesMax),
+      readBoundedFile(tokenFile, fileBytesMax),
+    ]);
+    const request = {
+      server,
+      serverRoots,
+      token: Buffer.from(token).toString().trim(),
+      csrPem: csr.csrPem,
+      ttlSeconds,
+      timeoutMs: requestTimeoutMs,
+    };
+    const certChain = await requestCertificate(request, signal);
+    const receivedAtMs = nowMs();
+    const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
+    await this.#change((held) => {
+      const decision = decideReplyBundle(held?.bundle, bundle);
+      return { certificate, receivedAtMs, bundle: decision.bundle };
+    });
+    return certificate;
+  }
+
+  /** On disk first: Envoy must never hold a key that a restarted agent does not have. */
+  async #change(next: (held: WorkloadSet | undefined) => WorkloadSet | undefined): Promise<void> {
+    const change = this.#changes.then(async () => {
+      const set = next(this.#set);
+      if (set === undefined) return;
+      await writeWorkloadSet(this.#options.stateDir, set);
+      this.#set = set;
+      this.#options.onChange(set);
+    });
+    this.#changes = change.catch(() => {});
+    await change;
+  }
+
+  async #sleepUntil(dueMs: number, signal: AbortSignal): Promise<void> {
+    const { nowMs } = this.#options;
+    while (!signal.aborted && nowMs() < dueMs) {
+      const delayMs = Math.min(dueMs - nowMs(), longestSleepMs);
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+    }
+  }
+}

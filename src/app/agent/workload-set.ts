@@ -1,0 +1,103 @@
+/**
+ * What an agent must not lose: certificate, key and bundle, as one set that is written whole or not at all. An agent that
+ * starts while the control plane is away serves from it.
+ */
+
+import { join } from "node:path";
+import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import { PortcullisError } from "../../core/error.ts";
+import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
+import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import {
+  PrivateFileError,
+  readPrivateFile,
+  writeFileAtomic,
+} from "../../edge/config/private-files.ts";
+
+export interface WorkloadSet {
+  readonly certificate: WorkloadCertificate;
+  readonly receivedAtMs: number;
+  readonly bundle: TrustBundle;
+}
+
+export class StateFileError extends PortcullisError<"state-file-malformed"> {
+  override name = "StateFileError";
+}
+
+const fileName = "workload.json";
+const fileBytesMax = 1_048_576;
+
+/** Undefined in a new state directory. @throws StateFileError, PrivateFileError */
+export async function readWorkloadSet(stateDir: string): Promise<WorkloadSet | undefined> {
+  const path = join(stateDir, fileName);
+  try {
+    return parseWorkloadSet(Buffer.from(await readPrivateFile(path, fileBytesMax)).toString());
+  } catch (cause) {
+    if (cause instanceof PrivateFileError) {
+      if (cause.code === "file-missing") return undefined;
+      throw cause;
+    }
+    throw new StateFileError("state-file-malformed", `${path} is no state of an agent`, {
+      cause,
+      hint: "remove the file: the agent then asks for a new certificate",
+    });
+  }
+}
+
+export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Promise<void> {
+  const { certificate, receivedAtMs, bundle } = set;
+  const document: StoredSet = {
+    version: 1,
+    receivedAtMs,
+    id: certificate.id.toString(),
+    chain: certificate.chain.map(base64),
+    privateKeyPkcs8: base64(certificate.privateKeyPkcs8),
+    bundle: {
+      trustDomain: bundle.trustDomain.name,
+      sequence: bundle.sequence.toString(),
+      roots: bundle.roots.map(base64),
+    },
+  };
+  await writeFileAtomic(join(stateDir, fileName), Buffer.from(JSON.stringify(document)), 0o600);
+}
+
+interface StoredSet {
+  readonly version: 1;
+  readonly receivedAtMs: number;
+  readonly id: string;
+  readonly chain: readonly string[];
+  readonly privateKeyPkcs8: string;
+  readonly bundle: {
+    readonly trustDomain: string;
+    readonly sequence: string;
+    readonly roots: readonly string[];
+  };
+}
+
+function parseWorkloadSet(text: string): WorkloadSet {
+  const stored = JSON.parse(text) as StoredSet;
+  if (stored.version !== 1)
+    throw new TypeError(`expected version 1, got ${String(stored.version)}`);
+  const chain = stored.chain.map(fromBase64);
+  const { serialHex, notAfterMs, uris } = parseCertificate(chain[0] ?? new Uint8Array());
+  if (uris[0] !== stored.id) throw new TypeError("the certificate is of another identity");
+  return {
+    receivedAtMs: stored.receivedAtMs,
+    certificate: {
+      id: SpiffeId.parse(stored.id),
+      chain,
+      privateKeyPkcs8: fromBase64(stored.privateKeyPkcs8),
+      serialHex,
+      notAfterMs,
+    },
+    bundle: trustBundle(
+      TrustDomain.parse(stored.bundle.trustDomain),
+      BigInt(stored.bundle.sequence),
+      stored.bundle.roots.map(fromBase64),
+    ),
+  };
+}
+
+const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
+const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));
