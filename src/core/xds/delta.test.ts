@@ -77,3 +77,26 @@ test("keeps a NACK and sends again only when the content changes (T-SDS-3)", () 
   assert.equal(stream.subscriptions.get("A")?.nack?.version, "1");
   assert.deepEqual(versions(must(stream.change(snapshot({ A: "2" })))), { A: "2" });
 });
+
+test("does not count an ACK of what was sent before the name was subscribed anew", () => {
+  const stream = open("delta", { A: "1" });
+  const first = must(stream.delta({ subscribe: ["A"] }));
+  stream.delta({ unsubscribe: ["A"] });
+  const second = must(stream.delta({ subscribe: ["A"] }));
+  stream.delta({ responseNonce: first.nonce });
+  assert.equal(stream.subscriptions.get("A")?.acked, undefined);
+  stream.delta({ responseNonce: second.nonce });
+  assert.equal(stream.subscriptions.get("A")?.acked?.version, "1");
+});
+
+test("claims nothing after a removal is acknowledged, also when more is under way", () => {
+  const stream = open("delta", { A: "1" });
+  const first = must(stream.delta({ subscribe: ["A"] }));
+  const removal = must(stream.change(snapshot({})));
+  const last = must(stream.change(snapshot({ A: "2" })));
+  stream.delta({ responseNonce: first.nonce });
+  stream.delta({ responseNonce: removal.nonce });
+  assert.equal(stream.subscriptions.get("A")?.acked, undefined);
+  stream.delta({ responseNonce: last.nonce, error: "refused" });
+  assert.equal(stream.subscriptions.get("A")?.acked, undefined);
+});

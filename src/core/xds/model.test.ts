@@ -59,7 +59,7 @@ for (const protocol of ["sotw", "delta"] as const) {
         world.settle();
         world.assertSettled();
       }),
-      { numRuns: 2_000 },
+      { numRuns: 5_000 },
     );
   });
 }

@@ -14,6 +14,7 @@ import {
   subscribe,
   type Draft,
   type Subscription,
+  type Unanswered,
   type XdsFact,
   type XdsProtocol,
   type XdsResponse,
@@ -28,7 +29,7 @@ export interface Subscriber<E> {
   readonly snapshot: Snapshot<E>;
   readonly subscriptions: ReadonlyMap<string, Subscription<E>>;
   /** Responses without a reply, oldest first; bounded. */
-  readonly unanswered: readonly XdsResponse<E>[];
+  readonly unanswered: readonly Unanswered<E>[];
   readonly responseCount: number;
 }
 

@@ -58,6 +58,12 @@ export interface XdsResponse<E> {
   readonly removed: readonly string[];
 }
 
+/** A response whose reply is still to come. */
+export interface Unanswered<E> extends XdsResponse<E> {
+  /** Names that were subscribed anew since: the client may have dropped them before the response came. */
+  readonly disowned: ReadonlySet<string>;
+}
+
 /** What happened, for metrics and logs. The state to report is in the subscriptions. */
 export type XdsFact =
   | { readonly kind: "acked"; readonly name: string; readonly version: string }
@@ -86,7 +92,7 @@ export interface Draft<E> {
   readonly subscriptions: Map<string, Subscription<E>>;
   readonly facts: XdsFact[];
   /** Oldest first. */
-  unanswered: readonly XdsResponse<E>[];
+  unanswered: readonly Unanswered<E>[];
   responseCount: number;
 }
 
@@ -101,8 +107,11 @@ export function lastNonce(stream: {
   return stream.responseCount === 0 ? undefined : `${stream.noncePrefix}${stream.responseCount}`;
 }
 
-/** Begins a subscription, or begins it anew: the name becomes due. */
+/** Begins a subscription, or begins it anew: the name becomes due, and what was sent before proves nothing about it. */
 export function subscribe<E>(draft: Draft<E>, name: string): void {
+  draft.unanswered = draft.unanswered.map((response) => {
+    return { ...response, disowned: new Set([...response.disowned, name]) };
+  });
   const { sent: _, ...rest } = draft.subscriptions.get(name) ?? {};
   draft.subscriptions.set(name, rest);
   if (!draft.snapshot.resources.has(name) && !draft.snapshot.pending.has(name)) {
@@ -137,7 +146,7 @@ export function flush<E>(draft: Draft<E>): XdsResponse<E> | undefined {
   const response = { nonce, versionInfo: digest(resources), resources, removed };
   for (const { name, version } of resources) update(draft, name, { sent: { version, nonce } });
   for (const name of removed) update(draft, name, { sent: { version: undefined, nonce } });
-  draft.unanswered = [...draft.unanswered, response];
+  draft.unanswered = [...draft.unanswered, { ...response, disowned: new Set() }];
   const [oldest] = draft.unanswered;
   if (oldest !== undefined && draft.unanswered.length > unansweredMax) {
     markUnsent(draft, oldest);
@@ -182,11 +191,11 @@ function takeDue<E>({ protocol, snapshot, subscriptions }: Draft<E>): Due<E> {
   return { resources: alone ? suspect.slice(0, 1) : good, removed };
 }
 
-function acknowledge<E>(draft: Draft<E>, response: XdsResponse<E>, nowMs: number): void {
+function acknowledge<E>(draft: Draft<E>, response: Unanswered<E>, nowMs: number): void {
   for (const resource of response.resources) {
     const { name, version } = resource;
     const subscription = draft.subscriptions.get(name);
-    if (subscription === undefined) continue;
+    if (subscription === undefined || response.disowned.has(name)) continue;
     const { nack: _, ...rest } = subscription;
     const evidence = currentEvidence(draft.snapshot, resource, name);
     const acked = { version, evidence, atMs: nowMs, source: "ack" } as const;
@@ -195,17 +204,18 @@ function acknowledge<E>(draft: Draft<E>, response: XdsResponse<E>, nowMs: number
   }
   for (const name of response.removed) {
     const subscription = draft.subscriptions.get(name);
-    // Envoy keeps a secret that was removed; other clients need not, so nothing is claimed any
-    // more.
-    if (subscription?.sent?.nonce !== response.nonce) continue;
-    draft.subscriptions.set(name, { sent: subscription.sent });
+    if (subscription === undefined || response.disowned.has(name)) continue;
+    // Envoy keeps a secret that was removed; other clients need not, so nothing is claimed any more, whatever has been
+    // sent since.
+    const { acked: _acked, nack: _nack, ...rest } = subscription;
+    draft.subscriptions.set(name, rest);
   }
 }
 
-function refuse<E>(draft: Draft<E>, response: XdsResponse<E>, error: string, nowMs: number): void {
+function refuse<E>(draft: Draft<E>, response: Unanswered<E>, error: string, nowMs: number): void {
   const detail = cutUtf8(error);
   for (const { name, version } of response.resources) {
-    if (!draft.subscriptions.has(name)) continue;
+    if (!draft.subscriptions.has(name) || response.disowned.has(name)) continue;
     update(draft, name, { nack: { version, detail, atMs: nowMs } });
     draft.facts.push({ kind: "nacked", name, version, detail });
   }
