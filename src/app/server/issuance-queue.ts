@@ -116,18 +116,35 @@ export class IssuanceQueue {
       const order = { caller, publicKey, requestedTtlSeconds };
       job.signed = signWorkload(order, authority(), ttlPolicy(), randomSerial(), nowMs);
     });
-    runStep(ready, (job) => {
-      if (job.signed === undefined) throw new TypeError("a step was skipped");
-      job.issued = completeWorkload(job.signed, authority());
-    });
+    this.#complete(ready);
     for (const job of ready) settle(job);
+  }
+
+  /**
+   * Every certificate is read back; of one in each batch the signature is verified, too, so that a signer that has gone
+   * wrong is found before any reply of the batch leaves. Whoever comes alone is always that one.
+   */
+  #complete(batch: readonly Job[]): void {
+    const { authority } = this.#dependencies;
+    const sample = batch.find((job) => job.failure === undefined);
+    runStep(batch, (job) => {
+      if (sample?.failure !== undefined) throw sample.failure.error;
+      if (job.signed === undefined) throw new TypeError("a step was skipped");
+      job.issued = completeWorkload(job.signed, authority(), job === sample ? "verify" : "skip");
+    });
   }
 
   /** A token under a key that we do not know yet waits for one refresh of the keys, and is tried once more. */
   #setAsideForKeys(batch: readonly Job[]): readonly Job[] {
-    const waiting = batch.filter(
+    const unknown = batch.filter(
       (job) => !job.keysRefreshed && isHealedByRefresh(job.failure?.error),
     );
+    // Anybody can name a key that does not exist: while the keys are read, half of the queue stays free for others.
+    const room = Math.max(0, Math.ceil(this.#limits().queueMax / 2) - this.#parked);
+    const waiting = unknown.slice(0, room);
+    for (const job of unknown.slice(room)) {
+      job.failure = { error: new CaCallError("queue-full", "too many requests wait for keys") };
+    }
     if (waiting.length === 0) return batch;
     this.#parked += waiting.length;
     void this.#dependencies.refreshKeys().finally(() => this.#retry(waiting));

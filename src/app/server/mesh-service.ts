@@ -47,6 +47,13 @@ export class MeshService {
     for (const call of this.#streams.values()) call.write(message);
   }
 
+  /** For the shutdown: agents come back to whoever is here then. */
+  endStreams(): void {
+    for (const call of this.#streams.values()) {
+      call.emit("error", { code: status.UNAVAILABLE, details: "the server is going away" });
+    }
+  }
+
   /** The handler of `MeshService/Connect`. */
   connect(call: MeshCall): void {
     const { nowMs, streamsMax } = this.#dependencies;
@@ -147,7 +154,7 @@ export class MeshService {
     const key = keyOf(reporter);
     if (this.#streams.get(key) !== call) return;
     this.#streams.delete(key);
-    this.#dependencies.roll.disconnected(reporter);
+    this.#dependencies.roll.disconnected(reporter, this.#dependencies.nowMs());
     this.#dependencies.events.agentDisconnected(reporter);
   }
 

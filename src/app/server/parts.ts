@@ -43,6 +43,7 @@ export interface Parts {
 
 const rollLimits = {
   proxiesMax: 20_000,
+  proxiesPerIdentityMax: 5_000,
   proxiesPerReporterMax: 256,
   subscriptionsPerProxyMax: 64,
 };
@@ -70,7 +71,7 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
       refreshKeys: () => live.authentication.refreshKeys(),
       authority: () => trust.authority,
       ttlPolicy: () => live.config,
-      randomSerial: () => randomBytes(16),
+      randomSerial: randomSerials(),
       nowMs,
     },
     () => ({
@@ -103,6 +104,18 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
       nowMs,
     };
   }
+}
+
+/** 128 random bits each; drawn for many at a time, because each draw is a call into OpenSSL. */
+function randomSerials(): () => Uint8Array {
+  const bytesEach = 16;
+  let pool = new Uint8Array();
+  return () => {
+    if (pool.length === 0) pool = randomBytes(256 * bytesEach);
+    const serial = pool.subarray(0, bytesEach);
+    pool = pool.subarray(bytesEach);
+    return serial;
+  };
 }
 
 /** An address to listen on is a name to dial, unless it is all of them. */

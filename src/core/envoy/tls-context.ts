@@ -75,10 +75,10 @@ function commonTlsContext(peerUri: EnvoyObject): EnvoyObject {
 }
 
 function sdsSecret(name: string): EnvoyObject {
-  const grpcService = {
-    envoy_grpc: { cluster_name: sdsClusterName },
+  const envoyGrpc = {
+    cluster_name: sdsClusterName,
     // The default back-off of 0.5 s to 30 s leaves proxies without certificates long after the
-    // agent is back.
+    // agent is back. Beside `envoy_grpc`, where GrpcService has this field, too, it does nothing.
     retry_policy: { retry_back_off: { base_interval: "0.2s", max_interval: "2s" } },
   };
   return {
@@ -92,7 +92,7 @@ function sdsSecret(name: string): EnvoyObject {
         api_type: "GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [grpcService],
+        grpc_services: [{ envoy_grpc: envoyGrpc }],
       },
     },
   };

@@ -14,8 +14,10 @@ const firstRetryMs = 200;
 const longestRetryMs = 30_000;
 
 /**
- * Doubles from 200 ms to 30 s with full jitter in the upper half; never more than a twentieth of what the certificate
- * has left, so that a short-lived one gets its chances before it ends.
+ * Doubles from 200 ms to 30 s with full jitter in the upper half. It is cut at a twentieth of what
+ * the certificate has left, so that a short-lived one gets its chances before it ends; but in its
+ * last seconds the first delay stays, lest a mesh that is about to lose its certificates storms
+ * its CA.
  * @param attempt 0 for the first retry
  * @param remainingMs of the certificate in hand; undefined without one
  */

@@ -20,6 +20,8 @@ export class RollError extends PortcullisError<RollErrorCode> {
 
 export interface RollLimits {
   readonly proxiesMax: number;
+  /** One identity, compromised, must not fill the roll for all others by agents that it makes up. */
+  readonly proxiesPerIdentityMax: number;
   readonly proxiesPerReporterMax: number;
   readonly subscriptionsPerProxyMax: number;
 }
@@ -40,11 +42,14 @@ export interface NewNack {
 
 /** A proxy that went away is remembered this long if it held no certificate, else until that one has expired. */
 const absentWithoutCertificateMs = 3_600_000;
+/** No certificate lives longer (design 4.5), whatever a report says. */
+const longestLifeMs = 90 * 86_400_000;
 
 export class Roll {
   readonly #limits: RollLimits;
   /** By reporter, then by proxy id: a proxy's name means nothing outside the identity that reports it. */
   readonly #reporters = new Map<string, Map<string, RollEntry>>();
+  readonly #sizes = new Map<string, number>();
   #size = 0;
 
   constructor(limits: RollLimits) {
@@ -64,23 +69,16 @@ export class Roll {
     const newNacks: NewNack[] = [];
     for (const evidence of report.proxies) {
       newNacks.push(...nacksSince(entries.get(evidence.proxyId)?.evidence, evidence));
-      if (!entries.has(evidence.proxyId)) this.#size++;
+      if (!entries.has(evidence.proxyId)) this.#count(reporter, 1);
       entries.set(evidence.proxyId, { reporter, evidence, connected: true, lastSeenMs: nowMs });
     }
     this.#leave(entries, report.gone);
     return newNacks;
   }
 
-  /** The reporter's stream is open: what it said still holds. */
-  seen(reporter: Reporter, nowMs: number): void {
-    const entries = this.#reporters.get(keyOf(reporter));
-    for (const [id, entry] of entries ?? []) {
-      if (entry.connected) entries?.set(id, { ...entry, lastSeenMs: nowMs });
-    }
-  }
-
   /** The reporter's stream has ended: its proxies may live on, unseen. */
-  disconnected(reporter: Reporter): void {
+  disconnected(reporter: Reporter, nowMs: number): void {
+    this.#seen(reporter, nowMs);
     const entries = this.#reporters.get(keyOf(reporter));
     if (entries !== undefined) this.#leave(entries, [...entries.keys()]);
   }
@@ -91,7 +89,7 @@ export class Roll {
       for (const [id, entry] of entries) {
         if (entry.connected || nowMs < forgetAtMs(entry)) continue;
         entries.delete(id);
-        this.#size--;
+        this.#count(entry.reporter, -1);
       }
       if (entries.size === 0) this.#reporters.delete(key);
     }
@@ -99,6 +97,21 @@ export class Roll {
 
   entries(): RollEntry[] {
     return [...this.#reporters.values()].flatMap((entries) => [...entries.values()]);
+  }
+
+  /** As long as the reporter's stream was open, what it said held. */
+  #seen(reporter: Reporter, nowMs: number): void {
+    const entries = this.#reporters.get(keyOf(reporter));
+    for (const [id, entry] of entries ?? []) {
+      if (entry.connected) entries?.set(id, { ...entry, lastSeenMs: nowMs });
+    }
+  }
+
+  #count({ spiffeId }: Reporter, change: 1 | -1): void {
+    const size = (this.#sizes.get(spiffeId) ?? 0) + change;
+    if (size === 0) this.#sizes.delete(spiffeId);
+    else this.#sizes.set(spiffeId, size);
+    this.#size += change;
   }
 
   #leave(entries: Map<string, RollEntry>, proxyIds: readonly string[]): void {
@@ -109,7 +122,8 @@ export class Roll {
   }
 
   #checkLimits(reporter: Reporter, report: EvidenceReport): void {
-    const { proxiesMax, proxiesPerReporterMax, subscriptionsPerProxyMax } = this.#limits;
+    const { proxiesMax, proxiesPerIdentityMax, proxiesPerReporterMax, subscriptionsPerProxyMax } =
+      this.#limits;
     const known = this.#reporters.get(keyOf(reporter));
     const ids = new Set(report.proxies.map((proxy) => proxy.proxyId));
     const added = [...ids].filter((id) => known?.has(id) !== true).length;
@@ -120,6 +134,10 @@ export class Roll {
         `expected at most ${proxiesPerReporterMax} proxies with ${subscriptionsPerProxyMax} ` +
           `subscriptions each, got ${(known?.size ?? 0) + added} with up to ${widest}`,
       );
+    }
+    if ((this.#sizes.get(reporter.spiffeId) ?? 0) + added > proxiesPerIdentityMax) {
+      const message = `expected at most ${proxiesPerIdentityMax} proxies of ${reporter.spiffeId}`;
+      throw new RollError("roll-full", message);
     }
     if (this.#size + added > proxiesMax) {
       throw new RollError("roll-full", `expected at most ${proxiesMax} proxies in the mesh`);
@@ -147,5 +165,6 @@ function nackKey({ resourceName, streamId, nack }: SubscriptionEvidence): string
 
 function forgetAtMs({ evidence, lastSeenMs }: RollEntry): number {
   const notAfterMs = evidence.subscriptions.map((s) => s.acked?.certificate?.notAfterMs ?? 0);
-  return Math.max(lastSeenMs + absentWithoutCertificateMs, ...notAfterMs);
+  const lastExpiryMs = Math.min(Math.max(...notAfterMs, 0), lastSeenMs + longestLifeMs);
+  return Math.max(lastSeenMs + absentWithoutCertificateMs, lastExpiryMs);
 }

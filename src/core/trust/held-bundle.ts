@@ -1,6 +1,7 @@
 /**
- * Which bundle an agent holds. The mesh stream's is the authority, because it is sequenced; a CSR's reply brings roots
- * without a sequence, and may only add to them until the stream has spoken.
+ * Which bundle an agent holds. The mesh stream's is the authority, because it is sequenced; a CSR's
+ * reply brings roots without a sequence, and may only add to them until the stream has spoken
+ * again. Bundles of two trust domains are never merged (SPIFFE Federation 4.2).
  */
 
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
@@ -11,15 +12,14 @@ export type BundleDecision =
   /** Older than what is held: a rolled-back or foreign server. The held one stays. */
   | { readonly kind: "rollback"; readonly bundle: TrustBundle };
 
-/** A bundle without a sequence of its own: only what came with a certificate. */
-const unsequenced = 0n;
-
 export function decideStreamBundle(
   held: TrustBundle | undefined,
   came: TrustBundle,
 ): BundleDecision {
   if (held === undefined) return { kind: "replace", bundle: came };
-  if (came.sequence < held.sequence) return { kind: "rollback", bundle: held };
+  if (came.sequence < held.sequence || !came.trustDomain.equals(held.trustDomain)) {
+    return { kind: "rollback", bundle: held };
+  }
   const same =
     came.sequence === held.sequence &&
     came.roots.length === held.roots.length &&
@@ -27,15 +27,21 @@ export function decideStreamBundle(
   return same ? { kind: "keep", bundle: held } : { kind: "replace", bundle: came };
 }
 
-/** @param came in the reply to a CSR, so of the signer of the new leaf */
+/**
+ * The sum keeps the held sequence: it holds all that the sequence promised, and a rolled-back
+ * server stays refused.
+ * @param came in the reply to a CSR, so of the signer and of the trust domain of the new leaf
+ */
 export function decideReplyBundle(
   held: TrustBundle | undefined,
   came: TrustBundle,
 ): BundleDecision {
-  if (held === undefined) return { kind: "replace", bundle: came };
+  if (held === undefined || !held.trustDomain.equals(came.trustDomain)) {
+    return { kind: "replace", bundle: came };
+  }
   if (hasRoots(held, came.roots)) return { kind: "keep", bundle: held };
   const roots = [...held.roots, ...came.roots];
-  return { kind: "replace", bundle: trustBundle(came.trustDomain, unsequenced, roots) };
+  return { kind: "replace", bundle: trustBundle(held.trustDomain, held.sequence, roots) };
 }
 
 function hasRoots(held: TrustBundle, roots: readonly Uint8Array[]): boolean {

@@ -4,10 +4,13 @@
  */
 
 import { PortcullisError } from "../error.ts";
+import { isJsonObject } from "../identity/json-object.ts";
 import { TrustDomain } from "../spiffe/id.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
 
-export type AuthorityState = "prepared" | "active" | "retiring" | "retired";
+const authorityStates = ["prepared", "active", "retiring", "retired"] as const;
+
+export type AuthorityState = (typeof authorityStates)[number];
 
 export interface AuthorityRecord {
   /** Lower-case hex of the subject key identifier; names the signing key in the store. */
@@ -37,7 +40,8 @@ export function initialTrustState(
   trustDomain: TrustDomain,
   authority: AuthorityRecord,
 ): TrustState {
-  return Object.freeze({ epoch: 1, trustDomain, bundleSequence: 1n, authorities: [authority] });
+  const authorities = Object.freeze([authority]);
+  return Object.freeze({ epoch: 1, trustDomain, bundleSequence: 1n, authorities });
 }
 
 export function activeAuthority(state: TrustState): AuthorityRecord {
@@ -69,20 +73,17 @@ export function encodeTrustState(state: TrustState): string {
   });
 }
 
+/** @throws TrustStateError `trust-state-malformed`: nothing in it is guessed or repaired */
 export function parseTrustState(epoch: number, document: string): TrustState {
   try {
-    const value = JSON.parse(document) as StoredTrustState;
-    if (value.version !== 1) throw new TypeError(`expected version 1, got ${value.version}`);
+    const stored: unknown = JSON.parse(document);
+    if (!isJsonObject(stored) || stored["version"] !== 1) throw unexpected("a document, version 1");
+    const { trustDomain, bundleSequence, authorities } = stored;
     return Object.freeze({
       epoch,
-      trustDomain: TrustDomain.parse(value.trustDomain),
-      bundleSequence: BigInt(value.bundleSequence),
-      authorities: value.authorities.map(({ id, state, chain, root }) => ({
-        id,
-        state,
-        chain: chain.map(fromBase64),
-        root: fromBase64(root),
-      })),
+      trustDomain: TrustDomain.parse(parseText(trustDomain, /^./)),
+      bundleSequence: BigInt(parseText(bundleSequence, /^[1-9]\d{0,18}$/)),
+      authorities: parseAuthorities(authorities),
     });
   } catch (cause) {
     throw new TrustStateError("trust-state-malformed", "the stored trust state is unreadable", {
@@ -92,17 +93,50 @@ export function parseTrustState(epoch: number, document: string): TrustState {
   }
 }
 
-interface StoredTrustState {
-  readonly version: number;
-  readonly trustDomain: string;
-  readonly bundleSequence: string;
-  readonly authorities: readonly {
-    readonly id: string;
-    readonly state: AuthorityState;
-    readonly chain: readonly string[];
-    readonly root: string;
-  }[];
+function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
+  const authorities = parseList(stored).map(parseAuthority);
+  const actives = authorities.filter(({ state }) => state === "active");
+  if (actives.length > 1) throw unexpected("one active authority at most");
+  if (new Set(authorities.map(({ id }) => id)).size !== authorities.length) {
+    throw unexpected("each authority once");
+  }
+  return Object.freeze(authorities);
+}
+
+function parseAuthority(stored: unknown): AuthorityRecord {
+  if (!isJsonObject(stored)) throw unexpected("an authority");
+  const { id, state, chain, root } = stored;
+  const known = authorityStates.find((each) => each === state);
+  if (known === undefined) throw unexpected(`one of ${authorityStates.join(", ")}`);
+  return Object.freeze({
+    id: parseText(id, /^[0-9a-f]{2,64}$/),
+    state: known,
+    chain: parseList(chain).map(parseDer),
+    root: parseDer(root),
+  });
+}
+
+function parseList(value: unknown): readonly unknown[] {
+  if (!Array.isArray(value)) throw unexpected("a list");
+  return value;
+}
+
+function parseText(value: unknown, pattern: RegExp): string {
+  if (typeof value !== "string" || !pattern.test(value))
+    throw unexpected(`text like ${pattern.source}`);
+  return value;
+}
+
+/** Buffer.from skips what is no base64: only what is written the same way again was read whole. */
+function parseDer(value: unknown): Uint8Array {
+  const text = parseText(value, /^./);
+  const der = new Uint8Array(Buffer.from(text, "base64"));
+  if (base64(der) !== text) throw unexpected("base64");
+  return der;
+}
+
+function unexpected(expected: string): TypeError {
+  return new TypeError(`expected ${expected}`);
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
-const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));

@@ -42,7 +42,9 @@ export function verifyChain(
     }
   }
   const top = certificates.at(-1) ?? leaf;
-  const anchor = roots.map(parseCertificate).find((root) => isIssuedBy(top, root));
+  // A root that was renewed under its old key is there twice: the one in date counts.
+  const anchors = roots.map(parseCertificate).filter((root) => isIssuedBy(top, root));
+  const anchor = anchors.find((root) => isInDate(root, nowMs)) ?? anchors[0];
   if (anchor === undefined) {
     throw new ChainError("chain-no-root", "expected a chain to a root of the bundle");
   }
@@ -53,8 +55,13 @@ export function verifyChain(
 
 function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
   if (Buffer.compare(certificate.issuerDer, issuer.subjectDer) !== 0) return false;
-  const { publicKey } = new X509Certificate(issuer.der);
-  return new X509Certificate(certificate.der).verify(publicKey);
+  try {
+    const { publicKey } = new X509Certificate(issuer.der);
+    return new X509Certificate(certificate.der).verify(publicKey);
+  } catch {
+    // OpenSSL cannot read the issuer's key, so it cannot have verified anything by it.
+    return false;
+  }
 }
 
 /** @param intermediatesBelow that this one has between itself and the leaf (RFC 5280 4.2.1.9) */
@@ -83,10 +90,15 @@ const understood: ReadonlySet<string> = new Set([
   "2.5.29.37",
 ]);
 
-function assertInDate({ notBeforeMs, notAfterMs, serialHex }: Certificate, nowMs: number): void {
-  if (notBeforeMs <= nowMs && nowMs < notAfterMs) return;
+function assertInDate(certificate: Certificate, nowMs: number): void {
+  if (isInDate(certificate, nowMs)) return;
+  const { notBeforeMs, notAfterMs, serialHex } = certificate;
   const span = `${new Date(notBeforeMs).toISOString()} to ${new Date(notAfterMs).toISOString()}`;
   throw new ChainError("chain-expired", `certificate ${serialHex} is valid from ${span}`, {
     hint: "compare the clocks of the agent and of the server",
   });
+}
+
+function isInDate({ notBeforeMs, notAfterMs }: Certificate, nowMs: number): boolean {
+  return notBeforeMs <= nowMs && nowMs < notAfterMs;
 }

@@ -55,13 +55,16 @@ export function leafEncoder(
     extension("2.5.29.19", true)(sequence()),
     extension("2.5.29.35", false)(sequence(implicit(0, Buffer.from(signer.id, "hex")))),
   ];
+  const validity = memoizeLast((notBeforeMs: number, notAfterMs: number) =>
+    sequence(time(notBeforeMs), time(notAfterMs)),
+  );
   return ({ serial, notBeforeMs, notAfterMs, subjectAltNames, publicKey }) =>
     sequence(
       version3,
       unsignedInteger(serial),
       identifier,
       issuerName,
-      sequence(time(notBeforeMs), time(notAfterMs)),
+      validity(notBeforeMs, notAfterMs),
       emptyName,
       publicKey.spki,
       explicit(
@@ -97,6 +100,15 @@ const subjectAltNameExtension = extension("2.5.29.17", true);
 function extension(id: string, critical: boolean): (value: Uint8Array) => Uint8Array {
   const head = [oid(id), ...(critical ? [booleanTrue] : [])];
   return (value) => sequence(...head, octetString(value));
+}
+
+/** Whoever is signed for in the same second has the same validity, and formatting it is dear. */
+function memoizeLast<T>(make: (a: number, b: number) => T): (a: number, b: number) => T {
+  let last: { readonly a: number; readonly b: number; readonly made: T } | undefined;
+  return (a, b) => {
+    if (last?.a !== a || last.b !== b) last = { a, b, made: make(a, b) };
+    return last.made;
+  };
 }
 
 function generalNames(names: SubjectAltNames): Uint8Array[] {

@@ -41,7 +41,10 @@ export async function createRoot(options: NewRootOptions): Promise<NewRoot> {
     {
       serialNumber: Buffer.from(positive(options.serial)).toString("hex"),
       // A subject of its own for each authority: verifiers look issuers up by name, and a rotation has two.
-      name: [{ O: [options.trustDomain] }, { CN: [`Portcullis root ${keyId.slice(0, 16)}`] }],
+      name: [
+        { O: [options.trustDomain.slice(0, organizationLengthMax)] },
+        { CN: [`Portcullis root ${keyId.slice(0, 16)}`] },
+      ],
       notBefore: new Date(options.nowMs - rootProfile.backdateSeconds * 1_000),
       notAfter: new Date(options.nowMs + rootProfile.lifetimeSeconds * 1_000),
       keys,
@@ -60,6 +63,9 @@ export async function createRoot(options: NewRootOptions): Promise<NewRoot> {
     privateKeyPkcs8: new Uint8Array(privateKeyPkcs8),
   };
 }
+
+/** X.520's upper bound; a trust domain may be longer. */
+const organizationLengthMax = 64;
 
 const publicExponent = Uint8Array.of(1, 0, 1);
 

@@ -2,7 +2,8 @@
  * The one interface to a CA's private key. A software key stands behind it here; a PKCS#11 token or a KMS can.
  */
 
-import { hash, sign, type KeyObject } from "node:crypto";
+import { createPublicKey, hash, sign, type KeyObject } from "node:crypto";
+import { PortcullisError } from "../error.ts";
 import { oid, sequence } from "./der-encode.ts";
 import { parsePublicKey, type PublicKey } from "./public-key.ts";
 
@@ -29,8 +30,21 @@ const algorithms: Readonly<Record<PublicKey["type"], SignatureAlgorithm>> = {
   rsa: { identifier: sequence(oid("1.2.840.113549.1.1.11"), derNull), digest: "sha256" },
 };
 
-/** A signer on a key that this process holds. Printing it shows the id only. */
+export class SignerError extends PortcullisError<"signer-key-mismatch"> {
+  override name = "SignerError";
+}
+
+/**
+ * A signer on a key that this process holds. Printing it shows the id only.
+ * @throws SignerError before anything is signed that nobody could verify; PublicKeyError
+ */
 export function softwareSigner(privateKey: KeyObject, publicSpki: Uint8Array): Signer {
+  const ownSpki = createPublicKey(privateKey).export({ format: "der", type: "spki" });
+  if (Buffer.compare(ownSpki, publicSpki) !== 0) {
+    throw new SignerError("signer-key-mismatch", "expected the private key of the certificate", {
+      hint: "restore the signing key that belongs to the CA certificate",
+    });
+  }
   const publicKey = parsePublicKey(publicSpki);
   const algorithm = algorithms[publicKey.type];
   return Object.freeze({

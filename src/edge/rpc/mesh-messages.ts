@@ -2,6 +2,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { PortcullisError } from "../../core/error.ts";
 import type {
   AckedEvidence,
   EvidenceReport,
@@ -22,9 +23,17 @@ import {
   type TrustBundle as WireBundle,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 
+export type MeshMessageErrorCode = "mesh-name-too-long" | "mesh-time-out-of-range";
+
+export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {
+  override name = "MeshMessageError";
+}
+
 /** Longer texts are cut: they are shown, never compared. */
-const detailBytesMax = 1_024;
-const nameBytesMax = 2_048;
+const detailLengthMax = 1_024;
+const versionLengthMax = 128;
+/** Longer names are refused: cut, two of them could become one. */
+const nameLengthMax = 2_048;
 
 export function encodeBundle(bundle: TrustBundle): ConnectResponse {
   const value = {
@@ -35,7 +44,7 @@ export function encodeBundle(bundle: TrustBundle): ConnectResponse {
   return create(ConnectResponseSchema, { message: { case: "bundle", value } });
 }
 
-/** @throws SpiffeIdError, TypeError when it holds no root */
+/** @throws SpiffeIdError, TrustBundleError when it holds no root */
 export function parseBundle(wire: WireBundle): TrustBundle {
   return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots);
 }
@@ -67,9 +76,10 @@ export function encodeReport(report: EvidenceReport): ConnectRequest {
   return create(ConnectRequestSchema, { message: { case: "report", value } });
 }
 
+/** @throws MeshMessageError */
 export function parseReport(wire: WireReport): EvidenceReport {
   const { sequence, full, proxies, gone } = wire;
-  return { sequence, full, proxies: proxies.map(parseProxy), gone };
+  return { sequence, full, proxies: proxies.map(parseProxy), gone: gone.map(parseName) };
 }
 
 function encodeSubscription({ streamId, resourceName, acked, nack }: SubscriptionEvidence) {
@@ -92,7 +102,7 @@ function encodeSubscription({ streamId, resourceName, acked, nack }: Subscriptio
 
 function parseProxy({ proxyId, subscriptions }: WireProxy): ProxyEvidence {
   return {
-    proxyId: cut(proxyId, nameBytesMax),
+    proxyId: parseName(proxyId),
     subscriptions: subscriptions.map(parseSubscription),
   };
 }
@@ -102,7 +112,7 @@ function parseSubscription(wire: WireSubscription): SubscriptionEvidence {
   const nack = wire.nack && parseNack(wire.nack);
   return {
     streamId: wire.streamId,
-    resourceName: cut(wire.resourceName, nameBytesMax),
+    resourceName: parseName(wire.resourceName),
     ...(acked && { acked }),
     ...(nack && { nack }),
   };
@@ -111,12 +121,12 @@ function parseSubscription(wire: WireSubscription): SubscriptionEvidence {
 function parseAcked(wire: WireSubscription, ackedAt: Timestamp): AckedEvidence {
   const { certificate, bundleSequence } = wire;
   return {
-    atMs: timestampMs(ackedAt),
+    atMs: parseTimeMs(ackedAt),
     bundleSequence,
     ...(certificate && {
       certificate: {
         serialHex: cut(certificate.serial, 64),
-        notAfterMs: certificate.notAfter ? timestampMs(certificate.notAfter) : 0,
+        notAfterMs: certificate.notAfter ? parseTimeMs(certificate.notAfter) : 0,
       },
     }),
   };
@@ -124,10 +134,28 @@ function parseAcked(wire: WireSubscription, ackedAt: Timestamp): AckedEvidence {
 
 function parseNack(nack: NonNullable<WireSubscription["nack"]>): NackEvidence {
   return {
-    version: cut(nack.version, 128),
-    detail: cut(nack.detail, detailBytesMax),
-    atMs: nack.at ? timestampMs(nack.at) : 0,
+    version: cut(nack.version, versionLengthMax),
+    detail: cut(nack.detail, detailLengthMax),
+    atMs: nack.at ? parseTimeMs(nack.at) : 0,
   };
+}
+
+/** The range of google.protobuf.Timestamp: what lies outside could not be sent on to an operator. */
+const timeMsMin = -62_135_596_800_000;
+const timeMsMax = 253_402_300_799_999;
+
+function parseTimeMs(wire: Timestamp): number {
+  const timeMs = timestampMs(wire);
+  if (timeMs >= timeMsMin && timeMs <= timeMsMax) return timeMs;
+  throw new MeshMessageError("mesh-time-out-of-range", "expected a time in the years 1 to 9999");
+}
+
+function parseName(name: string): string {
+  if (name.length <= nameLengthMax) return name;
+  throw new MeshMessageError(
+    "mesh-name-too-long",
+    `expected a name of at most ${nameLengthMax} characters, got ${name.length}`,
+  );
 }
 
 function cut(text: string, max: number): string {

@@ -4,9 +4,9 @@
  */
 
 import { createPrivateKey, type KeyObject } from "node:crypto";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
 import { PortcullisError } from "../../core/error.ts";
 import {
   encodeTrustState,
@@ -23,8 +23,7 @@ export type StoreErrorCode =
   | "store-lost"
   | "store-made-by-dev"
   | "store-trust-domain"
-  | "store-key-missing"
-  | "store-conflict";
+  | "store-key-missing";
 
 export class StoreError extends PortcullisError<StoreErrorCode> {
   override name = "StoreError";
@@ -42,10 +41,14 @@ export interface NewTrust {
 
 export const bundleFileName = "root-cert.pem";
 
+type Row = Record<string, SQLOutputValue>;
+
 export class Store implements Disposable {
+  readonly #path: string;
   readonly #database: DatabaseSync;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync) {
+    this.#path = path;
     this.#database = database;
   }
 
@@ -53,13 +56,12 @@ export class Store implements Disposable {
   static async open(dataDir: string, maker: StoreMaker): Promise<Store> {
     await ensurePrivateDir(dataDir);
     const path = join(dataDir, "portcullis.db");
-    if (!existsSync(path)) refuseLostStore(dataDir);
-    // SQLite would create it with the umask's mode; its -wal file takes over the mode of the database.
-    closeSync(openSync(path, "a", 0o600));
+    // SQLite takes a file of one byte for an empty one, and writes over it.
+    if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) <= 1) refuseLostStore(dataDir);
     const database = openDatabase(path);
     try {
       migrate(database, dataDir, maker);
-      return new Store(database);
+      return new Store(path, database);
     } catch (error) {
       database.close();
       throw error instanceof StoreError ? error : unreadable(path, error);
@@ -68,7 +70,7 @@ export class Store implements Disposable {
 
   /** Undefined in a directory that has never had a trust state. */
   loadTrustState(): TrustState | undefined {
-    const row = this.#database.prepare("SELECT epoch, document FROM trust_state").get();
+    const row = this.#read("SELECT epoch, document FROM trust_state");
     if (row === undefined) return undefined;
     return parseTrustState(Number(row["epoch"]), String(row["document"]));
   }
@@ -85,19 +87,31 @@ export class Store implements Disposable {
     });
   }
 
+  /** @throws StoreError `store-key-missing`, `store-unreadable` */
   signingKey(id: string): KeyObject {
-    const row = this.#database.prepare("SELECT pkcs8 FROM signing_keys WHERE id = ?").get(id);
-    const pkcs8 = row?.["pkcs8"];
+    const pkcs8 = this.#read("SELECT pkcs8 FROM signing_keys WHERE id = ?", id)?.["pkcs8"];
     if (!(pkcs8 instanceof Uint8Array)) {
       throw new StoreError("store-key-missing", `no signing key for authority ${id}`, {
         hint: "restore the data directory from a backup",
       });
     }
-    return createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" });
+    try {
+      return createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" });
+    } catch (cause) {
+      throw unreadable(this.#path, cause);
+    }
   }
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #read(query: string, ...values: readonly string[]): Row | undefined {
+    try {
+      return this.#database.prepare(query).get(...values);
+    } catch (cause) {
+      throw unreadable(this.#path, cause);
+    }
   }
 
   #transaction(work: () => void): void {
@@ -124,6 +138,8 @@ function refuseLostStore(dataDir: string): void {
 function openDatabase(path: string): DatabaseSync {
   let database: DatabaseSync | undefined;
   try {
+    // SQLite would create it with the umask's mode; its -wal file takes over the mode of the database.
+    closeSync(openSync(path, "a", 0o600));
     database = new DatabaseSync(path, { timeout: 0 });
     // Exclusive: a second process on this directory fails at once instead of signing beside the first.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
@@ -146,7 +162,8 @@ function migrate(database: DatabaseSync, dataDir: string, maker: StoreMaker): vo
       { hint: "this directory was written by a newer portcullis: run that one" },
     );
   }
-  if (version === 0) refuseLostStore(dataDir);
+  if (version > 0) assertIntact(database);
+  if (version === 0 || !hasTrustState(database)) refuseLostStore(dataDir);
   for (const [index, step] of migrations.slice(version).entries()) {
     const next = version + index + 1;
     database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${next}; COMMIT`);
@@ -163,6 +180,18 @@ function migrate(database: DatabaseSync, dataDir: string, maker: StoreMaker): vo
       },
     );
   }
+}
+
+/** SQLite reads what a torn file has lost as zeros, and finds nothing. These tables stay small. */
+function assertIntact(database: DatabaseSync): void {
+  for (const table of ["trust_state", "signing_keys"]) {
+    const found = database.prepare(`PRAGMA integrity_check(${table})`).get()?.["integrity_check"];
+    if (found !== "ok") throw new Error(String(found));
+  }
+}
+
+function hasTrustState(database: DatabaseSync): boolean {
+  return database.prepare("SELECT id FROM trust_state").get() !== undefined;
 }
 
 function unreadable(path: string, cause: unknown): StoreError {

@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { randomBytes, X509Certificate } from "node:crypto";
+import { before, describe, it } from "node:test";
+import {
+  makeAuthority,
+  TEST_TRUST_DOMAIN,
+  type TestAuthority,
+} from "../../../test/support/authority.ts";
+import { ecTestKey, makeCsr, rsaTestKey } from "../../../test/support/csr.ts";
+import { commonName, explicit, oid, sequence, set, text } from "../../../test/support/der.ts";
+import { extension } from "../../../test/support/certificate.ts";
+import type { Caller } from "../identity/caller.ts";
+import { SpiffeId } from "../spiffe/id.ts";
+import { trustBundle } from "../spiffe/trust-bundle.ts";
+import { parseCertificate } from "../x509/certificate.ts";
+import { CsrError } from "../x509/csr.ts";
+import { encodePem, parsePem, PemError } from "../x509/pem.ts";
+import { PublicKeyError } from "../x509/public-key.ts";
+import { signingAuthority, type Authority } from "./authority.ts";
+import { IssuanceError } from "./issuance-error.ts";
+import { completeWorkload, proveKey, signWorkload, type IssuedWorkload } from "./workload.ts";
+
+const nowMs = Date.UTC(2026, 10, 24, 12) + 250;
+const policy = { defaultTtlSeconds: 3_600, maxTtlSeconds: 7_200 };
+const caller: Caller = {
+  id: SpiffeId.forServiceAccount(TEST_TRUST_DOMAIN, "shop", "cart"),
+  namespace: "shop",
+  serviceAccount: "cart",
+  expiresAtMs: nowMs + 1,
+  evidence: { method: "jwt", issuer: "https://issuer" },
+};
+const key = ecTestKey("P-256");
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+const csrPem = (der: Uint8Array): string => encodePem(der, "CERTIFICATE REQUEST");
+
+let test: TestAuthority;
+before(async () => {
+  test = await makeAuthority("p256", nowMs);
+});
+
+function issueWith(
+  authority: Authority,
+  csr: Uint8Array,
+  requestedTtlSeconds = 0n,
+): IssuedWorkload {
+  const publicKey = proveKey(csrPem(csr));
+  const order = { caller, publicKey, requestedTtlSeconds };
+  const signed = signWorkload(order, authority, policy, randomBytes(16), nowMs);
+  return completeWorkload(signed, authority);
+}
+
+describe("a workload's certificate", () => {
+  it("names the caller and has the key of the CSR, whatever else the CSR says", () => {
+    const requested = sequence(
+      extension("2.5.29.17", sequence(text(0x86, "spiffe://different.com/test"))),
+      extension("2.5.29.19", sequence(Uint8Array.of(0x01, 0x01, 0xff)), true),
+    );
+    const attribute = sequence(oid("1.2.840.113549.1.9.14"), set(requested));
+    const csr = makeCsr(key, {
+      subject: commonName("spiffe://different.com/test"),
+      attributes: explicit(0, attribute),
+    });
+    const { certificate } = issueWith(test.authority, csr);
+    assert.deepEqual(certificate.uris, ["spiffe://cluster.local/ns/shop/sa/cart"]);
+    assert.equal(hex(certificate.spki), hex(key.spki));
+    assert.equal(hex(certificate.subjectDer), "3000");
+    assert.equal(certificate.isCa, false);
+    const plain = issueWith(test.authority, makeCsr(key)).certificate;
+    const shape = (each: typeof plain): string[] => each.extensions.map(({ value }) => hex(value));
+    assert.deepEqual(shape(certificate), shape(plain));
+  });
+
+  it("lives as long as was asked for, from two minutes ago", () => {
+    for (const [requested, seconds] of [
+      [0n, 3_600],
+      [-5n, 3_600],
+      [60n, 60],
+      [7_200n, 7_200],
+    ] as const) {
+      const { certificate } = issueWith(test.authority, makeCsr(key), requested);
+      assert.equal(certificate.notBeforeMs, nowMs - 250 - 120_000);
+      assert.equal(certificate.notAfterMs, nowMs - 250 + seconds * 1_000);
+    }
+  });
+
+  it("is not made for longer than allowed, nor by an expired issuer", () => {
+    const tooLong = (): unknown => issueWith(test.authority, makeCsr(key), 7_201n);
+    assert.throws(tooLong, (e) => e instanceof IssuanceError && e.code === "ttl-too-long");
+    const certificate = { ...test.authority.certificate, notAfterMs: nowMs };
+    const expired = (): unknown => issueWith({ ...test.authority, certificate }, makeCsr(key));
+    assert.throws(expired, (e) => e instanceof IssuanceError && e.code === "issuer-expired");
+  });
+
+  it("does not leave an authority whose key is not its certificate's", async () => {
+    const other = await makeAuthority("p256", nowMs);
+    const wrong = signingAuthority(other.authority.signer, [], test.root, test.bundle);
+    assert.throws(
+      () => issueWith(wrong, makeCsr(key)),
+      (error) => error instanceof IssuanceError && error.code === "certificate-check-failed",
+    );
+  });
+
+  it("is verified by Node for EC and RSA keys", () => {
+    for (const each of [key, ecTestKey("P-384"), rsaTestKey(2048)]) {
+      const { certChain } = issueWith(test.authority, makeCsr(each));
+      const leaf = new X509Certificate(certChain[0] ?? "");
+      assert.ok(leaf.verify(new X509Certificate(certChain[1] ?? "").publicKey));
+    }
+  });
+});
+
+describe("a reply", () => {
+  it("is the leaf, then all roots in one element", () => {
+    const { certChain, certificate } = issueWith(test.authority, makeCsr(key));
+    assert.deepEqual(certChain, [
+      encodePem(certificate.der, "CERTIFICATE"),
+      encodePem(test.root, "CERTIFICATE"),
+    ]);
+    for (const pem of certChain) assert.ok(pem.endsWith("-----END CERTIFICATE-----\n"));
+  });
+
+  it("has each intermediate as an element of its own, and every root of the bundle", async () => {
+    const other = await makeAuthority("p256", nowMs);
+    const bundle = trustBundle(TEST_TRUST_DOMAIN, 2n, [test.root, other.root]);
+    const { signer } = test.authority;
+    // That of the other authority stands in for an intermediate's issuer.
+    const authority = signingAuthority(signer, [test.root, other.root], other.root, bundle);
+    const { certChain } = issueWith(authority, makeCsr(key));
+    const [, first, second, roots] = certChain;
+    assert.equal(certChain.length, 4);
+    assert.equal(first, encodePem(test.root, "CERTIFICATE"));
+    assert.equal(second, encodePem(other.root, "CERTIFICATE"));
+    const ders = parsePem(roots ?? "", "CERTIFICATE", { blocksMax: 2 });
+    assert.deepEqual(ders.map(hex), bundle.roots.map(hex));
+    assert.deepEqual(authority.intermediates, [first, second]);
+  });
+});
+
+describe("the proof of a key", () => {
+  it("is refused when the CSR's signature does not match its key", () => {
+    const forged = makeCsr(key, { spki: ecTestKey("P-256").spki });
+    assert.throws(
+      () => proveKey(csrPem(forged)),
+      (error) => error instanceof CsrError && error.code === "csr-signature-invalid",
+    );
+  });
+
+  it("is refused for a weak key and for what is no CSR, by the error of the part at fault", () => {
+    assert.throws(() => proveKey(csrPem(makeCsr(rsaTestKey(1024)))), PublicKeyError);
+    assert.throws(() => proveKey("no PEM"), PemError);
+    assert.throws(() => proveKey(encodePem(test.root, "CERTIFICATE")), PemError);
+  });
+
+  it("accepts the older label of CSRs", () => {
+    const pem = csrPem(makeCsr(key)).replaceAll("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST");
+    assert.equal(hex(proveKey(pem).spki), hex(key.spki));
+  });
+});
+
+describe("the certificate of an authority", () => {
+  it("is the first of its chain, or its root", () => {
+    const { authority, root } = test;
+    assert.equal(authority.certificate.serialHex, parseCertificate(root).serialHex);
+    assert.deepEqual(authority.intermediates, []);
+    assert.ok(Object.isFrozen(authority));
+  });
+});

@@ -1,0 +1,158 @@
+/** The roll against a model that is one flat list and knows no optimisation. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import type { EvidenceReport, ProxyEvidence, Reporter } from "./evidence.ts";
+import { Roll, RollError, type RollEntry, type RollLimits } from "./roll.ts";
+
+const limits: RollLimits = {
+  proxiesMax: 6,
+  proxiesPerIdentityMax: 4,
+  proxiesPerReporterMax: 3,
+  subscriptionsPerProxyMax: 2,
+};
+const hourMs = 3_600_000;
+
+class Model {
+  entries: RollEntry[] = [];
+
+  report(reporter: Reporter, { full, proxies, gone }: EvidenceReport, nowMs: number): boolean {
+    const next = full ? this.entries.map(away(reporter)) : [...this.entries];
+    for (const evidence of proxies) {
+      const entry = { reporter, evidence, connected: true, lastSeenMs: nowMs };
+      const at = next.findIndex(
+        (each) => same(each.reporter, reporter) && each.evidence.proxyId === evidence.proxyId,
+      );
+      if (at === -1) next.push(entry);
+      else next[at] = entry;
+    }
+    const own = next.filter((each) => same(each.reporter, reporter)).length;
+    const widest = Math.max(0, ...proxies.map(({ subscriptions }) => subscriptions.length));
+    const tooMuch =
+      own > limits.proxiesPerReporterMax ||
+      next.length > limits.proxiesMax ||
+      next.filter((each) => each.reporter.spiffeId === reporter.spiffeId).length >
+        limits.proxiesPerIdentityMax ||
+      widest > limits.subscriptionsPerProxyMax;
+    if (tooMuch) return false;
+    this.entries = next.map((each) =>
+      gone.includes(each.evidence.proxyId) ? away(reporter)(each) : each,
+    );
+    return true;
+  }
+
+  prune(nowMs: number): void {
+    this.entries = this.entries.filter(
+      ({ connected, lastSeenMs, evidence }) =>
+        connected ||
+        nowMs < lastSeenMs + hourMs ||
+        evidence.subscriptions.some(({ acked }) => nowMs < (acked?.certificate?.notAfterMs ?? 0)),
+    );
+  }
+}
+
+type Command =
+  | { readonly kind: "report"; readonly reporter: Reporter; readonly report: EvidenceReport }
+  | { readonly kind: "disconnected"; readonly reporter: Reporter }
+  | { readonly kind: "prune" };
+
+const reporter: fc.Arbitrary<Reporter> = fc.record({
+  agentId: fc.constantFrom("a1", "a2"),
+  spiffeId: fc.constantFrom("spiffe://td/x", "spiffe://td/y"),
+});
+const proxyId = fc.constantFrom("p1", "p2", "p3", "p4");
+const subscription = fc.record({
+  streamId: fc.constant(1n),
+  resourceName: fc.constantFrom("default", "ROOTCA"),
+  acked: fc.record({
+    atMs: fc.constant(1),
+    bundleSequence: fc.constant(0n),
+    certificate: fc.record({
+      serialHex: fc.constant("01"),
+      notAfterMs: fc.nat({ max: 20 * hourMs }),
+    }),
+  }),
+});
+const proxy: fc.Arbitrary<ProxyEvidence> = fc.record({
+  proxyId,
+  subscriptions: fc.array(subscription, { maxLength: 3, size: "small" }),
+});
+const report: fc.Arbitrary<EvidenceReport> = fc.record({
+  sequence: fc.constant(1n),
+  full: fc.boolean(),
+  proxies: fc.array(proxy, { maxLength: 3 }),
+  gone: fc.array(proxyId, { maxLength: 2 }),
+});
+const command: fc.Arbitrary<Command> = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ kind: fc.constant("report" as const), reporter, report }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("disconnected" as const), reporter }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant("prune" as const) }) },
+);
+const steps = fc.array(fc.tuple(command, fc.nat({ max: 2 * hourMs })), { maxLength: 30 });
+
+describe("the roll", () => {
+  it("does what its model does, whatever is said in whatever order", () => {
+    let refused = 0;
+    fc.assert(
+      fc.property(steps, (steps) => {
+        const roll = new Roll(limits);
+        const model = new Model();
+        let nowMs = 0;
+        for (const [command, passedMs] of steps) {
+          nowMs += passedMs;
+          if (!apply(roll, model, command, nowMs)) refused++;
+          assert.deepEqual(sorted(roll.entries()), sorted(model.entries));
+        }
+      }),
+      { numRuns: 300 },
+    );
+    assert.ok(refused > 0);
+  });
+});
+
+/** @returns false where the limits refused the report */
+function apply(roll: Roll, model: Model, command: Command, nowMs: number): boolean {
+  switch (command.kind) {
+    case "report": {
+      const accepted = model.report(command.reporter, command.report, nowMs);
+      const act = (): unknown => roll.report(command.reporter, command.report, nowMs);
+      if (accepted) act();
+      else assert.throws(act, RollError);
+      return accepted;
+    }
+    case "disconnected":
+      roll.disconnected(command.reporter, nowMs);
+      model.entries = model.entries.map((each) =>
+        same(each.reporter, command.reporter) && each.connected
+          ? { ...each, lastSeenMs: nowMs }
+          : each,
+      );
+      model.entries = model.entries.map(away(command.reporter));
+      return true;
+    case "prune":
+      roll.prune(nowMs);
+      model.prune(nowMs);
+      return true;
+    default:
+      return command satisfies never;
+  }
+}
+
+const away =
+  (reporter: Reporter) =>
+  (entry: RollEntry): RollEntry =>
+    same(entry.reporter, reporter) ? { ...entry, connected: false } : entry;
+
+function same(a: Reporter, b: Reporter): boolean {
+  return a.agentId === b.agentId && a.spiffeId === b.spiffeId;
+}
+
+function sorted(entries: readonly RollEntry[]): RollEntry[] {
+  const key = ({ reporter, evidence }: RollEntry): string =>
+    `${reporter.spiffeId} ${reporter.agentId} ${evidence.proxyId}`;
+  return entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+}

@@ -1,0 +1,196 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { TrustDomain } from "../spiffe/id.ts";
+import { createRoot } from "../x509/root.ts";
+import {
+  activeAuthority,
+  bundleOf,
+  encodeTrustState,
+  initialTrustState,
+  parseTrustState,
+  TrustStateError,
+  type AuthorityRecord,
+  type AuthorityState,
+  type TrustState,
+} from "./trust-state.ts";
+
+const trustDomain = TrustDomain.parse("cluster.local");
+const der = fc.uint8Array({ minLength: 1, maxLength: 40 });
+const passive = fc.constantFrom<AuthorityState>("prepared", "retiring", "retired");
+
+const authority = (state: fc.Arbitrary<AuthorityState>): fc.Arbitrary<AuthorityRecord> =>
+  fc.record({
+    id: fc
+      .uint8Array({ minLength: 20, maxLength: 20 })
+      .map((id) => Buffer.from(id).toString("hex")),
+    state,
+    chain: fc.array(der, { maxLength: 3 }),
+    root: der,
+  });
+
+const trustState: fc.Arbitrary<TrustState> = fc.record({
+  epoch: fc.nat(),
+  trustDomain: fc.constantFrom(trustDomain, TrustDomain.parse("a.b-c_d")),
+  bundleSequence: fc.bigInt({ min: 1n, max: 10n ** 18n }),
+  authorities: fc
+    .tuple(authority(fc.constant("active")), fc.array(authority(passive), { maxLength: 5 }))
+    .chain(([active, others]) =>
+      fc.shuffledSubarray([active, ...others], { minLength: others.length + 1 }),
+    ),
+});
+
+const plain = (state: TrustState): unknown => JSON.parse(encodeTrustState(state));
+const isCode =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof TrustStateError && error.code === code;
+
+describe("a trust state", () => {
+  it("is read back as it was written", () => {
+    fc.assert(
+      fc.property(trustState, (state) => {
+        const again = parseTrustState(state.epoch, encodeTrustState(state));
+        assert.equal(again.epoch, state.epoch);
+        assert.equal(again.bundleSequence, state.bundleSequence);
+        assert.ok(again.trustDomain.equals(state.trustDomain));
+        assert.deepEqual(plain(again), plain(state));
+        assert.ok(Object.isFrozen(again) && Object.isFrozen(again.authorities));
+      }),
+    );
+  });
+
+  it("has the active authority's root in its bundle, and no retired one's alone", () => {
+    fc.assert(
+      fc.property(trustState, (state) => {
+        const { roots, sequence } = bundleOf(state);
+        const has = (root: Uint8Array): boolean =>
+          roots.some((each) => Buffer.compare(each, root) === 0);
+        assert.ok(has(activeAuthority(state).root));
+        assert.equal(sequence, state.bundleSequence);
+        const trusted = state.authorities.filter(({ state }) => state !== "retired");
+        assert.ok(
+          roots.every((root) => trusted.some((each) => Buffer.compare(each.root, root) === 0)),
+        );
+        assert.ok(trusted.every(({ root }) => has(root)));
+      }),
+    );
+  });
+
+  it("starts with one authority, at epoch and sequence 1", () => {
+    const only = { id: "00", state: "active", chain: [], root: Uint8Array.of(1) } as const;
+    const state = initialTrustState(trustDomain, only);
+    assert.deepEqual([state.epoch, state.bundleSequence], [1, 1n]);
+    assert.equal(activeAuthority(state), only);
+    assert.deepEqual(bundleOf(state).roots, [Uint8Array.of(1)]);
+  });
+
+  it("without an active authority says so", () => {
+    const only = { id: "00", state: "prepared", chain: [], root: Uint8Array.of(1) } as const;
+    assert.throws(
+      () => activeAuthority(initialTrustState(trustDomain, only)),
+      isCode("trust-state-no-active-authority"),
+    );
+  });
+
+  it("of ten authorities fits into 16 KiB", async () => {
+    for (const keyType of ["p256", "p384", "rsa3072"] as const) {
+      const serial = new Uint8Array(16);
+      const { certificate: root } = await createRoot({
+        // The longest name that there is goes into every root.
+        trustDomain: keyType === "rsa3072" ? trustDomain.name : "d".repeat(64),
+        keyType,
+        serial,
+        nowMs: Date.UTC(2026, 10, 24),
+      });
+      const authorities = Array.from({ length: 10 }, (_, index) => ({
+        id: index.toString(16).padStart(40, "0"),
+        state: index === 0 ? ("active" as const) : ("retiring" as const),
+        chain: [],
+        root,
+      }));
+      const state = { epoch: 1, trustDomain, bundleSequence: 1n, authorities };
+      const { length } = encodeTrustState(state);
+      assert.ok(length <= 16_384, `${keyType}: ${length}`);
+    }
+  });
+});
+
+describe("a stored trust state is refused as malformed", () => {
+  const good = {
+    version: 1,
+    trustDomain: "cluster.local",
+    bundleSequence: "3",
+    authorities: [{ id: "ab12", state: "active", chain: ["AQ=="], root: "AgM=" }],
+  };
+  const [goodAuthority] = good.authorities;
+
+  it("unless all of it is right", () => {
+    assert.equal(parseTrustState(7, JSON.stringify(good)).authorities.length, 1);
+  });
+
+  const withAuthority = (change: object): object => ({
+    ...good,
+    authorities: [{ ...goodAuthority, ...change }],
+  });
+  const table: readonly (readonly [string, unknown])[] = [
+    ["null", null],
+    ["a list", []],
+    ["a number", 1],
+    ["no version", { ...good, version: undefined }],
+    ["a newer version", { ...good, version: 2 }],
+    ["a version in text", { ...good, version: "1" }],
+    ["no trust domain", { ...good, trustDomain: undefined }],
+    ["an invalid trust domain", { ...good, trustDomain: "Cluster.Local" }],
+    ["a trust domain that is no text", { ...good, trustDomain: ["cluster.local"] }],
+    ["no sequence", { ...good, bundleSequence: undefined }],
+    ["a sequence as a number", { ...good, bundleSequence: 3 }],
+    ["an empty sequence", { ...good, bundleSequence: "" }],
+    ["a sequence of zero", { ...good, bundleSequence: "0" }],
+    ["a negative sequence", { ...good, bundleSequence: "-3" }],
+    ["a sequence in hex", { ...good, bundleSequence: "0x3" }],
+    ["a sequence beyond 64 bits", { ...good, bundleSequence: "9".repeat(20) }],
+    ["no authorities", { ...good, authorities: undefined }],
+    ["authorities by name", { ...good, authorities: { length: 0 } }],
+    ["an authority that is null", { ...good, authorities: [null] }],
+    ["an id with capitals", withAuthority({ id: "AB12" })],
+    ["an id that is no text", withAuthority({ id: 12 })],
+    ["an empty id", withAuthority({ id: "" })],
+    ["an unknown state", withAuthority({ state: "trusted" })],
+    ["an inherited state", withAuthority({ state: "constructor" })],
+    ["no chain", withAuthority({ chain: undefined })],
+    ["a chain that is text", withAuthority({ chain: "AQ==" })],
+    ["a chain of lists", withAuthority({ chain: [[1]] })],
+    ["no root", withAuthority({ root: undefined })],
+    ["an empty root", withAuthority({ root: "" })],
+    ["a root that is no base64", withAuthority({ root: "Ag!M=" })],
+    ["a root in base64url without padding", withAuthority({ root: "AgM" })],
+    ["a root as a list", withAuthority({ root: [2, 3] })],
+    [
+      "two active authorities",
+      { ...good, authorities: [goodAuthority, { ...goodAuthority, id: "cd" }] },
+    ],
+    [
+      "an authority twice",
+      { ...good, authorities: [goodAuthority, { ...goodAuthority, state: "retired" }] },
+    ],
+  ];
+  for (const [title, value] of table) {
+    it(`with ${title}`, () => {
+      assert.throws(
+        () => parseTrustState(1, JSON.stringify(value)),
+        isCode("trust-state-malformed"),
+      );
+    });
+  }
+
+  it("when it is cut anywhere", () => {
+    const document = JSON.stringify(good);
+    for (let length = 0; length < document.length; length++) {
+      assert.throws(
+        () => parseTrustState(1, document.slice(0, length)),
+        isCode("trust-state-malformed"),
+      );
+    }
+  });
+});
