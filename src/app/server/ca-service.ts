@@ -1,15 +1,13 @@
 /** `istio.v1.auth.IstioCertificateService`: from a gRPC call to the issuance queue and back. */
 
-import { create } from "@bufbuild/protobuf";
 import { Metadata, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { extractBearer } from "../../edge/authn/bearer.ts";
+import type {
+  CertificateRequestMessage,
+  CertificateResponseMessage,
+} from "../../edge/rpc/ca-messages.ts";
 import { refusalOf } from "../../edge/rpc/ca-status.ts";
 import type { CallContext, ServerEvents } from "../../edge/telemetry/server-events.ts";
-import {
-  IstioCertificateResponseSchema,
-  type IstioCertificateRequest,
-  type IstioCertificateResponse,
-} from "../../gen/istio/v1/auth/ca_pb.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
 export interface CaDependencies {
@@ -26,8 +24,8 @@ export interface CaDependencies {
 export function createCertificateHandler(
   dependencies: CaDependencies,
 ): (
-  call: ServerUnaryCall<IstioCertificateRequest, IstioCertificateResponse>,
-  reply: sendUnaryData<IstioCertificateResponse>,
+  call: ServerUnaryCall<CertificateRequestMessage, CertificateResponseMessage>,
+  reply: sendUnaryData<CertificateResponseMessage>,
 ) => void {
   const { queue, events, pods, nowMs, requestId } = dependencies;
   return (call, reply) => {
@@ -40,15 +38,15 @@ export function createCertificateHandler(
     queue.submit({
       token: () => extractBearer(call.metadata.get("authorization").map(String)),
       csrPem: call.request.csr,
-      requestedTtlSeconds: call.request.validityDuration,
-      impersonatedIdentity: asksForImpersonation(call.request),
+      requestedTtlSeconds: call.request.validityDurationSeconds,
+      impersonatedIdentity: call.request.impersonates,
       deadlineMs: deadlineOf(call.getDeadline(), context.startedMs + dependencies.deadlineMs),
       isCancelled: () => call.cancelled,
       onIssued: (issued, caller) => {
         const { pod } = caller.evidence;
         if (pod !== undefined) pods.set(issued.certificate.serialHex, pod.name);
         events.certificateIssued(context, caller, issued.certificate, nowMs());
-        reply(null, create(IstioCertificateResponseSchema, { certChain: [...issued.certChain] }));
+        reply(null, { certChain: issued.certChain });
       },
       onRefused: (error, caller) => {
         const refusal = refusalOf(error);
@@ -63,11 +61,6 @@ export function createCertificateHandler(
       },
     });
   };
-}
-
-function asksForImpersonation({ metadata }: IstioCertificateRequest): boolean {
-  const asked = metadata?.["ImpersonatedIdentity"];
-  return asked !== undefined && asked !== "" && asked !== null;
 }
 
 /** The earlier of the caller's deadline and ours. */

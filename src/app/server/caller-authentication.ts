@@ -24,10 +24,13 @@ export async function openCallerAuthentication(
   const keys = await JwksSource.open({ location: jwksLocation(config.jwks), onEvent }, signal);
   if (maker === "server" && isDevIssuer(config.tokenIssuer, keys.keySet.keyIds)) {
     keys[Symbol.dispose]();
+    const [place, what, whose] = isDevIssuer(config.tokenIssuer, [])
+      ? ["--token-issuer", "token issuer", "that"]
+      : ["--jwks", "token keys", "those"];
     throw new ConfigError(
       "config-conflict",
-      "--token-issuer",
-      "expected a cluster's token issuer, got that of `portcullis dev`, who lets anybody be anybody",
+      place,
+      `expected a cluster's ${what}, got ${whose} of \`portcullis dev\`, who lets anybody be anybody`,
       { hint: "give the issuer and keys of your cluster, or run portcullis dev" },
     );
   }

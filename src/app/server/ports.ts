@@ -6,9 +6,11 @@ import { join } from "node:path";
 import type { Endpoints } from "../../edge/config/endpoints.ts";
 import { formatListenAddress } from "../../edge/config/listen-address.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
+import { createCertificateMethod } from "../../edge/rpc/ca-messages.ts";
 import { addService, createGrpcServer } from "../../edge/rpc/grpc-server.ts";
 import { HealthHttp } from "../../edge/rpc/health-http.ts";
 import { addHealth, addReflection } from "../../edge/rpc/introspection.ts";
+import { methodDefinition } from "../../edge/rpc/service-definition.ts";
 import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { bindUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
@@ -31,6 +33,7 @@ const callDeadlineMs = 10_000;
 const handshakeTimeoutMs = 10_000;
 const connectionsMax = 30_000;
 const drainMs = 10_000;
+const introductionDelayMs = 250;
 
 /** Each port that opens is closed again by `owned`, and so is what opened before a later one fails. */
 export async function openPorts(
@@ -38,9 +41,12 @@ export async function openPorts(
   options: PortsOptions,
   owned: AsyncDisposableStack,
 ): Promise<Endpoints> {
+  const readiness = { isOpen: false };
+  // First to open and last to close, so that a probe learns of the drain while calls finish.
+  const metrics = await openHealthPort(parts, options, readiness, owned);
   const ca = await openMeshPort(parts, options, owned);
   const admin = await openAdminSocket(parts, options, owned);
-  const metrics = await openHealthPort(parts, options, owned);
+  readiness.isOpen = true;
   return { pid: process.pid, ca, admin, metrics };
 }
 
@@ -49,18 +55,24 @@ async function openMeshPort(
   { config, nowMs }: PortsOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
-  const grpc = createGrpcServer();
-  const { queue, events, meshEvents, mesh, serving, pods } = parts;
-  addService(grpc, IstioCertificateService, {
-    createCertificate: createCertificateHandler({
-      queue,
-      events,
-      pods,
-      nowMs,
-      requestId: randomUUID,
-      deadlineMs: callDeadlineMs,
-    }),
+  const grpc = createGrpcServer({
+    requestTimeoutMs: callDeadlineMs,
+    endless: [methodDefinition(MeshService, MeshService.method.connect).path],
   });
+  const { queue, events, meshEvents, mesh, serving, pods } = parts;
+  grpc.addService(
+    { createCertificate: createCertificateMethod },
+    {
+      createCertificate: createCertificateHandler({
+        queue,
+        events,
+        pods,
+        nowMs,
+        requestId: randomUUID,
+        deadlineMs: callDeadlineMs,
+      }),
+    },
+  );
   addService(grpc, MeshService, { connect: mesh.connect.bind(mesh) });
   const listener = new TlsListener(grpc, serving.certificate, {
     handshakeTimeoutMs,
@@ -68,7 +80,11 @@ async function openMeshPort(
     onRefused: (reason) => meshEvents.connectionRefused(reason),
   });
   serving.attach(listener);
-  owned.defer(() => shutdown(grpc, () => listener.drain(drainMs)));
+  const stopAccepting = (): void => {
+    listener.drain(drainMs);
+    mesh.endStreams();
+  };
+  owned.defer(() => shutdown(grpc, stopAccepting));
   const { port } = await listener.listen(config.listen.host, config.listen.port);
   introduce(grpc);
   return formatListenAddress({ host: config.listen.host, port });
@@ -101,6 +117,7 @@ async function openAdminSocket(
 async function openHealthPort(
   { metrics }: Parts,
   { config, isDraining }: PortsOptions,
+  readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
 ): Promise<string> {
   const http = owned.use(
@@ -109,7 +126,10 @@ async function openHealthPort(
         contentType: metrics.registry.contentType,
         text: await metrics.registry.metrics(),
       }),
-      notReady: () => (isDraining() ? "draining" : undefined),
+      notReady: () => {
+        if (isDraining()) return "draining";
+        return readiness.isOpen ? undefined : "starting";
+      },
     }),
   );
   const { host } = config.metricsListen;
@@ -117,15 +137,17 @@ async function openHealthPort(
   return `http://${formatListenAddress({ host, port })}`;
 }
 
-/** After the first callers are served: what describes the services is large to load. */
+/** A little later: what describes the services is large to load, and the first callers do not wait for it. */
 function introduce(grpc: GrpcServer): void {
   const services = [IstioCertificateService, MeshService];
-  setImmediate(() => {
-    void Promise.all([addHealth(grpc, services), addReflection(grpc, services)]);
-  });
+  const load = async (): Promise<void> => {
+    await addHealth(grpc, services);
+    await addReflection(grpc, services);
+  };
+  setTimeout(() => void load(), introductionDelayMs).unref();
 }
 
-/** Lets calls finish, but no longer than the drain time: agents' streams have no end of their own. */
+/** Lets calls finish, but no longer than the drain time: a watch of the health has no end of its own. */
 async function shutdown(grpc: GrpcServer, stopAccepting: () => void = () => {}): Promise<void> {
   stopAccepting();
   await new Promise<void>((resolve) => {

@@ -1,6 +1,15 @@
 /** gRPC servers with the limits that a stranger meets before any work is done for him. */
 
-import { Server, type ServerOptions, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import {
+  logVerbosity,
+  Server,
+  ServerInterceptingCall,
+  setLogVerbosity,
+  status,
+  type ServerInterceptor,
+  type ServerOptions,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
 import type { DescService } from "@bufbuild/protobuf";
 import { serviceDefinition } from "./service-definition.ts";
 
@@ -19,8 +28,38 @@ const serverOptions: ServerOptions = {
   "grpc.enable_channelz": 0,
 };
 
-export function createGrpcServer(): Server {
-  return new Server(serverOptions);
+export interface GrpcServerOptions {
+  /** By when a request must have come to its end. */
+  readonly requestTimeoutMs: number;
+  /** Paths of methods whose requests have no end. */
+  readonly endless: readonly string[];
+}
+
+export function createGrpcServer(options?: GrpcServerOptions): Server {
+  // It would print a header that it cannot read, token and all, beside our log.
+  setLogVerbosity(logVerbosity.NONE);
+  return new Server({ ...serverOptions, ...(options && { interceptors: [endSlow(options)] }) });
+}
+
+/** A stream that is opened and left alone would cost its memory as long as the connection lives. */
+function endSlow({ requestTimeoutMs, endless }: GrpcServerOptions): ServerInterceptor {
+  const details = `expected the whole request within ${requestTimeoutMs / 1_000} s`;
+  const late = { code: status.DEADLINE_EXCEEDED, details };
+  return (method, call) => {
+    if (endless.includes(method.path)) return new ServerInterceptingCall(call);
+    return new ServerInterceptingCall(call, {
+      start: (next) => {
+        const timer = setTimeout(() => call.sendStatus(late), requestTimeoutMs);
+        next({
+          onReceiveHalfClose: (next) => {
+            clearTimeout(timer);
+            next();
+          },
+          onCancel: () => clearTimeout(timer),
+        });
+      },
+    });
+  };
 }
 
 export function addService(

@@ -2,6 +2,7 @@
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { listenOn } from "./listen.ts";
 
 export interface HealthHttpOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
@@ -22,15 +23,9 @@ export class HealthHttp implements AsyncDisposable {
     this.#server.maxConnections = 64;
   }
 
+  /** @param port 0 picks one. @throws ListenError */
   async listen(host: string, port: number): Promise<AddressInfo> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once("error", reject);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off("error", reject);
-        resolve();
-      });
-    });
-    return this.#server.address() as AddressInfo;
+    return await listenOn(this.#server, host, port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -9,6 +9,7 @@ import { ServerCredentials } from "@grpc/grpc-js";
 import { constants } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type SecureContextOptions, type Server as TlsServer } from "node:tls";
+import { listenOn } from "./listen.ts";
 
 export interface ServingIdentity {
   /** PEM: the leaf, then its intermediates. */
@@ -41,7 +42,11 @@ export class TlsListener {
       noDelay: true,
     });
     this.#tls.maxConnections = options.connectionsMax;
-    this.#tls.on("tlsClientError", () => options.onRefused("handshake"));
+    this.#tls.on("tlsClientError", (_, socket) => {
+      options.onRefused("handshake");
+      // After a time-out Node itself leaves it open.
+      socket.destroy();
+    });
     this.#tls.on("secureConnection", (socket) => {
       socket.on("error", () => socket.destroy());
       if (socket.getPeerX509Certificate() !== undefined && !socket.authorized) {
@@ -53,16 +58,9 @@ export class TlsListener {
     });
   }
 
-  /** @param port 0 picks one */
+  /** @param port 0 picks one. @throws ListenError */
   async listen(host: string, port: number): Promise<AddressInfo> {
-    await new Promise<void>((resolve, reject) => {
-      this.#tls.once("error", reject);
-      this.#tls.listen({ host, port, backlog: 1_024 }, () => {
-        this.#tls.off("error", reject);
-        resolve();
-      });
-    });
-    return this.#tls.address() as AddressInfo;
+    return await listenOn(this.#tls, host, port);
   }
 
   /** New handshakes use it; connections that are open stay as they are. */
