@@ -27,11 +27,19 @@ export class BenchServer implements AsyncDisposable {
   }
 
   /** Its log goes to a file, since writing it is a part of what a certificate costs. */
-  static async start(dataDir: string, signal: AbortSignal): Promise<BenchServer> {
+  static async start(dataDir: string, signal: AbortSignal, port = 0): Promise<BenchServer> {
     const log = openSync(join(dataDir, "..", "server.log"), "a", 0o600);
     const child = spawn(
       launcher,
-      ["dev", "--data-dir", dataDir, "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"],
+      [
+        "dev",
+        "--data-dir",
+        dataDir,
+        "--listen",
+        `127.0.0.1:${port}`,
+        "--metrics-listen",
+        "127.0.0.1:0",
+      ],
       { stdio: ["ignore", log, log] },
     );
     const { ca } = await waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });

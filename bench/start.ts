@@ -1,7 +1,8 @@
 /** From `portcullis dev` on the command line to the first certificate in a client's hands. */
 
-import { existsSync } from "node:fs";
+import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
+import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCsr } from "../src/core/x509/csr-create.ts";
@@ -53,15 +54,37 @@ async function timeToFirst(dataDir: string, signal: AbortSignal): Promise<number
     nowMs,
   });
   const { csrPem } = await createCsr();
+  const port = await freePort();
   const startedMs = performance.now();
-  const starting = BenchServer.start(dataDir, signal);
-  const endpoints = join(dataDir, "endpoints.json");
-  while (!existsSync(endpoints)) await sleep(1, undefined, { signal });
-  const { ca } = JSON.parse(await readFile(endpoints, "utf8")) as { readonly ca: string };
+  const starting = BenchServer.start(dataDir, signal, port);
+  // The port opens before the addresses are published: a client in the mesh knows the port.
+  while (!(await canConnect(port))) await sleep(1, undefined, { signal });
+  const server = `127.0.0.1:${port}`;
   const serverRoots = await readFile(join(dataDir, "root-cert.pem"));
-  const request = { server: ca, serverRoots, token, csrPem, ttlSeconds: 0, timeoutMs: 5_000 };
+  const request = { server, serverRoots, token, csrPem, ttlSeconds: 0, timeoutMs: 5_000 };
   await requestCertificate(request, signal);
   const tookMs = performance.now() - startedMs;
   await using _ = await starting;
   return tookMs;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function canConnect(port: number): Promise<boolean> {
+  const socket = connect(port, "127.0.0.1");
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

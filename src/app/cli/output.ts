@@ -35,7 +35,7 @@ export async function writeOutput(
 }
 
 /** NO_COLOR (no-color.org) and dumb terminals are respected. */
-export function wantsColour({ isTty, env }: Context): boolean {
+export function wantsColour({ isTty, env }: Pick<Context, "env" | "isTty">): boolean {
   return isTty && !env["NO_COLOR"] && env["TERM"] !== "dumb";
 }
 

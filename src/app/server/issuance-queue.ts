@@ -34,7 +34,6 @@ export interface IssuanceDependencies {
   readonly authenticate: (token: string, nowMs: number) => Caller;
   /** Reads the token issuer's keys anew, after a token named an unknown one. Never throws. */
   readonly refreshKeys: () => Promise<unknown>;
-  /** @throws CaCallError `ca-not-ready` */
   readonly authority: () => Authority;
   readonly ttlPolicy: () => TtlPolicy;
   readonly randomSerial: () => Uint8Array;

@@ -11,7 +11,6 @@ import { ServerEvents } from "../../edge/telemetry/server-events.ts";
 import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-metrics.ts";
 import type { CallerAuthentication } from "./caller-authentication.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
-import { MeshService } from "./mesh-service.ts";
 import { Serving } from "./serving.ts";
 import type { Trust } from "./trust.ts";
 
@@ -34,7 +33,8 @@ export interface Parts {
   readonly metrics: ServerMetrics;
   readonly events: ServerEvents;
   readonly meshEvents: MeshEvents;
-  readonly mesh: MeshService;
+  /** How many agents are connected; set by whoever serves them. */
+  readonly agents: { count: () => number };
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
   /** By serial: the pod whose token a certificate was issued on. */
@@ -47,7 +47,6 @@ const rollLimits = {
   proxiesPerReporterMax: 256,
   subscriptionsPerProxyMax: 64,
 };
-const agentStreamsMax = 20_000;
 const podsRemembered = 16_384;
 
 export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
@@ -57,14 +56,7 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
   const pods = new LRUCache<string, string>({ max: podsRemembered });
   const events = new ServerEvents(log, metrics);
   const meshEvents = new MeshEvents(log, metrics);
-  const mesh = new MeshService({
-    roll,
-    events: meshEvents,
-    bundle: () => trust.bundle,
-    podOf: (serialHex) => pods.get(serialHex),
-    nowMs,
-    streamsMax: agentStreamsMax,
-  });
+  const agents = { count: () => 0 };
   const queue = new IssuanceQueue(
     {
       authenticate: (token, now) => live.authentication.authenticate(token, now),
@@ -88,7 +80,7 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
     onFailed: (error) =>
       log.error({ event: "serving-certificate-failed", error }, "serving certificate not renewed"),
   });
-  return { trust, roll, metrics, events, meshEvents, mesh, queue, serving, pods };
+  return { trust, roll, metrics, events, meshEvents, agents, queue, serving, pods };
 
   function gauges(): ServerGauges {
     const rootsNotAfterMs = trust.bundle.roots.map((der) => parseCertificate(der).notAfterMs);
@@ -98,7 +90,7 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
       chainNotAfterMs: () => trust.authority.certificate.notAfterMs,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       queueDepth: () => queue.depth,
-      agentsConnected: () => mesh.agentsConnected,
+      agentsConnected: () => agents.count(),
       proxies: () => countProxies(roll),
       bundleSequence: () => Number(trust.bundle.sequence),
       nowMs,

@@ -31,6 +31,7 @@ export type CaClientErrorCode =
   | "ca-invalid-argument"
   | "ca-overloaded"
   | "ca-unreachable"
+  | "ca-untrusted"
   | "ca-failed";
 
 /** What the CA said, or that it could not be asked. Retrying helps, if only after the operator has acted. */
@@ -95,16 +96,23 @@ const codes: ReadonlyMap<number, readonly [CaClientErrorCode, string?]> = new Ma
   ],
   [status.INVALID_ARGUMENT, ["ca-invalid-argument"]],
   [status.RESOURCE_EXHAUSTED, ["ca-overloaded"]],
-  [
-    status.UNAVAILABLE,
-    ["ca-unreachable", "is the server running, and is its root the one in the file?"],
-  ],
+  [status.UNAVAILABLE, ["ca-unreachable", "is the server running, and is this its address?"]],
   [status.DEADLINE_EXCEEDED, ["ca-unreachable"]],
 ]);
 
+/** Where grpc-js tells why it has no connection, between phrases of its own. */
+const connectionProblem = /Last error: (?:Error: )?(.*?)\. Resolution note:/;
+
 function clientError(error: ServiceError, { server }: CertificateRequest): CaClientError {
+  const problem = connectionProblem.exec(error.details)?.[1];
+  if (problem !== undefined && /certificate/i.test(problem)) {
+    return new CaClientError("ca-untrusted", `${server}: ${problem}`, {
+      cause: error,
+      hint: "are these the roots of this server, and is the address one of its names?",
+    });
+  }
   const [code, hint] = codes.get(error.code) ?? ["ca-failed"];
-  return new CaClientError(code, `${server}: ${error.details}`, {
+  return new CaClientError(code, `${server}: ${problem ?? error.details}`, {
     cause: error,
     ...(hint !== undefined && { hint }),
   });

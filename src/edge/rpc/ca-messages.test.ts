@@ -1,7 +1,7 @@
 /** The hand-written messages mean what the generated ones mean. */
 
 import { create, fromBinary, toBinary, type JsonObject } from "@bufbuild/protobuf";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {

@@ -16,7 +16,6 @@ export interface CaRefusal {
 
 export type CaRefusalMetric =
   | "AUTHENTICATION"
-  | "CA_NOT_READY"
   | "CSR_ERROR"
   | "TTL_ERROR"
   | "CERT_GEN_ERROR"
@@ -25,12 +24,7 @@ export type CaRefusalMetric =
   | "UNAVAILABLE";
 
 /** Raised by the server around the signing itself. */
-export type CaCallErrorCode =
-  | "impersonation-refused"
-  | "ca-not-ready"
-  | "queue-full"
-  | "deadline-exceeded"
-  | "shutting-down";
+export type CaCallErrorCode = "impersonation-refused" | "queue-full" | "deadline-exceeded";
 
 export class CaCallError extends PortcullisError<CaCallErrorCode> {
   override name = "CaCallError";
@@ -76,14 +70,6 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
     }),
   ],
   [
-    "ca-not-ready",
-    (message) => ({
-      grpcCode: status.INTERNAL,
-      message: signing(message),
-      metric: "CA_NOT_READY",
-    }),
-  ],
-  [
     "queue-full",
     (message) => ({
       grpcCode: status.RESOURCE_EXHAUSTED,
@@ -97,7 +83,6 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
     (message) => ({ grpcCode: status.DEADLINE_EXCEEDED, message, metric: "DEADLINE" }),
   ],
   ["keys-unavailable", unavailable],
-  ["shutting-down", unavailable],
   [
     "ttl-too-long",
     (message) => ({

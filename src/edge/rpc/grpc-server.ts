@@ -18,7 +18,7 @@ const messageBytesMax = 64 * 1_024;
 
 const serverOptions: ServerOptions = {
   "grpc.max_receive_message_length": messageBytesMax,
-  "grpc.max_concurrent_streams": 256,
+  "grpc.max_concurrent_streams": 100,
   // A peer that is gone without a word is noticed; one that does nothing is sent away; none stays for ever.
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
@@ -60,6 +60,17 @@ function endSlow({ requestTimeoutMs, endless }: GrpcServerOptions): ServerInterc
       },
     });
   };
+}
+
+/** Lets calls finish, but no longer than the drain time: a watch of the health has no end of its own. */
+export async function shutdownGrpc(server: Server, drainMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const force = setTimeout(() => server.forceShutdown(), drainMs);
+    server.tryShutdown(() => {
+      clearTimeout(force);
+      resolve();
+    });
+  });
 }
 
 export function addService(

@@ -23,22 +23,12 @@ export async function addReflection(
   );
 }
 
-export interface Health {
-  readonly setServing: (serving: boolean) => void;
-}
-
-export async function addHealth(server: Server, services: readonly DescService[]): Promise<Health> {
+export async function addHealth(server: Server, services: readonly DescService[]): Promise<void> {
   const { HealthImplementation } = await import("grpc-health-check");
   const names = ["", ...services.map((service) => service.typeName)];
-  const health = new HealthImplementation(
-    Object.fromEntries(names.map((name) => [name, "SERVING" as const])),
-  );
-  health.addToServer(server);
-  return {
-    setServing: (serving) => {
-      for (const name of names) health.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
-    },
-  };
+  // As long as it answers, it serves: a drain ends the connections.
+  const statuses = Object.fromEntries(names.map((name) => [name, "SERVING" as const]));
+  new HealthImplementation(statuses).addToServer(server);
 }
 
 function collect(file: DescFile, files: Map<string, Buffer>): void {

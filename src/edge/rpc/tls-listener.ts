@@ -23,8 +23,11 @@ export interface TlsListenerOptions {
   readonly handshakeTimeoutMs: number;
   readonly connectionsMax: number;
   /** Why a connection was closed before gRPC saw it. */
-  readonly onRefused: (reason: "handshake" | "client-certificate") => void;
+  readonly onRefused: (reason: ConnectionRefusal) => void;
 }
+
+/** A closed set: it is a label. */
+export type ConnectionRefusal = "handshake" | "client-certificate" | "connections-max";
 
 export class TlsListener {
   readonly #tls: TlsServer;
@@ -42,6 +45,7 @@ export class TlsListener {
       noDelay: true,
     });
     this.#tls.maxConnections = options.connectionsMax;
+    this.#tls.on("drop", () => options.onRefused("connections-max"));
     this.#tls.on("tlsClientError", (_, socket) => {
       options.onRefused("handshake");
       // After a time-out Node itself leaves it open.

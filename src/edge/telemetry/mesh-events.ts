@@ -2,6 +2,7 @@
 
 import type { Reporter } from "../../core/roll/evidence.ts";
 import type { NewNack } from "../../core/roll/roll.ts";
+import type { ConnectionRefusal } from "../rpc/tls-listener.ts";
 import type { Logger } from "./logger.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
 
@@ -45,7 +46,7 @@ export class MeshEvents {
     );
   }
 
-  connectionRefused(reason: "handshake" | "client-certificate"): void {
+  connectionRefused(reason: ConnectionRefusal): void {
     this.#metrics.tlsRefused.inc({ reason });
   }
 }

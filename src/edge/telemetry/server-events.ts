@@ -92,7 +92,6 @@ export class ServerEvents {
       case "UNAVAILABLE":
         this.#metrics.rejected.inc({ reason: metric.toLowerCase() });
         break;
-      case "CA_NOT_READY":
       case "CSR_ERROR":
       case "TTL_ERROR":
       case "CERT_GEN_ERROR":

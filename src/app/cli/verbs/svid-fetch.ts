@@ -5,10 +5,12 @@ import { join, resolve } from "node:path";
 import { createCsr } from "../../../core/x509/csr-create.ts";
 import { encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
+import { parseListenAddress } from "../../../edge/config/listen-address.ts";
 import { defaultDevDataDir } from "../../../edge/config/paths.ts";
 import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { requestCertificate } from "../../../edge/rpc/ca-client.ts";
 import { checkReply, type CheckedReply } from "../../agent/certificate-reply.ts";
+import { readCertificateFile } from "../certificate-file.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { formatRelative } from "../format.ts";
 import { UsageError } from "../usage-error.ts";
@@ -59,6 +61,7 @@ export const svidFetch: Command = defineCommand({
     const { signal, nowMs, stdout } = context;
     const access =
       flags.server === undefined ? await devAccess(context, flags) : await serverAccess(flags);
+    const directory = await makeDirectory(flags.out);
     const csr = await createCsr();
     const certChain = await requestCertificate(
       {
@@ -70,7 +73,7 @@ export const svidFetch: Command = defineCommand({
       signal,
     );
     const reply = checkReply(certChain, csr, undefined, nowMs());
-    await writeFiles(flags.out, reply);
+    await writeFiles(directory, reply);
     const { id, notAfterMs } = reply.certificate;
     const expiry = formatRelative(notAfterMs, nowMs());
     stdout.write(
@@ -110,14 +113,23 @@ async function devAccess(
 }
 
 async function serverAccess(flags: { readonly [name: string]: unknown }): Promise<Access> {
+  const server = required(flags, "server", "--server HOST:PORT");
+  if (parseListenAddress(server) === undefined) {
+    const reason = `expected HOST:PORT, an IPv6 host in brackets, got ${JSON.stringify(server)}`;
+    throw new UsageError("usage-invalid-value", `--server: ${reason}`);
+  }
   const rootFile = required(flags, "server-root", "--server-root FILE");
-  const tokenFile = required(flags, "token-file", "--token-file FILE");
-  const token = await readBoundedFile(tokenFile, fileBytesMax);
-  return {
-    server: required(flags, "server", "--server HOST:PORT"),
-    serverRoots: await readBoundedFile(rootFile, fileBytesMax),
-    token: Buffer.from(token).toString().trim(),
-  };
+  const { pem } = await readCertificateFile(rootFile);
+  const token = await readToken(required(flags, "token-file", "--token-file FILE"));
+  return { server, serverRoots: pem, token };
+}
+
+async function readToken(path: string): Promise<string> {
+  const token = Buffer.from(await readBoundedFile(path, fileBytesMax))
+    .toString()
+    .trim();
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw new UsageError("usage-invalid-value", `--token-file: expected one token in ${path}`);
 }
 
 function required(flags: { readonly [name: string]: unknown }, name: string, form: string): string {
@@ -128,10 +140,20 @@ function required(flags: { readonly [name: string]: unknown }, name: string, for
   });
 }
 
-/** The key first, so that no certificate is ever seen without its key. */
-async function writeFiles(out: string, { certificate, bundle }: CheckedReply): Promise<void> {
+/** Before anything is signed for it. */
+async function makeDirectory(out: string): Promise<string> {
   const directory = resolve(out);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    return directory;
+  } catch (cause) {
+    const reason = `cannot make the directory ${directory}`;
+    throw new UsageError("usage-invalid-value", `--out: ${reason}`, { cause });
+  }
+}
+
+/** The key first, so that no certificate is ever seen without its key. */
+async function writeFiles(directory: string, { certificate, bundle }: CheckedReply): Promise<void> {
   const pem = (ders: readonly Uint8Array[]): Buffer =>
     Buffer.from(ders.map((der) => encodePem(der, "CERTIFICATE")).join(""));
   const key = Buffer.from(encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY"));

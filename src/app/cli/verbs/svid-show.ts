@@ -1,9 +1,8 @@
 /** `portcullis svid show` */
 
 import { parseCertificate, type Certificate } from "../../../core/x509/certificate.ts";
-import { parsePem } from "../../../core/x509/pem.ts";
 import { parsePublicKey } from "../../../core/x509/public-key.ts";
-import { readBoundedFile } from "../../../edge/config/private-files.ts";
+import { readCertificateFile } from "../certificate-file.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatTimestamp } from "../format.ts";
 import { outputFlag, writeOutput } from "../output.ts";
@@ -22,11 +21,9 @@ export const svidShow: Command = defineCommand({
     },
   ],
   async run(context, { output }, [file = ""]) {
-    const text = Buffer.from(await readBoundedFile(file, 1_048_576)).toString();
+    const { certificates } = await readCertificateFile(file);
     const nowMs = context.nowMs();
-    const shown = parsePem(text, "CERTIFICATE", { blocksMax: 256 }).map((der) =>
-      show(parseCertificate(der), nowMs),
-    );
+    const shown = certificates.map((der) => show(parseCertificate(der), nowMs));
     await writeOutput(context, output, shown, () =>
       shown.map((each) => table(each, nowMs)).join("\n"),
     );
@@ -56,9 +53,9 @@ function table(shown: ReturnType<typeof show>, nowMs: number): string {
   const expiry = `${shown.notAfter} (${formatRelative(Date.parse(shown.notAfter), nowMs)})`;
   const names = [...shown.uris, ...shown.dnsNames];
   return formatTable(
-    [{ header: shown.ca ? "authority" : "leaf" }, { header: names[0] ?? "" }],
+    [{ header: "field" }, { header: shown.ca ? "authority" : "leaf" }],
     [
-      ...names.slice(1).map((name) => ["also", name]),
+      ...names.map((name) => ["name", name]),
       ["serial", shown.serial],
       ["not before", shown.notBefore],
       ["not after", expiry],

@@ -1,0 +1,99 @@
+/** What a running server takes over from a changed configuration, and what it does not. */
+
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+
+import { reloadOnChange } from "../../src/app/server/reload.ts";
+import { loadServerConfig, type FlagTexts } from "../../src/edge/config/server-config.ts";
+import type { Logger } from "../../src/edge/telemetry/logger.ts";
+import { eventually, mint, startControlPlane, testConfig } from "../support/control-plane.ts";
+import { CODE, dialWire, sign } from "./grpc-wire.ts";
+
+/** Keeps what it is told. */
+function recorder(): { readonly log: Logger; readonly events: Record<string, unknown>[] } {
+  const events: Record<string, unknown>[] = [];
+  const take = (fields: Record<string, unknown>): void => void events.push(fields);
+  return { log: { info: take, warn: take, error: take } as unknown as Logger, events };
+}
+
+test("takes over what it can at SIGHUP, and names what waits for a restart", async () => {
+  await using it = await startControlPlane();
+  await using connection = dialWire(it);
+  const { log, events } = recorder();
+  let flags: FlagTexts = {};
+  const loadConfig = async () => testConfig(it.config.dataDir, flags);
+  using _ = reloadOnChange(it.controlPlane, { configFile: undefined, loadConfig, log });
+  const hangUp = async (next: FlagTexts) => {
+    const seen = events.length;
+    flags = next;
+    process.emit("SIGHUP");
+    await eventually(() => events.length > seen);
+    return events.slice(seen);
+  };
+
+  assert.equal((await sign(connection, { message: { validityDuration: 7_200n } })).code, CODE.ok);
+  assert.deepEqual(await hangUp({ "default-ttl": "1h", "max-ttl": "1h", audience: "mesh" }), [
+    {
+      event: "reloaded",
+      applied: ["tokens.audiences", "certificates.defaultTtl", "certificates.maxTtl"],
+      needRestart: [],
+    },
+  ]);
+  const authorization = `Bearer ${mint({ aud: "mesh" })}`;
+  const tooLong = { authorization, message: { validityDuration: 7_200n } };
+  assert.equal((await sign(connection)).code, CODE.unauthenticated);
+  assert.equal((await sign(connection, { authorization })).code, CODE.ok);
+  assert.equal((await sign(connection, tooLong)).code, CODE.invalidArgument);
+
+  const [reloaded, restart] = await hangUp({ listen: "127.0.0.1:1", "log-level": "error" });
+  assert.deepEqual(reloaded?.["needRestart"], ["listen"]);
+  assert.deepEqual(restart, { event: "restart-needed", needRestart: ["listen"] });
+  const lines = it.log.length;
+  assert.equal((await sign(connection)).code, CODE.ok);
+  assert.equal(it.log.length, lines);
+});
+
+test("keeps the old configuration when the new one is wrong in any part", async () => {
+  await using it = await startControlPlane();
+  await using connection = dialWire(it);
+  const { log, events } = recorder();
+  const configFile = join(it.config.dataDir, "server.yaml");
+  const file = (more: string): void => {
+    const jwks = JSON.stringify(it.jwksPath);
+    const tokens = `tokens: { issuer: ${it.config.tokenIssuer}, jwks: ${jwks} }`;
+    writeFileSync(configFile, `dataDir: ${it.config.dataDir}\n${tokens}\n${more}`);
+  };
+  file("");
+  const loadConfig = () => loadServerConfig({ flags: {}, configFile });
+  using _ = reloadOnChange(it.controlPlane, { configFile, loadConfig, log });
+  const maxTtl = 'certificates: { maxTtl: "1h", defaultTtl: "1h" }\n';
+  const wrong = [
+    ["certificates: { maxTtl: soon }", "config-invalid-value"],
+    ["certificates: { maxTtl: 1h, color: red }", "config-unknown-key"],
+    [": [", "config-"],
+  ] as const;
+  for (const [text, code] of wrong) {
+    file(text);
+    const seen = events.length;
+    process.emit("SIGHUP");
+    await eventually(() => events.length > seen);
+    const { event, reason } = events.at(-1) ?? {};
+    assert.equal(event, "reload-refused");
+    assert.ok(String(reason).startsWith(code), String(reason));
+  }
+  // Right in itself, but its keys cannot be read: then its life times do not count, either.
+  file(maxTtl);
+  const away = testConfig(it.config.dataDir, {
+    jwks: "/no/such/file",
+    "max-ttl": "1h",
+    "default-ttl": "1h",
+  });
+  await assert.rejects(it.controlPlane.reload(away), { name: "JwksError" });
+  const long = { message: { validityDuration: 86_400n } };
+  assert.equal((await sign(connection, long)).code, CODE.ok);
+  // The file itself is looked at, too.
+  await eventually(async () => (await sign(connection, long)).code === CODE.invalidArgument);
+  assert.ok(events.some(({ event }) => event === "reloaded"));
+});
