@@ -14,7 +14,7 @@ import {
 } from "../../src/core/xds/subscriber.ts";
 import type { XdsFact, XdsProtocol, XdsResponse } from "../../src/core/xds/subscription.ts";
 
-export const typeUrl = "type.googleapis.com/test.Secret";
+const typeUrl = "type.googleapis.com/test.Secret";
 export const evidenceOf = (version: string): string => `evidence of ${version}`;
 
 export class Stream {

@@ -1,14 +1,18 @@
-/** The sidecar agent, put together: it certifies one workload, serves its Envoys, and tells the control plane what they proved. */
+/**
+ * The sidecar agent, put together: it certifies one workload, serves its Envoys, and tells the
+ * control plane what they proved.
+ */
 
-import { randomUUID } from "node:crypto";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import { ensurePrivateDir } from "../../edge/config/private-files.ts";
-import { addService, createGrpcServer } from "../../edge/rpc/grpc-server.ts";
+import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
+import { addService } from "../../edge/rpc/service-definition.ts";
 import { bindUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
+import { loadAgentId } from "./agent-id.ts";
 import { Certifier } from "./certifier.ts";
 import { MeshLink } from "./mesh-link.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
@@ -34,15 +38,19 @@ export interface AgentOptions {
 
 const sdsStreamsMax = 256;
 
-/** Resolves after the signal, when everything is closed. @throws PrivateFileError, UnixSocketError at start */
+/**
+ * Resolves after the signal, when everything is closed. @throws PrivateFileError, UnixSocketError
+ * at start
+ */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
   const { nowMs, sdsSocket } = options;
   const events = new AgentEvents(options.log);
   await ensurePrivateDir(options.stateDir);
   const stored = await readStored(options, events);
   await using owned = new AsyncDisposableStack();
-  const { certifier, link, sds } = connectParts(options, events, stored, owned);
-  const grpc = createGrpcServer();
+  const agentId = await loadAgentId(options.stateDir);
+  const { certifier, link, sds } = connectParts(options, agentId, events, stored, owned);
+  const grpc = createLocalServer();
   addService(grpc, SecretDiscoveryService, {
     streamSecrets: sds.streamSecrets.bind(sds),
     deltaSecrets: sds.deltaSecrets.bind(sds),
@@ -50,10 +58,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   });
   owned.defer(() => grpc.forceShutdown());
   await bindUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
-  events.started(
-    sdsSocket,
-    stored && nowMs() < stored.certificate.notAfterMs ? stored.certificate : undefined,
-  );
+  events.started(sdsSocket, valid(stored, nowMs())?.certificate);
   await Promise.all([certifier.run(signal), link.run(signal)]);
 }
 
@@ -66,6 +71,7 @@ interface AgentParts {
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
 function connectParts(
   options: AgentOptions,
+  agentId: string,
   events: AgentEvents,
   stored: WorkloadSet | undefined,
   owned: AsyncDisposableStack,
@@ -85,16 +91,19 @@ function connectParts(
     new SecretPublisher({ events, nowMs, publish: (snapshot) => sds.publish(snapshot) }),
   );
   if (stored !== undefined) publisher.publish(stored);
-  const onChange = (set: WorkloadSet): void => publisher.publish(set);
+  const onChange = (set: WorkloadSet): void => {
+    publisher.publish(set);
+    link.setChanged();
+  };
   const certifier = new Certifier({ ...options, events, onChange }, stored);
-  const link = new MeshLink({
+  const link: MeshLink = new MeshLink({
     server,
     serverRootFile,
-    agentId: randomUUID(),
+    agentId,
     agentVersion: version,
     events,
     random,
-    set: () => certifier.set,
+    set: () => valid(certifier.set, nowMs()),
     evidence: () => proxyEvidence(sds.streams),
     onBundle: (bundle) => {
       certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
@@ -119,6 +128,10 @@ async function readStored(
     events.stateUnreadable(error);
     return undefined;
   }
+}
+
+function valid(set: WorkloadSet | undefined, nowMs: number): WorkloadSet | undefined {
+  return set !== undefined && nowMs < set.certificate.notAfterMs ? set : undefined;
 }
 
 function serialOf({ subscriber }: SdsStream, fact: XdsFact): string | undefined {

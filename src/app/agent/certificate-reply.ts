@@ -1,4 +1,7 @@
-/** A CA's reply, believed only after it has been checked: our key, one identity of our trust domain, a chain that holds. */
+/**
+ * A CA's reply, believed only after it has been checked: our key, one identity of our trust domain,
+ * a chain that holds.
+ */
 
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import { PortcullisError } from "../../core/error.ts";
@@ -23,7 +26,8 @@ export interface CheckedReply {
 const rootsMax = 64;
 
 /**
- * @param certChain as `IstioCertificateResponse` lays it out: leaf, intermediates, all roots in the last element
+ * @param certChain as `IstioCertificateResponse` lays it out: leaf, intermediates, all roots in the
+ * last element
  * @param trustDomain that the identity must be of; undefined takes the certificate's
  * @throws ReplyError, ChainError, PemError, CertificateError, SpiffeIdError
  */

@@ -1,6 +1,7 @@
 /**
- * Keeps a workload certified: a new key and CSR at half of each certificate's life, again and again until it works. It owns
- * the set; whoever serves it is told of each change. A failure never takes away what is still valid.
+ * Keeps a workload certified: a new key and CSR at half of each certificate's life, again and again
+ * until it works. It owns the set; whoever serves it is told of each change. A failure never takes
+ * away what is still valid.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,6 +10,7 @@ import { decideRenewalMs, decideRetryMs } from "../../core/issuance/renewal.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import { requestCertificate } from "../../edge/rpc/ca-client.ts";
@@ -40,7 +42,9 @@ const longestSleepMs = 30_000;
 export class Certifier {
   readonly #options: CertifierOptions;
   #set: WorkloadSet | undefined;
-  /** The end of the queue of changes: certificate and bundle come from two streams, and are one set. */
+  /**
+   * The end of the queue of changes: certificate and bundle come from two streams, and are one set.
+   */
   #changes: Promise<unknown> = Promise.resolve();
 
   constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
@@ -52,9 +56,9 @@ export class Certifier {
     return this.#set;
   }
 
-  /** Runs until the signal; then it returns. */
+  /** Runs until the signal; then it returns, with nothing left to write. */
   async run(signal: AbortSignal): Promise<void> {
-    const { nowMs, random } = this.#options;
+    const { random } = this.#options;
     while (!signal.aborted) {
       if (this.#set !== undefined) {
         const { receivedAtMs, certificate } = this.#set;
@@ -63,16 +67,15 @@ export class Certifier {
           signal,
         );
       }
-      for (let attempt = 0; !signal.aborted; attempt++) {
-        if (await this.#tryRenew(attempt, signal)) break;
-        const remainingMs = this.#set && this.#set.certificate.notAfterMs - nowMs();
-        await this.#sleepUntil(nowMs() + decideRetryMs(attempt, remainingMs, random()), signal);
-      }
+      await this.#renewUntilDone(signal);
     }
+    await this.#changes;
   }
 
-  /** The mesh stream's word on whom to trust. */
+  /** The mesh stream's word on whom to trust. @throws CertificateError, DerError */
   async takeBundle(came: TrustBundle): Promise<void> {
+    // A root that Envoy cannot read would be refused, and with it every later certificate.
+    came.roots.forEach(parseCertificate);
     await this.#change((held) => {
       if (held === undefined) return undefined;
       const decision = decideStreamBundle(held.bundle, came);
@@ -81,6 +84,24 @@ export class Certifier {
       }
       return decision.kind === "replace" ? { ...held, bundle: decision.bundle } : undefined;
     });
+  }
+
+  async #renewUntilDone(signal: AbortSignal): Promise<void> {
+    const { nowMs, random } = this.#options;
+    let wasValid = this.#remainingMs() > 0;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      if (await this.#tryRenew(attempt, signal)) return;
+      const remainingMs = this.#remainingMs();
+      // Many quick attempts while it lasted must not make for a long wait when it has just expired.
+      if (wasValid && remainingMs <= 0) attempt = 0;
+      wasValid = remainingMs > 0;
+      await this.#sleepUntil(nowMs() + decideRetryMs(attempt, remainingMs, random()), signal);
+    }
+  }
+
+  /** 0 without a certificate, or less with an expired one. */
+  #remainingMs(): number {
+    return this.#set === undefined ? 0 : this.#set.certificate.notAfterMs - this.#options.nowMs();
   }
 
   async #tryRenew(attempt: number, signal: AbortSignal): Promise<boolean> {

@@ -1,12 +1,14 @@
 /**
- * The agent's stream to its control plane: bundles come down, evidence goes up. It dials with the newest certificate, comes
- * back for ever, and begins each stream with all that it knows, so that nothing has to be remembered about the last one.
+ * The agent's stream to its control plane: bundles come down, evidence goes up. It comes back for
+ * ever, and begins each stream with all that it knows, so that nothing has to be remembered about
+ * the last one. The server lets no stream outlive the certificate that it began with, so each new
+ * certificate gets a new stream, and the old one stays until that is open.
  */
 
-import { Client, status, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
-import type { ProxyEvidence } from "../../core/roll/evidence.ts";
+import type { EvidenceReport, ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { encodePem } from "../../core/x509/pem.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
@@ -28,7 +30,7 @@ export interface MeshLinkOptions {
   readonly agentVersion: string;
   readonly events: AgentEvents;
   readonly random: () => number;
-  /** The certificate to come with; undefined while there is none. */
+  /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
   readonly evidence: () => ReadonlyMap<string, ProxyEvidence>;
   readonly onBundle: (bundle: TrustBundle) => void;
@@ -37,6 +39,9 @@ export interface MeshLinkOptions {
 type MeshStream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
 
 const method = methodDefinition(MeshService, MeshService.method.connect);
+/** 200 ms to 6.4 s: the server's evidence is as old as the longest delay. */
+const attemptMax = 5;
+const superseded = Symbol("superseded");
 
 export class MeshLink {
   readonly #options: MeshLinkOptions;
@@ -45,9 +50,21 @@ export class MeshLink {
   #reported: ReadonlyMap<string, ProxyEvidence> = new Map();
   #sequence = 0n;
   #reportScheduled = false;
+  #renewed = Promise.withResolvers<typeof superseded>();
+  /** Of the certificate that was dialled with last. */
+  #serialHex = "";
+  /** Ends the stream that a newer one is to replace. */
+  #endPrevious: () => void = () => {};
 
   constructor(options: MeshLinkOptions) {
     this.#options = options;
+  }
+
+  /** There may be a new certificate to come with. */
+  setChanged(): void {
+    if (this.#options.set()?.certificate.serialHex !== this.#serialHex) {
+      this.#renewed.resolve(superseded);
+    }
   }
 
   /** Something may have changed: what did goes out with this turn of the event loop. */
@@ -63,26 +80,55 @@ export class MeshLink {
   /** Runs until the signal; then it returns. */
   async run(signal: AbortSignal): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt++) {
+      this.#renewed = Promise.withResolvers();
       if (this.#options.set() !== undefined) {
-        const error = await this.#connect(signal, () => (attempt = 0));
+        const end = await this.#connect(signal, () => (attempt = 0));
+        if (end === superseded) continue;
+        this.#endPrevious();
         if (signal.aborted) return;
-        this.#options.events.meshLost(error);
+        this.#options.events.meshLost(end);
       }
-      const delayMs = decideRetryMs(Math.min(attempt, 5), undefined, this.#options.random());
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      const delayMs = decideRetryMs(
+        Math.min(attempt, attemptMax),
+        undefined,
+        this.#options.random(),
+      );
+      const slept = sleep(delayMs, undefined, { signal }).catch(() => {});
+      await Promise.race([slept, this.#renewed.promise]);
     }
   }
 
-  /** One stream, from its first byte to its end. @returns why it ended */
+  /** One stream, from its first byte to its end, or until it is to be replaced. @returns why */
   async #connect(signal: AbortSignal, onOpen: () => void): Promise<unknown> {
-    const client = await this.#dial().catch((error: unknown) => error);
-    if (!(client instanceof Client)) return client;
+    let client: Client;
     try {
-      return await this.#talk(client, signal, onOpen);
-    } finally {
-      this.#stream = undefined;
-      client.close();
+      client = await this.#dial();
+    } catch (error) {
+      return error;
     }
+    const stream = client.makeBidiStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+    );
+    const close = (): void => {
+      if (this.#stream === stream) this.#stream = undefined;
+      signal.removeEventListener("abort", close);
+      stream.cancel();
+      client.close();
+    };
+    signal.addEventListener("abort", close, { once: true });
+    // It may have come during the dial; a signal tells nobody twice.
+    if (signal.aborted) close();
+    const ended = this.#talk(stream, onOpen);
+    const end = await Promise.race([ended, this.#renewed.promise]);
+    if (end === superseded) {
+      this.#endPrevious();
+      this.#endPrevious = close;
+    } else {
+      close();
+    }
+    return end;
   }
 
   async #dial(): Promise<Client> {
@@ -90,71 +136,93 @@ export class MeshLink {
     const serverRoots = await readBoundedFile(serverRootFile, 1_048_576);
     const certificate = set()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
+    this.#serialHex = certificate.serialHex;
     const certificateChain = certificate.chain.map((der) => encodePem(der, "CERTIFICATE")).join("");
     const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
     return dial({ server, serverRoots, identity: { certificateChain, privateKey } });
   }
 
-  #talk(client: Client, signal: AbortSignal, onOpen: () => void): Promise<unknown> {
+  #talk(stream: MeshStream, onOpen: () => void): Promise<unknown> {
     const { agentId, agentVersion, set, events, server } = this.#options;
+    let isOpen = false;
     return new Promise((resolve) => {
-      const stream = client.makeBidiStreamRequest(
-        method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
-      );
-      const cancel = (): void => stream.cancel();
-      signal.addEventListener("abort", cancel, { once: true });
-      stream.on("error", (error: ServiceError) => {
-        signal.removeEventListener("abort", cancel);
-        resolve(error.code === status.CANCELLED ? signal.reason : error);
-      });
+      stream.on("error", resolve);
       stream.on("end", () => resolve(new Error("the server ended the stream")));
       stream.on("data", (response: ConnectResponse) => {
-        if (this.#stream === undefined) {
+        if (!isOpen) {
+          isOpen = true;
           this.#stream = stream;
+          this.#endPrevious();
           onOpen();
           events.meshConnected(server);
           this.#reportAll();
         }
-        this.#receive(response);
+        try {
+          this.#receive(response);
+        } catch (error) {
+          resolve(error);
+        }
       });
       stream.write(encodeHello(agentId, agentVersion, set()?.bundle.sequence ?? 0n));
     });
   }
 
+  /** @throws SpiffeIdError, TypeError for a bundle that is none */
   #receive({ message }: ConnectResponse): void {
     if (message.case === "bundle") this.#options.onBundle(parseBundle(message.value));
   }
 
   #reportAll(): void {
     const evidence = this.#options.evidence();
-    this.#sequence = 1n;
+    this.#sequence = 0n;
     this.#send(evidence, { full: true, proxies: [...evidence.values()], gone: [] });
   }
 
   #reportChanges(): void {
     const evidence = this.#options.evidence();
     const proxies = [...evidence.values()].filter(
-      (proxy) => !sameEvidence(this.#reported.get(proxy.proxyId), proxy),
+      (proxy) => textOf(this.#reported.get(proxy.proxyId)) !== textOf(proxy),
     );
     const gone = [...this.#reported.keys()].filter((id) => !evidence.has(id));
     if (proxies.length === 0 && gone.length === 0) return;
-    this.#sequence++;
     this.#send(evidence, { full: false, proxies, gone });
   }
 
   #send(
     evidence: ReadonlyMap<string, ProxyEvidence>,
-    report: { full: boolean; proxies: ProxyEvidence[]; gone: string[] },
+    { full, proxies, gone }: Omit<EvidenceReport, "sequence">,
   ): void {
     this.#reported = evidence;
+    const [first = [], ...others] = inBatches(proxies);
+    this.#write({ full, proxies: first, gone });
+    for (const proxies of others) this.#write({ full: false, proxies, gone: [] });
+  }
+
+  #write(report: Omit<EvidenceReport, "sequence">): void {
+    this.#sequence++;
     this.#stream?.write(encodeReport({ sequence: this.#sequence, ...report }));
   }
 }
 
-function sameEvidence(before: ProxyEvidence | undefined, after: ProxyEvidence): boolean {
-  const text = (value: ProxyEvidence | undefined): string =>
-    JSON.stringify(value, (_, each: unknown) => (typeof each === "bigint" ? String(each) : each));
-  return text(before) === text(after);
+/** The server takes messages of 64 KiB; as JSON, evidence is longer than it will be on the wire. */
+const batchLengthMax = 48 * 1_024;
+
+function inBatches(proxies: readonly ProxyEvidence[]): ProxyEvidence[][] {
+  const batches: ProxyEvidence[][] = [];
+  let length = Infinity;
+  for (const proxy of proxies) {
+    const added = textOf(proxy).length;
+    if (length + added > batchLengthMax) {
+      batches.push([]);
+      length = 0;
+    }
+    batches.at(-1)?.push(proxy);
+    length += added;
+  }
+  return batches;
+}
+
+function textOf(proxy: ProxyEvidence | undefined): string {
+  const plain = (_: string, each: unknown) => (typeof each === "bigint" ? String(each) : each);
+  return JSON.stringify(proxy, plain) ?? "";
 }

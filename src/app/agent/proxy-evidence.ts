@@ -5,20 +5,32 @@ import type { ProxyEvidence, SubscriptionEvidence } from "../../core/roll/eviden
 import type { Subscription } from "../../core/xds/subscription.ts";
 import type { SdsStream } from "./sds-service.ts";
 
-/** Streams that have not said who they are prove nothing for anybody. */
+/** The server ends the stream of an agent that says more; no proxy of ours needs so much. */
+const nodeIdLengthMax = 1_024;
+const subscriptionsPerProxyMax = 64;
+const detailLengthMax = 256;
+
+/**
+ * Streams that have not said who they are prove nothing for anybody, nor do names that nobody
+ * answers.
+ */
 export function proxyEvidence(streams: Iterable<SdsStream>): Map<string, ProxyEvidence> {
   const proxies = new Map<string, SubscriptionEvidence[]>();
   for (const { id, subscriber } of streams) {
-    const { node, subscriptions } = subscriber;
-    if (node === undefined || node.id === "") continue;
+    const { node, snapshot } = subscriber;
+    if (node === undefined || node.id === "" || node.id.length > nodeIdLengthMax) continue;
     const known = proxies.get(node.id) ?? [];
     proxies.set(node.id, known);
-    for (const [name, subscription] of subscriptions) {
+    for (const [name, subscription] of subscriber.subscriptions) {
+      if (!snapshot.resources.has(name) && !snapshot.pending.has(name)) continue;
       known.push(subscriptionEvidence(id, name, subscription));
     }
   }
   return new Map(
-    [...proxies].map(([proxyId, subscriptions]) => [proxyId, { proxyId, subscriptions }]),
+    [...proxies].map(([proxyId, subscriptions]) => {
+      const told = subscriptions.toSorted(worstFirst).slice(0, subscriptionsPerProxyMax);
+      return [proxyId, { proxyId, subscriptions: told }];
+    }),
   );
 }
 
@@ -31,6 +43,16 @@ function subscriptionEvidence(
     streamId,
     resourceName,
     ...(acked && { acked: { ...acked.evidence, atMs: acked.atMs } }),
-    ...(nack && { nack }),
+    ...(nack && { nack: { ...nack, detail: nack.detail.slice(0, detailLengthMax) } }),
   };
+}
+
+/** What is left out must never make a proxy look better than it is. */
+function worstFirst(a: SubscriptionEvidence, b: SubscriptionEvidence): number {
+  return goodness(a) - goodness(b);
+}
+
+function goodness({ acked, nack }: SubscriptionEvidence): number {
+  if (nack !== undefined) return 0;
+  return acked === undefined ? 1 : 2;
 }

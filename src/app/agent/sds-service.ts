@@ -1,6 +1,6 @@
 /**
- * Envoy's Secret Discovery Service, in its three forms. The subscriber machine decides; this moves messages between it and
- * gRPC, and keeps the list of who is there.
+ * Envoy's Secret Discovery Service, in its three forms. The subscriber machine decides; this moves
+ * messages between it and gRPC, and keeps the list of who is there.
  */
 
 import {
@@ -119,12 +119,22 @@ export class SdsService {
     );
   }
 
-  #open(protocol: XdsProtocol, call: SotwCall | DeltaCall, send: OpenStream["send"]): OpenStream {
+  /** @param write false when the client does not keep up */
+  #open(
+    protocol: XdsProtocol,
+    call: SotwCall | DeltaCall,
+    write: (response: XdsResponse<SecretEvidence>) => boolean,
+  ): OpenStream {
     const stream: OpenStream = {
       id: ++this.#opened,
       open: true,
       subscriber: openSubscriber(this.#options(protocol)),
-      send,
+      send: (response) => {
+        if (write(response)) return;
+        // Whoever does not read its answers is not heard, either.
+        call.pause();
+        call.once("drain", () => call.resume());
+      },
       end: (code, details) => call.emit("error", { code, details }),
     };
     const close = (): void => {

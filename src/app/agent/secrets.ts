@@ -1,4 +1,7 @@
-/** What the agent serves now: secrets for what is valid, silence for what is not there yet, nothing else. */
+/**
+ * What the agent serves now: secrets for what is valid, silence for what is not there yet, nothing
+ * else.
+ */
 
 import {
   certificateSecretNames,
@@ -11,14 +14,15 @@ import type { Snapshot } from "../../core/xds/resource.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 /**
- * An expired leaf is withheld: Envoy would acknowledge it and fail in each handshake. Its names stay pending, so that the
- * next certificate reaches whoever waits.
+ * An expired leaf is withheld: Envoy would acknowledge it and fail in each handshake. Its names
+ * stay pending, so that the next certificate reaches whoever waits.
  */
 export function secretSnapshot(
   set: WorkloadSet | undefined,
   nowMs: number,
 ): Snapshot<SecretEvidence> {
-  // Before the first certificate the workload's own names are unknown, so no name can be said not to exist.
+  // Before the first certificate the workload's own names are unknown, so no name can be said not
+  // to exist.
   if (set === undefined) return { resources: new Map(), pending: { has: () => true } };
   const { certificate, bundle } = set;
   const isValid = nowMs < certificate.notAfterMs;

@@ -1,8 +1,9 @@
 /**
- * What an agent must not lose: certificate, key and bundle, as one set that is written whole or not at all. An agent that
- * starts while the control plane is away serves from it.
+ * What an agent must not lose: certificate, key and bundle, as one set that is written whole or not
+ * at all. An agent that starts while the control plane is away serves from it.
  */
 
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import { PortcullisError } from "../../core/error.ts";
@@ -80,24 +81,33 @@ function parseWorkloadSet(text: string): WorkloadSet {
   if (stored.version !== 1)
     throw new TypeError(`expected version 1, got ${String(stored.version)}`);
   const chain = stored.chain.map(fromBase64);
-  const { serialHex, notAfterMs, uris } = parseCertificate(chain[0] ?? new Uint8Array());
+  const { der, serialHex, notAfterMs, uris } = parseCertificate(chain[0] ?? new Uint8Array());
   if (uris[0] !== stored.id) throw new TypeError("the certificate is of another identity");
+  const privateKeyPkcs8 = fromBase64(stored.privateKeyPkcs8);
+  const key = Buffer.from(privateKeyPkcs8);
+  if (!new X509Certificate(der).checkPrivateKey(createPrivateKey({ key, ...pkcs8 }))) {
+    throw new TypeError("the key is not the certificate's");
+  }
+  const roots = stored.bundle.roots.map(fromBase64);
+  // A root that Envoy cannot read would be refused, and with it every later certificate.
+  roots.forEach(parseCertificate);
   return {
     receivedAtMs: stored.receivedAtMs,
     certificate: {
       id: SpiffeId.parse(stored.id),
       chain,
-      privateKeyPkcs8: fromBase64(stored.privateKeyPkcs8),
+      privateKeyPkcs8,
       serialHex,
       notAfterMs,
     },
     bundle: trustBundle(
       TrustDomain.parse(stored.bundle.trustDomain),
       BigInt(stored.bundle.sequence),
-      stored.bundle.roots.map(fromBase64),
+      roots,
     ),
   };
 }
 
+const pkcs8 = { format: "der", type: "pkcs8" } as const;
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 const fromBase64 = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64"));

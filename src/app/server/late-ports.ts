@@ -2,7 +2,9 @@
 
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { join } from "node:path";
-import { addService, createGrpcServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import { createLocalServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
+import { addService } from "../../edge/rpc/service-definition.ts";
 import { addHealth, addReflection } from "../../edge/rpc/introspection.ts";
 import { bindUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
@@ -11,7 +13,13 @@ import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/m
 import { statusHandler } from "./admin-service.ts";
 import { MeshService } from "./mesh-service.ts";
 import type { Parts } from "./parts.ts";
-import type { PortsOptions } from "./ports.ts";
+
+export interface AdminSocketOptions {
+  readonly config: ServerConfig;
+  readonly version: string;
+  readonly startedMs: number;
+  readonly nowMs: () => number;
+}
 
 const agentStreamsMax = 10_000;
 const drainMs = 10_000;
@@ -41,10 +49,10 @@ export function serveMesh(
 
 export async function openAdminSocket(
   { trust, roll, events, serving, agents }: Parts,
-  { config, version, startedMs, nowMs }: PortsOptions,
+  { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
-  const grpc = createGrpcServer();
+  const grpc = createLocalServer();
   addService(grpc, AdminService, {
     getStatus: statusHandler({
       version,

@@ -130,13 +130,11 @@ export class MeshService {
     }
     const pod = this.#dependencies.podOf(peer.serialHex);
     const reporter = { agentId, spiffeId: peer.id.toString(), ...(pod !== undefined && { pod }) };
-    // The newest stream speaks: the old one may be a half-open connection.
+    // The newest stream speaks: an agent opens one with each certificate, and the old one may be half-open.
     const key = keyOf(reporter);
     const previous = this.#streams.get(key);
     this.#streams.set(key, call);
-    if (previous !== undefined) {
-      this.#end(previous, status.ABORTED, "the agent has opened a newer stream");
-    }
+    previous?.emit("error", { code: status.ABORTED, details: "the agent has a newer stream" });
     this.#dependencies.events.agentConnected(reporter, call.getPeer());
     call.write(encodeBundle(this.#dependencies.bundle()));
     return reporter;

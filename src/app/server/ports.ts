@@ -8,19 +8,15 @@ import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
 import type { Endpoints } from "../../edge/config/endpoints.ts";
 import { formatListenAddress } from "../../edge/config/listen-address.ts";
-import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { createCertificateMethod } from "../../edge/rpc/ca-messages.ts";
-import { createGrpcServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
+import { createNetworkServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
 import { HealthHttp } from "../../edge/rpc/health-http.ts";
 import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
+import type { AdminSocketOptions } from "./late-ports.ts";
 import type { Parts } from "./parts.ts";
 
-export interface PortsOptions {
-  readonly config: ServerConfig;
-  readonly version: string;
-  readonly startedMs: number;
-  readonly nowMs: () => number;
+export interface PortsOptions extends AdminSocketOptions {
   /** Whether shutdown has begun. */
   readonly isDraining: () => boolean;
 }
@@ -56,7 +52,7 @@ async function openCaPort(
   { config, nowMs }: PortsOptions,
   owned: AsyncDisposableStack,
 ): Promise<{ readonly ca: string; readonly grpc: GrpcServer }> {
-  const grpc = createGrpcServer({ requestTimeoutMs: callDeadlineMs, endless: endlessMethods });
+  const grpc = createNetworkServer({ requestTimeoutMs: callDeadlineMs, endless: endlessMethods });
   const { queue, events, meshEvents, serving, pods } = parts;
   const createCertificate = createCertificateHandler({
     queue,

@@ -8,41 +8,52 @@ import {
   status,
   type ServerInterceptor,
   type ServerOptions,
-  type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import type { DescService } from "@bufbuild/protobuf";
-import { serviceDefinition } from "./service-definition.ts";
 
 /** A CSR has at most 16 KiB, a report of a sidecar's agent a few. */
 const messageBytesMax = 64 * 1_024;
 
-const serverOptions: ServerOptions = {
+const commonOptions: ServerOptions = {
   "grpc.max_receive_message_length": messageBytesMax,
   "grpc.max_concurrent_streams": 100,
-  // A peer that is gone without a word is noticed; one that does nothing is sent away; none stays for ever.
+  // A peer that is gone without a word is noticed.
   "grpc.keepalive_time_ms": 30_000,
   "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.max_connection_idle_ms": 300_000,
-  "grpc.max_connection_age_ms": 3_600_000,
-  "grpc.max_connection_age_grace_ms": 30_000,
   "grpc.enable_channelz": 0,
 };
 
-export interface GrpcServerOptions {
+/** Over the network one that does nothing is sent away, and none stays for ever. */
+const networkOptions: ServerOptions = {
+  "grpc.max_connection_idle_ms": 300_000,
+  "grpc.max_connection_age_ms": 3_600_000,
+  "grpc.max_connection_age_grace_ms": 30_000,
+};
+
+export interface NetworkServerOptions {
   /** By when a request must have come to its end. */
   readonly requestTimeoutMs: number;
   /** Paths of methods whose requests have no end. */
   readonly endless: readonly string[];
 }
 
-export function createGrpcServer(options?: GrpcServerOptions): Server {
+/** For strangers. */
+export function createNetworkServer(options: NetworkServerOptions): Server {
+  return createServer({ ...networkOptions, interceptors: [endSlow(options)] });
+}
+
+/** For a Unix socket, whose mode says who comes. */
+export function createLocalServer(): Server {
+  return createServer({});
+}
+
+function createServer(options: ServerOptions): Server {
   // It would print a header that it cannot read, token and all, beside our log.
   setLogVerbosity(logVerbosity.NONE);
-  return new Server({ ...serverOptions, ...(options && { interceptors: [endSlow(options)] }) });
+  return new Server({ ...commonOptions, ...options });
 }
 
 /** A stream that is opened and left alone would cost its memory as long as the connection lives. */
-function endSlow({ requestTimeoutMs, endless }: GrpcServerOptions): ServerInterceptor {
+function endSlow({ requestTimeoutMs, endless }: NetworkServerOptions): ServerInterceptor {
   const details = `expected the whole request within ${requestTimeoutMs / 1_000} s`;
   const late = { code: status.DEADLINE_EXCEEDED, details };
   return (method, call) => {
@@ -71,12 +82,4 @@ export async function shutdownGrpc(server: Server, drainMs: number): Promise<voi
       resolve();
     });
   });
-}
-
-export function addService(
-  server: Server,
-  service: DescService,
-  handlers: UntypedServiceImplementation,
-): void {
-  server.addService(serviceDefinition(service), handlers);
 }

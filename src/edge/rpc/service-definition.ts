@@ -8,7 +8,20 @@ import {
   type DescService,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import type { MethodDefinition, ServiceDefinition } from "@grpc/grpc-js";
+import type {
+  MethodDefinition,
+  Server,
+  ServiceDefinition,
+  UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+
+export function addService(
+  server: Server,
+  service: DescService,
+  handlers: UntypedServiceImplementation,
+): void {
+  server.addService(serviceDefinition(service), handlers);
+}
 
 export function serviceDefinition(service: DescService): ServiceDefinition {
   return Object.fromEntries(

@@ -43,7 +43,7 @@ export const agent: Command = defineCommand({
     "sds-socket": {
       type: "string",
       valueName: "PATH",
-      help: "Unix socket of the Secret Discovery Service",
+      help: "where Envoy finds its secrets (SDS); a Unix socket",
       required: true,
     },
     "sds-socket-mode": {

@@ -80,7 +80,7 @@ export const ConnectResponseSchema: GenMessage<ConnectResponse> = /*@__PURE__*/
  */
 export type Hello = Message<"portcullis.mesh.v1.Hello"> & {
   /**
-   * Chosen by the agent at each start: two agents of one identity are two reporters.
+   * Chosen by the agent once, and kept over its restarts: two agents of one identity are two reporters.
    *
    * @generated from field: string agent_id = 1;
    */

@@ -1,0 +1,186 @@
+/**
+ * A control plane that does what a test tells it to: it refuses, lies, is silent, and remembers
+ * what it was asked.
+ */
+
+import { randomBytes } from "node:crypto";
+import { create } from "@bufbuild/protobuf";
+import {
+  status,
+  type sendUnaryData,
+  type Server,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+} from "@grpc/grpc-js";
+import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
+import { signLeaf } from "../../src/core/issuance/authority.ts";
+import { proveKey } from "../../src/core/issuance/workload.ts";
+import type { EvidenceReport } from "../../src/core/roll/evidence.ts";
+import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
+import { initialTrustState } from "../../src/core/trust/trust-state.ts";
+import { encodePem } from "../../src/core/x509/pem.ts";
+import type { PublicKey } from "../../src/core/x509/public-key.ts";
+import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
+import { addService } from "../../src/edge/rpc/service-definition.ts";
+import { encodeBundle, encodeReportAck, parseReport } from "../../src/edge/rpc/mesh-messages.ts";
+import { TlsListener } from "../../src/edge/rpc/tls-listener.ts";
+import {
+  IstioCertificateResponseSchema,
+  IstioCertificateService,
+  type IstioCertificateRequest,
+} from "../../src/gen/istio/v1/auth/ca_pb.ts";
+import {
+  MeshService,
+  type ConnectRequest,
+  type ConnectResponse,
+} from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
+import { makeAuthority, TEST_TRUST_DOMAIN, type TestAuthority } from "./authority.ts";
+
+export interface CaRequest {
+  readonly atMs: number;
+  readonly authorization: string;
+  readonly publicKey: PublicKey;
+}
+
+/** What to answer with: a chain, or a gRPC status. */
+export type CaAnswer = readonly string[] | { readonly code: number };
+
+type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
+
+export class ScriptedCa implements AsyncDisposable {
+  readonly authority: TestAuthority;
+  readonly requests: CaRequest[] = [];
+  readonly hellos: bigint[] = [];
+  readonly reports: EvidenceReport[] = [];
+  /** Answers for the next requests, first come first; whatever is left over is signed. */
+  readonly script: ((request: CaRequest) => CaAnswer)[] = [];
+  ttlSeconds = 60;
+  spiffeId = `spiffe://${TEST_TRUST_DOMAIN.name}/ns/shop/sa/cart`;
+  /** What each mesh stream begins with; none refuses streams. */
+  bundle: TrustBundle | undefined;
+  readonly #streams = new Set<MeshCall>();
+  #grpc: Server | undefined;
+  #listener: TlsListener | undefined;
+  #port = 0;
+
+  private constructor(authority: TestAuthority) {
+    this.authority = authority;
+    this.bundle = authority.bundle;
+  }
+
+  static async start(): Promise<ScriptedCa> {
+    const ca = new ScriptedCa(await makeAuthority("p256", Date.now()));
+    await ca.open();
+    return ca;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  get rootPem(): string {
+    return encodePem(this.authority.root, "CERTIFICATE");
+  }
+
+  get meshStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** On the same port again after `close`. */
+  async open(): Promise<void> {
+    const grpc = createLocalServer();
+    addService(grpc, IstioCertificateService, {
+      createCertificate: (
+        call: ServerUnaryCall<IstioCertificateRequest, object>,
+        reply: sendUnaryData<object>,
+      ) => {
+        const request = {
+          atMs: Date.now(),
+          authorization: String(call.metadata.get("authorization")[0]),
+          publicKey: proveKey(call.request.csr),
+        };
+        this.requests.push(request);
+        const answer = this.script.shift()?.(request) ?? this.sign(request.publicKey);
+        if ("code" in answer) reply({ code: answer.code, details: "scripted" });
+        else reply(null, create(IstioCertificateResponseSchema, { certChain: [...answer] }));
+      },
+    });
+    addService(grpc, MeshService, { connect: (call: MeshCall) => this.#connect(call) });
+    const state = initialTrustState(TEST_TRUST_DOMAIN, {
+      id: this.authority.authority.signer.id,
+      state: "active",
+      chain: [],
+      root: this.authority.root,
+    });
+    const trust = { ...this.authority, state };
+    const identity = issueServingCertificate(trust, ["127.0.0.1"], Date.now());
+    const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
+    this.#listener = new TlsListener(grpc, identity, limits);
+    this.#grpc = grpc;
+    this.#port = (await this.#listener.listen("127.0.0.1", this.#port)).port;
+  }
+
+  /** At once, streams and all. */
+  close(): void {
+    this.#listener?.drain(0);
+    this.#grpc?.forceShutdown();
+    this.#streams.clear();
+  }
+
+  /** As an honest CA would: the leaf, and the roots as the last element. */
+  sign(publicKey: PublicKey, uris: readonly string[] = [this.spiffeId]): readonly string[] {
+    return [this.leaf(publicKey, uris), this.rootPem];
+  }
+
+  leaf(publicKey: PublicKey, uris: readonly string[] = [this.spiffeId]): string {
+    const { authority } = this.authority;
+    const nowSeconds = Math.floor(Date.now() / 1_000);
+    const tbs = authority.encodeWorkload({
+      serial: randomBytes(16),
+      publicKey,
+      subjectAltNames: { uris },
+      notBeforeMs: (nowSeconds - 120) * 1_000,
+      notAfterMs: (nowSeconds + this.ttlSeconds) * 1_000,
+    });
+    return encodePem(signLeaf(authority, tbs), "CERTIFICATE");
+  }
+
+  /** To every agent that is connected, and to those that come. */
+  push(bundle: TrustBundle): void {
+    this.bundle = bundle;
+    for (const call of this.#streams) call.write(encodeBundle(bundle));
+  }
+
+  /** @param bundle is sent as it is, however wrong */
+  pushRaw(bundle: ConnectResponse): void {
+    for (const call of this.#streams) call.write(bundle);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #connect(call: MeshCall): void {
+    const { bundle } = this;
+    call.on("error", () => {});
+    if (bundle === undefined) {
+      call.emit("error", { code: status.UNAVAILABLE, details: "scripted" });
+      return;
+    }
+    this.#streams.add(call);
+    call.on("data", ({ message }: ConnectRequest) => {
+      if (message.case === "hello") {
+        this.hellos.push(message.value.bundleSequence);
+        call.write(encodeBundle(bundle));
+      } else if (message.case === "report") {
+        const report = parseReport(message.value);
+        this.reports.push(report);
+        call.write(encodeReportAck(report.sequence));
+      }
+    });
+    const forget = (): void => void this.#streams.delete(call);
+    call.on("cancelled", forget);
+    call.on("close", forget);
+    call.on("end", () => call.end());
+  }
+}
