@@ -7,7 +7,7 @@ import { describe, it } from "node:test";
 
 const root = join(import.meta.dirname, "..");
 const text = readFileSync(join(root, "SECURITY.md"), "utf8");
-const rows = [...text.matchAll(/^\| (\d+) \| (.+) \| (.+) \|$/gm)];
+const rows = [...text.matchAll(/^\| (\d+) +\| (.+) \| (.+) \|$/gm)];
 const tests = globSync("{src,test}/**/*.test.ts", { cwd: root })
   .map((file) => readFileSync(join(root, file), "utf8"))
   .join("\n");
