@@ -8,7 +8,7 @@ import type { XdsFact } from "../../core/xds/subscription.ts";
 import { ensurePrivateDir } from "../../edge/config/private-files.ts";
 import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
 import { addService } from "../../edge/rpc/service-definition.ts";
-import { bindUnixSocket } from "../../edge/rpc/unix-listener.ts";
+import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
@@ -56,8 +56,7 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     deltaSecrets: sds.deltaSecrets.bind(sds),
     fetchSecrets: sds.fetchSecrets.bind(sds),
   });
-  owned.defer(() => grpc.forceShutdown());
-  await bindUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
+  owned.use(await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode));
   events.started(sdsSocket, valid(stored, nowMs())?.certificate);
   await Promise.all([certifier.run(signal), link.run(signal)]);
 }

@@ -6,7 +6,7 @@ import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { createLocalServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
 import { addService } from "../../edge/rpc/service-definition.ts";
 import { addHealth, addReflection } from "../../edge/rpc/introspection.ts";
-import { bindUnixSocket } from "../../edge/rpc/unix-listener.ts";
+import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { AdminService } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
@@ -66,8 +66,8 @@ export async function openAdminSocket(
     }),
   });
   const path = join(config.dataDir, "admin.sock");
+  owned.use(await listenOnUnixSocket(grpc, path, 0o600));
   owned.defer(() => shutdownGrpc(grpc, drainMs));
-  await bindUnixSocket(grpc, path, 0o600);
   return `unix://${path}`;
 }
 

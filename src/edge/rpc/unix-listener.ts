@@ -1,7 +1,12 @@
-/** Binds a gRPC server to a Unix socket, whose file mode says who may connect. */
+/**
+ * Serves gRPC on a Unix socket, whose file mode says who may connect. The connections are ours and handed over, because
+ * grpc-js only half-closes its own at a shutdown, and then waits for a peer that has no reason to hang up.
+ */
 
 import { ServerCredentials, type Server } from "@grpc/grpc-js";
+import { once } from "node:events";
 import { chmod, lstat, rm } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
 import { PortcullisError } from "../../core/error.ts";
 
 export type UnixSocketErrorCode = "socket-path-too-long" | "socket-path-taken" | "socket-bind";
@@ -16,8 +21,14 @@ const pathBytesMax = 107;
 /**
  * Only for a caller that knows to be the only one on this path: what a killed predecessor left there is removed.
  * @param mode of the socket file
+ * @returns what ends it, and every connection with it
+ * @throws UnixSocketError
  */
-export async function bindUnixSocket(server: Server, path: string, mode: number): Promise<void> {
+export async function listenOnUnixSocket(
+  grpc: Server,
+  path: string,
+  mode: number,
+): Promise<Disposable> {
   if (Buffer.byteLength(path) > pathBytesMax) {
     throw new UnixSocketError(
       "socket-path-too-long",
@@ -26,13 +37,27 @@ export async function bindUnixSocket(server: Server, path: string, mode: number)
     );
   }
   await removeStaleSocket(path);
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (cause) => {
-      if (cause === null) resolve();
-      else reject(new UnixSocketError("socket-bind", `${path}: ${cause.message}`, { cause }));
-    });
+  const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+    injector.injectConnection(socket);
   });
-  await chmod(path, mode);
+  try {
+    server.listen(path);
+    await once(server, "listening");
+    await chmod(path, mode);
+  } catch (cause) {
+    server.close();
+    throw new UnixSocketError("socket-bind", `${path}: ${String(cause)}`, { cause });
+  }
+  return {
+    [Symbol.dispose]: () => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
 }
 
 async function removeStaleSocket(path: string): Promise<void> {
