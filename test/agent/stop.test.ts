@@ -23,9 +23,17 @@ test("ends on SIGTERM while a proxy's stream is open and another peer never hang
   mkdirSync(join(directory.path, "state"), { mode: 0o700 });
   await using agent = await PortcullisProcess.start(
     [
-      ...["agent", "--server", "127.0.0.1:1", "--server-root", join(directory.path, "root.pem")],
-      ...["--token-file", join(directory.path, "token"), "--sds-socket", socketPath],
-      ...["--state-dir", join(directory.path, "state")],
+      "agent",
+      "--server",
+      "127.0.0.1:1",
+      "--server-root",
+      join(directory.path, "root.pem"),
+      "--token-file",
+      join(directory.path, "token"),
+      "--sds-socket",
+      socketPath,
+      "--state-dir",
+      join(directory.path, "state"),
     ],
     join(directory.path, "agent.log"),
   );

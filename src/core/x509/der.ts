@@ -6,11 +6,11 @@
  */
 
 import { DerError } from "./der-error.ts";
+import { decodeOid } from "./der-oid.ts";
 import { TAG } from "./der-tag.ts";
 
 /** A certificate with a deep name needs 8; a stack frame per level must stay cheap. */
 const DEPTH_MAX = 16;
-const OID_BYTES_MAX = 64;
 const CONSTRUCTED = 0x20;
 const HIGH_TAG_NUMBER = 0x1f;
 
@@ -171,23 +171,7 @@ export class DerReader {
     const end = this.#open(TAG.oid);
     const start = this.#at;
     this.#at = end;
-    if (end === start || end - start > OID_BYTES_MAX) throw oidInvalid();
-    let dotted = "";
-    let arc = 0;
-    let arcIsOpen = false;
-    for (let index = start; index < end; index++) {
-      const octet = this.#octet(index);
-      // X.690 8.19.2: no leading 0x80 in an arc.
-      if (octet === 0x80 && !arcIsOpen) throw oidInvalid();
-      arc = arc * 128 + (octet & 0x7f);
-      if (arc > Number.MAX_SAFE_INTEGER) throw oidInvalid();
-      arcIsOpen = octet >= 0x80;
-      if (arcIsOpen) continue;
-      dotted = dotted === "" ? firstArcs(arc) : `${dotted}.${arc}`;
-      arc = 0;
-    }
-    if (arcIsOpen) throw oidInvalid();
-    return dotted;
+    return decodeOid(this.#bytes.subarray(start, end));
   }
 
   #skipPrimitive(tag: number): void {
@@ -269,19 +253,6 @@ export class DerReader {
   #tagInvalid(tag: number): DerError {
     return new DerError("der-tag-invalid", `expected a DER tag, got ${hex(tag)} at ${this.#at}`);
   }
-}
-
-/** X.690 8.19.4: the first two arcs share one number. */
-function firstArcs(value: number): string {
-  const first = Math.min(2, Math.floor(value / 40));
-  return `${first}.${value - first * 40}`;
-}
-
-function oidInvalid(): DerError {
-  return new DerError(
-    "der-oid-invalid",
-    `expected an OBJECT IDENTIFIER of at most ${OID_BYTES_MAX} octets with minimal arcs`,
-  );
 }
 
 function hex(octet: number): string {
