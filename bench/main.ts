@@ -11,7 +11,7 @@ import { DEV_ISSUER } from "../src/edge/authn/dev-issuer.ts";
 import { compareWithBaseline, readBaseline, writeBaseline } from "./baseline.ts";
 import { writeCorpus } from "./corpus.ts";
 import { readUsage } from "./cpu.ts";
-import { benchIssuance, recordsNeeded } from "./issuance.ts";
+import { benchFloor, benchIssuance, recordsNeeded } from "./issuance.ts";
 import { buildLoad, runLoad } from "./load.ts";
 import { describeCommit, describeMachine } from "./machine.ts";
 import { formatReport, hasMissed, makeReport, type Measure } from "./report.ts";
@@ -29,7 +29,7 @@ const { values: options } = parseArgs({
 });
 
 const size = options.quick
-  ? { count: 2_000, runs: 1, starts: 2, certificates: 10_000 }
+  ? { count: 4_000, runs: 1, starts: 2, certificates: 10_000 }
   : { count: 8_000, runs: 3, starts: 5, certificates: 50_000 };
 
 const abort = new AbortController();
@@ -95,9 +95,23 @@ async function benchLoad(directory: string, load: string, signal: AbortSignal): 
   await writeCorpus({ ...corpus, file: oneRequestFile, records: 1, workloads: 1 }, signal);
   const files = { load, rootFile, requestsFile, oneRequestFile };
   const memory = await benchMemory(dataDir, files, signal);
-  await using server = await BenchServer.start(dataDir, signal);
-  const bench = { ...files, server, count: size.count, runs: size.runs, signal };
-  return [...(await benchIssuance(bench, progress)), memory];
+  const sizes = { count: size.count, runs: size.runs, signal };
+  progress("the floor");
+  const floor = await withServer(BenchServer.startFloor(dataDir), (server) =>
+    benchFloor({ ...files, ...sizes, server }),
+  );
+  const issuance = await withServer(BenchServer.start(dataDir, signal), (server) =>
+    benchIssuance({ ...files, ...sizes, server }, progress),
+  );
+  return [...issuance, floor, memory];
+}
+
+async function withServer<T>(
+  starting: Promise<BenchServer>,
+  work: (server: BenchServer) => Promise<T>,
+): Promise<T> {
+  await using server = await starting;
+  return await work(server);
 }
 
 async function benchMemory(

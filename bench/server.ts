@@ -10,6 +10,9 @@ import { waitForEndpoints } from "../src/edge/config/endpoints.ts";
 
 const launcher = join(import.meta.dirname, "../bin/portcullis");
 
+/** Those of the launcher. */
+const longLivedFlags = ["--max-semi-space-size=2", "--heap-growing-percent=20"];
+
 export interface DevIssuer {
   readonly signingKey: KeyObject;
   readonly keyId: string;
@@ -44,6 +47,15 @@ export class BenchServer implements AsyncDisposable {
     );
     const { ca } = await waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
     return new BenchServer(child, ca);
+  }
+
+  /** `floor-server.ts` on a directory whose server does not run. */
+  static async startFloor(dataDir: string): Promise<BenchServer> {
+    const script = join(import.meta.dirname, "floor-server.ts");
+    const args = [...longLivedFlags, script, dataDir];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const [address] = (await once(child.stdout, "data")) as [Buffer];
+    return new BenchServer(child, address.toString().trim());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

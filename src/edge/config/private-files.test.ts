@@ -68,7 +68,20 @@ test("accepts a private directory that is there already, and leaves its content"
   assert.deepEqual(readdirSync(directory.path), ["kept"]);
 });
 
-for (const mode of [0o777, 0o770, 0o755, 0o750, 0o701, 0o1777]) {
+for (const mode of [0o755, 0o750, 0o701]) {
+  test(`closes an empty directory of mode ${mode.toString(8)}, and refuses a used one`, async () => {
+    using directory = temporaryDirectory();
+    chmodSync(directory.path, mode);
+    await ensurePrivateDir(directory.path);
+    assert.equal(modeOf(directory.path), 0o700);
+    writeFileSync(join(directory.path, "file"), "");
+    chmodSync(directory.path, mode);
+    await assert.rejects(ensurePrivateDir(directory.path), withCode("file-mode"));
+    assert.equal(modeOf(directory.path), mode);
+  });
+}
+
+for (const mode of [0o777, 0o770, 0o1777]) {
   test(`refuses a directory of mode ${mode.toString(8)}, and does not repair it`, async () => {
     using directory = temporaryDirectory();
     chmodSync(directory.path, mode);

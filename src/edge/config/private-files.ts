@@ -7,7 +7,7 @@
 
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { lstat, mkdir, open, rename, rm, type FileHandle } from "node:fs/promises";
+import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 import { PortcullisError } from "../../core/error.ts";
@@ -27,15 +27,16 @@ export class PrivateFileError extends PortcullisError<PrivateFileErrorCode> {
 
 /**
  * Makes `path` (and its missing parents) with mode 0700, or checks that what is there is a real
- * directory, owned by us and closed to everybody else. An open directory is refused rather than
- * closed: who could enter it may have left something there, and `/var/lib` by mistake must not
- * become 0700.
+ * directory, owned by us and closed to everybody else. One that is empty and that nobody else could
+ * write to, as a plain mkdir leaves it, is closed. Any other open directory is refused: who could
+ * enter it may have left something there, and `/var/lib` by mistake must not become 0700.
  */
 export async function ensurePrivateDir(path: string): Promise<void> {
   // Without resolve, a trailing slash would make lstat follow a symbolic link.
   const directory = resolve(path);
   try {
     await mkdir(directory, { mode: 0o700, recursive: true });
+    await closeIfNew(directory);
     assertPrivate(directory, await lstat(directory), "directory");
   } catch (error) {
     throw fileError(directory, error);
@@ -91,6 +92,18 @@ export async function readBoundedFile(path: string, bytesMax: number): Promise<U
   } catch (error) {
     throw fileError(path, error);
   }
+}
+
+/** Judges and changes one and the same directory: a link in its place is not followed. */
+async function closeIfNew(path: string): Promise<void> {
+  const flags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+  const handle = await open(path, flags).catch(() => undefined);
+  if (handle === undefined) return;
+  await using directory = handle;
+  const { uid, mode } = await directory.stat();
+  const mayHaveBeenWritten = uid !== process.geteuid?.() || (mode & 0o022) !== 0;
+  if (mayHaveBeenWritten || (mode & 0o077) === 0 || (await readdir(path)).length > 0) return;
+  await directory.chmod(0o700);
 }
 
 function assertPrivate(path: string, stats: Stats, kind: "directory" | "file"): void {

@@ -35,7 +35,7 @@ test("needs a directory, an issuer and its keys, and has a default for everythin
     tokenIssuer: "https://issuer",
     jwks: "/jwks.json",
     audiences: ["istio-ca"],
-    servingDnsNames: ["localhost"],
+    servingDnsNames: ["localhost", "istiod.istio-system.svc"],
     defaultTtlSeconds: 86_400,
     maxTtlSeconds: 90 * 86_400,
     rootKeyType: "p256",

@@ -119,7 +119,7 @@ export const SERVER_SETTINGS: SettingTable = {
     flag: "serving-dns-name",
     valueName: "NAME",
     help: "DNS name in the server's own certificate",
-    defaults: ["localhost"],
+    defaults: ["localhost", "istiod.istio-system.svc"],
     reloadable: true,
   },
   defaultTtlSeconds: {
