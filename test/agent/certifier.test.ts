@@ -68,6 +68,18 @@ describe("an agent", { concurrency: true, timeout: 20_000 }, () => {
     await agent.untilCount("certificate-received", 1);
   });
 
+  test("never shows a token that cannot be sent, and takes the next one", async () => {
+    await using scene = await openScene();
+    const secret = "secret-1";
+    const agent = await scene.start({ token: `${secret}\n${secret}\u00e9` });
+    const failed = await agent.untilCount("renewal-failed", 1);
+    assert.equal(failed["reason"], "ca-token-malformed");
+    assert(!JSON.stringify(agent.events("renewal-failed")).includes(secret));
+    writeFileSync(join(scene.directory, "token"), "token-2");
+    await agent.untilCount("certificate-received", 1);
+    assert.equal(scene.ca.requests[0]?.authorization, "Bearer token-2");
+  });
+
   test("asks again after every gRPC status, at a pace, and holds what it has", async () => {
     await using scene = await openScene();
     const { ca } = scene;

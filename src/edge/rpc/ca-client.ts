@@ -27,6 +27,7 @@ export interface CertificateRequest {
 }
 
 export type CaClientErrorCode =
+  | "ca-token-malformed"
   | "ca-unauthenticated"
   | "ca-invalid-argument"
   | "ca-overloaded"
@@ -45,6 +46,7 @@ export async function requestCertificate(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   signal.throwIfAborted();
+  assertSendable(request.token);
   const client = dial(request);
   try {
     const { certChain } = await call(client, request, signal);
@@ -58,6 +60,14 @@ const method = methodDefinition(
   IstioCertificateService,
   IstioCertificateService.method.createCertificate,
 );
+
+/** grpc-js would refuse it as well, and quote it in the error. */
+function assertSendable(token: string): void {
+  if (/^[\x21-\x7e]+$/.test(token)) return;
+  throw new CaClientError("ca-token-malformed", "expected one token of printable ASCII", {
+    hint: "look at the token file: is it empty, or does it hold more than a token?",
+  });
+}
 
 function call(
   client: Client,

@@ -5,6 +5,7 @@ import { TrustDomain } from "../../../core/spiffe/id.ts";
 import { createLogger } from "../../../edge/telemetry/logger.ts";
 import { runAgent } from "../../agent/agent.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { parseServerAddress } from "../server-address.ts";
 import { UsageError } from "../usage-error.ts";
 import { packageVersion } from "../version-info.ts";
 
@@ -82,7 +83,7 @@ export const agent: Command = defineCommand({
     const trustDomain = flags["trust-domain"];
     await runAgent(
       {
-        server: flags.server,
+        server: parseServerAddress(flags.server),
         serverRootFile: resolve(flags["server-root"]),
         tokenFile: resolve(flags["token-file"]),
         stateDir: resolve(flags["state-dir"]),

@@ -5,7 +5,6 @@ import { join, resolve } from "node:path";
 import { createCsr } from "../../../core/x509/csr-create.ts";
 import { encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
-import { parseListenAddress } from "../../../edge/config/listen-address.ts";
 import { defaultDevDataDir } from "../../../edge/config/paths.ts";
 import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { requestCertificate } from "../../../edge/rpc/ca-client.ts";
@@ -13,6 +12,7 @@ import { checkReply, type CheckedReply } from "../../agent/certificate-reply.ts"
 import { readCertificateFile } from "../certificate-file.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { formatRelative } from "../format.ts";
+import { parseServerAddress } from "../server-address.ts";
 import { UsageError } from "../usage-error.ts";
 
 const fileBytesMax = 1_048_576;
@@ -113,11 +113,7 @@ async function devAccess(
 }
 
 async function serverAccess(flags: { readonly [name: string]: unknown }): Promise<Access> {
-  const server = required(flags, "server", "--server HOST:PORT");
-  if (parseListenAddress(server) === undefined) {
-    const reason = `expected HOST:PORT, an IPv6 host in brackets, got ${JSON.stringify(server)}`;
-    throw new UsageError("usage-invalid-value", `--server: ${reason}`);
-  }
+  const server = parseServerAddress(required(flags, "server", "--server HOST:PORT"));
   const rootFile = required(flags, "server-root", "--server-root FILE");
   const { pem } = await readCertificateFile(rootFile);
   const token = await readToken(required(flags, "token-file", "--token-file FILE"));
