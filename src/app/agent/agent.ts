@@ -19,6 +19,8 @@ import { proxyEvidence } from "./proxy-evidence.ts";
 import { SecretPublisher } from "./secret-publisher.ts";
 import { SdsService, type SdsStream } from "./sds-service.ts";
 import { secretSnapshot } from "./secrets.ts";
+import { lockStateDir } from "./state-lock.ts";
+import { tokenAgreesWith } from "./token-identity.ts";
 import { readWorkloadSet, StateFileError, type WorkloadSet } from "./workload-set.ts";
 
 export interface AgentOptions {
@@ -46,8 +48,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const { nowMs, sdsSocket } = options;
   const events = new AgentEvents(options.log);
   await ensurePrivateDir(options.stateDir);
-  const stored = await readStored(options, events);
   await using owned = new AsyncDisposableStack();
+  owned.use(await lockStateDir(options.stateDir));
+  const stored = await readStored(options, events);
   const agentId = await loadAgentId(options.stateDir);
   const { certifier, link, sds } = connectParts(options, agentId, events, stored, owned);
   const grpc = createLocalServer();
@@ -81,12 +84,13 @@ function connectParts(
       nowMs,
       streamsMax: sdsStreamsMax,
       onEvidence: () => link.evidenceChanged(),
+      beforeAnswer: () => publisher.withdrawExpired(),
       onFact: (stream, fact) =>
         events.secretAnswered(stream.subscriber.node?.id ?? "", fact, serialOf(stream, fact)),
     },
     secretSnapshot(stored, nowMs()),
   );
-  const publisher = owned.use(
+  const publisher: SecretPublisher = owned.use(
     new SecretPublisher({ events, nowMs, publish: (snapshot) => sds.publish(snapshot) }),
   );
   if (stored !== undefined) publisher.publish(stored);
@@ -113,20 +117,30 @@ function connectParts(
 
 /** A set that cannot be used is worth less than a new one: it is reported, and asked for again. */
 async function readStored(
-  { stateDir, trustDomain }: AgentOptions,
+  options: AgentOptions,
   events: AgentEvents,
 ): Promise<WorkloadSet | undefined> {
   try {
-    const stored = await readWorkloadSet(stateDir);
-    const foreign = trustDomain && stored && !stored.bundle.trustDomain.equals(trustDomain);
-    if (foreign !== true) return stored;
-    const got = stored?.bundle.trustDomain.name;
-    throw new StateFileError("state-file-malformed", `expected ${trustDomain?.name}, got ${got}`);
+    const stored = await readWorkloadSet(options.stateDir);
+    if (stored !== undefined) await assertOwn(stored, options);
+    return stored;
   } catch (error) {
     if (!(error instanceof StateFileError)) throw error;
     events.stateUnreadable(error);
     return undefined;
   }
+}
+
+/** A directory that was another workload's must not give this one its key. @throws StateFileError */
+async function assertOwn(
+  { certificate: { id } }: WorkloadSet,
+  { trustDomain, tokenFile }: AgentOptions,
+): Promise<void> {
+  const isOfTrustDomain = trustDomain === undefined || id.trustDomain.equals(trustDomain);
+  if (isOfTrustDomain && (await tokenAgreesWith(tokenFile, id))) return;
+  throw new StateFileError("state-file-foreign", `the stored certificate is of ${id.toString()}`, {
+    hint: "give each workload a state directory of its own",
+  });
 }
 
 function valid(set: WorkloadSet | undefined, nowMs: number): WorkloadSet | undefined {

@@ -15,7 +15,7 @@ import { createCsr } from "../../core/x509/csr-create.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import { requestCertificate } from "../../edge/rpc/ca-client.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
-import { checkReply } from "./certificate-reply.ts";
+import { checkReply, ReplyError } from "./certificate-reply.ts";
 import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
@@ -135,6 +135,7 @@ export class Certifier {
     const certChain = await requestCertificate(request, signal);
     const receivedAtMs = nowMs();
     const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
+    this.#assertSameIdentity(certificate);
     await this.#change((held) => {
       const decision = decideReplyBundle(held?.bundle, bundle);
       return { certificate, receivedAtMs, bundle: decision.bundle };
@@ -142,12 +143,28 @@ export class Certifier {
     return certificate;
   }
 
-  /** On disk first: Envoy must never hold a key that a restarted agent does not have. */
+  /** An agent is one workload's for its life: a token that was swapped must not change whose key is served. */
+  #assertSameIdentity({ id }: WorkloadCertificate): void {
+    const held = this.#set?.certificate.id;
+    if (held === undefined || held.equals(id)) return;
+    throw new ReplyError(
+      "reply-foreign-identity",
+      `expected a certificate of ${held.toString()}, got ${id.toString()}`,
+      { hint: "restart the agent if its workload has another service account now" },
+    );
+  }
+
+  /**
+   * On disk first, so that a restarted agent has the key that Envoy holds. A disk that is full or gone is reported, and
+   * takes no certificate away: it would cost the workload its identity, and the CA a signature for each attempt.
+   */
   async #change(next: (held: WorkloadSet | undefined) => WorkloadSet | undefined): Promise<void> {
     const change = this.#changes.then(async () => {
       const set = next(this.#set);
       if (set === undefined) return;
-      await writeWorkloadSet(this.#options.stateDir, set);
+      await writeWorkloadSet(this.#options.stateDir, set).catch((error: unknown) =>
+        this.#options.events.stateNotWritten(error),
+      );
       this.#set = set;
       this.#options.onChange(set);
     });

@@ -84,8 +84,7 @@ export class MeshLink {
       if (this.#options.set() !== undefined) {
         const end = await this.#connect(signal, () => (attempt = 0));
         if (end === superseded) continue;
-        this.#endPrevious();
-        if (signal.aborted) return;
+        if (signal.aborted) return this.#endPrevious();
         this.#options.events.meshLost(end);
       }
       const delayMs = decideRetryMs(
@@ -153,10 +152,11 @@ export class MeshLink {
           isOpen = true;
           this.#stream = stream;
           this.#endPrevious();
-          onOpen();
           events.meshConnected(server);
           this.#reportAll();
         }
+        // Not before: a server that refuses the reports would be dialled again and again at once.
+        if (response.message.case === "reportAck") onOpen();
         try {
           this.#receive(response);
         } catch (error) {

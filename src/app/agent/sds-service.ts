@@ -35,6 +35,8 @@ export interface SdsDependencies {
   /** After each change of what is known of a stream; and when it closes. */
   readonly onEvidence: (stream: SdsStream) => void;
   readonly onFact: (stream: SdsStream, fact: XdsFact) => void;
+  /** May publish: what has expired must not be sent, whatever timers say. */
+  readonly beforeAnswer: () => void;
 }
 
 export interface SdsStream {
@@ -82,7 +84,7 @@ export class SdsService {
       call.write(sotwResponse(secretTypeUrl, response)),
     );
     call.on("data", (request: DiscoveryRequest) => {
-      const nowMs = this.#dependencies.nowMs();
+      const nowMs = this.#beforeAnswer();
       this.#take(stream, receiveSotw(stream.subscriber, sotwRequest(request), nowMs));
     });
   }
@@ -93,7 +95,7 @@ export class SdsService {
       call.write(deltaResponse(secretTypeUrl, response)),
     );
     call.on("data", (request: DeltaDiscoveryRequest) => {
-      const nowMs = this.#dependencies.nowMs();
+      const nowMs = this.#beforeAnswer();
       this.#take(stream, receiveDelta(stream.subscriber, deltaRequest(request), nowMs));
     });
   }
@@ -103,9 +105,9 @@ export class SdsService {
     call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
     reply: sendUnaryData<DiscoveryResponse>,
   ): void {
-    const { nowMs } = this.#dependencies;
+    const nowMs = this.#beforeAnswer();
     const subscriber = openSubscriber(this.#options("sotw"));
-    const step = receiveSotw(subscriber, sotwRequest(call.request), nowMs());
+    const step = receiveSotw(subscriber, sotwRequest(call.request), nowMs);
     if (step.kind === "end") return reply(endOf(step));
     if (step.response !== undefined) {
       return reply(null, sotwResponse(secretTypeUrl, step.response));
@@ -117,6 +119,11 @@ export class SdsService {
         ? { code: status.UNAVAILABLE, details: "the secret is not there yet: try again" }
         : { code: status.NOT_FOUND, details: "no such secret" },
     );
+  }
+
+  #beforeAnswer(): number {
+    this.#dependencies.beforeAnswer();
+    return this.#dependencies.nowMs();
   }
 
   /** @param write false when the client does not keep up */

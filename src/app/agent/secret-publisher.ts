@@ -18,6 +18,8 @@ const longestTimerMs = 30_000;
 export class SecretPublisher implements Disposable {
   readonly #options: SecretPublisherOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** What is published and will expire. */
+  #watched: WorkloadSet | undefined;
 
   constructor(options: SecretPublisherOptions) {
     this.#options = options;
@@ -28,6 +30,14 @@ export class SecretPublisher implements Disposable {
     this.#watchExpiry(set);
   }
 
+  /** Asked before each answer: a timer that slept with the machine may be late. */
+  withdrawExpired(): void {
+    const set = this.#watched;
+    if (set !== undefined && set.certificate.notAfterMs <= this.#options.nowMs()) {
+      this.#watchExpiry(set);
+    }
+  }
+
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
@@ -36,6 +46,7 @@ export class SecretPublisher implements Disposable {
     clearTimeout(this.#timer);
     const { nowMs, events, publish } = this.#options;
     const leftMs = set.certificate.notAfterMs - nowMs();
+    this.#watched = leftMs > 0 ? set : undefined;
     if (leftMs <= 0) {
       events.certificateExpired(set.certificate);
       publish(secretSnapshot(set, nowMs()));

@@ -22,7 +22,7 @@ export interface WorkloadSet {
   readonly bundle: TrustBundle;
 }
 
-export class StateFileError extends PortcullisError<"state-file-malformed"> {
+export class StateFileError extends PortcullisError<"state-file-malformed" | "state-file-foreign"> {
   override name = "StateFileError";
 }
 

@@ -75,18 +75,10 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what the new configuration is wrong about, and changes nothing
    */
   async reload(config: ServerConfig): Promise<ConfigDiff> {
-    const diff = diffReloadable(this.#live.config, config);
-    if (diff.apply.some((key) => key.startsWith("tokens."))) {
-      const replaced = this.#live.authentication;
-      this.#live.authentication = await openAuthentication(this.#options, {
-        ...this.#live.config,
-        jwks: config.jwks,
-        audiences: config.audiences,
-      });
-      replaced[Symbol.dispose]();
-    }
-    this.#live.config = Object.freeze({
-      ...this.#live.config,
+    const running = this.#live.config;
+    const diff = diffReloadable(running, config);
+    const next = Object.freeze({
+      ...running,
       jwks: config.jwks,
       audiences: config.audiences,
       defaultTtlSeconds: config.defaultTtlSeconds,
@@ -95,8 +87,21 @@ export class ControlPlane implements AsyncDisposable {
       limits: config.limits,
       logLevel: config.logLevel,
     });
-    this.#options.log.level = config.logLevel;
-    if (diff.apply.includes("serving.dnsNames")) this.#parts.serving.renew();
+    const isTokenRule = diff.apply.some((key) => key.startsWith("tokens."));
+    const authentication = isTokenRule && (await openAuthentication(this.#options, next));
+    this.#live.config = next;
+    try {
+      if (diff.apply.includes("serving.dnsNames")) this.#parts.serving.renew();
+    } catch (error) {
+      this.#live.config = running;
+      if (authentication !== false) authentication[Symbol.dispose]();
+      throw error;
+    }
+    if (authentication !== false) {
+      this.#live.authentication[Symbol.dispose]();
+      this.#live.authentication = authentication;
+    }
+    this.#options.log.level = next.logLevel;
     return diff;
   }
 

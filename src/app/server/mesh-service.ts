@@ -6,7 +6,7 @@
 import { status, type ServerDuplexStream } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import type { EvidenceReport, Reporter } from "../../core/roll/evidence.ts";
-import type { Roll } from "../../core/roll/roll.ts";
+import { RollError, type Roll } from "../../core/roll/roll.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { encodeBundle, encodeReportAck, parseReport } from "../../edge/rpc/mesh-messages.ts";
@@ -27,11 +27,16 @@ export interface MeshDependencies {
 
 /** How long an agent may take to say Hello. */
 const helloTimeoutMs = 5_000;
+/** One identity, compromised, must not take all streams by agents that it makes up. */
+const streamsPerIdentityMax = 2_500;
 const agentIdPattern = /^[\w.:/-]{1,128}$/;
 
 export class MeshService {
   readonly #dependencies: MeshDependencies;
   readonly #streams = new Map<string, MeshCall>();
+  /** Streams of each identity, those that have not said Hello yet included. */
+  readonly #perIdentity = new Map<string, number>();
+  #open = 0;
 
   constructor(dependencies: MeshDependencies) {
     this.#dependencies = dependencies;
@@ -39,12 +44,6 @@ export class MeshService {
 
   get agentsConnected(): number {
     return this.#streams.size;
-  }
-
-  /** Tells every agent; for whoever changes the bundle. */
-  publishBundle(): void {
-    const message = encodeBundle(this.#dependencies.bundle());
-    for (const call of this.#streams.values()) call.write(message);
   }
 
   /** For the shutdown: agents come back to whoever is here then. */
@@ -70,9 +69,13 @@ export class MeshService {
         error,
       );
     }
-    if (this.#streams.size >= streamsMax) {
+    const identity = peer.id.toString();
+    const ofIdentity = this.#perIdentity.get(identity) ?? 0;
+    if (this.#open >= streamsMax || ofIdentity >= streamsPerIdentityMax) {
       return this.#end(call, status.RESOURCE_EXHAUSTED, "too many agents: try again later");
     }
+    this.#open++;
+    this.#perIdentity.set(identity, ofIdentity + 1);
     const helloTimer = setTimeout(
       () => this.#end(call, status.DEADLINE_EXCEEDED, "expected a Hello"),
       helloTimeoutMs,
@@ -83,6 +86,7 @@ export class MeshService {
       Math.min(peer.notAfterMs - nowMs(), 2 ** 31 - 1),
     );
     let reporter: Reporter | undefined;
+    let isOpen = true;
     call.on("data", (request: ConnectRequest) => {
       clearTimeout(helloTimer);
       reporter = this.#receive(call, peer, reporter, request);
@@ -92,6 +96,8 @@ export class MeshService {
       clearTimeout(expiryTimer);
       if (reporter !== undefined) this.#closed(reporter, call);
       reporter = undefined;
+      if (isOpen) this.#release(identity);
+      isOpen = false;
     };
     call.on("cancelled", close);
     call.on("close", close);
@@ -107,6 +113,11 @@ export class MeshService {
     reporter: Reporter | undefined,
     { message }: ConnectRequest,
   ): Reporter | undefined {
+    // A timer alone would let evidence in after the machine was suspended.
+    if (this.#dependencies.nowMs() >= peer.notAfterMs) {
+      this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired");
+      return reporter;
+    }
     try {
       if (message.case === "hello" && reporter === undefined) {
         return this.#welcome(call, peer, message.value.agentId);
@@ -118,7 +129,9 @@ export class MeshService {
       this.#end(call, status.INVALID_ARGUMENT, "expected one Hello, then reports");
     } catch (error) {
       const text = error instanceof PortcullisError ? error.message : "malformed report";
-      this.#end(call, status.INVALID_ARGUMENT, text, error);
+      const isFull = error instanceof RollError && error.code === "roll-full";
+      const code = isFull ? status.RESOURCE_EXHAUSTED : status.INVALID_ARGUMENT;
+      this.#end(call, code, text, error);
     }
     return reporter;
   }
@@ -145,7 +158,10 @@ export class MeshService {
     const { roll, events, nowMs } = this.#dependencies;
     const newNacks = roll.report(reporter, report, nowMs());
     for (const nack of newNacks) events.secretRefused(reporter, nack);
-    call.write(encodeReportAck(report.sequence));
+    if (call.write(encodeReportAck(report.sequence))) return;
+    // Whoever does not read its answers is not heard, either.
+    call.pause();
+    call.once("drain", () => call.resume());
   }
 
   #closed(reporter: Reporter, call: MeshCall): void {
@@ -154,6 +170,13 @@ export class MeshService {
     this.#streams.delete(key);
     this.#dependencies.roll.disconnected(reporter, this.#dependencies.nowMs());
     this.#dependencies.events.agentDisconnected(reporter);
+  }
+
+  #release(identity: string): void {
+    this.#open--;
+    const left = (this.#perIdentity.get(identity) ?? 1) - 1;
+    if (left === 0) this.#perIdentity.delete(identity);
+    else this.#perIdentity.set(identity, left);
   }
 
   #assertOwnTrustDomain({ id }: Peer): void {

@@ -126,15 +126,26 @@ export function checkIssued(
   authority: Authority,
   signature: "verify" | "skip" = "verify",
 ): Certificate {
-  const certificate = parseCertificate(der);
+  const certificate = readBack(der);
   const checks = signature === "verify" ? [...issuedChecks, signatureCheck] : issuedChecks;
   const broken = checks.find((check) => !check.holds(certificate, intent, authority));
   if (broken === undefined) return certificate;
-  throw new IssuanceError(
-    "certificate-check-failed",
-    `the signed certificate fails ${broken.name} (${broken.source})`,
-    { hint: "this is a fault of the CA, not of the caller: keep its log and report it" },
-  );
+  throw checkFailed(`${broken.name} (${broken.source})`);
+}
+
+function readBack(der: Uint8Array): Certificate {
+  try {
+    return parseCertificate(der);
+  } catch (cause) {
+    throw checkFailed("to be read back", cause);
+  }
+}
+
+function checkFailed(what: string, cause?: unknown): IssuanceError {
+  return new IssuanceError("certificate-check-failed", `the signed certificate fails ${what}`, {
+    cause,
+    hint: "this is a fault of the CA, not of the caller: keep its log and report it",
+  });
 }
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

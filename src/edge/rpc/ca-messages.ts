@@ -67,8 +67,8 @@ function encodeCertificateResponse({ certChain }: CertificateResponseMessage): B
 function structImpersonates(bytes: Uint8Array): boolean {
   let impersonates = false;
   for (const entry of lengthDelimited(bytes, 1)) {
-    const [key] = lengthDelimited(entry, 1);
-    const [value] = lengthDelimited(entry, 2);
+    const key = lengthDelimited(entry, 1).at(-1);
+    const value = lengthDelimited(entry, 2).at(-1);
     if (key === undefined || Buffer.from(key).toString("utf8") !== "ImpersonatedIdentity") continue;
     // google.protobuf.Value: string_value is field 3. Of a repeated key the last one counts.
     const text = value && lengthDelimited(value, 3).at(-1);

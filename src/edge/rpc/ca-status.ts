@@ -82,7 +82,8 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
     "deadline-exceeded",
     (message) => ({ grpcCode: status.DEADLINE_EXCEEDED, message, metric: "DEADLINE" }),
   ],
-  ["keys-unavailable", unavailable],
+  // What is wrong with the keys is for the log.
+  ["keys-unavailable", () => unavailable("token keys are not available: try again")],
   [
     "ttl-too-long",
     (message) => ({

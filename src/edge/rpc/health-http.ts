@@ -1,4 +1,4 @@
-/** The plain HTTP port for scrapers and probes: `/metrics`, `/healthz` (alive), `/readyz` (would sign). */
+/** The plain HTTP port for scrapers and probes: `/metrics`, `/healthz` (alive), `/readyz` (takes calls). */
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";

@@ -3,6 +3,7 @@
 import { PortcullisError } from "../../core/error.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { KeyUsage } from "../../core/x509/profile.ts";
 
 export type PeerErrorCode = "peer-certificate-missing" | "peer-certificate-invalid";
 
@@ -31,9 +32,10 @@ export function authenticatedPeer(context: AuthContext): Peer {
   if (der === undefined) {
     throw new PeerError("peer-certificate-missing", "expected a client certificate, got none");
   }
-  const { uris, isCa, serialHex, notAfterMs } = parseCertificate(der);
+  const { uris, isCa, keyUsage, serialHex, notAfterMs } = parseCertificate(der);
+  const signs = (keyUsage & ((1 << KeyUsage.keyCertSign) | (1 << KeyUsage.cRLSign))) !== 0;
   const [uri, ...others] = uris;
-  if (uri === undefined || others.length > 0 || isCa) {
+  if (uri === undefined || others.length > 0 || isCa || signs) {
     throw new PeerError("peer-certificate-invalid", "expected a leaf with exactly one URI SAN");
   }
   const id = SpiffeId.parse(uri);

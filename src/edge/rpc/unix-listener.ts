@@ -6,7 +6,7 @@
 import { ServerCredentials, type Server } from "@grpc/grpc-js";
 import { once } from "node:events";
 import { chmod, lstat, rm } from "node:fs/promises";
-import { createServer, type Socket } from "node:net";
+import { connect, createServer, type Server as NetServer, type Socket } from "node:net";
 import { PortcullisError } from "../../core/error.ts";
 
 export type UnixSocketErrorCode = "socket-path-too-long" | "socket-path-taken" | "socket-bind";
@@ -19,7 +19,7 @@ export class UnixSocketError extends PortcullisError<UnixSocketErrorCode> {
 const pathBytesMax = 107;
 
 /**
- * Only for a caller that knows to be the only one on this path: what a killed predecessor left there is removed.
+ * What a killed predecessor left there is removed; a socket that somebody serves is not.
  * @param mode of the socket file
  * @returns what ends it, and every connection with it
  * @throws UnixSocketError
@@ -45,7 +45,7 @@ export async function listenOnUnixSocket(
     injector.injectConnection(socket);
   });
   try {
-    server.listen(path);
+    listenWithMode(server, path, mode);
     await once(server, "listening");
     await chmod(path, mode);
   } catch (cause) {
@@ -60,6 +60,16 @@ export async function listenOnUnixSocket(
   };
 }
 
+/** The socket is made within `listen`, so that nobody finds it with the mode of a wider umask. */
+function listenWithMode(server: NetServer, path: string, mode: number): void {
+  const umask = process.umask(0o777 & ~mode);
+  try {
+    server.listen(path);
+  } finally {
+    process.umask(umask);
+  }
+}
+
 async function removeStaleSocket(path: string): Promise<void> {
   const stats = await lstat(path).catch(() => undefined);
   if (stats === undefined) return;
@@ -68,5 +78,22 @@ async function removeStaleSocket(path: string): Promise<void> {
       hint: "remove it, or choose another path",
     });
   }
-  await rm(path);
+  if (await isServed(path)) {
+    throw new UnixSocketError("socket-path-taken", `another process serves ${path}`, {
+      hint: "stop it first, or choose another path",
+    });
+  }
+  await rm(path, { force: true });
+}
+
+async function isServed(path: string): Promise<boolean> {
+  const socket = connect(path);
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }

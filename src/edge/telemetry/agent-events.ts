@@ -19,6 +19,13 @@ export class AgentEvents {
     this.#log.error({ event: "state-unreadable", ...problem(error) }, "stored state ignored");
   }
 
+  stateNotWritten(error: unknown): void {
+    this.#log.error(
+      { event: "state-not-written", ...problem(error) },
+      "state not written: a restart would begin without this certificate",
+    );
+  }
+
   certificateReceived(certificate: WorkloadCertificate, tookMs: number): void {
     this.#log.info(
       { event: "certificate-received", ...shown(certificate), tookMs },

@@ -9,10 +9,19 @@ export type { Logger };
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+const bufferBytesMax = 16 * 1_048_576;
+
 /** @param component who speaks: "server", "agent" */
 export function createLogger(component: string, level: LogLevel): Logger {
   // Buffered: one write for many lines. What is lost by a kill -9 is diagnostics, never a promise.
-  const stream = destination({ fd: 2, sync: false, minLength: 4_096, periodicFlush: 100 });
+  // Bounded: if nobody reads standard error, lines are dropped and the process goes on.
+  const stream = destination({
+    fd: 2,
+    sync: false,
+    minLength: 4_096,
+    maxLength: bufferBytesMax,
+    periodicFlush: 100,
+  });
   const flush = (): void => {
     try {
       stream.flushSync();

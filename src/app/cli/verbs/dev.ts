@@ -57,6 +57,7 @@ export const dev: Command = defineCommand({
     const issuer = await TokenIssuer.open(dataDir);
     const presets = {
       "data-dir": dataDir,
+      "metrics-listen": "127.0.0.1:0",
       "token-issuer": DEV_ISSUER,
       jwks: issuer.jwksPath,
     };
