@@ -1,6 +1,6 @@
 /**
- * `npm test`, and with `--all` what takes longer (`*.slow.test.ts`). Checks come first, because they are fast; then every
- * test file that there is. Words after the options choose files by a part of their path.
+ * `npm test`, and with `--all` what takes longer (`*.slow.test.ts`). Checks come first, because they are fast; then what goes
+ * by the real clock, alone; then every other test file, two at a time. Words after the options choose files by a part of their path.
  */
 
 import { spawnSync } from "node:child_process";
@@ -17,7 +17,7 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
   ["dead code", ["knip"]],
 ];
 
-/** A test that hangs is a failure; the slow ones build, or wait for certificates to age. */
+/** A test that hangs is a failure; the slow ones wait for certificates to age. */
 const timeoutMs = all ? 900_000 : 120_000;
 
 function runChecks(): void {
@@ -39,15 +39,25 @@ function testFiles(): string[] {
     .filter((file) => chosen.length === 0 || chosen.some((part) => file.includes(part)));
 }
 
+/** What goes by the real clock, and would take a crowded machine for a fault. */
+const needsQuiet = (file: string): boolean => /\.(?:paced|slow)\.test\.ts$/.test(file);
+
+/** @returns whether all passed */
+function runTests(files: readonly string[], concurrency: number): boolean {
+  if (files.length === 0) return true;
+  const flags = ["--test", `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
+  return spawnSync(process.execPath, [...flags, ...files], { stdio: "inherit" }).status === 0;
+}
+
 if (chosen.length === 0) runChecks();
 const files = testFiles();
 if (files.length === 0) {
   console.error(`no test file has any of: ${chosen.join(", ")}`);
   process.exit(2);
 }
-const { status } = spawnSync(
-  process.execPath,
-  ["--test", "--test-concurrency=2", `--test-timeout=${timeoutMs}`, ...files],
-  { stdio: "inherit" },
+const quiet = runTests(files.filter(needsQuiet), 1);
+const crowd = runTests(
+  files.filter((file) => !needsQuiet(file)),
+  2,
 );
-process.exitCode = status ?? 1;
+process.exitCode = quiet && crowd ? 0 : 1;

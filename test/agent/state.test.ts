@@ -7,9 +7,10 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { status } from "@grpc/grpc-js";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { PrivateFileError } from "../../src/edge/config/private-files.ts";
 import { UnixSocketError } from "../../src/edge/rpc/unix-listener.ts";
@@ -187,3 +188,50 @@ function otherKey(): string {
   const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   return privateKey.export({ format: "der", type: "pkcs8" }).toString("base64");
 }
+
+test("does not give a workload the stored certificate of another", async () => {
+  using directory = temporaryDirectory();
+  await live(directory.path);
+  const sub = "system:serviceaccount:payments:ledger";
+  const payload = Buffer.from(JSON.stringify({ sub })).toString("base64url");
+  await using agent = await start(directory.path, { token: `e30.${payload}.e30` });
+  assert.equal(agent.events("state-unreadable")[0]?.["reason"], "state-file-foreign");
+  assert.equal(agent.events("agent-started")[0]?.["serial"], undefined);
+});
+
+test("is alone on its state directory and on its socket, and steals neither", async () => {
+  using directory = temporaryDirectory();
+  using other = temporaryDirectory();
+  await using agent = await start(directory.path);
+  const taken = (error: unknown): boolean =>
+    error instanceof UnixSocketError && error.code === "socket-path-taken";
+  await assert.rejects(start(directory.path, { sdsSocket: join(other.path, "sds") }), taken);
+  await assert.rejects(start(other.path, { sdsSocket: agent.socketPath }), taken);
+  using client = new SdsClient(agent.socketPath);
+  await agent.untilCount("certificate-received", 1);
+  assert.equal((await client.fetch(["default"])).resources.length, 1);
+});
+
+test("sends no certificate that has expired while the machine slept", async () => {
+  using directory = temporaryDirectory();
+  let aheadMs = 0;
+  await using agent = await start(directory.path, { nowMs: () => Date.now() + aheadMs });
+  await agent.untilCount("certificate-received", 1);
+  using client = new SdsClient(agent.socketPath);
+  await client.fetch(["default"]);
+  // No timer fires for it.
+  aheadMs = 100 * 86_400_000;
+  await assert.rejects(client.fetch(["default"]), { code: status.UNAVAILABLE });
+  assert.equal((await client.fetch(["ROOTCA"])).resources.length, 1);
+});
+
+test("serves a certificate that it cannot store, and says so", async () => {
+  using directory = temporaryDirectory();
+  await using agent = await start(directory.path, { token: "unsent token" });
+  rmSync(join(directory.path, "state"), { recursive: true });
+  writeFileSync(join(directory.path, "token"), "token-1");
+  await agent.untilCount("certificate-received", 1);
+  assert.equal(agent.events("state-not-written").length, 1);
+  using client = new SdsClient(agent.socketPath);
+  assert.equal((await client.fetch(["default"])).resources.length, 1);
+});

@@ -3,6 +3,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { dial } from "../../src/edge/rpc/dial.ts";
 import { methodDefinition } from "../../src/edge/rpc/service-definition.ts";
@@ -48,6 +49,10 @@ export interface MeshStream extends Disposable {
   send(message: MessageInitShape<typeof ConnectRequestSchema>["message"]): void;
   hello(agentId: string): void;
   report(report: MessageInitShape<typeof EvidenceReportSchema>): void;
+  /** Reads nothing any more. */
+  deafen(): void;
+  /** @returns false when the server has stopped to take reports */
+  tryReport(sequence: bigint): Promise<boolean>;
   /** Closes our half, and waits for the other. */
   close(): Promise<void>;
 }
@@ -79,6 +84,13 @@ export function openMeshStream(it: TestControlPlane, identity?: MeshIdentity): M
     send,
     hello: (agentId) => send({ case: "hello", value: { agentId } }),
     report: (value) => send({ case: "report", value }),
+    deafen: () => void call.pause(),
+    tryReport: async (sequence) => {
+      const message = { case: "report", value: { sequence } };
+      if (call.write(create(ConnectRequestSchema, { message } as never))) return true;
+      const drained = once(call, "drain").then(() => true);
+      return await Promise.race([drained, sleep(1_000, false, { ref: false })]);
+    },
     close: async () => {
       const closed = once(call, "status");
       call.end();

@@ -182,3 +182,29 @@ test(
     assert.equal((await stream.ended).code, status.UNAVAILABLE);
   },
 );
+
+test("evidence counts until its certificate expires, whatever timers do", async () => {
+  await using it = await startControlPlane();
+  const cart = await meshIdentity(it, "cart");
+  using stream = openMeshStream(it, cart);
+  stream.hello("sleeper");
+  await eventually(() => stream.received.length === 1);
+  it.advance(3_600_000);
+  stream.report({ sequence: 1n, full: true, proxies: [proxy("late")] });
+  assert.equal((await stream.ended).code, status.UNAUTHENTICATED);
+  assert.deepEqual((await fetchStatus(it.controlPlane.endpoints.admin)).proxies, []);
+});
+
+test("a peer that reads nothing is not heard for ever", { timeout: 20_000 }, async () => {
+  await using it = await startControlPlane();
+  const cart = await meshIdentity(it, "cart");
+  using stream = openMeshStream(it, cart);
+  stream.hello("deaf");
+  await eventually(() => stream.received.length === 1);
+  stream.deafen();
+  const before = process.memoryUsage.rss();
+  let written = 0;
+  for (; written < 300_000 && (await stream.tryReport(BigInt(written + 1))); written++);
+  assert.ok(written < 300_000, "the server took all of it");
+  assert.ok(process.memoryUsage.rss() - before < 200 * 1_048_576);
+});

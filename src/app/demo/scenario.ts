@@ -40,7 +40,7 @@ interface Deed {
   readonly awayMs: number;
 }
 
-export const requestTimeoutMs = 3_000;
+export const requestTimeoutMs = 10_000;
 
 /** What the programs have to say comes up to 100 ms late. */
 const settleMs = 500;
