@@ -11,7 +11,7 @@ import { waitForEndpoints } from "../src/edge/config/endpoints.ts";
 const launcher = join(import.meta.dirname, "../bin/portcullis");
 
 /** Those of the launcher. */
-const longLivedFlags = ["--max-semi-space-size=2", "--heap-growing-percent=20"];
+const longLivedFlags = ["--max-semi-space-size=4", "--heap-growing-percent=30"];
 
 export interface DevIssuer {
   readonly signingKey: KeyObject;
