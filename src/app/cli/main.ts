@@ -54,3 +54,5 @@ if (outputError?.code === "EPIPE") {
   exitCode = 128 + constants.signals[received];
 }
 process.exitCode = exitCode;
+// A connection that is still being made cannot be called back: it does not hold a process that is done.
+setTimeout(() => process.exit(), 1_000).unref();

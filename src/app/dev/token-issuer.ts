@@ -13,14 +13,18 @@ import {
   generateKeyPair,
   randomUUID,
 } from "node:crypto";
-import { link, mkdir, open, readFile, rename, rm } from "node:fs/promises";
+import { link, lstat, open, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { PortcullisError } from "../../core/error.ts";
 import { parseServiceAccountSubject } from "../../core/identity/service-account.ts";
+import { ensurePrivateDir } from "../../edge/config/private-files.ts";
 import { DEV_ISSUER, DEV_KEY_ID_PREFIX } from "../../edge/authn/dev-issuer.ts";
 
-type TokenIssuerErrorCode = "token-issuer-key-unusable";
+type TokenIssuerErrorCode =
+  | "token-issuer-key-unusable"
+  | "token-issuer-missing"
+  | "token-issuer-foreign";
 
 export class TokenIssuerError extends PortcullisError<TokenIssuerErrorCode> {
   override name = "TokenIssuerError";
@@ -48,22 +52,34 @@ export class TokenIssuer {
     this.jwksPath = jwksPath;
   }
 
+  /** For whoever only mints: takes the key that `dev` made there. @throws TokenIssuerError */
+  static async openExisting(directory: string): Promise<TokenIssuer> {
+    if ((await readIfExists(join(directory, keyFileName))) !== undefined) {
+      return await TokenIssuer.open(directory);
+    }
+    throw new TokenIssuerError("token-issuer-missing", `${directory} has no key of dev's issuer`, {
+      hint: `make one: portcullis dev --data-dir ${directory} &`,
+    });
+  }
+
   /**
    * Takes the key that the directory has, or makes one, and publishes the key set beside it.
    *
    * @throws TokenIssuerError if there is a key that cannot be used: it is never replaced, because
-   * tokens hang on it
+   * tokens hang on it; and if the directory is somebody else's
    */
   static async open(directory: string): Promise<TokenIssuer> {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-    const keyPath = join(directory, "token-issuer-key.pem");
-    const key = parseKey((await readIfExists(keyPath)) ?? (await createKey(keyPath)), keyPath);
+    await ensurePrivateDir(directory);
+    const keyPath = join(directory, keyFileName);
+    const jwksPath = join(directory, "jwks.json");
+    const stored = await readIfExists(keyPath);
+    if (stored === undefined) await assertNotForeign(directory, jwksPath);
+    const key = parseKey(stored ?? (await createKey(keyPath)), keyPath);
     const publicKey = createPublicKey(key);
     // As the API server names its keys: by the digest of the SubjectPublicKeyInfo.
     const digest = createHash("sha256").update(publicKey.export({ format: "der", type: "spki" }));
     const kid = DEV_KEY_ID_PREFIX + digest.digest("base64url");
     const jwk = { use: "sig", kid, alg: "RS256", ...publicKey.export({ format: "jwk" }) };
-    const jwksPath = join(directory, "jwks.json");
     const temporary = `${jwksPath}.${randomUUID()}`;
     await writeNew(temporary, `${JSON.stringify({ keys: [jwk] })}\n`, 0o644);
     await rename(temporary, jwksPath);
@@ -96,6 +112,16 @@ export class TokenIssuer {
   }
 }
 
+/** A key set or a store that is there before dev's key is not dev's: it must not be written over. */
+async function assertNotForeign(directory: string, jwksPath: string): Promise<void> {
+  for (const path of [jwksPath, join(directory, "portcullis.db")]) {
+    if ((await lstat(path).catch(() => undefined)) === undefined) continue;
+    throw new TokenIssuerError("token-issuer-foreign", `${path} was not made by portcullis dev`, {
+      hint: "give dev a --data-dir of its own",
+    });
+  }
+}
+
 /** One name, one object, also after a restart: the UID is a digest as a UUIDv8 (RFC 9562 5.8). */
 function object(collection: string, name: string): { readonly name: string; readonly uid: string } {
   const bytes = createHash("sha256").update(`${collection}/${name}`).digest().subarray(0, 16);
@@ -118,6 +144,7 @@ function parseKey(pem: string, path: string): KeyObject {
 }
 
 const RSA_BITS = 2048;
+const keyFileName = "token-issuer-key.pem";
 
 async function readIfExists(path: string): Promise<string | undefined> {
   try {

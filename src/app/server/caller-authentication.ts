@@ -4,6 +4,7 @@ import type { Caller } from "../../core/identity/caller.ts";
 import { isDevIssuer } from "../../edge/authn/dev-issuer.ts";
 import type { JwksLocation } from "../../edge/authn/jwks-document.ts";
 import { JwksSource, type JwksEvent } from "../../edge/authn/jwks.ts";
+import type { KeySet } from "../../edge/authn/key-set.ts";
 import { TokenAuthenticator } from "../../edge/authn/token-authenticator.ts";
 import { ConfigError } from "../../edge/config/config-error.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
@@ -21,19 +22,11 @@ export async function openCallerAuthentication(
   onEvent: (event: JwksEvent) => void,
   signal: AbortSignal,
 ): Promise<CallerAuthentication> {
-  const keys = await JwksSource.open({ location: jwksLocation(config.jwks), onEvent }, signal);
-  if (maker === "server" && isDevIssuer(config.tokenIssuer, keys.keySet.keyIds)) {
-    keys[Symbol.dispose]();
-    const [place, what, whose] = isDevIssuer(config.tokenIssuer, [])
-      ? ["--token-issuer", "token issuer", "that"]
-      : ["--jwks", "token keys", "those"];
-    throw new ConfigError(
-      "config-conflict",
-      place,
-      `expected a cluster's ${what}, got ${whose} of \`portcullis dev\`, who lets anybody be anybody`,
-      { hint: "give the issuer and keys of your cluster, or run portcullis dev" },
-    );
-  }
+  const location = jwksLocation(config.jwks);
+  const accept = ({ keyIds }: KeySet): void => {
+    if (maker === "server") assertNotOfDev(config.tokenIssuer, keyIds);
+  };
+  const keys = await JwksSource.open({ location, onEvent, accept }, signal);
   const authenticator = new TokenAuthenticator({
     issuer: config.tokenIssuer,
     keys,
@@ -46,6 +39,20 @@ export async function openCallerAuthentication(
     refreshKeys: () => authenticator.refreshKeys(signal).catch(() => false),
     [Symbol.dispose]: () => keys[Symbol.dispose](),
   };
+}
+
+/** At each read of the keys: a file can be replaced under a server that runs. @throws ConfigError */
+function assertNotOfDev(tokenIssuer: string, keyIds: readonly string[]): void {
+  if (!isDevIssuer(tokenIssuer, keyIds)) return;
+  const [place, what, whose] = isDevIssuer(tokenIssuer, [])
+    ? ["--token-issuer", "token issuer", "that"]
+    : ["--jwks", "token keys", "those"];
+  throw new ConfigError(
+    "config-conflict",
+    place,
+    `expected a cluster's ${what}, got ${whose} of \`portcullis dev\`, who lets anybody be anybody`,
+    { hint: "give the issuer and keys of your cluster, or run portcullis dev" },
+  );
 }
 
 /** The configuration has made it an absolute path or an http(s) URL. */

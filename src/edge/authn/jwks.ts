@@ -11,6 +11,8 @@ import { KeySet } from "./key-set.ts";
 
 export interface JwksSourceOptions {
   readonly location: JwksLocation;
+  /** Judges each set before it is used; where it throws, the last good one stays. */
+  readonly accept?: (keySet: KeySet) => void;
   /** Told about each read. Must not throw. */
   readonly onEvent: (event: JwksEvent) => void;
   /** @default 300000 */
@@ -29,6 +31,7 @@ export type JwksEvent =
 export class JwksSource implements Disposable {
   readonly #location: JwksLocation;
   readonly #onEvent: (event: JwksEvent) => void;
+  readonly #accept: (keySet: KeySet) => void;
   readonly #refreshGapMs: number;
   readonly #readTimeoutMs: number;
   readonly #closed = new AbortController();
@@ -59,10 +62,11 @@ export class JwksSource implements Disposable {
   private constructor(options: JwksSourceOptions, document: string, startedAtMs: number) {
     this.#location = options.location;
     this.#onEvent = options.onEvent;
+    this.#accept = options.accept ?? (() => {});
     this.#refreshGapMs = options.refreshGapMs ?? REFRESH_GAP_MS;
     this.#readTimeoutMs = options.readTimeoutMs ?? READ_TIMEOUT_MS;
     this.#document = document;
-    this.#keySet = KeySet.parse(document);
+    this.#keySet = this.#parse(document);
     this.#startedAtMs = startedAtMs;
     this.#loadedAtMs = performance.now();
     const intervalMs = options.refreshIntervalMs ?? REFRESH_INTERVAL_MS;
@@ -98,6 +102,12 @@ export class JwksSource implements Disposable {
     this.#closed.abort();
   }
 
+  #parse(document: string): KeySet {
+    const keySet = KeySet.parse(document);
+    this.#accept(keySet);
+    return keySet;
+  }
+
   #read(): Promise<boolean> {
     this.#reading ??= this.#load().finally(() => {
       this.#reading = undefined;
@@ -118,7 +128,7 @@ export class JwksSource implements Disposable {
       const signal = AbortSignal.any([this.#closed.signal, timeout]);
       const document = await readJwksDocument(this.#location, signal);
       const changed = document !== this.#document;
-      if (changed) this.#keySet = KeySet.parse(document);
+      if (changed) this.#keySet = this.#parse(document);
       this.#document = document;
       this.#isCurrent = true;
       this.#loadedAtMs = performance.now();

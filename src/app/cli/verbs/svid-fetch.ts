@@ -2,6 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import type { SpiffeId } from "../../../core/spiffe/id.ts";
 import { createCsr } from "../../../core/x509/csr-create.ts";
 import { encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
@@ -73,8 +74,9 @@ export const svidFetch: Command = defineCommand({
       signal,
     );
     const reply = checkReply(certChain, csr, undefined, nowMs());
-    await writeFiles(directory, reply);
     const { id, notAfterMs } = reply.certificate;
+    assertAsked(id, flags.namespace, flags["service-account"]);
+    await writeFiles(directory, reply);
     const expiry = formatRelative(notAfterMs, nowMs());
     stdout.write(
       `${id.toString()} (expires ${expiry}) in ${flags.out}: svid.pem key.pem bundle.pem\n`,
@@ -83,6 +85,15 @@ export const svidFetch: Command = defineCommand({
     return ExitCode.ok;
   },
 });
+
+/** With --server the token decides who it is; what was asked for must be that. */
+function assertAsked(id: SpiffeId, namespace = "", serviceAccount = ""): void {
+  const [, , gotNamespace, , gotServiceAccount] = id.path.split("/");
+  const agrees = (asked: string, got = ""): boolean => asked === "" || asked === got;
+  if (agrees(namespace, gotNamespace) && agrees(serviceAccount, gotServiceAccount)) return;
+  const reason = `the token is of ${id.toString()}, not of ${namespace}/${serviceAccount}`;
+  throw new UsageError("usage-invalid-value", reason, { hint: "nothing was written" });
+}
 
 interface Access {
   readonly server: string;
@@ -100,7 +111,7 @@ async function devAccess(
   const dataDir = typeof given === "string" ? given : defaultDevDataDir(env);
   const { ca } = await waitForEndpoints(dataDir, { timeoutMs: waitMs, signal });
   const { TokenIssuer } = await import("../../dev/token-issuer.ts");
-  const issuer = await TokenIssuer.open(dataDir);
+  const issuer = await TokenIssuer.openExisting(dataDir);
   const token = await issuer.mintToken({
     namespace,
     serviceAccount,

@@ -39,7 +39,7 @@ export const tokenMint: Command = defineCommand({
     },
   ],
   async run({ env, nowMs, stdout }, flags) {
-    const issuer = await TokenIssuer.open(flags["data-dir"] ?? defaultDevDataDir(env));
+    const issuer = await TokenIssuer.openExisting(flags["data-dir"] ?? defaultDevDataDir(env));
     const token = await issuer.mintToken({
       namespace: flags.namespace,
       serviceAccount: flags["service-account"],
