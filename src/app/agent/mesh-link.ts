@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
 import type { EvidenceReport, ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
-import { encodePem } from "../../core/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import { dial } from "../../edge/rpc/dial.ts";
 import { encodeHello, encodeReport, parseBundle } from "../../edge/rpc/mesh-messages.ts";
@@ -136,7 +136,7 @@ export class MeshLink {
     const certificate = set()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
     this.#serialHex = certificate.serialHex;
-    const certificateChain = certificate.chain.map((der) => encodePem(der, "CERTIFICATE")).join("");
+    const certificateChain = encodeCertificates(certificate.chain);
     const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
     return dial({ server, serverRoots, identity: { certificateChain, privateKey } });
   }

@@ -41,13 +41,11 @@ export interface SdsDependencies {
 
 export interface SdsStream {
   readonly id: bigint;
-  readonly open: boolean;
   readonly subscriber: Subscriber<SecretEvidence>;
 }
 
 interface OpenStream {
   readonly id: bigint;
-  open: boolean;
   subscriber: Subscriber<SecretEvidence>;
   readonly send: (response: XdsResponse<SecretEvidence>) => void;
   readonly end: (code: number, details: string) => void;
@@ -134,7 +132,6 @@ export class SdsService {
   ): OpenStream {
     const stream: OpenStream = {
       id: ++this.#opened,
-      open: true,
       subscriber: openSubscriber(this.#options(protocol)),
       send: (response) => {
         if (write(response)) return;
@@ -146,7 +143,6 @@ export class SdsService {
     };
     const close = (): void => {
       if (!this.#streams.delete(stream)) return;
-      stream.open = false;
       this.#dependencies.onEvidence(stream);
     };
     call.on("error", close);

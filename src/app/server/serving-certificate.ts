@@ -8,7 +8,7 @@ import { isIP, isIPv4 } from "node:net";
 import { signLeaf } from "../../core/issuance/authority.ts";
 import { checkIssued } from "../../core/issuance/check-issued.ts";
 import { decideValidity } from "../../core/issuance/validity.ts";
-import { encodePem } from "../../core/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { servingProfile } from "../../core/x509/profile.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
@@ -52,11 +52,10 @@ export function issueServingCertificate(
     { profile: servingProfile, tbs, serial, validity, names: subjectAltNames, spki },
     authority,
   );
-  const roots = bundle.roots.map((root) => encodePem(root, "CERTIFICATE"));
   return {
     certificateChain: [encodePem(der, "CERTIFICATE"), ...authority.intermediates].join(""),
     privateKeyPem: pair.privateKey.export({ format: "pem", type: "pkcs8" }),
-    clientRoots: roots.join(""),
+    clientRoots: encodeCertificates(bundle.roots),
     notAfterMs: validity.notAfterMs,
     renewAtMs: nowMs + (validity.notAfterMs - nowMs) / 2,
   };

@@ -14,7 +14,7 @@ import {
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import { encodePem } from "../../core/x509/pem.ts";
+import { encodeCertificates } from "../../core/x509/pem.ts";
 import { softwareSigner } from "../../core/x509/signer.ts";
 import { writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
@@ -43,7 +43,7 @@ export async function loadTrust(store: Store, config: ServerConfig, nowMs: numbe
   const authority = signingAuthority(signer, active.chain, active.root, bundle);
   await writeFileAtomic(
     join(config.dataDir, bundleFileName),
-    Buffer.from(bundle.roots.map((root) => encodePem(root, "CERTIFICATE")).join("")),
+    Buffer.from(encodeCertificates(bundle.roots)),
     0o644,
   );
   return { state, bundle, authority };

@@ -12,7 +12,7 @@ import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v
 import type { AckedEvidence } from "../roll/evidence.ts";
 import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import type { TrustBundle } from "../spiffe/trust-bundle.ts";
-import { encodePem } from "../x509/pem.ts";
+import { encodeCertificates, encodePem } from "../x509/pem.ts";
 import type { VersionedResource } from "../xds/resource.ts";
 
 export const secretTypeUrl = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret";
@@ -46,7 +46,7 @@ export function validationSecretNames(trustDomain: TrustDomain): readonly string
 export function certificateSecrets(certificate: WorkloadCertificate): SecretResource[] {
   const { id, chain, privateKeyPkcs8, serialHex, notAfterMs } = certificate;
   const tlsCertificate = {
-    certificateChain: inline(chain.map((der) => encodePem(der, "CERTIFICATE")).join("")),
+    certificateChain: inline(encodeCertificates(chain)),
     privateKey: inline(encodePem(privateKeyPkcs8, "PRIVATE KEY")),
   };
   const evidence = { certificate: { serialHex, notAfterMs }, bundleSequence: 0n };
@@ -56,7 +56,7 @@ export function certificateSecrets(certificate: WorkloadCertificate): SecretReso
 }
 
 export function validationSecrets(bundle: TrustBundle): SecretResource[] {
-  const roots = bundle.roots.map((der) => encodePem(der, "CERTIFICATE")).join("");
+  const roots = encodeCertificates(bundle.roots);
   const validationContext = { trustedCa: inline(roots) };
   const evidence = { bundleSequence: bundle.sequence };
   return validationSecretNames(bundle.trustDomain).map((name) =>

@@ -7,7 +7,7 @@ import { createPublicKey, type KeyObject } from "node:crypto";
 import type { TrustBundle } from "../spiffe/trust-bundle.ts";
 import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { encodeCertificate, leafEncoder, type LeafEncoder } from "../x509/leaf-template.ts";
-import { encodePem } from "../x509/pem.ts";
+import { encodeCertificates, encodePem } from "../x509/pem.ts";
 import { servingProfile, workloadProfile } from "../x509/profile.ts";
 import type { Signer } from "../x509/signer.ts";
 
@@ -33,7 +33,7 @@ export function signingAuthority(
 ): Authority {
   const certificate = parseCertificate(chain[0] ?? root);
   const intermediates = chain.map((der) => encodePem(der, "CERTIFICATE"));
-  const roots = bundle.roots.map((der) => encodePem(der, "CERTIFICATE")).join("");
+  const roots = encodeCertificates(bundle.roots);
   return Object.freeze({
     signer,
     certificate,

@@ -83,6 +83,11 @@ export function encodePem(der: Uint8Array, label: string): string {
   return `${text}${END}${label}${DASHES}\n`;
 }
 
+/** A bundle or a chain: one block after the other. */
+export function encodeCertificates(ders: readonly Uint8Array[]): string {
+  return ders.map((der) => encodePem(der, "CERTIFICATE")).join("");
+}
+
 interface Block {
   readonly contents: Uint8Array;
   /** Just behind the block. */

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { SpiffeId } from "../../../core/spiffe/id.ts";
 import { createCsr } from "../../../core/x509/csr-create.ts";
-import { encodePem } from "../../../core/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
 import { defaultDevDataDir } from "../../../edge/config/paths.ts";
 import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
@@ -161,8 +161,7 @@ async function makeDirectory(out: string): Promise<string> {
 
 /** The key first, so that no certificate is ever seen without its key. */
 async function writeFiles(directory: string, { certificate, bundle }: CheckedReply): Promise<void> {
-  const pem = (ders: readonly Uint8Array[]): Buffer =>
-    Buffer.from(ders.map((der) => encodePem(der, "CERTIFICATE")).join(""));
+  const pem = (ders: readonly Uint8Array[]): Buffer => Buffer.from(encodeCertificates(ders));
   const key = Buffer.from(encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY"));
   await writeFileAtomic(join(directory, "key.pem"), key, 0o600);
   await writeFileAtomic(join(directory, "svid.pem"), pem(certificate.chain), 0o644);
