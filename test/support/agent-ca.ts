@@ -111,6 +111,7 @@ export class ScriptedCa implements AsyncDisposable {
       state: "active",
       chain: [],
       root: this.authority.root,
+      key: "store",
     });
     const trust = { ...this.authority, state };
     const identity = issueServingCertificate(trust, ["127.0.0.1"], Date.now());

@@ -58,6 +58,7 @@ export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Prom
       trustDomain: bundle.trustDomain.name,
       sequence: bundle.sequence.toString(),
       roots: bundle.roots.map(base64),
+      jwtKeys: bundle.jwtKeys.map(({ keyId, spki }) => ({ keyId, spki: base64(spki) })),
     },
   };
   await writeFileAtomic(join(stateDir, fileName), Buffer.from(JSON.stringify(document)), 0o600);
@@ -73,6 +74,8 @@ interface StoredSet {
     readonly trustDomain: string;
     readonly sequence: string;
     readonly roots: readonly string[];
+    /** Absent in what an older agent has written. */
+    readonly jwtKeys?: readonly { readonly keyId: string; readonly spki: string }[];
   };
 }
 
@@ -104,6 +107,7 @@ function parseWorkloadSet(text: string): WorkloadSet {
       TrustDomain.parse(stored.bundle.trustDomain),
       BigInt(stored.bundle.sequence),
       roots,
+      (stored.bundle.jwtKeys ?? []).map(({ keyId, spki }) => ({ keyId, spki: fromBase64(spki) })),
     ),
   };
 }

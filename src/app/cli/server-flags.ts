@@ -22,7 +22,7 @@ export function serverFlags(only?: readonly string[]): Readonly<Record<string, S
   const flags = settings.map((setting): [string, SettingFlag] => {
     const { flag, key, valueName, help, defaults, multiple, choices } = setting;
     const notes = [
-      ...(defaults === undefined ? [] : [`default ${defaults.join(", ")}`]),
+      ...(defaults?.length ? [`default ${defaults.join(", ")}`] : []),
       `in the file ${key}`,
     ];
     return [

@@ -64,7 +64,13 @@ async function createTrust(
   });
   const { subjectKeyId } = parseCertificate(root.certificate);
   const id = Buffer.from(subjectKeyId ?? []).toString("hex");
-  const authority = { id, state: "active", chain: [], root: root.certificate } as const;
+  const authority = {
+    id,
+    state: "active",
+    chain: [],
+    root: root.certificate,
+    key: "store",
+  } as const;
   const state = initialTrustState(trustDomain, authority);
   store.initialize({ state, keyId: id, privateKeyPkcs8: root.privateKeyPkcs8, nowMs });
   return state;

@@ -1,8 +1,8 @@
 /**
- * A trust bundle as a value: the roots that a trust domain's peers verify against, under a sequence
- * that only grows (SPIFFE Trust Domain and Bundle 4). The order of roots carries no meaning, so
- * they are sorted: two bundles with the same roots are the same bytes wherever they are encoded,
- * and a change of order never looks like a rotation.
+ * A trust bundle as a value: the roots and the JWT keys that a trust domain's peers verify against,
+ * under a sequence that only grows (SPIFFE Trust Domain and Bundle 4). Their order carries no
+ * meaning, so they are sorted: two bundles with the same contents are the same bytes wherever they
+ * are encoded, and a change of order never looks like a rotation.
  */
 
 import { PortcullisError } from "../error.ts";
@@ -19,6 +19,16 @@ export interface TrustBundle {
   readonly sequence: bigint;
   /** CA certificates in DER, in ascending order of their bytes, each once; never empty. */
   readonly roots: readonly Uint8Array[];
+  /** In ascending order of their IDs, each once; empty where no JWT-SVIDs are made. */
+  readonly jwtKeys: readonly JwtKey[];
+}
+
+/** What JWT-SVIDs are verified with. */
+export interface JwtKey {
+  /** The `kid` of their headers (JWT-SVID 2.2). */
+  readonly keyId: string;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array;
 }
 
 /**
@@ -29,6 +39,7 @@ export function trustBundle(
   trustDomain: TrustDomain,
   sequence: bigint,
   roots: Iterable<Uint8Array>,
+  jwtKeys: Iterable<JwtKey> = [],
 ): TrustBundle {
   if (sequence < 0n) {
     throw new TrustBundleError(
@@ -47,5 +58,22 @@ export function trustBundle(
   if (unique.length === 0) {
     throw new TrustBundleError("bundle-empty", "expected at least one root in a bundle, got none");
   }
-  return Object.freeze({ trustDomain, sequence, roots: Object.freeze(unique) });
+  return Object.freeze({
+    trustDomain,
+    sequence,
+    roots: Object.freeze(unique),
+    jwtKeys: sortedKeys(jwtKeys),
+  });
+}
+
+function sortedKeys(keys: Iterable<JwtKey>): readonly JwtKey[] {
+  const byId = new Map(
+    Array.from(keys, ({ keyId, spki }) => [
+      keyId,
+      Object.freeze({ keyId, spki: Uint8Array.from(spki) }),
+    ]),
+  );
+  return Object.freeze(
+    [...byId.values()].toSorted((a, b) => (a.keyId < b.keyId ? -1 : Number(a.keyId > b.keyId))),
+  );
 }

@@ -23,7 +23,8 @@ export function decideStreamBundle(
   const same =
     came.sequence === held.sequence &&
     came.roots.length === held.roots.length &&
-    hasRoots(held, came.roots);
+    hasRoots(held, came.roots) &&
+    hasSameKeys(held, came);
   return same ? { kind: "keep", bundle: held } : { kind: "replace", bundle: came };
 }
 
@@ -41,7 +42,18 @@ export function decideReplyBundle(
   }
   if (hasRoots(held, came.roots)) return { kind: "keep", bundle: held };
   const roots = [...held.roots, ...came.roots];
-  return { kind: "replace", bundle: trustBundle(held.trustDomain, held.sequence, roots) };
+  const { trustDomain, sequence, jwtKeys } = held;
+  return { kind: "replace", bundle: trustBundle(trustDomain, sequence, roots, jwtKeys) };
+}
+
+function hasSameKeys(held: TrustBundle, came: TrustBundle): boolean {
+  return (
+    held.jwtKeys.length === came.jwtKeys.length &&
+    held.jwtKeys.every(({ keyId, spki }, index) => {
+      const other = came.jwtKeys[index];
+      return other?.keyId === keyId && Buffer.compare(other.spki, spki) === 0;
+    })
+  );
 }
 
 function hasRoots(held: TrustBundle, roots: readonly Uint8Array[]): boolean {

@@ -10,8 +10,11 @@ import {
   initialTrustState,
   parseTrustState,
   TrustStateError,
+  withActiveAuthority,
+  withJwtAuthority,
   type AuthorityRecord,
   type AuthorityState,
+  type JwtAuthorityRecord,
   type TrustState,
 } from "./trust-state.ts";
 
@@ -27,12 +30,21 @@ const authority = (state: fc.Arbitrary<AuthorityState>): fc.Arbitrary<AuthorityR
     state,
     chain: fc.array(der, { maxLength: 3 }),
     root: der,
+    key: fc.constantFrom("store", "external"),
   });
+
+const jwtAuthority: fc.Arbitrary<JwtAuthorityRecord> = fc.record({
+  keyId: fc.stringMatching(/^[\w-]{1,43}$/),
+  state: fc.constantFrom<AuthorityState>("active", "retiring", "retired"),
+  spki: der,
+});
 
 const trustState: fc.Arbitrary<TrustState> = fc.record({
   epoch: fc.nat(),
   trustDomain: fc.constantFrom(trustDomain, TrustDomain.parse("a.b-c_d")),
   bundleSequence: fc.bigInt({ min: 1n, max: 10n ** 18n }),
+  jwtAuthorities: fc.array(jwtAuthority, { maxLength: 3 }),
+  otherRoots: fc.array(der, { maxLength: 3 }),
   authorities: fc
     .tuple(authority(fc.constant("active")), fc.array(authority(passive), { maxLength: 5 }))
     .chain(([active, others]) =>
@@ -68,17 +80,24 @@ describe("a trust state", () => {
           roots.some((each) => Buffer.compare(each, root) === 0);
         assert.ok(has(activeAuthority(state).root));
         assert.equal(sequence, state.bundleSequence);
-        const trusted = state.authorities.filter(({ state }) => state !== "retired");
-        assert.ok(
-          roots.every((root) => trusted.some((each) => Buffer.compare(each.root, root) === 0)),
-        );
-        assert.ok(trusted.every(({ root }) => has(root)));
+        const trusted = [
+          ...state.authorities.filter(({ state }) => state !== "retired").map(({ root }) => root),
+          ...state.otherRoots,
+        ];
+        assert.ok(roots.every((root) => trusted.some((each) => Buffer.compare(each, root) === 0)));
+        assert.ok(trusted.every(has));
       }),
     );
   });
 
   it("starts with one authority, at epoch and sequence 1", () => {
-    const only = { id: "00", state: "active", chain: [], root: Uint8Array.of(1) } as const;
+    const only = {
+      id: "00",
+      state: "active",
+      chain: [],
+      root: Uint8Array.of(1),
+      key: "store",
+    } as const;
     const state = initialTrustState(trustDomain, only);
     assert.deepEqual([state.epoch, state.bundleSequence], [1, 1n]);
     assert.equal(activeAuthority(state), only);
@@ -86,7 +105,13 @@ describe("a trust state", () => {
   });
 
   it("without an active authority says so", () => {
-    const only = { id: "00", state: "prepared", chain: [], root: Uint8Array.of(1) } as const;
+    const only = {
+      id: "00",
+      state: "prepared",
+      chain: [],
+      root: Uint8Array.of(1),
+      key: "store",
+    } as const;
     assert.throws(
       () => activeAuthority(initialTrustState(trustDomain, only)),
       isCode("trust-state-no-active-authority"),
@@ -108,20 +133,61 @@ describe("a trust state", () => {
         state: index === 0 ? ("active" as const) : ("retiring" as const),
         chain: [],
         root,
+        key: "store" as const,
       }));
-      const state = { epoch: 1, trustDomain, bundleSequence: 1n, authorities };
+      const rest = { jwtAuthorities: [], otherRoots: [] };
+      const state = { epoch: 1, trustDomain, bundleSequence: 1n, authorities, ...rest };
       const { length } = encodeTrustState(state);
       assert.ok(length <= 16_384, `${keyType}: ${length}`);
     }
   });
 });
 
+describe("a trust state that changes", () => {
+  it("moves its epoch and its sequence for a JWT authority, which is then in the bundle", () => {
+    fc.assert(
+      fc.property(trustState, jwtAuthority, (state, record) => {
+        const added: JwtAuthorityRecord = { ...record, keyId: "new.key", state: "active" };
+        const next = withJwtAuthority(state, added);
+        assert.deepEqual(
+          [next.epoch, next.bundleSequence],
+          [state.epoch + 1, state.bundleSequence + 1n],
+        );
+        assert.ok(bundleOf(next).jwtKeys.some(({ keyId }) => keyId === "new.key"));
+      }),
+    );
+  });
+
+  it("keeps its bundle when another authority under the same root becomes active", () => {
+    fc.assert(
+      fc.property(trustState, (state) => {
+        const before = activeAuthority(state);
+        const next = withActiveAuthority(state, { ...before, id: "fe" });
+        assert.equal(activeAuthority(next).id, "fe");
+        assert.equal(next.epoch, state.epoch + 1);
+        assert.deepEqual(bundleOf(next), bundleOf(state));
+      }),
+    );
+  });
+
+  it("is not written when it has become too large", () => {
+    const root = new Uint8Array(5_000);
+    const only = { id: "00", state: "active", chain: [root, root], root, key: "store" } as const;
+    assert.throws(
+      () => encodeTrustState(initialTrustState(trustDomain, only)),
+      isCode("trust-state-too-large"),
+    );
+  });
+});
+
 describe("a stored trust state is refused as malformed", () => {
   const good = {
-    version: 1,
+    version: 2,
     trustDomain: "cluster.local",
     bundleSequence: "3",
-    authorities: [{ id: "ab12", state: "active", chain: ["AQ=="], root: "AgM=" }],
+    authorities: [{ id: "ab12", state: "active", key: "store", chain: ["AQ=="], root: "AgM=" }],
+    jwtAuthorities: [{ keyId: "k-1", state: "active", spki: "AQ==" }],
+    otherRoots: ["BA=="],
   };
   const [goodAuthority] = good.authorities;
 
@@ -138,8 +204,8 @@ describe("a stored trust state is refused as malformed", () => {
     ["a list", []],
     ["a number", 1],
     ["no version", { ...good, version: undefined }],
-    ["a newer version", { ...good, version: 2 }],
-    ["a version in text", { ...good, version: "1" }],
+    ["a newer version", { ...good, version: 3 }],
+    ["a version in text", { ...good, version: "2" }],
     ["no trust domain", { ...good, trustDomain: undefined }],
     ["an invalid trust domain", { ...good, trustDomain: "Cluster.Local" }],
     ["a trust domain that is no text", { ...good, trustDomain: ["cluster.local"] }],
@@ -161,6 +227,10 @@ describe("a stored trust state is refused as malformed", () => {
     ["no chain", withAuthority({ chain: undefined })],
     ["a chain that is text", withAuthority({ chain: "AQ==" })],
     ["a chain of lists", withAuthority({ chain: [[1]] })],
+    ["a key that is nowhere", withAuthority({ key: undefined })],
+    ["no JWT authorities", { ...good, jwtAuthorities: undefined }],
+    ["a JWT authority without key", { ...good, jwtAuthorities: [{ keyId: "a", state: "active" }] }],
+    ["no other roots", { ...good, otherRoots: undefined }],
     ["no root", withAuthority({ root: undefined })],
     ["an empty root", withAuthority({ root: "" })],
     ["a root that is no base64", withAuthority({ root: "Ag!M=" })],
@@ -183,6 +253,18 @@ describe("a stored trust state is refused as malformed", () => {
       );
     });
   }
+
+  it("but not one that version 1 wrote", () => {
+    const { version: _, jwtAuthorities, otherRoots, ...old } = good;
+    assert.ok(jwtAuthorities.length + otherRoots.length > 0);
+    const authorities = old.authorities.map(({ key: _, ...authority }) => authority);
+    const state = parseTrustState(1, JSON.stringify({ ...old, version: 1, authorities }));
+    assert.deepEqual([state.jwtAuthorities, state.otherRoots], [[], []]);
+    assert.deepEqual(
+      state.authorities.map(({ key }) => key),
+      ["store"],
+    );
+  });
 
   it("when it is cut anywhere", () => {
     const document = JSON.stringify(good);

@@ -4,7 +4,7 @@
  */
 
 import { PortcullisError } from "../error.ts";
-import { isJsonObject } from "../identity/json-object.ts";
+import { isJsonObject, type JsonObject } from "../identity/json-object.ts";
 import { TrustDomain } from "../spiffe/id.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
 
@@ -19,6 +19,17 @@ export interface AuthorityRecord {
   /** The signing certificate, then its intermediates up to but without the root; DER. */
   readonly chain: readonly Uint8Array[];
   readonly root: Uint8Array;
+  /** "external": in the operator's files or in an HSM, and read anew at each start. */
+  readonly key: "store" | "external";
+}
+
+/** Signs JWT-SVIDs. It has no certificate: whoever verifies has its key from the bundle. */
+export interface JwtAuthorityRecord {
+  /** The `kid` of what it signs; names the signing key in the store. */
+  readonly keyId: string;
+  readonly state: AuthorityState;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly spki: Uint8Array;
 }
 
 export interface TrustState {
@@ -28,9 +39,15 @@ export interface TrustState {
   /** Rises whenever the bundle's contents change. */
   readonly bundleSequence: bigint;
   readonly authorities: readonly AuthorityRecord[];
+  readonly jwtAuthorities: readonly JwtAuthorityRecord[];
+  /** Trusted, and nothing here signs under them: the others of an operator's `root-cert.pem`. */
+  readonly otherRoots: readonly Uint8Array[];
 }
 
-export type TrustStateErrorCode = "trust-state-malformed" | "trust-state-no-active-authority";
+export type TrustStateErrorCode =
+  | "trust-state-malformed"
+  | "trust-state-no-active-authority"
+  | "trust-state-too-large";
 
 export class TrustStateError extends PortcullisError<TrustStateErrorCode> {
   override name = "TrustStateError";
@@ -39,9 +56,36 @@ export class TrustStateError extends PortcullisError<TrustStateErrorCode> {
 export function initialTrustState(
   trustDomain: TrustDomain,
   authority: AuthorityRecord,
+  otherRoots: readonly Uint8Array[] = [],
 ): TrustState {
-  const authorities = Object.freeze([authority]);
-  return Object.freeze({ epoch: 1, trustDomain, bundleSequence: 1n, authorities });
+  return Object.freeze({
+    epoch: 1,
+    trustDomain,
+    bundleSequence: 1n,
+    authorities: Object.freeze([authority]),
+    jwtAuthorities: Object.freeze([]),
+    otherRoots: Object.freeze([...otherRoots]),
+  });
+}
+
+/** A key more that JWT-SVIDs are signed with: the bundle has changed. */
+export function withJwtAuthority(state: TrustState, authority: JwtAuthorityRecord): TrustState {
+  return Object.freeze({
+    ...state,
+    epoch: state.epoch + 1,
+    bundleSequence: state.bundleSequence + 1n,
+    jwtAuthorities: Object.freeze([...state.jwtAuthorities, authority]),
+  });
+}
+
+/** The active authority gives way to another one under the same root: the bundle is what it was. */
+export function withActiveAuthority(state: TrustState, authority: AuthorityRecord): TrustState {
+  const others = state.authorities.filter((each) => each.state !== "active");
+  return Object.freeze({
+    ...state,
+    epoch: state.epoch + 1,
+    authorities: Object.freeze([...others, authority]),
+  });
 }
 
 export function activeAuthority(state: TrustState): AuthorityRecord {
@@ -50,40 +94,63 @@ export function activeAuthority(state: TrustState): AuthorityRecord {
   throw new TrustStateError("trust-state-no-active-authority", "no authority is active");
 }
 
-/** Every root that a live certificate may hang on, or soon will. */
+/** Every root and key that a live SVID may hang on, or soon will. */
 export function bundleOf(state: TrustState): TrustBundle {
   const trusted = state.authorities.filter((authority) => authority.state !== "retired");
-  const roots = trusted.map((authority) => authority.root);
-  return trustBundle(state.trustDomain, state.bundleSequence, roots);
+  const roots = [...trusted.map((authority) => authority.root), ...state.otherRoots];
+  const jwtKeys = state.jwtAuthorities.filter((authority) => authority.state !== "retired");
+  return trustBundle(state.trustDomain, state.bundleSequence, roots, jwtKeys);
 }
 
-/** The stored form, without the epoch: that is the store's own column. */
+/** It is written whole at each change, and it is the same size in each mesh. */
+const documentLengthMax = 16_384;
+
+/**
+ * The stored form, without the epoch: that is the store's own column.
+ * @throws TrustStateError `trust-state-too-large`
+ */
 export function encodeTrustState(state: TrustState): string {
-  const authorities = state.authorities.map(({ id, state, chain, root }) => ({
-    id,
-    state,
-    chain: chain.map(base64),
-    root: base64(root),
-  }));
-  return JSON.stringify({
-    version: 1,
+  const document = JSON.stringify({
+    version: 2,
     trustDomain: state.trustDomain.name,
     bundleSequence: state.bundleSequence.toString(),
-    authorities,
+    authorities: state.authorities.map(({ id, state, chain, root, key }) => ({
+      id,
+      state,
+      key,
+      chain: chain.map(base64),
+      root: base64(root),
+    })),
+    jwtAuthorities: state.jwtAuthorities.map(({ keyId, state, spki }) => ({
+      keyId,
+      state,
+      spki: base64(spki),
+    })),
+    otherRoots: state.otherRoots.map(base64),
   });
+  if (document.length <= documentLengthMax) return document;
+  throw new TrustStateError(
+    "trust-state-too-large",
+    `expected at most ${documentLengthMax} characters of trust state, got ${document.length}`,
+    { hint: "fewer roots and intermediates, or smaller ones: an RSA-4096 certificate takes 2,000" },
+  );
 }
 
 /** @throws TrustStateError `trust-state-malformed`: nothing in it is guessed or repaired */
 export function parseTrustState(epoch: number, document: string): TrustState {
   try {
     const stored: unknown = JSON.parse(document);
-    if (!isJsonObject(stored) || stored["version"] !== 1) throw unexpected("a document, version 1");
-    const { trustDomain, bundleSequence, authorities } = stored;
+    if (!isJsonObject(stored)) throw unexpected("a document");
+    const { version, trustDomain, bundleSequence, authorities, jwtAuthorities, otherRoots } =
+      stored["version"] === 1 ? upgradeFromOne(stored) : stored;
+    if (version !== 2) throw unexpected("a document, version 1 or 2");
     return Object.freeze({
       epoch,
       trustDomain: TrustDomain.parse(parseText(trustDomain, /^./)),
       bundleSequence: BigInt(parseText(bundleSequence, /^[1-9]\d{0,18}$/)),
       authorities: parseAuthorities(authorities),
+      jwtAuthorities: parseJwtAuthorities(jwtAuthorities),
+      otherRoots: Object.freeze(parseList(otherRoots).map(parseDer)),
     });
   } catch (cause) {
     throw new TrustStateError("trust-state-malformed", "the stored trust state is unreadable", {
@@ -91,6 +158,14 @@ export function parseTrustState(epoch: number, document: string): TrustState {
       hint: "restore the data directory from a backup; a new root would break every workload",
     });
   }
+}
+
+/** Version 1 had neither JWT authorities nor an operator's own roots and keys. */
+function upgradeFromOne(stored: JsonObject): JsonObject {
+  const authorities = parseList(stored["authorities"]).map((authority) =>
+    isJsonObject(authority) ? { ...authority, key: "store" } : authority,
+  );
+  return { ...stored, version: 2, authorities, jwtAuthorities: [], otherRoots: [] };
 }
 
 function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
@@ -105,15 +180,33 @@ function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
 
 function parseAuthority(stored: unknown): AuthorityRecord {
   if (!isJsonObject(stored)) throw unexpected("an authority");
-  const { id, state, chain, root } = stored;
-  const known = authorityStates.find((each) => each === state);
-  if (known === undefined) throw unexpected(`one of ${authorityStates.join(", ")}`);
+  const { id, state, chain, root, key } = stored;
+  if (key !== "store" && key !== "external") throw unexpected("a key in the store or external");
   return Object.freeze({
     id: parseText(id, /^[0-9a-f]{2,64}$/),
-    state: known,
+    state: parseAuthorityState(state),
+    key,
     chain: parseList(chain).map(parseDer),
     root: parseDer(root),
   });
+}
+
+function parseJwtAuthorities(stored: unknown): readonly JwtAuthorityRecord[] {
+  const authorities = parseList(stored).map((each) => {
+    if (!isJsonObject(each)) throw unexpected("a JWT authority");
+    return Object.freeze({
+      keyId: parseText(each["keyId"], /^[\w-]{1,64}$/),
+      state: parseAuthorityState(each["state"]),
+      spki: parseDer(each["spki"]),
+    });
+  });
+  return Object.freeze(authorities);
+}
+
+function parseAuthorityState(stored: unknown): AuthorityState {
+  const known = authorityStates.find((each) => each === stored);
+  if (known === undefined) throw unexpected(`one of ${authorityStates.join(", ")}`);
+  return known;
 }
 
 function parseList(value: unknown): readonly unknown[] {

@@ -21,7 +21,20 @@ serving:
 certificates:
   defaultTtl: 12h
   maxTtl: 30d
+  renewByCertificate: true
   rootKeyType: p384
+jwt:
+  ttl: 10m
+ca:
+  dir: /etc/cacerts
+  key: pkcs11:token=mesh
+  keyPassphraseFile: passphrase
+nodeAgents: [spiffe://cluster.local/ns/istio-system/sa/node-agent]
+bundleEndpoint:
+  listen: "[::1]:8443"
+  certificate: cert.pem
+  key: key.pem
+  refreshHint: 1m
 metrics:
   listen: 127.0.0.1:0
 limits:
@@ -44,8 +57,10 @@ function errorOf(text: string): ConfigError {
 test("says all that the flags can say", () => {
   const source = parseConfigFile("config.yaml", WHOLE);
   assert.deepEqual(
-    [...source.values.keys()],
-    serverSettings().map(({ key }) => key),
+    [...source.values.keys()].toSorted(),
+    serverSettings()
+      .map(({ key }) => key)
+      .toSorted(),
   );
   const config = resolveServerConfig([source]);
   assert.deepEqual(config.audiences, ["istio-ca", "portcullis"]);

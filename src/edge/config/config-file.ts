@@ -11,7 +11,8 @@ import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { didYouMean } from "./nearest-match.ts";
 import { readBoundedFile } from "./private-files.ts";
-import { serverSettings, type SettingDescription, type SettingSource } from "./server-settings.ts";
+import { serverSettings } from "./server-settings.ts";
+import type { SettingDescription, SettingSource } from "./setting.ts";
 import { parseYaml } from "./yaml.ts";
 
 /** @throws ConfigError, PrivateFileError */
@@ -60,6 +61,7 @@ function fileSchema(): z.ZodType<Record<string, unknown>> {
 
 function fieldSchema({ multiple, valueName }: SettingDescription): z.ZodType {
   if (multiple) return z.array(z.string()).optional();
+  if (valueName === "BOOL") return z.boolean().optional();
   return valueName === "N" ? z.int().optional() : z.string().optional();
 }
 

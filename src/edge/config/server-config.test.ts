@@ -38,7 +38,17 @@ test("needs a directory, an issuer and its keys, and has a default for everythin
     servingDnsNames: ["localhost", "istiod.istio-system.svc"],
     defaultTtlSeconds: 86_400,
     maxTtlSeconds: 90 * 86_400,
+    renewByCertificate: false,
+    jwtSvidTtlSeconds: 300,
     rootKeyType: "p256",
+    caDir: undefined,
+    caKey: undefined,
+    keyPassphraseFile: undefined,
+    nodeAgents: [],
+    bundleListen: undefined,
+    bundleCertificate: undefined,
+    bundleKey: undefined,
+    bundleRefreshHintSeconds: 300,
     metricsListen: { host: "127.0.0.1", port: 15_014 },
     limits: { callsInFlight: 256, queueLength: 4096 },
     logLevel: "info",
@@ -123,6 +133,18 @@ test("lets dev listen on loopback and nowhere else", () => {
   }
 });
 
+test("refuses a setting that means nothing without another one", () => {
+  const table: readonly (readonly [FlagTexts, string])[] = [
+    [{ "ca-key": "pkcs11:token=mesh" }, "--ca-key"],
+    [{ "bundle-cert": "/cert", "bundle-listen": "h:1" }, "--bundle-cert"],
+    [{ "bundle-key": "/key", "bundle-listen": "h:1" }, "--bundle-key"],
+    [{ "bundle-cert": "/cert", "bundle-key": "/key" }, "--bundle-cert"],
+  ];
+  for (const [flags, path] of table) {
+    assert.throws(() => configOf(flags), withCode("config-conflict", path), path);
+  }
+});
+
 test("sorts every setting that changed into reloadable or not", () => {
   const changes: Readonly<Record<string, string>> = {
     "data-dir": "/other",
@@ -139,14 +161,34 @@ test("sorts every setting that changed into reloadable or not", () => {
     "calls-in-flight": "1",
     "queue-length": "1",
     "log-level": "debug",
+    "renew-by-certificate": "true",
+    "jwt-ttl": "1m",
+    "ca-dir": "/ca",
+    "key-passphrase-file": "/passphrase",
+    "node-agent": "spiffe://cluster.local/node",
+    "bundle-listen": "h:3",
+    "bundle-refresh-hint": "1m",
   };
+  const together: readonly (readonly [FlagTexts, FlagTexts])[] = [
+    [{ "ca-dir": "/ca" }, { "ca-dir": "/ca", "ca-key": "pkcs11:token=mesh" }],
+    [
+      { "bundle-listen": "h:3" },
+      { "bundle-listen": "h:3", "bundle-cert": "/cert", "bundle-key": "/key" },
+    ],
+  ];
   const running = configOf({});
   assert.deepEqual(diffReloadable(running, configOf({})), { apply: [], needRestart: [] });
   for (const { flag, key, reloadable } of serverSettings()) {
+    if (!(flag in changes)) continue;
     const diff = diffReloadable(running, configOf({ [flag]: changes[flag] }));
     const want = reloadable ? { apply: [key], needRestart: [] } : { apply: [], needRestart: [key] };
     assert.deepEqual(diff, want, flag);
   }
+  const needRestart = together.map(
+    ([before, after]) => diffReloadable(configOf(before), configOf(after)).needRestart,
+  );
+  assert.deepEqual(needRestart, [["ca.key"], ["bundleEndpoint.certificate", "bundleEndpoint.key"]]);
+  assert.equal(Object.keys(changes).length + 3, serverSettings().length);
 });
 
 test("knows no two settings by one name, and no default that it would refuse", () => {

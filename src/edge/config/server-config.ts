@@ -5,7 +5,7 @@
  */
 
 import { PortcullisError } from "../../core/error.ts";
-import type { TrustDomain } from "../../core/spiffe/id.ts";
+import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ConfigError } from "./config-error.ts";
 import { isLoopback, type ListenAddress } from "./listen-address.ts";
 import {
@@ -13,10 +13,8 @@ import {
   serverSettings,
   type LogLevel,
   type RootKeyType,
-  type Setting,
-  type SettingDescription,
-  type SettingSource,
 } from "./server-settings.ts";
+import type { Setting, SettingDescription, SettingSource } from "./setting.ts";
 
 export interface ServerConfig {
   /** Absolute path. */
@@ -30,7 +28,22 @@ export interface ServerConfig {
   readonly servingDnsNames: readonly string[];
   readonly defaultTtlSeconds: number;
   readonly maxTtlSeconds: number;
+  readonly renewByCertificate: boolean;
+  readonly jwtSvidTtlSeconds: number;
   readonly rootKeyType: RootKeyType;
+  /** Absolute path. */
+  readonly caDir: string | undefined;
+  /** `pkcs11:` URI. */
+  readonly caKey: string | undefined;
+  /** Absolute path. */
+  readonly keyPassphraseFile: string | undefined;
+  readonly nodeAgents: readonly SpiffeId[];
+  readonly bundleListen: ListenAddress | undefined;
+  /** Absolute path. */
+  readonly bundleCertificate: string | undefined;
+  /** Absolute path. */
+  readonly bundleKey: string | undefined;
+  readonly bundleRefreshHintSeconds: number;
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -90,6 +103,17 @@ export function resolveServerConfig(sources: readonly SettingSource[]): ServerCo
       reason,
     );
   }
+  for (const [name, needed] of dependentSettings) {
+    const setting: Setting<unknown> = SERVER_SETTINGS[name];
+    if (read(setting) === undefined || read<unknown>(SERVER_SETTINGS[needed]) !== undefined)
+      continue;
+    const { flag } = SERVER_SETTINGS[needed];
+    throw new ConfigError(
+      "config-conflict",
+      locate(setting, sources),
+      `expected --${flag} beside it`,
+    );
+  }
   return Object.freeze({
     dataDir: read(SERVER_SETTINGS.dataDir),
     listen: read(SERVER_SETTINGS.listen),
@@ -100,7 +124,17 @@ export function resolveServerConfig(sources: readonly SettingSource[]): ServerCo
     servingDnsNames: read(SERVER_SETTINGS.servingDnsNames),
     defaultTtlSeconds,
     maxTtlSeconds,
+    renewByCertificate: read(SERVER_SETTINGS.renewByCertificate),
+    jwtSvidTtlSeconds: read(SERVER_SETTINGS.jwtSvidTtlSeconds),
     rootKeyType: read(SERVER_SETTINGS.rootKeyType),
+    caDir: read(SERVER_SETTINGS.caDir),
+    caKey: read(SERVER_SETTINGS.caKey),
+    keyPassphraseFile: read(SERVER_SETTINGS.keyPassphraseFile),
+    nodeAgents: read(SERVER_SETTINGS.nodeAgents),
+    bundleListen: read(SERVER_SETTINGS.bundleListen),
+    bundleCertificate: read(SERVER_SETTINGS.bundleCertificate),
+    bundleKey: read(SERVER_SETTINGS.bundleKey),
+    bundleRefreshHintSeconds: read(SERVER_SETTINGS.bundleRefreshHintSeconds),
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),
@@ -109,6 +143,14 @@ export function resolveServerConfig(sources: readonly SettingSource[]): ServerCo
     logLevel: read(SERVER_SETTINGS.logLevel),
   });
 }
+
+/** The first means nothing without the second. */
+const dependentSettings = [
+  ["caKey", "caDir"],
+  ["bundleCertificate", "bundleKey"],
+  ["bundleKey", "bundleCertificate"],
+  ["bundleCertificate", "bundleListen"],
+] as const;
 
 /** For `dev`, whose token issuer would give anybody who reaches it any identity. */
 export function assertLoopbackOnly(config: ServerConfig): void {

@@ -4,42 +4,25 @@
  * read off this table.
  */
 
-import { resolve } from "node:path";
-
-import { parseDuration } from "../../core/duration.ts";
-import { PortcullisError } from "../../core/error.ts";
-import { TrustDomain } from "../../core/spiffe/id.ts";
-import { parseListenAddress, type ListenAddress } from "./listen-address.ts";
-
-/** What documentation and flags need to know of a setting. */
-export interface SettingDescription {
-  /** Dotted path in the configuration file. */
-  readonly key: string;
-  /** Long flag, without the dashes. */
-  readonly flag: string;
-  readonly valueName: string;
-  readonly help: string;
-  /** As the operator would write it; absent when the setting has no default. */
-  readonly defaults?: readonly string[];
-  /** May be given several times; a sequence in the file. */
-  readonly multiple: boolean;
-  /** The only values, where there are few. */
-  readonly choices?: readonly string[];
-  /** Whether a running server takes a change. */
-  readonly reloadable: boolean;
-}
-
-export interface Setting<T> extends SettingDescription {
-  /** @throws PortcullisError or TypeError, with what was expected */
-  readonly parse: (texts: readonly string[]) => T;
-}
-
-/** Settings as texts, by their key (`tokens.audiences`), from one place. */
-export interface SettingSource {
-  readonly values: ReadonlyMap<string, readonly string[]>;
-  /** How an error names a setting of this source. */
-  readonly locate: (setting: SettingDescription) => string;
-}
+import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
+import type { ListenAddress } from "./listen-address.ts";
+import {
+  absolutePath,
+  boolean,
+  dnsName,
+  jwksLocation,
+  list,
+  listenAddress,
+  nonEmpty,
+  oneOf,
+  optional,
+  pkcs11Uri,
+  positiveDuration,
+  positiveInteger,
+  scalar,
+  type Setting,
+  type SettingDescription,
+} from "./setting.ts";
 
 export type RootKeyType = "p256" | "p384" | "rsa3072" | "rsa4096";
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -54,7 +37,17 @@ type SettingTable = {
   readonly servingDnsNames: Setting<readonly string[]>;
   readonly defaultTtlSeconds: Setting<number>;
   readonly maxTtlSeconds: Setting<number>;
+  readonly renewByCertificate: Setting<boolean>;
+  readonly jwtSvidTtlSeconds: Setting<number>;
   readonly rootKeyType: Setting<RootKeyType>;
+  readonly caDir: Setting<string | undefined>;
+  readonly caKey: Setting<string | undefined>;
+  readonly keyPassphraseFile: Setting<string | undefined>;
+  readonly nodeAgents: Setting<readonly SpiffeId[]>;
+  readonly bundleListen: Setting<ListenAddress | undefined>;
+  readonly bundleCertificate: Setting<string | undefined>;
+  readonly bundleKey: Setting<string | undefined>;
+  readonly bundleRefreshHintSeconds: Setting<number>;
   readonly metricsListen: Setting<ListenAddress>;
   readonly callsInFlight: Setting<number>;
   readonly queueLength: Setting<number>;
@@ -63,7 +56,7 @@ type SettingTable = {
 
 export const SERVER_SETTINGS: SettingTable = {
   dataDir: {
-    ...scalar((text) => resolve(nonEmpty(text))),
+    ...scalar(absolutePath),
     key: "dataDir",
     flag: "data-dir",
     valueName: "DIR",
@@ -140,6 +133,24 @@ export const SERVER_SETTINGS: SettingTable = {
     defaults: ["90d"],
     reloadable: true,
   },
+  renewByCertificate: {
+    ...boolean(),
+    key: "certificates.renewByCertificate",
+    flag: "renew-by-certificate",
+    valueName: "BOOL",
+    help: "let what a join token enrolled renew by its certificate, for 7 days from the token",
+    defaults: ["false"],
+    reloadable: true,
+  },
+  jwtSvidTtlSeconds: {
+    ...scalar(positiveDuration),
+    key: "jwt.ttl",
+    flag: "jwt-ttl",
+    valueName: "DURATION",
+    help: "life of a JWT-SVID; a request may name a shorter one",
+    defaults: ["5m"],
+    reloadable: true,
+  },
   rootKeyType: {
     ...oneOf("p256", "p384", "rsa3072", "rsa4096"),
     key: "certificates.rootKeyType",
@@ -148,6 +159,72 @@ export const SERVER_SETTINGS: SettingTable = {
     help: "key of an authority made from now on",
     defaults: ["p256"],
     reloadable: false,
+  },
+  caDir: {
+    ...optional(absolutePath),
+    key: "ca.dir",
+    flag: "ca-dir",
+    valueName: "DIR",
+    help: "an operator's own CA, in the files of Istio's cacerts or of a TLS secret",
+    reloadable: false,
+  },
+  caKey: {
+    ...optional(pkcs11Uri),
+    key: "ca.key",
+    flag: "ca-key",
+    valueName: "URI",
+    help: "pkcs11: URI of the CA's key, where it is not a file of --ca-dir",
+    reloadable: false,
+  },
+  keyPassphraseFile: {
+    ...optional(absolutePath),
+    key: "ca.keyPassphraseFile",
+    flag: "key-passphrase-file",
+    valueName: "FILE",
+    help: "passphrase of the CA's key; keys in --data-dir are encrypted with it, too",
+    reloadable: false,
+  },
+  nodeAgents: {
+    ...list((text) => SpiffeId.parse(text)),
+    key: "nodeAgents",
+    flag: "node-agent",
+    valueName: "SPIFFE_ID",
+    help: "who may ask for the certificates of several workloads at once, with a token of each",
+    defaults: [],
+    reloadable: true,
+  },
+  bundleListen: {
+    ...optional(listenAddress),
+    key: "bundleEndpoint.listen",
+    flag: "bundle-listen",
+    valueName: "HOST:PORT",
+    help: "where the SPIFFE bundle endpoint serves the trust bundle; off if not given",
+    reloadable: false,
+  },
+  bundleCertificate: {
+    ...optional(absolutePath),
+    key: "bundleEndpoint.certificate",
+    flag: "bundle-cert",
+    valueName: "FILE",
+    help: "PEM chain of the endpoint (https_web); without it it has an SVID (https_spiffe)",
+    reloadable: false,
+  },
+  bundleKey: {
+    ...optional(absolutePath),
+    key: "bundleEndpoint.key",
+    flag: "bundle-key",
+    valueName: "FILE",
+    help: "PEM key of --bundle-cert",
+    reloadable: false,
+  },
+  bundleRefreshHintSeconds: {
+    ...scalar(positiveDuration),
+    key: "bundleEndpoint.refreshHint",
+    flag: "bundle-refresh-hint",
+    valueName: "DURATION",
+    help: "how often whoever fetches the bundle should look again",
+    defaults: ["5m"],
+    reloadable: true,
   },
   metricsListen: {
     ...scalar(listenAddress),
@@ -190,81 +267,4 @@ export const SERVER_SETTINGS: SettingTable = {
 /** All settings, in the order of the documentation. */
 export function serverSettings(): readonly SettingDescription[] {
   return Object.values(SERVER_SETTINGS);
-}
-
-function scalar<T>(parse: (text: string) => T): Pick<Setting<T>, "multiple" | "parse"> {
-  return { multiple: false, parse: (texts) => parse(texts.at(-1) ?? "") };
-}
-
-function list<T>(parse: (text: string) => T): Pick<Setting<readonly T[]>, "multiple" | "parse"> {
-  return { multiple: true, parse: (texts) => Object.freeze(texts.map(parse)) };
-}
-
-function oneOf<const T extends string>(
-  ...choices: readonly T[]
-): Pick<Setting<T>, "choices" | "multiple" | "parse"> {
-  const parse = (text: string): T => {
-    const choice = choices.find((candidate) => candidate === text);
-    if (choice === undefined) throw expected(`one of ${choices.join(", ")}`, text);
-    return choice;
-  };
-  return { choices, ...scalar(parse) };
-}
-
-function nonEmpty(text: string): string {
-  if (text === "") throw expected("a value", text);
-  return text;
-}
-
-function listenAddress(text: string): ListenAddress {
-  const address = parseListenAddress(text);
-  if (address === undefined) throw expected("HOST:PORT, an IPv6 host in brackets", text);
-  return address;
-}
-
-/**
- * A relative file is made absolute, since a reload may come when the working directory is another.
- */
-function jwksLocation(text: string): string {
-  if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) return resolve(nonEmpty(text));
-  const url = URL.parse(text);
-  if (url?.protocol !== "https:" && url?.protocol !== "http:") {
-    throw expected("a file or an http(s) URL", text);
-  }
-  return url.href;
-}
-
-/**
- * RFC 1123 2.1, lower case; a wildcard would let the server's certificate speak for names that are
- * not its own.
- */
-function dnsName(text: string): string {
-  const label = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?";
-  if (text.length > 253 || !new RegExp(`^${label}(\\.${label})*$`).test(text)) {
-    throw expected("a DNS name in lower case", text);
-  }
-  return text;
-}
-
-function positiveDuration(text: string): number {
-  const seconds = parseDuration(text);
-  if (seconds === 0) throw expected("a duration longer than zero", text);
-  return seconds;
-}
-
-function positiveInteger(text: string): number {
-  const value = Number(text);
-  if (!/^[1-9][0-9]*$/.test(text) || value > INTEGER_MAX) {
-    throw expected(`an integer from 1 to ${INTEGER_MAX}`, text);
-  }
-  return value;
-}
-
-const INTEGER_MAX = 1_000_000;
-
-function expected(what: string, text: string): PortcullisError<"config-invalid-value"> {
-  return new PortcullisError(
-    "config-invalid-value",
-    `expected ${what}, got ${JSON.stringify(text)}`,
-  );
 }

@@ -40,13 +40,18 @@ export function encodeBundle(bundle: TrustBundle): ConnectResponse {
     trustDomain: bundle.trustDomain.name,
     sequence: bundle.sequence,
     roots: bundle.roots.map((root) => Uint8Array.from(root)),
+    jwtKeys: bundle.jwtKeys.map(({ keyId, spki }) => ({
+      keyId,
+      publicKey: Uint8Array.from(spki),
+    })),
   };
   return create(ConnectResponseSchema, { message: { case: "bundle", value } });
 }
 
 /** @throws SpiffeIdError, TrustBundleError when it holds no root */
 export function parseBundle(wire: WireBundle): TrustBundle {
-  return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots);
+  const jwtKeys = wire.jwtKeys.map(({ keyId, publicKey }) => ({ keyId, spki: publicKey }));
+  return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots, jwtKeys);
 }
 
 export function encodeReportAck(sequence: bigint): ConnectResponse {

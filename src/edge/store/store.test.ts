@@ -33,6 +33,7 @@ const newTrust: NewTrust = {
     state: "active",
     chain: [],
     root: Uint8Array.of(1, 2, 3),
+    key: "store",
   }),
   keyId,
   privateKeyPkcs8,
@@ -263,5 +264,6 @@ function manyAuthorities(): NewTrust["state"]["authorities"] {
     state: index === 0 ? "active" : "retiring",
     chain: [],
     root: new Uint8Array(1_000),
+    key: "store",
   }));
 }

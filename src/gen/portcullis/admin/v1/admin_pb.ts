@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/admin/v1/admin.proto.
  */
 export const file_portcullis_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIhIKEEdldFN0YXR1c1JlcXVlc3Qi3QEKEUdldFN0YXR1c1Jlc3BvbnNlEjEKBnNlcnZlchgBIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuU2VydmVyU3RhdHVzEjkKC2F1dGhvcml0aWVzGAIgAygLMiQucG9ydGN1bGxpcy5hZG1pbi52MS5BdXRob3JpdHlTdGF0dXMSMQoHcHJveGllcxgDIAMoCzIgLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJveHlTdGF0dXMSJwoDbm93GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKGAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSFAoMdHJ1c3RfZG9tYWluGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIbChNjZXJ0aWZpY2F0ZXNfc2lnbmVkGAUgASgEEhgKEHJlcXVlc3RzX3JlZnVzZWQYBiABKAQSNQoRc2VydmluZ19ub3RfYWZ0ZXIYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFnZW50c19jb25uZWN0ZWQYCCABKA0ibQoPQXV0aG9yaXR5U3RhdHVzEgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKCGtleV90eXBlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi0wEKC1Byb3h5U3RhdHVzEhAKCHByb3h5X2lkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhEKCXNwaWZmZV9pZBgDIAEoCRILCgNwb2QYBCABKAkSEQoJY29ubmVjdGVkGAUgASgIEi0KCWxhc3Rfc2VlbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoNc3Vic2NyaXB0aW9ucxgHIAMoCzInLnBvcnRjdWxsaXMuYWRtaW4udjEuU3Vic2NyaXB0aW9uU3RhdHVzIvUBChJTdWJzY3JpcHRpb25TdGF0dXMSFQoNcmVzb3VyY2VfbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC25hY2tfZGV0YWlsGAYgASgJEi0KCW5hY2tlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyagoMQWRtaW5TZXJ2aWNlEloKCUdldFN0YXR1cxIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIhIKEEdldFN0YXR1c1JlcXVlc3Qi3QEKEUdldFN0YXR1c1Jlc3BvbnNlEjEKBnNlcnZlchgBIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuU2VydmVyU3RhdHVzEjkKC2F1dGhvcml0aWVzGAIgAygLMiQucG9ydGN1bGxpcy5hZG1pbi52MS5BdXRob3JpdHlTdGF0dXMSMQoHcHJveGllcxgDIAMoCzIgLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJveHlTdGF0dXMSJwoDbm93GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBHZXRCdW5kbGVSZXF1ZXN0IpcBChFHZXRCdW5kbGVSZXNwb25zZRIUCgx0cnVzdF9kb21haW4YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSDQoFcm9vdHMYAyADKAwSLQoIand0X2tleXMYBCADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkp3dEtleRIcChRyZWZyZXNoX2hpbnRfc2Vjb25kcxgFIAEoAyIsCgZKd3RLZXkSDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiRgoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIRCglzcGlmZmVfaWQYASABKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAiABKAMiawoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSEQoJc3BpZmZlX2lkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoYCCgxTZXJ2ZXJTdGF0dXMSDwoHdmVyc2lvbhgBIAEoCRIUCgx0cnVzdF9kb21haW4YAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEhsKE2NlcnRpZmljYXRlc19zaWduZWQYBSABKAQSGAoQcmVxdWVzdHNfcmVmdXNlZBgGIAEoBBI1ChFzZXJ2aW5nX25vdF9hZnRlchgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQYWdlbnRzX2Nvbm5lY3RlZBgIIAEoDSKRAQoPQXV0aG9yaXR5U3RhdHVzEgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKCGtleV90eXBlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgFIAEoCRIUCgxrZXlfbG9jYXRpb24YBiABKAki6AEKC1Byb3h5U3RhdHVzEhAKCHByb3h5X2lkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhEKCXNwaWZmZV9pZBgDIAEoCRILCgNwb2QYBCABKAkSEQoJY29ubmVjdGVkGAUgASgIEi0KCWxhc3Rfc2VlbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoNc3Vic2NyaXB0aW9ucxgHIAMoCzInLnBvcnRjdWxsaXMuYWRtaW4udjEuU3Vic2NyaXB0aW9uU3RhdHVzEhMKC3JlcG9ydGVkX2J5GAggASgJIvUBChJTdWJzY3JpcHRpb25TdGF0dXMSFQoNcmVzb3VyY2VfbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC25hY2tfZGV0YWlsGAYgASgJEi0KCW5hY2tlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAytAIKDEFkbWluU2VydmljZRJaCglHZXRTdGF0dXMSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEloKCUdldEJ1bmRsZRIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVzcG9uc2USbAoPQ3JlYXRlSm9pblRva2VuEisucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GiwucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.admin.v1.GetStatusRequest
@@ -62,6 +62,137 @@ export type GetStatusResponse = Message<"portcullis.admin.v1.GetStatusResponse">
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_portcullis_admin_v1_admin, 1);
+
+/**
+ * @generated from message portcullis.admin.v1.GetBundleRequest
+ */
+export type GetBundleRequest = Message<"portcullis.admin.v1.GetBundleRequest"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.GetBundleRequest.
+ * Use `create(GetBundleRequestSchema)` to create a new message.
+ */
+export const GetBundleRequestSchema: GenMessage<GetBundleRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 2);
+
+/**
+ * @generated from message portcullis.admin.v1.GetBundleResponse
+ */
+export type GetBundleResponse = Message<"portcullis.admin.v1.GetBundleResponse"> & {
+  /**
+   * @generated from field: string trust_domain = 1;
+   */
+  trustDomain: string;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * DER.
+   *
+   * @generated from field: repeated bytes roots = 3;
+   */
+  roots: Uint8Array[];
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.JwtKey jwt_keys = 4;
+   */
+  jwtKeys: JwtKey[];
+
+  /**
+   * How often whoever fetches the bundle should look again.
+   *
+   * @generated from field: int64 refresh_hint_seconds = 5;
+   */
+  refreshHintSeconds: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.GetBundleResponse.
+ * Use `create(GetBundleResponseSchema)` to create a new message.
+ */
+export const GetBundleResponseSchema: GenMessage<GetBundleResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 3);
+
+/**
+ * @generated from message portcullis.admin.v1.JwtKey
+ */
+export type JwtKey = Message<"portcullis.admin.v1.JwtKey"> & {
+  /**
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * SubjectPublicKeyInfo, DER.
+   *
+   * @generated from field: bytes public_key = 2;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.JwtKey.
+ * Use `create(JwtKeySchema)` to create a new message.
+ */
+export const JwtKeySchema: GenMessage<JwtKey> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 4);
+
+/**
+ * @generated from message portcullis.admin.v1.CreateJoinTokenRequest
+ */
+export type CreateJoinTokenRequest = Message<"portcullis.admin.v1.CreateJoinTokenRequest"> & {
+  /**
+   * @generated from field: string spiffe_id = 1;
+   */
+  spiffeId: string;
+
+  /**
+   * Seconds; 0 asks for the default.
+   *
+   * @generated from field: int64 validity_duration = 2;
+   */
+  validityDuration: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.CreateJoinTokenRequest.
+ * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
+ */
+export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 5);
+
+/**
+ * @generated from message portcullis.admin.v1.CreateJoinTokenResponse
+ */
+export type CreateJoinTokenResponse = Message<"portcullis.admin.v1.CreateJoinTokenResponse"> & {
+  /**
+   * Shown once; the server keeps a digest only.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * @generated from field: string spiffe_id = 2;
+   */
+  spiffeId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.CreateJoinTokenResponse.
+ * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
+ */
+export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 6);
 
 /**
  * @generated from message portcullis.admin.v1.ServerStatus
@@ -115,14 +246,14 @@ export type ServerStatus = Message<"portcullis.admin.v1.ServerStatus"> & {
  * Use `create(ServerStatusSchema)` to create a new message.
  */
 export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 2);
+  messageDesc(file_portcullis_admin_v1_admin, 7);
 
 /**
  * @generated from message portcullis.admin.v1.AuthorityStatus
  */
 export type AuthorityStatus = Message<"portcullis.admin.v1.AuthorityStatus"> & {
   /**
-   * Lower-case hex of the subject key identifier.
+   * Lower-case hex of the subject key identifier; of a JWT authority its `kid`.
    *
    * @generated from field: string id = 1;
    */
@@ -144,6 +275,20 @@ export type AuthorityStatus = Message<"portcullis.admin.v1.AuthorityStatus"> & {
    * @generated from field: google.protobuf.Timestamp not_after = 4;
    */
   notAfter?: Timestamp | undefined;
+
+  /**
+   * "x509" or "jwt".
+   *
+   * @generated from field: string kind = 5;
+   */
+  kind: string;
+
+  /**
+   * Where the signing key is: "store", "files" or "pkcs11".
+   *
+   * @generated from field: string key_location = 6;
+   */
+  keyLocation: string;
 };
 
 /**
@@ -151,7 +296,7 @@ export type AuthorityStatus = Message<"portcullis.admin.v1.AuthorityStatus"> & {
  * Use `create(AuthorityStatusSchema)` to create a new message.
  */
 export const AuthorityStatusSchema: GenMessage<AuthorityStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 3);
+  messageDesc(file_portcullis_admin_v1_admin, 8);
 
 /**
  * @generated from message portcullis.admin.v1.ProxyStatus
@@ -193,6 +338,13 @@ export type ProxyStatus = Message<"portcullis.admin.v1.ProxyStatus"> & {
    * @generated from field: repeated portcullis.admin.v1.SubscriptionStatus subscriptions = 7;
    */
   subscriptions: SubscriptionStatus[];
+
+  /**
+   * Who reports it, where that is not the workload itself: a node agent.
+   *
+   * @generated from field: string reported_by = 8;
+   */
+  reportedBy: string;
 };
 
 /**
@@ -200,7 +352,7 @@ export type ProxyStatus = Message<"portcullis.admin.v1.ProxyStatus"> & {
  * Use `create(ProxyStatusSchema)` to create a new message.
  */
 export const ProxyStatusSchema: GenMessage<ProxyStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 4);
+  messageDesc(file_portcullis_admin_v1_admin, 9);
 
 /**
  * @generated from message portcullis.admin.v1.SubscriptionStatus
@@ -247,7 +399,7 @@ export type SubscriptionStatus = Message<"portcullis.admin.v1.SubscriptionStatus
  * Use `create(SubscriptionStatusSchema)` to create a new message.
  */
 export const SubscriptionStatusSchema: GenMessage<SubscriptionStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 5);
+  messageDesc(file_portcullis_admin_v1_admin, 10);
 
 /**
  * @generated from service portcullis.admin.v1.AdminService
@@ -260,6 +412,24 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof GetStatusRequestSchema;
     output: typeof GetStatusResponseSchema;
+  },
+  /**
+   * @generated from rpc portcullis.admin.v1.AdminService.GetBundle
+   */
+  getBundle: {
+    methodKind: "unary";
+    input: typeof GetBundleRequestSchema;
+    output: typeof GetBundleResponseSchema;
+  },
+  /**
+   * A secret that gets one machine its first certificate, once.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.CreateJoinToken
+   */
+  createJoinToken: {
+    methodKind: "unary";
+    input: typeof CreateJoinTokenRequestSchema;
+    output: typeof CreateJoinTokenResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_admin_v1_admin, 0);

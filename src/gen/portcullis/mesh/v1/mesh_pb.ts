@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/mesh/v1/mesh.proto.
  */
 export const file_portcullis_mesh_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIn0KDkNvbm5lY3RSZXF1ZXN0EioKBWhlbGxvGAEgASgLMhkucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGxvSAASNAoGcmVwb3J0GAIgASgLMiIucG9ydGN1bGxpcy5tZXNoLnYxLkV2aWRlbmNlUmVwb3J0SABCCQoHbWVzc2FnZSKEAQoPQ29ubmVjdFJlc3BvbnNlEjEKBmJ1bmRsZRgBIAEoCzIfLnBvcnRjdWxsaXMubWVzaC52MS5UcnVzdEJ1bmRsZUgAEjMKCnJlcG9ydF9hY2sYAiABKAsyHS5wb3J0Y3VsbGlzLm1lc2gudjEuUmVwb3J0QWNrSABCCQoHbWVzc2FnZSJJCgVIZWxsbxIQCghhZ2VudF9pZBgBIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAIgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgDIAEoBCJECgtUcnVzdEJ1bmRsZRIUCgx0cnVzdF9kb21haW4YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSDQoFcm9vdHMYAyADKAwicgoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCSIdCglSZXBvcnRBY2sSEAoIc2VxdWVuY2UYASABKAQiYgoNUHJveHlFdmlkZW5jZRIQCghwcm94eV9pZBgBIAEoCRI/Cg1zdWJzY3JpcHRpb25zGAIgAygLMigucG9ydGN1bGxpcy5tZXNoLnYxLlN1YnNjcmlwdGlvbkV2aWRlbmNlIukBChRTdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzdHJlYW1faWQYASABKAQSFQoNcmVzb3VyY2VfbmFtZRgCIAEoCRI4CgtjZXJ0aWZpY2F0ZRgDIAEoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5IZWxkQ2VydGlmaWNhdGUSFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgRuYWNrGAYgASgLMhgucG9ydGN1bGxpcy5tZXNoLnYxLk5hY2siUAoPSGVsZENlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRItCglub3RfYWZ0ZXIYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KBE5hY2sSDwoHdmVyc2lvbhgBIAEoCRIOCgZkZXRhaWwYAiABKAkSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMmUKC01lc2hTZXJ2aWNlElYKB0Nvbm5lY3QSIi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlcXVlc3QaIy5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlc3BvbnNlKAEwAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIrMBCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAQgkKB21lc3NhZ2UihAEKD0Nvbm5lY3RSZXNwb25zZRIxCgZidW5kbGUYASABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuVHJ1c3RCdW5kbGVIABIzCgpyZXBvcnRfYWNrGAIgASgLMh0ucG9ydGN1bGxpcy5tZXNoLnYxLlJlcG9ydEFja0gAQgkKB21lc3NhZ2UiSQoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAkSFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIXCg9idW5kbGVfc2VxdWVuY2UYAyABKAQicgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBXJvb3RzGAMgAygMEiwKCGp3dF9rZXlzGAQgAygLMhoucG9ydGN1bGxpcy5tZXNoLnYxLkp3dEtleSIsCgZKd3RLZXkSDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiIAoOV29ya2xvYWRUb2tlbnMSDgoGdG9rZW5zGAEgAygJInIKDkV2aWRlbmNlUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEgwKBGZ1bGwYAiABKAgSMgoHcHJveGllcxgDIAMoCzIhLnBvcnRjdWxsaXMubWVzaC52MS5Qcm94eUV2aWRlbmNlEgwKBGdvbmUYBCADKAkiHQoJUmVwb3J0QWNrEhAKCHNlcXVlbmNlGAEgASgEInUKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAki6QEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjayJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMp8CCgtNZXNoU2VydmljZRJWCgdDb25uZWN0EiIucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXF1ZXN0GiMucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESWAoJU2lnbkJhdGNoEiQucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlcXVlc3QaJS5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVzcG9uc2USXgoLTWludEp3dFN2aWQSJi5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXF1ZXN0GicucG9ydGN1bGxpcy5tZXNoLnYxLk1pbnRKd3RTdmlkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.mesh.v1.ConnectRequest
@@ -36,6 +36,12 @@ export type ConnectRequest = Message<"portcullis.mesh.v1.ConnectRequest"> & {
      */
     value: EvidenceReport;
     case: "report";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.WorkloadTokens tokens = 3;
+     */
+    value: WorkloadTokens;
+    case: "tokens";
   } | { case: undefined; value?: undefined };
 };
 
@@ -128,6 +134,13 @@ export type TrustBundle = Message<"portcullis.mesh.v1.TrustBundle"> & {
    * @generated from field: repeated bytes roots = 3;
    */
   roots: Uint8Array[];
+
+  /**
+   * What JWT-SVIDs of the trust domain are verified with.
+   *
+   * @generated from field: repeated portcullis.mesh.v1.JwtKey jwt_keys = 4;
+   */
+  jwtKeys: JwtKey[];
 };
 
 /**
@@ -136,6 +149,52 @@ export type TrustBundle = Message<"portcullis.mesh.v1.TrustBundle"> & {
  */
 export const TrustBundleSchema: GenMessage<TrustBundle> = /*@__PURE__*/
   messageDesc(file_portcullis_mesh_v1_mesh, 3);
+
+/**
+ * @generated from message portcullis.mesh.v1.JwtKey
+ */
+export type JwtKey = Message<"portcullis.mesh.v1.JwtKey"> & {
+  /**
+   * The `kid` of the JWS header.
+   *
+   * @generated from field: string key_id = 1;
+   */
+  keyId: string;
+
+  /**
+   * SubjectPublicKeyInfo, DER.
+   *
+   * @generated from field: bytes public_key = 2;
+   */
+  publicKey: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.JwtKey.
+ * Use `create(JwtKeySchema)` to create a new message.
+ */
+export const JwtKeySchema: GenMessage<JwtKey> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 4);
+
+/**
+ * A node agent speaks for workloads whose tokens it has shown on this stream, until those expire. A token that the server
+ * does not believe is passed over: what is reported for it does not count.
+ *
+ * @generated from message portcullis.mesh.v1.WorkloadTokens
+ */
+export type WorkloadTokens = Message<"portcullis.mesh.v1.WorkloadTokens"> & {
+  /**
+   * @generated from field: repeated string tokens = 1;
+   */
+  tokens: string[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.WorkloadTokens.
+ * Use `create(WorkloadTokensSchema)` to create a new message.
+ */
+export const WorkloadTokensSchema: GenMessage<WorkloadTokens> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 5);
 
 /**
  * What the agent's proxies have proved. A report replaces what was known of each proxy that it names.
@@ -175,7 +234,7 @@ export type EvidenceReport = Message<"portcullis.mesh.v1.EvidenceReport"> & {
  * Use `create(EvidenceReportSchema)` to create a new message.
  */
 export const EvidenceReportSchema: GenMessage<EvidenceReport> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 4);
+  messageDesc(file_portcullis_mesh_v1_mesh, 6);
 
 /**
  * @generated from message portcullis.mesh.v1.ReportAck
@@ -192,7 +251,7 @@ export type ReportAck = Message<"portcullis.mesh.v1.ReportAck"> & {
  * Use `create(ReportAckSchema)` to create a new message.
  */
 export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 5);
+  messageDesc(file_portcullis_mesh_v1_mesh, 7);
 
 /**
  * @generated from message portcullis.mesh.v1.ProxyEvidence
@@ -209,6 +268,13 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
    * @generated from field: repeated portcullis.mesh.v1.SubscriptionEvidence subscriptions = 2;
    */
   subscriptions: SubscriptionEvidence[];
+
+  /**
+   * From a node agent: the workload that the proxy authenticated as. Empty from a sidecar's: the stream's own.
+   *
+   * @generated from field: string spiffe_id = 3;
+   */
+  spiffeId: string;
 };
 
 /**
@@ -216,7 +282,7 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
  * Use `create(ProxyEvidenceSchema)` to create a new message.
  */
 export const ProxyEvidenceSchema: GenMessage<ProxyEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 6);
+  messageDesc(file_portcullis_mesh_v1_mesh, 8);
 
 /**
  * One resource name on one xDS stream. A proxy confirms a bundle only when each of its open ones has.
@@ -264,7 +330,7 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
  * Use `create(SubscriptionEvidenceSchema)` to create a new message.
  */
 export const SubscriptionEvidenceSchema: GenMessage<SubscriptionEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 7);
+  messageDesc(file_portcullis_mesh_v1_mesh, 9);
 
 /**
  * @generated from message portcullis.mesh.v1.HeldCertificate
@@ -288,7 +354,7 @@ export type HeldCertificate = Message<"portcullis.mesh.v1.HeldCertificate"> & {
  * Use `create(HeldCertificateSchema)` to create a new message.
  */
 export const HeldCertificateSchema: GenMessage<HeldCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 8);
+  messageDesc(file_portcullis_mesh_v1_mesh, 10);
 
 /**
  * @generated from message portcullis.mesh.v1.Nack
@@ -317,7 +383,220 @@ export type Nack = Message<"portcullis.mesh.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 9);
+  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignBatchRequest
+ */
+export type SignBatchRequest = Message<"portcullis.mesh.v1.SignBatchRequest"> & {
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.SignBatchEntry entries = 1;
+   */
+  entries: SignBatchEntry[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignBatchRequest.
+ * Use `create(SignBatchRequestSchema)` to create a new message.
+ */
+export const SignBatchRequestSchema: GenMessage<SignBatchRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignBatchEntry
+ */
+export type SignBatchEntry = Message<"portcullis.mesh.v1.SignBatchEntry"> & {
+  /**
+   * The workload's own service-account token.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * PEM.
+   *
+   * @generated from field: string csr = 2;
+   */
+  csr: string;
+
+  /**
+   * Seconds; 0 asks for the server's default.
+   *
+   * @generated from field: int64 validity_duration = 3;
+   */
+  validityDuration: bigint;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignBatchEntry.
+ * Use `create(SignBatchEntrySchema)` to create a new message.
+ */
+export const SignBatchEntrySchema: GenMessage<SignBatchEntry> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 13);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignBatchResponse
+ */
+export type SignBatchResponse = Message<"portcullis.mesh.v1.SignBatchResponse"> & {
+  /**
+   * One for each entry, in their order.
+   *
+   * @generated from field: repeated portcullis.mesh.v1.SignBatchResult results = 1;
+   */
+  results: SignBatchResult[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignBatchResponse.
+ * Use `create(SignBatchResponseSchema)` to create a new message.
+ */
+export const SignBatchResponseSchema: GenMessage<SignBatchResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignBatchResult
+ */
+export type SignBatchResult = Message<"portcullis.mesh.v1.SignBatchResult"> & {
+  /**
+   * @generated from oneof portcullis.mesh.v1.SignBatchResult.result
+   */
+  result: {
+    /**
+     * @generated from field: portcullis.mesh.v1.SignedCertificate certificate = 1;
+     */
+    value: SignedCertificate;
+    case: "certificate";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.Refusal refusal = 2;
+     */
+    value: Refusal;
+    case: "refusal";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignBatchResult.
+ * Use `create(SignBatchResultSchema)` to create a new message.
+ */
+export const SignBatchResultSchema: GenMessage<SignBatchResult> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignedCertificate
+ */
+export type SignedCertificate = Message<"portcullis.mesh.v1.SignedCertificate"> & {
+  /**
+   * As in `IstioCertificateResponse`: leaf, intermediates one by one, all roots in the last element.
+   *
+   * @generated from field: repeated string cert_chain = 1;
+   */
+  certChain: string[];
+
+  /**
+   * Whose token it was, and until when that counts.
+   *
+   * @generated from field: string spiffe_id = 2;
+   */
+  spiffeId: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp token_expires_at = 3;
+   */
+  tokenExpiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignedCertificate.
+ * Use `create(SignedCertificateSchema)` to create a new message.
+ */
+export const SignedCertificateSchema: GenMessage<SignedCertificate> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+
+/**
+ * @generated from message portcullis.mesh.v1.Refusal
+ */
+export type Refusal = Message<"portcullis.mesh.v1.Refusal"> & {
+  /**
+   * gRPC's status codes, with the meaning that they have in Istio's CA.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * 0: whenever the caller likes.
+   *
+   * @generated from field: int64 retry_after_ms = 3;
+   */
+  retryAfterMs: bigint;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.Refusal.
+ * Use `create(RefusalSchema)` to create a new message.
+ */
+export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+
+/**
+ * @generated from message portcullis.mesh.v1.MintJwtSvidRequest
+ */
+export type MintJwtSvidRequest = Message<"portcullis.mesh.v1.MintJwtSvidRequest"> & {
+  /**
+   * @generated from field: repeated string audience = 1;
+   */
+  audience: string[];
+
+  /**
+   * Seconds; 0 asks for the server's default.
+   *
+   * @generated from field: int64 validity_duration = 2;
+   */
+  validityDuration: bigint;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.MintJwtSvidRequest.
+ * Use `create(MintJwtSvidRequestSchema)` to create a new message.
+ */
+export const MintJwtSvidRequestSchema: GenMessage<MintJwtSvidRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+
+/**
+ * @generated from message portcullis.mesh.v1.MintJwtSvidResponse
+ */
+export type MintJwtSvidResponse = Message<"portcullis.mesh.v1.MintJwtSvidResponse"> & {
+  /**
+   * @generated from field: string spiffe_id = 1;
+   */
+  spiffeId: string;
+
+  /**
+   * JWS, compact.
+   *
+   * @generated from field: string svid = 2;
+   */
+  svid: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp expires_at = 3;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.MintJwtSvidResponse.
+ * Use `create(MintJwtSvidResponseSchema)` to create a new message.
+ */
+export const MintJwtSvidResponseSchema: GenMessage<MintJwtSvidResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 19);
 
 /**
  * @generated from service portcullis.mesh.v1.MeshService
@@ -332,6 +611,27 @@ export const MeshService: GenService<{
     methodKind: "bidi_streaming";
     input: typeof ConnectRequestSchema;
     output: typeof ConnectResponseSchema;
+  },
+  /**
+   * Certificates for several workloads of one node. Each entry is authenticated by its own token and answered by itself:
+   * one that is refused spoils no other. Only a configured node agent may ask.
+   *
+   * @generated from rpc portcullis.mesh.v1.MeshService.SignBatch
+   */
+  signBatch: {
+    methodKind: "unary";
+    input: typeof SignBatchRequestSchema;
+    output: typeof SignBatchResponseSchema;
+  },
+  /**
+   * A JWT-SVID for the workload whose token is in the call's `authorization` header.
+   *
+   * @generated from rpc portcullis.mesh.v1.MeshService.MintJwtSvid
+   */
+  mintJwtSvid: {
+    methodKind: "unary";
+    input: typeof MintJwtSvidRequestSchema;
+    output: typeof MintJwtSvidResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_mesh_v1_mesh, 0);
