@@ -46,13 +46,18 @@ export function softwareSigner(privateKey: KeyObject, publicSpki: Uint8Array): S
     });
   }
   const publicKey = parsePublicKey(publicSpki);
-  const algorithm = algorithms[publicKey.type];
+  const algorithm = signatureAlgorithmOf(publicKey);
   return Object.freeze({
     id: Buffer.from(subjectKeyIdentifier(publicSpki)).toString("hex"),
     publicKey,
     algorithm,
     sign: (bytes: Uint8Array) => sign(algorithm.digest, bytes, privateKey),
   });
+}
+
+/** What every signer of this key signs with, wherever the key is. */
+export function signatureAlgorithmOf({ type }: PublicKey): SignatureAlgorithm {
+  return algorithms[type];
 }
 
 /** SHA-256 over the whole SubjectPublicKeyInfo (RFC 7093 2, method 4), cut to the usual 160 bits. */
