@@ -59,6 +59,7 @@ describe("imports", () => {
       ["pino", ["src/edge/telemetry/"]],
       ["prom-client", ["src/edge/telemetry/"]],
       ["jose", ["src/app/dev/"]],
+      ["pkcs11js", ["src/edge/pkcs11/"]],
       ["@grpc/reflection", ["src/edge/rpc/"]],
       ["grpc-health-check", ["src/edge/rpc/"]],
       ["lru-cache", ["src/edge/authn/", "src/app/server/"]],

@@ -42,6 +42,16 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/token-mint.ts")).tokenMint,
   },
   {
+    path: ["root", "csr"],
+    summary: "Make a key and a request for an offline root",
+    load: async () => (await import("./verbs/root-csr.ts")).rootCsr,
+  },
+  {
+    path: ["root", "import"],
+    summary: "Take what an offline root signed",
+    load: async () => (await import("./verbs/root-import.ts")).rootImport,
+  },
+  {
     path: ["envoy", "bootstrap"],
     summary: "Print a bootstrap for an Envoy of the mesh",
     load: async () => (await import("./verbs/envoy-bootstrap.ts")).envoyBootstrapVerb,
