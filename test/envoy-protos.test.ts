@@ -90,7 +90,8 @@ function publishedRegistry(): FileRegistry {
       excludes: [`${shipped}/protoc-gen-validate/tests`],
     },
   ];
-  const files = ["service/secret/v3/sds", "extensions/transport_sockets/tls/v3/secret"];
+  const tls = "extensions/transport_sockets/tls/v3";
+  const files = ["service/secret/v3/sds", `${tls}/secret`, `${tls}/tls_spiffe_validator_config`];
   const paths = files.flatMap((file) => ["--path", `${shipped}/envoy-api/envoy/${file}.proto`]);
   const config = JSON.stringify({ version: "v2", modules });
   const args = ["build", ".", "--config", config, ...paths, "--output", "-#format=binpb"];

@@ -1,6 +1,7 @@
 /**
  * `npm test`, and with `--all` what takes longer (`*.slow.test.ts`). Checks come first, because they are fast; then what goes
  * by the real clock, alone; then every other test file, two at a time. Words after the options choose files by a part of their path.
+ * `--compat` is `*.compat.test.ts` and nothing else: what others wrote against ours, which needs Go.
  */
 
 import { spawnSync } from "node:child_process";
@@ -8,6 +9,7 @@ import { globSync } from "node:fs";
 
 const words = process.argv.slice(2);
 const all = words.includes("--all");
+const compat = words.includes("--compat");
 const chosen = words.filter((word) => !word.startsWith("--"));
 
 const checks: readonly (readonly [string, readonly string[]])[] = [
@@ -17,8 +19,8 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
   ["dead code", ["knip"]],
 ];
 
-/** A test that hangs is a failure; the slow ones wait for certificates to age. */
-const timeoutMs = all ? 900_000 : 120_000;
+/** A test that hangs is a failure; the slow ones wait for certificates to age, and `--compat` for Go's compiler. */
+const timeoutMs = all || compat ? 900_000 : 120_000;
 
 function runChecks(): void {
   for (const [name, [program = "", ...args]] of checks) {
@@ -35,12 +37,13 @@ function runChecks(): void {
 function testFiles(): string[] {
   const files = globSync("{src,test,bench}/**/*.test.ts").toSorted();
   return files
+    .filter((file) => file.endsWith(".compat.test.ts") === compat)
     .filter((file) => all || !file.endsWith(".slow.test.ts"))
     .filter((file) => chosen.length === 0 || chosen.some((part) => file.includes(part)));
 }
 
 /** What goes by the real clock, and would take a crowded machine for a fault. */
-const needsQuiet = (file: string): boolean => /\.(?:paced|slow)\.test\.ts$/.test(file);
+const needsQuiet = (file: string): boolean => /\.(?:paced|slow|compat)\.test\.ts$/.test(file);
 
 /** @returns whether all passed */
 function runTests(files: readonly string[], concurrency: number): boolean {
@@ -49,7 +52,7 @@ function runTests(files: readonly string[], concurrency: number): boolean {
   return spawnSync(process.execPath, [...flags, ...files], { stdio: "inherit" }).status === 0;
 }
 
-if (chosen.length === 0) runChecks();
+if (chosen.length === 0 && !compat) runChecks();
 const files = testFiles();
 if (files.length === 0) {
   console.error(`no test file has any of: ${chosen.join(", ")}`);

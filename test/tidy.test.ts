@@ -62,7 +62,7 @@ describe("imports", () => {
       ["pkcs11js", ["src/edge/pkcs11/"]],
       ["@grpc/reflection", ["src/edge/rpc/"]],
       ["grpc-health-check", ["src/edge/rpc/"]],
-      ["lru-cache", ["src/edge/authn/", "src/app/server/"]],
+      ["lru-cache", ["src/edge/authn/", "src/app/server/", "src/app/agent/"]],
       // Handlers are typed by gRPC's calls, and encoders of messages by their descriptors.
       ["@grpc/grpc-js", ["src/edge/rpc/", "src/app/server/", "src/app/agent/"]],
       [

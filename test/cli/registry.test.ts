@@ -22,7 +22,7 @@ for (const { path, summary, load } of REGISTRY) {
     const names = Object.entries(flags).flatMap(([name, { short }]) => [name, short ?? []].flat());
     assert.equal(new Set(["help", "h", ...names]).size, names.length + 2);
     for (const [name, { help }] of Object.entries(flags)) {
-      assert.match(name, /^[a-z]+(-[a-z]+)*$/);
+      assert.match(name, /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/);
       assert.doesNotMatch(help, /^[A-Z][a-z]|\.$/);
     }
     const kinds = positionals.map(({ optional }) => (optional === true ? "optional" : "required"));

@@ -24,7 +24,12 @@ test("takes over what it can at SIGHUP, and names what waits for a restart", asy
   const { log, events } = recorder();
   let flags: FlagTexts = {};
   const loadConfig = async () => testConfig(it.config.dataDir, flags);
-  using _ = reloadOnChange(it.controlPlane, { configFile: undefined, loadConfig, log });
+  using _ = reloadOnChange(it.controlPlane, {
+    configFile: undefined,
+    caDir: undefined,
+    loadConfig,
+    log,
+  });
   const hangUp = async (next: FlagTexts) => {
     const seen = events.length;
     flags = next;
@@ -67,7 +72,7 @@ test("keeps the old configuration when the new one is wrong in any part", async 
   };
   file("");
   const loadConfig = () => loadServerConfig({ flags: {}, configFile });
-  using _ = reloadOnChange(it.controlPlane, { configFile, loadConfig, log });
+  using _ = reloadOnChange(it.controlPlane, { configFile, caDir: undefined, loadConfig, log });
   const maxTtl = 'certificates: { maxTtl: "1h", defaultTtl: "1h" }\n';
   const wrong = [
     ["certificates: { maxTtl: soon }", "config-invalid-value"],

@@ -17,7 +17,6 @@ import { signLeaf } from "../../src/core/issuance/authority.ts";
 import { proveKey } from "../../src/core/issuance/workload.ts";
 import type { EvidenceReport } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
-import { initialTrustState } from "../../src/core/trust/trust-state.ts";
 import { encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
@@ -106,15 +105,7 @@ export class ScriptedCa implements AsyncDisposable {
       },
     });
     addService(grpc, MeshService, { connect: (call: MeshCall) => this.#connect(call) });
-    const state = initialTrustState(TEST_TRUST_DOMAIN, {
-      id: this.authority.authority.signer.id,
-      state: "active",
-      chain: [],
-      root: this.authority.root,
-      key: "store",
-    });
-    const trust = { ...this.authority, state };
-    const identity = issueServingCertificate(trust, ["127.0.0.1"], Date.now());
+    const identity = issueServingCertificate(this.authority, ["127.0.0.1"], Date.now());
     const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
     this.#listener = new TlsListener(grpc, identity, limits);
     this.#grpc = grpc;

@@ -2,7 +2,13 @@
 
 import assert from "node:assert/strict";
 import { create, fromBinary, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, type ClientDuplexStream, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  credentials,
+  Metadata,
+  type ClientDuplexStream,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { secretTypeUrl } from "../../src/core/envoy/secret.ts";
@@ -43,19 +49,22 @@ const answerTimeoutMs = 5_000;
 
 export class SdsClient implements Disposable {
   readonly #client: Client;
+  readonly #metadata: Metadata;
 
-  constructor(socketPath: string) {
+  /** @param metadata of each call */
+  constructor(socketPath: string, metadata: Metadata = new Metadata()) {
+    this.#metadata = metadata;
     const options = { "grpc.use_local_subchannel_pool": 1 };
     this.#client = new Client(`unix:${socketPath}`, credentials.createInsecure(), options);
   }
 
   /** @param nodeId sent with the first request */
-  sotw(nodeId = "proxy-1"): SotwStream {
-    return new SotwStream(this.#open(streamSecrets), nodeId);
+  sotw(nodeId = "proxy-1", metadata?: Metadata): SotwStream {
+    return new SotwStream(this.#open(streamSecrets, metadata), nodeId);
   }
 
-  delta(nodeId = "proxy-1"): DeltaStream {
-    return new DeltaStream(this.#open(deltaSecrets), nodeId);
+  delta(nodeId = "proxy-1", metadata?: Metadata): DeltaStream {
+    return new DeltaStream(this.#open(deltaSecrets, metadata), nodeId);
   }
 
   /** @throws ServiceError */
@@ -71,6 +80,7 @@ export class SdsClient implements Disposable {
         method.requestSerialize,
         method.responseDeserialize,
         request,
+        this.#metadata,
         { deadline: Date.now() + answerTimeoutMs },
         (error, response) => (response === undefined ? reject(error) : resolve(response)),
       );
@@ -88,6 +98,7 @@ export class SdsClient implements Disposable {
       path,
       (raw) => Buffer.from(raw),
       responseDeserialize,
+      this.#metadata,
     );
     call.on("data", () => {});
     return new Promise((resolve) => {
@@ -99,10 +110,16 @@ export class SdsClient implements Disposable {
 
   #open<M extends DescMethod>(
     method: M,
+    metadata: Metadata = this.#metadata,
   ): ClientDuplexStream<MessageShape<M["input"]>, MessageShape<M["output"]>> {
     const definition = methodDefinition(SecretDiscoveryService, method);
     const { path, requestSerialize, responseDeserialize } = definition;
-    return this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    return this.#client.makeBidiStreamRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      metadata,
+    );
   }
 }
 
@@ -155,7 +172,7 @@ abstract class SdsStream<Request, Response> implements Disposable {
   }
 }
 
-class SotwStream extends SdsStream<DiscoveryRequest, DiscoveryResponse> {
+export class SotwStream extends SdsStream<DiscoveryRequest, DiscoveryResponse> {
   readonly #names = new Set<string>();
   #node: { readonly id: string; readonly cluster: string } | undefined;
 

@@ -5,6 +5,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pino } from "pino";
 import { runAgent, type AgentOptions } from "../../src/app/agent/agent.ts";
+import { runNodeAgent } from "../../src/app/agent/node-agent.ts";
+import type { SpiffeId } from "../../src/core/spiffe/id.ts";
 
 export interface TestAgentOptions extends Partial<AgentOptions> {
   /** Shared by the lives of one agent. */
@@ -14,6 +16,8 @@ export interface TestAgentOptions extends Partial<AgentOptions> {
   readonly serverRoot: string;
   /** @default "token-1"; undefined leaves the file alone */
   readonly token?: string;
+  /** Of a node agent. */
+  readonly nodeIdentity?: SpiffeId;
 }
 
 export interface AgentEvent {
@@ -25,6 +29,7 @@ export class TestAgent implements AsyncDisposable {
   readonly socketPath: string;
   readonly #events: AgentEvent[] = [];
   readonly #stopping = new AbortController();
+  /** Its error, if it ended with one. */
   #ended: Promise<unknown> = Promise.resolve();
 
   private constructor(socketPath: string) {
@@ -33,25 +38,29 @@ export class TestAgent implements AsyncDisposable {
 
   /** Resolves when its socket is there. @throws what `runAgent` throws at start */
   static async start(options: TestAgentOptions): Promise<TestAgent> {
-    const { directory, serverRoot, token = "token-1", ...changes } = options;
+    const { directory, serverRoot, token = "token-1", nodeIdentity, ...changes } = options;
     const files = agentFiles(directory);
     const agent = new TestAgent(changes.sdsSocket ?? files.sdsSocket);
     writeFileSync(files.serverRootFile, serverRoot);
     writeFileSync(files.tokenFile, token);
-    const running = runAgent(
-      {
-        ...files,
-        sdsSocketMode: 0o660,
-        trustDomain: undefined,
-        ttlSeconds: 0,
-        version: "0.0.0-test",
-        log: pino({}, { write: (text) => void agent.#events.push(JSON.parse(text)) }),
-        nowMs: Date.now,
-        random: () => 0.5,
-        ...changes,
-      },
-      agent.#stopping.signal,
-    );
+    const { tokenFile, ...paths } = files;
+    const whole = {
+      credential: { kind: "token", file: tokenFile } as const,
+      ...paths,
+      sdsSocketMode: 0o660,
+      trustDomain: undefined,
+      ttlSeconds: 0,
+      version: "0.0.0-test",
+      log: pino({}, { write: (text) => void agent.#events.push(JSON.parse(text)) }),
+      nowMs: Date.now,
+      random: () => 0.5,
+      ...changes,
+    };
+    const { signal } = agent.#stopping;
+    const running =
+      nodeIdentity === undefined
+        ? runAgent(whole, signal)
+        : runNodeAgent({ ...whole, nodeIdentity }, signal);
     let failure: { readonly error: unknown } | undefined;
     agent.#ended = running.catch((error: unknown) => (failure = { error }));
     await agent.until("agent-started", () => {
@@ -80,6 +89,12 @@ export class TestAgent implements AsyncDisposable {
     return this.until(event, (events) => events.length >= count);
   }
 
+  /** Waits for it to end by itself. @returns its error */
+  async ended(): Promise<unknown> {
+    const failure = (await this.#ended) as { readonly error: unknown } | undefined;
+    return failure?.error;
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#ended;
@@ -90,7 +105,9 @@ export class TestAgent implements AsyncDisposable {
   }
 }
 
-type AgentFiles = Pick<AgentOptions, "serverRootFile" | "tokenFile" | "stateDir" | "sdsSocket">;
+type AgentFiles = Pick<AgentOptions, "serverRootFile" | "stateDir" | "sdsSocket"> & {
+  readonly tokenFile: string;
+};
 
 function agentFiles(directory: string): AgentFiles {
   return {

@@ -32,6 +32,6 @@ export async function makeAuthority(keyType: RootKeyType, nowMs: number): Promis
   });
   const bundle = trustBundle(TEST_TRUST_DOMAIN, 1n, [root]);
   const signer = softwareSigner(privateKey, parseCertificate(root).spki);
-  const authority = signingAuthority(signer, [], root, bundle);
+  const authority = signingAuthority(signer, [], root, bundle.roots);
   return { authority, bundle, root, privateKeyPkcs8, privateKey };
 }

@@ -80,7 +80,7 @@ export async function startControlPlane(
     controlPlane,
     config,
     address: controlPlane.endpoints.ca,
-    rootPem: readFileSync(join(directory, "root-cert.pem"), "utf8"),
+    rootPem: readFileSync(join(config.dataDir, "root-cert.pem"), "utf8"),
     jwksPath,
     log,
     advance: (ms) => void (aheadMs += ms),

@@ -3,30 +3,36 @@
  * control plane what they proved.
  */
 
-import type { TrustDomain } from "../../core/spiffe/id.ts";
-import type { XdsFact } from "../../core/xds/subscription.ts";
+import type { Server } from "@grpc/grpc-js";
+import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ensurePrivateDir } from "../../edge/config/private-files.ts";
 import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
+import { addReflection } from "../../edge/rpc/introspection.ts";
 import { addService } from "../../edge/rpc/service-definition.ts";
 import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
+import { SpiffeWorkloadAPI } from "../../gen/spiffe/workload/workload_pb.ts";
 import { loadAgentId } from "./agent-id.ts";
 import { Certifier } from "./certifier.ts";
+import type { CredentialSource } from "./credential.ts";
 import { MeshLink } from "./mesh-link.ts";
+import { readOwnSet, validSet } from "./own-set.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
+import { SdsService } from "./sds-service.ts";
+import { SecretChannel, serialOf } from "./secret-channel.ts";
 import { SecretPublisher } from "./secret-publisher.ts";
-import { SdsService, type SdsStream } from "./sds-service.ts";
-import { secretSnapshot } from "./secrets.ts";
+import { encodeBundleSecrets, encodeCertificateSecrets, nothingYet } from "./secrets.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { tokenAgreesWith } from "./token-identity.ts";
-import { readWorkloadSet, StateFileError, type WorkloadSet } from "./workload-set.ts";
+import { WorkloadApi } from "./workload-api/workload-api.ts";
+import type { WorkloadSet } from "./workload-set.ts";
 
 export interface AgentOptions {
   readonly server: string;
   readonly serverRootFile: string;
-  readonly tokenFile: string;
+  readonly credential: CredentialSource;
   readonly stateDir: string;
   readonly sdsSocket: string;
   readonly sdsSocketMode: number;
@@ -39,35 +45,36 @@ export interface AgentOptions {
 }
 
 const sdsStreamsMax = 256;
+const introductionDelayMs = 250;
 
 /**
  * Resolves after the signal, when everything is closed. @throws PrivateFileError, UnixSocketError
  * at start
  */
 export async function runAgent(options: AgentOptions, signal: AbortSignal): Promise<void> {
-  const { nowMs, sdsSocket } = options;
+  const { nowMs, sdsSocket, stateDir } = options;
   const events = new AgentEvents(options.log);
-  await ensurePrivateDir(options.stateDir);
+  await ensurePrivateDir(stateDir);
   await using owned = new AsyncDisposableStack();
-  owned.use(await lockStateDir(options.stateDir));
-  const stored = await readStored(options, events);
-  const agentId = await loadAgentId(options.stateDir);
-  const { certifier, link, sds } = connectParts(options, agentId, events, stored, owned);
+  owned.use(await lockStateDir(stateDir));
+  const stored = await readOwnSet(stateDir, (id) => isOwn(id, options), events);
+  const agentId = await loadAgentId(stateDir);
+  const parts = connectParts(options, agentId, events, stored, owned);
+  const { certifier, link, channel, workloadApi } = parts;
   const grpc = createLocalServer();
-  addService(grpc, SecretDiscoveryService, {
-    streamSecrets: sds.streamSecrets.bind(sds),
-    deltaSecrets: sds.deltaSecrets.bind(sds),
-    fetchSecrets: sds.fetchSecrets.bind(sds),
-  });
+  new SdsService(() => channel, sdsStreamsMax).addTo(grpc);
+  addService(grpc, SpiffeWorkloadAPI, workloadApi.handlers);
+  introduce(grpc);
   owned.use(await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode));
-  events.started(sdsSocket, valid(stored, nowMs())?.certificate);
+  events.started(sdsSocket, validSet(stored, nowMs())?.certificate);
   await Promise.all([certifier.run(signal), link.run(signal)]);
 }
 
 interface AgentParts {
   readonly certifier: Certifier;
   readonly link: MeshLink;
-  readonly sds: SdsService;
+  readonly channel: SecretChannel;
+  readonly workloadApi: WorkloadApi;
 }
 
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
@@ -78,8 +85,8 @@ function connectParts(
   stored: WorkloadSet | undefined,
   owned: AsyncDisposableStack,
 ): AgentParts {
-  const { nowMs, server, serverRootFile, version, random } = options;
-  const sds: SdsService = new SdsService(
+  const { nowMs, version, credential } = options;
+  const channel: SecretChannel = new SecretChannel(
     {
       nowMs,
       streamsMax: sdsStreamsMax,
@@ -88,66 +95,50 @@ function connectParts(
       onFact: (stream, fact) =>
         events.secretAnswered(stream.subscriber.node?.id ?? "", fact, serialOf(stream, fact)),
     },
-    secretSnapshot(stored, nowMs()),
+    nothingYet,
   );
-  const publisher: SecretPublisher = owned.use(
-    new SecretPublisher({ events, nowMs, publish: (snapshot) => sds.publish(snapshot) }),
-  );
-  if (stored !== undefined) publisher.publish(stored);
+  const publish = channel.publish.bind(channel);
+  const publisher: SecretPublisher = owned.use(new SecretPublisher({ events, nowMs, publish }));
+  const publishSet = ({ certificate, bundle }: WorkloadSet): void =>
+    publisher.publish(encodeCertificateSecrets(certificate), encodeBundleSecrets(bundle));
+  if (stored !== undefined) publishSet(stored);
   const onChange = (set: WorkloadSet): void => {
-    publisher.publish(set);
+    publishSet(set);
     link.setChanged();
+    workloadApi.setChanged();
   };
   const certifier = new Certifier({ ...options, events, onChange }, stored);
+  const held = (): WorkloadSet | undefined => validSet(certifier.set, nowMs());
+  const workloadApi: WorkloadApi = owned.use(
+    new WorkloadApi({
+      ...options,
+      tokenFile: credential.kind === "token" ? credential.file : undefined,
+      set: held,
+      onProblem: (error) => events.workloadApiFailed(error),
+    }),
+  );
   const link: MeshLink = new MeshLink({
-    server,
-    serverRootFile,
+    ...options,
     agentId,
     agentVersion: version,
     events,
-    random,
-    set: () => valid(certifier.set, nowMs()),
-    evidence: () => proxyEvidence(sds.streams),
+    set: held,
+    evidence: () => proxyEvidence(channel.streams),
     onBundle: (bundle) => {
       certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
     },
   });
-  return { certifier, link, sds };
+  return { certifier, link, channel, workloadApi };
 }
 
-/** A set that cannot be used is worth less than a new one: it is reported, and asked for again. */
-async function readStored(
-  options: AgentOptions,
-  events: AgentEvents,
-): Promise<WorkloadSet | undefined> {
-  try {
-    const stored = await readWorkloadSet(options.stateDir);
-    if (stored !== undefined) await assertOwn(stored, options);
-    return stored;
-  } catch (error) {
-    if (!(error instanceof StateFileError)) throw error;
-    events.stateUnreadable(error);
-    return undefined;
-  }
+/** A little later: what describes the services is large to load, and no Envoy asks for it. */
+function introduce(grpc: Server): void {
+  const services = [SecretDiscoveryService, SpiffeWorkloadAPI];
+  setTimeout(() => void addReflection(grpc, services), introductionDelayMs).unref();
 }
 
-/** A directory that was another workload's must not give this one its key. @throws StateFileError */
-async function assertOwn(
-  { certificate: { id } }: WorkloadSet,
-  { trustDomain, tokenFile }: AgentOptions,
-): Promise<void> {
+async function isOwn(id: SpiffeId, { trustDomain, credential }: AgentOptions): Promise<boolean> {
   const isOfTrustDomain = trustDomain === undefined || id.trustDomain.equals(trustDomain);
-  if (isOfTrustDomain && (await tokenAgreesWith(tokenFile, id))) return;
-  throw new StateFileError("state-file-foreign", `the stored certificate is of ${id.toString()}`, {
-    hint: "give each workload a state directory of its own",
-  });
-}
-
-function valid(set: WorkloadSet | undefined, nowMs: number): WorkloadSet | undefined {
-  return set !== undefined && nowMs < set.certificate.notAfterMs ? set : undefined;
-}
-
-function serialOf({ subscriber }: SdsStream, fact: XdsFact): string | undefined {
-  if (fact.kind !== "acked") return undefined;
-  return subscriber.subscriptions.get(fact.name)?.acked?.evidence.certificate?.serialHex;
+  if (credential.kind !== "token") return isOfTrustDomain;
+  return isOfTrustDomain && (await tokenAgreesWith(credential.file, id));
 }

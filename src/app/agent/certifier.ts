@@ -13,15 +13,20 @@ import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bun
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
-import { requestCertificate } from "../../edge/rpc/ca-client.ts";
+import {
+  CaClientError,
+  requestCertificate,
+  type CertificateRequest,
+} from "../../edge/rpc/ca-client.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
+import { readCredential, type CredentialSource } from "./credential.ts";
 import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
   readonly server: string;
   readonly serverRootFile: string;
-  readonly tokenFile: string;
+  readonly credential: CredentialSource;
   readonly stateDir: string;
   readonly trustDomain: TrustDomain | undefined;
   /** 0 asks for the server's default. */
@@ -118,21 +123,12 @@ export class Certifier {
   }
 
   async #renew(signal: AbortSignal): Promise<WorkloadCertificate> {
-    const { server, serverRootFile, tokenFile, ttlSeconds, trustDomain, nowMs } = this.#options;
+    const { server, serverRootFile, ttlSeconds, trustDomain, nowMs } = this.#options;
     const csr = await createCsr();
-    const [serverRoots, token] = await Promise.all([
-      readBoundedFile(serverRootFile, fileBytesMax),
-      readBoundedFile(tokenFile, fileBytesMax),
-    ]);
-    const request = {
-      server,
-      serverRoots,
-      token: Buffer.from(token).toString().trim(),
-      csrPem: csr.csrPem,
-      ttlSeconds,
-      timeoutMs: requestTimeoutMs,
-    };
-    const certChain = await requestCertificate(request, signal);
+    const serverRoots = await readBoundedFile(serverRootFile, fileBytesMax);
+    const { csrPem } = csr;
+    const request = { server, serverRoots, csrPem, ttlSeconds, timeoutMs: requestTimeoutMs };
+    const certChain = await this.#request(request, signal);
     const receivedAtMs = nowMs();
     const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
     this.#assertSameIdentity(certificate);
@@ -141,6 +137,25 @@ export class Certifier {
       return { certificate, receivedAtMs, bundle: decision.bundle };
     });
     return certificate;
+  }
+
+  /** A certificate that the server renews no more gives way to a join token, if there is a new one. */
+  async #request(
+    request: Omit<CertificateRequest, "token" | "identity">,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
+    const { credential: source, nowMs } = this.#options;
+    const held = this.#remainingMs() > 0 ? this.#set : undefined;
+    const credential = await readCredential(source, held, nowMs());
+    try {
+      return await requestCertificate({ ...request, ...credential }, signal);
+    } catch (error) {
+      const isOver = error instanceof CaClientError && error.code === "ca-unauthenticated";
+      if (!isOver || credential.identity === undefined) throw error;
+      const fresh = await readCredential(source, undefined, nowMs()).catch(() => undefined);
+      if (fresh === undefined) throw error;
+      return await requestCertificate({ ...request, ...fresh }, signal);
+    }
   }
 
   /** An agent is one workload's for its life: a token that was swapped must not change whose key is served. */

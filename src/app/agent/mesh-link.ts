@@ -13,7 +13,12 @@ import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import { dial } from "../../edge/rpc/dial.ts";
-import { encodeHello, encodeReport, parseBundle } from "../../edge/rpc/mesh-messages.ts";
+import {
+  encodeHello,
+  encodeReport,
+  encodeTokens,
+  parseBundle,
+} from "../../edge/rpc/mesh-messages.ts";
 import { methodDefinition } from "../../edge/rpc/service-definition.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import {
@@ -32,7 +37,10 @@ export interface MeshLinkOptions {
   readonly random: () => number;
   /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
+  /** By `proxyKey`; what has not changed since it was asked for last may be the same object. */
   readonly evidence: () => ReadonlyMap<string, ProxyEvidence>;
+  /** For whom else a node agent speaks. */
+  readonly tokens?: () => readonly string[];
   readonly onBundle: (bundle: TrustBundle) => void;
 }
 
@@ -48,6 +56,7 @@ export class MeshLink {
   #stream: MeshStream | undefined;
   /** What the server was told on this stream. */
   #reported: ReadonlyMap<string, ProxyEvidence> = new Map();
+  #shownTokens: ReadonlySet<string> = new Set();
   #sequence = 0n;
   #reportScheduled = false;
   #renewed = Promise.withResolvers<typeof superseded>();
@@ -173,16 +182,30 @@ export class MeshLink {
   }
 
   #reportAll(): void {
+    this.#shownTokens = new Set();
+    this.#showTokens();
     const evidence = this.#options.evidence();
     this.#sequence = 0n;
     this.#send(evidence, { full: true, proxies: [...evidence.values()], gone: [] });
   }
 
+  /** Before the evidence that needs them. */
+  #showTokens(): void {
+    const tokens = this.#options.tokens?.() ?? [];
+    const unseen = tokens.filter((token) => !this.#shownTokens.has(token));
+    this.#shownTokens = new Set(tokens);
+    for (const batch of inBatches(unseen, ({ length }) => length)) {
+      this.#stream?.write(encodeTokens(batch));
+    }
+  }
+
   #reportChanges(): void {
+    this.#showTokens();
     const evidence = this.#options.evidence();
-    const proxies = [...evidence.values()].filter(
-      (proxy) => textOf(this.#reported.get(proxy.proxyId)) !== textOf(proxy),
-    );
+    const proxies = [...evidence].flatMap(([key, proxy]) => {
+      const reported = this.#reported.get(key);
+      return reported === proxy || textOf(reported) === textOf(proxy) ? [] : [proxy];
+    });
     const gone = [...this.#reported.keys()].filter((id) => !evidence.has(id));
     if (proxies.length === 0 && gone.length === 0) return;
     this.#send(evidence, { full: false, proxies, gone });
@@ -193,7 +216,7 @@ export class MeshLink {
     { full, proxies, gone }: Omit<EvidenceReport, "sequence">,
   ): void {
     this.#reported = evidence;
-    const [first = [], ...others] = inBatches(proxies);
+    const [first = [], ...others] = inBatches(proxies, (proxy) => textOf(proxy).length);
     this.#write({ full, proxies: first, gone });
     for (const proxies of others) this.#write({ full: false, proxies, gone: [] });
   }
@@ -207,16 +230,16 @@ export class MeshLink {
 /** The server takes messages of 64 KiB; as JSON, evidence is longer than it will be on the wire. */
 const batchLengthMax = 48 * 1_024;
 
-function inBatches(proxies: readonly ProxyEvidence[]): ProxyEvidence[][] {
-  const batches: ProxyEvidence[][] = [];
+function inBatches<T>(all: readonly T[], lengthOf: (each: T) => number): T[][] {
+  const batches: T[][] = [];
   let length = Infinity;
-  for (const proxy of proxies) {
-    const added = textOf(proxy).length;
+  for (const each of all) {
+    const added = lengthOf(each);
     if (length + added > batchLengthMax) {
       batches.push([]);
       length = 0;
     }
-    batches.at(-1)?.push(proxy);
+    batches.at(-1)?.push(each);
     length += added;
   }
   return batches;

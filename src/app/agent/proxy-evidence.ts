@@ -1,9 +1,13 @@
 /** What the agent's open SDS streams prove, by proxy: the value that goes to the server's roll. */
 
 import type { SecretEvidence } from "../../core/envoy/secret.ts";
-import type { ProxyEvidence, SubscriptionEvidence } from "../../core/roll/evidence.ts";
+import {
+  proxyKey,
+  type ProxyEvidence,
+  type SubscriptionEvidence,
+} from "../../core/roll/evidence.ts";
 import type { Subscription } from "../../core/xds/subscription.ts";
-import type { SdsStream } from "./sds-service.ts";
+import type { SecretStream } from "./secret-channel.ts";
 
 /** The server ends the stream of an agent that says more; no proxy of ours needs so much. */
 const nodeIdLengthMax = 1_024;
@@ -13,8 +17,14 @@ const detailLengthMax = 256;
 /**
  * Streams that have not said who they are prove nothing for anybody, nor do names that nobody
  * answers.
+ *
+ * @param spiffeId that the streams' token was of, at a node agent
+ * @returns by `proxyKey`
  */
-export function proxyEvidence(streams: Iterable<SdsStream>): Map<string, ProxyEvidence> {
+export function proxyEvidence(
+  streams: Iterable<SecretStream>,
+  spiffeId?: string,
+): Map<string, ProxyEvidence> {
   const proxies = new Map<string, SubscriptionEvidence[]>();
   for (const { id, subscriber } of streams) {
     const { node, snapshot } = subscriber;
@@ -26,12 +36,20 @@ export function proxyEvidence(streams: Iterable<SdsStream>): Map<string, ProxyEv
       known.push(subscriptionEvidence(id, name, subscription));
     }
   }
-  return new Map(
-    [...proxies].map(([proxyId, subscriptions]) => {
-      const told = subscriptions.toSorted(worstFirst).slice(0, subscriptionsPerProxyMax);
-      return [proxyId, { proxyId, subscriptions: told }];
-    }),
-  );
+  const all = Array.from(proxies, ([proxyId, subscriptions]): ProxyEvidence => {
+    return { proxyId, ...(spiffeId !== undefined && { spiffeId }), ...told(subscriptions) };
+  });
+  return new Map(all.map((proxy) => [proxyKey(proxy), proxy]));
+}
+
+/** Two pods of one identity that call their proxies the same: as one proxy, they are as good as the worse of them. */
+export function mergeProxies(one: ProxyEvidence, other: ProxyEvidence): ProxyEvidence {
+  return { ...one, ...told([...one.subscriptions, ...other.subscriptions]) };
+}
+
+/** What is left out must never make a proxy look better than it is. */
+function told(all: readonly SubscriptionEvidence[]): Pick<ProxyEvidence, "subscriptions"> {
+  return { subscriptions: all.toSorted(worstFirst).slice(0, subscriptionsPerProxyMax) };
 }
 
 function subscriptionEvidence(
@@ -47,7 +65,6 @@ function subscriptionEvidence(
   };
 }
 
-/** What is left out must never make a proxy look better than it is. */
 function worstFirst(a: SubscriptionEvidence, b: SubscriptionEvidence): number {
   return goodness(a) - goodness(b);
 }

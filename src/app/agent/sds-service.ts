@@ -1,127 +1,77 @@
 /**
- * Envoy's Secret Discovery Service, in its three forms. The subscriber machine decides; this moves
- * messages between it and gRPC, and keeps the list of who is there.
+ * Envoy's Secret Discovery Service, in its three forms, over gRPC: each call is led to the channel of its workload, and
+ * messages are moved between the two.
  */
 
 import {
   status,
+  type Metadata,
   type sendUnaryData,
+  type Server,
   type ServerDuplexStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import { randomBytes } from "node:crypto";
 import { secretTypeUrl, type SecretEvidence } from "../../core/envoy/secret.ts";
-import type { Snapshot } from "../../core/xds/resource.ts";
-import {
-  openSubscriber,
-  receiveDelta,
-  receiveSnapshot,
-  receiveSotw,
-  type Step,
-  type Subscriber,
-} from "../../core/xds/subscriber.ts";
-import type { XdsFact, XdsProtocol, XdsResponse } from "../../core/xds/subscription.ts";
+import type { XdsProtocol, XdsResponse } from "../../core/xds/subscription.ts";
 import { deltaRequest, deltaResponse, sotwRequest, sotwResponse } from "../../core/xds/wire.ts";
+import { addService } from "../../edge/rpc/service-definition.ts";
 import type {
   DeltaDiscoveryRequest,
   DeltaDiscoveryResponse,
   DiscoveryRequest,
   DiscoveryResponse,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
+import type { SecretChannel, StreamEnd, StreamHandle } from "./secret-channel.ts";
 
-export interface SdsDependencies {
-  readonly nowMs: () => number;
-  readonly streamsMax: number;
-  /** After each change of what is known of a stream; and when it closes. */
-  readonly onEvidence: (stream: SdsStream) => void;
-  readonly onFact: (stream: SdsStream, fact: XdsFact) => void;
-  /** May publish: what has expired must not be sent, whatever timers say. */
-  readonly beforeAnswer: () => void;
-}
-
-export interface SdsStream {
-  readonly id: bigint;
-  readonly subscriber: Subscriber<SecretEvidence>;
-}
-
-interface OpenStream {
-  readonly id: bigint;
-  subscriber: Subscriber<SecretEvidence>;
-  readonly send: (response: XdsResponse<SecretEvidence>) => void;
-  readonly end: (code: number, details: string) => void;
-}
+/** Whose secrets a call is for, by its metadata; or how it ends. */
+export type FindChannel = (metadata: Metadata) => SecretChannel | StreamEnd;
 
 type SotwCall = ServerDuplexStream<DiscoveryRequest, DiscoveryResponse>;
 type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, DeltaDiscoveryResponse>;
+type FetchCall = ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>;
 
 export class SdsService {
-  readonly #dependencies: SdsDependencies;
-  readonly #streams = new Set<OpenStream>();
-  #snapshot: Snapshot<SecretEvidence>;
-  #opened = 0n;
+  readonly #findChannel: FindChannel;
+  readonly #streamsMax: number;
+  #streams = 0;
 
-  constructor(dependencies: SdsDependencies, snapshot: Snapshot<SecretEvidence>) {
-    this.#dependencies = dependencies;
-    this.#snapshot = snapshot;
+  /** @param streamsMax of all channels together */
+  constructor(findChannel: FindChannel, streamsMax: number) {
+    this.#findChannel = findChannel;
+    this.#streamsMax = streamsMax;
   }
 
-  get streams(): ReadonlySet<SdsStream> {
-    return this.#streams;
+  addTo(server: Server): void {
+    addService(server, SecretDiscoveryService, {
+      streamSecrets: (call: SotwCall) => this.#streamSecrets(call),
+      deltaSecrets: (call: DeltaCall) => this.#deltaSecrets(call),
+      fetchSecrets: (call: FetchCall, reply: sendUnaryData<DiscoveryResponse>) =>
+        this.#fetchSecrets(call, reply),
+    });
   }
 
-  publish(snapshot: Snapshot<SecretEvidence>): void {
-    this.#snapshot = snapshot;
-    for (const stream of this.#streams) {
-      this.#take(stream, receiveSnapshot(stream.subscriber, snapshot));
-    }
-  }
-
-  /** The handler of `StreamSecrets`. */
-  streamSecrets(call: SotwCall): void {
+  #streamSecrets(call: SotwCall): void {
     const stream = this.#open("sotw", call, (response) =>
       call.write(sotwResponse(secretTypeUrl, response)),
     );
-    call.on("data", (request: DiscoveryRequest) => {
-      const nowMs = this.#beforeAnswer();
-      this.#take(stream, receiveSotw(stream.subscriber, sotwRequest(request), nowMs));
-    });
+    call.on("data", (request: DiscoveryRequest) => stream?.receiveSotw(sotwRequest(request)));
   }
 
-  /** The handler of `DeltaSecrets`. */
-  deltaSecrets(call: DeltaCall): void {
+  #deltaSecrets(call: DeltaCall): void {
     const stream = this.#open("delta", call, (response) =>
       call.write(deltaResponse(secretTypeUrl, response)),
     );
-    call.on("data", (request: DeltaDiscoveryRequest) => {
-      const nowMs = this.#beforeAnswer();
-      this.#take(stream, receiveDelta(stream.subscriber, deltaRequest(request), nowMs));
-    });
-  }
-
-  /** The handler of `FetchSecrets`: one answer, and so no evidence that anything was accepted. */
-  fetchSecrets(
-    call: ServerUnaryCall<DiscoveryRequest, DiscoveryResponse>,
-    reply: sendUnaryData<DiscoveryResponse>,
-  ): void {
-    const nowMs = this.#beforeAnswer();
-    const subscriber = openSubscriber(this.#options("sotw"));
-    const step = receiveSotw(subscriber, sotwRequest(call.request), nowMs);
-    if (step.kind === "end") return reply(endOf(step));
-    if (step.response !== undefined) {
-      return reply(null, sotwResponse(secretTypeUrl, step.response));
-    }
-    const names = call.request.resourceNames;
-    const pending = names.some((name) => this.#snapshot.pending.has(name));
-    reply(
-      pending
-        ? { code: status.UNAVAILABLE, details: "the secret is not there yet: try again" }
-        : { code: status.NOT_FOUND, details: "no such secret" },
+    call.on("data", (request: DeltaDiscoveryRequest) =>
+      stream?.receiveDelta(deltaRequest(request)),
     );
   }
 
-  #beforeAnswer(): number {
-    this.#dependencies.beforeAnswer();
-    return this.#dependencies.nowMs();
+  #fetchSecrets({ metadata, request }: FetchCall, reply: sendUnaryData<DiscoveryResponse>): void {
+    const channel = this.#findChannel(metadata);
+    const answer = "code" in channel ? channel : channel.fetch(sotwRequest(request));
+    if ("code" in answer) reply(answer);
+    else reply(null, sotwResponse(secretTypeUrl, answer));
   }
 
   /** @param write false when the client does not keep up */
@@ -129,59 +79,46 @@ export class SdsService {
     protocol: XdsProtocol,
     call: SotwCall | DeltaCall,
     write: (response: XdsResponse<SecretEvidence>) => boolean,
-  ): OpenStream {
-    const stream: OpenStream = {
-      id: ++this.#opened,
-      subscriber: openSubscriber(this.#options(protocol)),
-      send: (response) => {
-        if (write(response)) return;
-        // Whoever does not read its answers is not heard, either.
-        call.pause();
-        call.once("drain", () => call.resume());
-      },
-      end: (code, details) => call.emit("error", { code, details }),
-    };
-    const close = (): void => {
-      if (!this.#streams.delete(stream)) return;
-      this.#dependencies.onEvidence(stream);
-    };
-    call.on("error", close);
-    call.on("cancelled", close);
-    call.on("close", close);
-    call.on("end", () => {
-      close();
-      call.end();
+  ): StreamHandle | undefined {
+    const end = ({ code, details }: StreamEnd): void => void call.emit("error", { code, details });
+    call.on("error", () => {});
+    if (this.#streams >= this.#streamsMax) {
+      end({ code: status.RESOURCE_EXHAUSTED, details: "too many streams" });
+      return undefined;
+    }
+    const channel = this.#findChannel(call.metadata);
+    if ("code" in channel) {
+      end(channel);
+      return undefined;
+    }
+    this.#streams += 1;
+    let handle: StreamHandle | undefined;
+    onceClosed(call, () => {
+      this.#streams -= 1;
+      handle?.close();
     });
-    if (this.#streams.size >= this.#dependencies.streamsMax) {
-      stream.end(status.RESOURCE_EXHAUSTED, "too many streams");
-    } else {
-      this.#streams.add(stream);
-    }
-    return stream;
-  }
-
-  #take(stream: OpenStream, step: Step<SecretEvidence>): void {
-    if (!this.#streams.has(stream)) return;
-    if (step.kind === "end") {
-      const { code, details } = endOf(step);
-      return stream.end(code, details);
-    }
-    stream.subscriber = step.subscriber;
-    if (step.response !== undefined) stream.send(step.response);
-    for (const fact of step.facts) this.#dependencies.onFact(stream, fact);
-    this.#dependencies.onEvidence(stream);
-  }
-
-  #options(protocol: XdsProtocol) {
-    const noncePrefix = `${randomBytes(6).toString("hex")}-`;
-    return { protocol, typeUrl: secretTypeUrl, noncePrefix, snapshot: this.#snapshot };
+    const send = (response: XdsResponse<SecretEvidence>): void => {
+      if (write(response)) return;
+      // Whoever does not read its answers is not heard, either.
+      call.pause();
+      call.once("drain", () => call.resume());
+    };
+    handle = channel.open(protocol, { send, end });
+    return handle;
   }
 }
 
-function endOf(step: Extract<Step<SecretEvidence>, { kind: "end" }>) {
-  const codes = {
-    "invalid-argument": status.INVALID_ARGUMENT,
-    "resource-exhausted": status.RESOURCE_EXHAUSTED,
+function onceClosed(call: SotwCall | DeltaCall, close: () => void): void {
+  let isOpen = true;
+  const closeOnce = (): void => {
+    if (isOpen) close();
+    isOpen = false;
   };
-  return { code: codes[step.status], details: step.message };
+  call.on("error", closeOnce);
+  call.on("cancelled", closeOnce);
+  call.on("close", closeOnce);
+  call.on("end", () => {
+    closeOnce();
+    call.end();
+  });
 }

@@ -3,8 +3,7 @@
 import type { SecretEvidence } from "../../core/envoy/secret.ts";
 import type { Snapshot } from "../../core/xds/resource.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
-import { secretSnapshot } from "./secrets.ts";
-import type { WorkloadSet } from "./workload-set.ts";
+import { secretSnapshot, type BundleSecrets, type CertificateSecrets } from "./secrets.ts";
 
 export interface SecretPublisherOptions {
   readonly events: AgentEvents;
@@ -19,40 +18,48 @@ export class SecretPublisher implements Disposable {
   readonly #options: SecretPublisherOptions;
   #timer: NodeJS.Timeout | undefined;
   /** What is published and will expire. */
-  #watched: WorkloadSet | undefined;
+  #watched: Held | undefined;
 
   constructor(options: SecretPublisherOptions) {
     this.#options = options;
   }
 
-  publish(set: WorkloadSet): void {
-    this.#options.publish(secretSnapshot(set, this.#options.nowMs()));
-    this.#watchExpiry(set);
+  publish(certificate: CertificateSecrets, bundle: BundleSecrets): void {
+    this.#options.publish(secretSnapshot(certificate, bundle, this.#options.nowMs()));
+    this.#watchExpiry({ certificate, bundle });
   }
 
   /** Asked before each answer: a timer that slept with the machine may be late. */
   withdrawExpired(): void {
-    const set = this.#watched;
-    if (set !== undefined && set.certificate.notAfterMs <= this.#options.nowMs()) {
-      this.#watchExpiry(set);
-    }
+    const held = this.#watched;
+    if (held !== undefined && notAfterMs(held) <= this.#options.nowMs()) this.#watchExpiry(held);
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
+    this.#watched = undefined;
   }
 
-  #watchExpiry(set: WorkloadSet): void {
+  #watchExpiry(held: Held): void {
     clearTimeout(this.#timer);
     const { nowMs, events, publish } = this.#options;
-    const leftMs = set.certificate.notAfterMs - nowMs();
-    this.#watched = leftMs > 0 ? set : undefined;
+    const leftMs = notAfterMs(held) - nowMs();
+    this.#watched = leftMs > 0 ? held : undefined;
     if (leftMs <= 0) {
-      events.certificateExpired(set.certificate);
-      publish(secretSnapshot(set, nowMs()));
+      events.certificateExpired(held.certificate.certificate);
+      publish(secretSnapshot(held.certificate, held.bundle, nowMs()));
       return;
     }
     const delayMs = Math.min(leftMs, longestTimerMs);
-    this.#timer = setTimeout(() => this.#watchExpiry(set), delayMs).unref();
+    this.#timer = setTimeout(() => this.#watchExpiry(held), delayMs).unref();
   }
+}
+
+interface Held {
+  readonly certificate: CertificateSecrets;
+  readonly bundle: BundleSecrets;
+}
+
+function notAfterMs({ certificate }: Held): number {
+  return certificate.certificate.notAfterMs;
 }

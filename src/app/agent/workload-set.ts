@@ -16,9 +16,12 @@ import {
   writeFileAtomic,
 } from "../../edge/config/private-files.ts";
 
-export interface WorkloadSet {
+export interface ReceivedCertificate {
   readonly certificate: WorkloadCertificate;
   readonly receivedAtMs: number;
+}
+
+export interface WorkloadSet extends ReceivedCertificate {
   readonly bundle: TrustBundle;
 }
 
@@ -47,13 +50,10 @@ export async function readWorkloadSet(stateDir: string): Promise<WorkloadSet | u
 }
 
 export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Promise<void> {
-  const { certificate, receivedAtMs, bundle } = set;
+  const { bundle } = set;
   const document: StoredSet = {
     version: 1,
-    receivedAtMs,
-    id: certificate.id.toString(),
-    chain: certificate.chain.map(base64),
-    privateKeyPkcs8: base64(certificate.privateKeyPkcs8),
+    ...encodeReceived(set),
     bundle: {
       trustDomain: bundle.trustDomain.name,
       sequence: bundle.sequence.toString(),
@@ -64,12 +64,43 @@ export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Prom
   await writeFileAtomic(join(stateDir, fileName), Buffer.from(JSON.stringify(document)), 0o600);
 }
 
-interface StoredSet {
-  readonly version: 1;
+/** As JSON keeps it. */
+export interface StoredCertificate {
   readonly receivedAtMs: number;
   readonly id: string;
   readonly chain: readonly string[];
   readonly privateKeyPkcs8: string;
+}
+
+export function encodeReceived(received: ReceivedCertificate): StoredCertificate {
+  const { id, chain, privateKeyPkcs8 } = received.certificate;
+  return {
+    receivedAtMs: received.receivedAtMs,
+    id: id.toString(),
+    chain: chain.map(base64),
+    privateKeyPkcs8: base64(privateKeyPkcs8),
+  };
+}
+
+/** @throws what its parts throw, for what is none: the caller says where it was found */
+export function parseReceived(stored: StoredCertificate): ReceivedCertificate {
+  const chain = stored.chain.map(fromBase64);
+  const { der, serialHex, notAfterMs, uris } = parseCertificate(chain[0] ?? new Uint8Array());
+  if (uris[0] !== stored.id) throw new TypeError("the certificate is of another identity");
+  const privateKeyPkcs8 = fromBase64(stored.privateKeyPkcs8);
+  const key = Buffer.from(privateKeyPkcs8);
+  if (!new X509Certificate(der).checkPrivateKey(createPrivateKey({ key, ...pkcs8 }))) {
+    throw new TypeError("the key is not the certificate's");
+  }
+  const id = SpiffeId.parse(stored.id);
+  return {
+    receivedAtMs: stored.receivedAtMs,
+    certificate: { id, chain, privateKeyPkcs8, serialHex, notAfterMs },
+  };
+}
+
+interface StoredSet extends StoredCertificate {
+  readonly version: 1;
   readonly bundle: {
     readonly trustDomain: string;
     readonly sequence: string;
@@ -83,26 +114,12 @@ function parseWorkloadSet(text: string): WorkloadSet {
   const stored = JSON.parse(text) as StoredSet;
   if (stored.version !== 1)
     throw new TypeError(`expected version 1, got ${String(stored.version)}`);
-  const chain = stored.chain.map(fromBase64);
-  const { der, serialHex, notAfterMs, uris } = parseCertificate(chain[0] ?? new Uint8Array());
-  if (uris[0] !== stored.id) throw new TypeError("the certificate is of another identity");
-  const privateKeyPkcs8 = fromBase64(stored.privateKeyPkcs8);
-  const key = Buffer.from(privateKeyPkcs8);
-  if (!new X509Certificate(der).checkPrivateKey(createPrivateKey({ key, ...pkcs8 }))) {
-    throw new TypeError("the key is not the certificate's");
-  }
+  const received = parseReceived(stored);
   const roots = stored.bundle.roots.map(fromBase64);
   // A root that Envoy cannot read would be refused, and with it every later certificate.
   roots.forEach(parseCertificate);
   return {
-    receivedAtMs: stored.receivedAtMs,
-    certificate: {
-      id: SpiffeId.parse(stored.id),
-      chain,
-      privateKeyPkcs8,
-      serialHex,
-      notAfterMs,
-    },
+    ...received,
     bundle: trustBundle(
       TrustDomain.parse(stored.bundle.trustDomain),
       BigInt(stored.bundle.sequence),

@@ -37,6 +37,26 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/svid-show.ts")).svidShow,
   },
   {
+    path: ["jwt", "fetch"],
+    summary: "Get a JWT-SVID from the workload's agent",
+    load: async () => (await import("./verbs/jwt-fetch.ts")).jwtFetch,
+  },
+  {
+    path: ["jwt", "validate"],
+    summary: "Ask the agent whether a JWT-SVID is good",
+    load: async () => (await import("./verbs/jwt-validate.ts")).jwtValidate,
+  },
+  {
+    path: ["bundle", "show"],
+    summary: "Show the trust bundle, or another trust domain's",
+    load: async () => (await import("./verbs/bundle-show.ts")).bundleShow,
+  },
+  {
+    path: ["join-token", "create"],
+    summary: "Make a token that gets a machine its first certificate",
+    load: async () => (await import("./verbs/join-token-create.ts")).joinTokenCreate,
+  },
+  {
     path: ["token", "mint"],
     summary: "Mint a token that dev's server believes",
     load: async () => (await import("./verbs/token-mint.ts")).tokenMint,

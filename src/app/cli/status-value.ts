@@ -35,6 +35,8 @@ export type ProxyValue = {
   readonly agent: string;
   readonly identity: string;
   readonly pod: string;
+  /** The node agent that speaks for it; empty where it speaks for itself. */
+  readonly reportedBy: string;
   readonly connected: boolean;
   readonly lastSeen: string;
   readonly serial: string;
@@ -86,6 +88,7 @@ function proxyValue(proxy: ProxyStatus): ProxyValue {
     agent: proxy.agentId,
     identity: proxy.spiffeId,
     pod: proxy.pod,
+    reportedBy: proxy.reportedBy,
     connected: proxy.connected,
     lastSeen: text(proxy.lastSeen),
     serial: certificate?.serial ?? "",

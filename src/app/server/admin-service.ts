@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { SubscriptionEvidence } from "../../core/roll/evidence.ts";
-import type { Roll, RollEntry } from "../../core/roll/roll.ts";
+import { ownerOf, type Roll, type RollEntry } from "../../core/roll/roll.ts";
 import {
   GetStatusResponseSchema,
   type GetStatusRequest,
@@ -36,7 +36,7 @@ export function statusHandler(
 }
 
 function statusOf(dependencies: AdminDependencies): GetStatusResponse {
-  const { state, bundle } = dependencies.trust();
+  const { bundle, ...trust } = dependencies.trust();
   const { issued, refused } = dependencies.totals();
   return create(GetStatusResponseSchema, {
     now: timestampFromMs(dependencies.nowMs()),
@@ -50,22 +50,49 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
       servingNotAfter: timestampFromMs(dependencies.servingNotAfterMs()),
       agentsConnected: dependencies.agentsConnected(),
     },
-    authorities: state.authorities.map(({ id, state, chain, root }) => {
-      const { notAfterMs, spki } = parseCertificate(chain[0] ?? root);
-      const { type, bits } = parsePublicKey(spki);
-      const keyType = type === "rsa" ? `rsa-${bits}` : type;
-      return { id, state, keyType, notAfter: timestampFromMs(notAfterMs) };
-    }),
+    authorities: authoritiesOf(trust),
     proxies: dependencies.roll.entries().map(proxyStatus),
   });
 }
 
+function authoritiesOf({
+  state,
+  authorityParts: { source },
+}: Pick<Trust, "state" | "authorityParts">) {
+  const x509 = state.authorities.map((authority) => {
+    const { notAfterMs, spki } = parseCertificate(authority.chain[0] ?? authority.root);
+    return {
+      id: authority.id,
+      state: authority.state,
+      kind: "x509",
+      keyType: keyTypeOf(spki),
+      keyLocation: source.kind === "pkcs11" ? "pkcs11" : source.location,
+      notAfter: timestampFromMs(notAfterMs),
+    };
+  });
+  const jwt = state.jwtAuthorities.map(({ keyId, state, spki }) => ({
+    id: keyId,
+    state,
+    kind: "jwt",
+    keyType: keyTypeOf(spki),
+    keyLocation: "store",
+  }));
+  return [...x509, ...jwt];
+}
+
+function keyTypeOf(spki: Uint8Array): string {
+  const { type, bits } = parsePublicKey(spki);
+  return type === "rsa" ? `rsa-${bits}` : type;
+}
+
 function proxyStatus({ reporter, evidence, connected, lastSeenMs }: RollEntry) {
+  const isOwn = evidence.spiffeId === undefined;
   return {
     proxyId: evidence.proxyId,
     agentId: reporter.agentId,
-    spiffeId: reporter.spiffeId,
-    pod: reporter.pod ?? "",
+    spiffeId: ownerOf({ reporter, evidence }),
+    pod: isOwn ? (reporter.pod ?? "") : "",
+    reportedBy: isOwn ? "" : reporter.spiffeId,
     connected,
     lastSeen: timestampFromMs(lastSeenMs),
     subscriptions: evidence.subscriptions.map(subscriptionStatus),

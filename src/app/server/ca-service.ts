@@ -1,17 +1,24 @@
 /** `istio.v1.auth.IstioCertificateService`: from a gRPC call to the issuance queue and back. */
 
-import { Metadata, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
-import { extractBearer } from "../../edge/authn/bearer.ts";
+import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
+import type { Caller } from "../../core/identity/caller.ts";
+import { findBearer } from "../../edge/authn/bearer.ts";
 import type {
   CertificateRequestMessage,
   CertificateResponseMessage,
 } from "../../edge/rpc/ca-messages.ts";
-import { refusalOf } from "../../edge/rpc/ca-status.ts";
+import { CaCallError, refusalOf, refusalStatus } from "../../edge/rpc/ca-status.ts";
+import { findPeer } from "../../edge/rpc/peer.ts";
 import type { CallContext, ServerEvents } from "../../edge/telemetry/server-events.ts";
+import type { CallerAuthentication, Credential } from "./caller-authentication.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
 export interface CaDependencies {
   readonly queue: IssuanceQueue;
+  readonly authentication: () => Pick<
+    CallerAuthentication,
+    "authenticateCredential" | "recordIssued"
+  >;
   readonly events: ServerEvents;
   readonly pods: { set(serialHex: string, pod: string): unknown };
   readonly nowMs: () => number;
@@ -27,7 +34,7 @@ export function createCertificateHandler(
   call: ServerUnaryCall<CertificateRequestMessage, CertificateResponseMessage>,
   reply: sendUnaryData<CertificateResponseMessage>,
 ) => void {
-  const { queue, events, pods, nowMs, requestId } = dependencies;
+  const { queue, authentication, events, pods, nowMs, requestId } = dependencies;
   return (call, reply) => {
     const context: CallContext = {
       requestId: requestId(),
@@ -35,32 +42,44 @@ export function createCertificateHandler(
       startedMs: nowMs(),
     };
     events.csrReceived();
+    const refuse = (error: unknown, caller: Caller | undefined): void => {
+      const refusal = refusalOf(error);
+      events.requestRefused(context, caller, refusal, error);
+      reply(refusalStatus(refusal, context.requestId));
+    };
+    if (call.request.isTooLarge) {
+      return refuse(
+        new CaCallError("message-too-large", "expected a request of 64 KiB at most"),
+        undefined,
+      );
+    }
     queue.submit({
-      token: () => extractBearer(call.metadata.get("authorization").map(String)),
+      authenticate: (now) => authentication().authenticateCredential(credentialOf(call), now),
       csrPem: call.request.csr,
       requestedTtlSeconds: call.request.validityDurationSeconds,
       impersonatedIdentity: call.request.impersonates,
       deadlineMs: deadlineOf(call.getDeadline(), context.startedMs + dependencies.deadlineMs),
       isCancelled: () => call.cancelled,
-      onIssued: (issued, caller) => {
-        const { pod } = caller.evidence;
-        if (pod !== undefined) pods.set(issued.certificate.serialHex, pod.name);
-        events.certificateIssued(context, caller, issued.certificate, nowMs());
-        reply(null, { certChain: issued.certChain });
-      },
-      onRefused: (error, caller) => {
-        const refusal = refusalOf(error);
-        events.requestRefused(context, caller, refusal, error);
-        const metadata = new Metadata();
-        metadata.set("x-request-id", context.requestId);
-        if (refusal.retryAfterMs !== undefined) {
-          // gRFC A6: a client that retries waits this long first.
-          metadata.set("grpc-retry-pushback-ms", String(refusal.retryAfterMs));
+      onIssued: (issued, certChain, caller) => {
+        try {
+          authentication().recordIssued(caller, issued);
+        } catch (error) {
+          return refuse(error, caller);
         }
-        reply({ code: refusal.grpcCode, details: refusal.message, metadata });
+        const { pod } = caller.evidence;
+        if (pod !== undefined) pods.set(issued.serialHex, pod.name);
+        events.certificateIssued(context, caller, issued, nowMs());
+        reply(null, { certChain });
       },
+      onRefused: refuse,
     });
   };
+}
+
+/** Either of the two, and the certificate only where the call says nothing itself. */
+function credentialOf(call: ServerUnaryCall<unknown, unknown>): Credential {
+  const token = findBearer(call.metadata.get("authorization").map(String));
+  return token === undefined ? { peer: findPeer(call.getAuthContext()) } : { token };
 }
 
 /** The earlier of the caller's deadline and ours. */

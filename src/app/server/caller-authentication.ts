@@ -1,61 +1,123 @@
-/** The authenticator of callers' tokens, and its replacement when the configuration changes. */
+/**
+ * Who is calling, by whatever came with the call. What a credential is decides which one door it
+ * goes to; no other one is tried when that door stays shut, and a call with a token is never asked
+ * for its certificate.
+ */
 
+import { AuthnError } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
-import { isDevIssuer } from "../../edge/authn/dev-issuer.ts";
-import type { JwksLocation } from "../../edge/authn/jwks-document.ts";
-import { JwksSource, type JwksEvent } from "../../edge/authn/jwks.ts";
-import type { KeySet } from "../../edge/authn/key-set.ts";
-import { TokenAuthenticator } from "../../edge/authn/token-authenticator.ts";
-import { ConfigError } from "../../edge/config/config-error.ts";
+import { callerOfRenewal, enrolmentOf } from "../../core/identity/enrolment.ts";
+import { callerOfJoinToken, isJoinToken, joinTokenDigest } from "../../core/identity/join-token.ts";
+import type { JwksEvent } from "../../edge/authn/jwks.ts";
+import type { X5cAuthenticator } from "../../edge/authn/x5c-authenticator.ts";
+import { hasX5c } from "../../edge/authn/x5c-jws.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import type { StoreMaker } from "../../edge/store/store.ts";
+import type { Peer } from "../../edge/rpc/peer.ts";
+import type { Store, StoreMaker } from "../../edge/store/store.ts";
+import { IssuerAuthentication } from "./issuer-authentication.ts";
+import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";
+
+export interface Credential {
+  /** The bearer token; undefined where the call has no authorization at all. */
+  readonly token?: string | undefined;
+  /** By the verified client certificate of the connection. */
+  readonly peer?: Peer | undefined;
+}
 
 export interface CallerAuthentication extends Disposable {
+  /** By the token of an issuer: it may come again, and for anything. @throws AuthnError */
   authenticate(token: string, nowMs: number): Caller;
+  /**
+   * By whatever gets a certificate. What counts once is used up by this, so it is asked once for
+   * each request. @throws AuthnError
+   */
+  authenticateCredential(credential: Credential, nowMs: number): Caller;
+  /** Must come before the reply, which must not leave when this fails. @throws AuthnError */
+  recordIssued(
+    caller: Caller,
+    issued: { readonly serialHex: string; readonly notAfterMs: number },
+  ): void;
+  /** Forgets join tokens and enrolments that are over. Never throws. */
+  prune(nowMs: number): void;
+  /** Never rejects. @returns whether it is worth to authenticate again */
   refreshKeys(): Promise<boolean>;
 }
 
-/** @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens */
+export interface IdentityDependencies extends X5cDependencies {
+  readonly store: Pick<Store, "joinTokens" | "enrolments">;
+}
+
+/**
+ * @param others what callers without an issuer's token need; without it, they are all refused
+ * @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root
+ */
 export async function openCallerAuthentication(
   config: ServerConfig,
   maker: StoreMaker,
-  onEvent: (event: JwksEvent) => void,
+  onEvent: (event: JwksEvent, issuer: string) => void,
   signal: AbortSignal,
+  others?: IdentityDependencies,
 ): Promise<CallerAuthentication> {
-  const location = jwksLocation(config.jwks);
-  const accept = ({ keyIds }: KeySet): void => {
-    if (maker === "server") assertNotOfDev(config.tokenIssuer, keyIds);
-  };
-  const keys = await JwksSource.open({ location, onEvent, accept }, signal);
-  const authenticator = new TokenAuthenticator({
-    issuer: config.tokenIssuer,
-    keys,
-    trustDomain: config.trustDomain,
-    audiences: config.audiences,
-  });
+  const x5c = others && (await openX5cAuthentication(config, others));
+  const issuers = await IssuerAuthentication.open({ config, maker, onEvent, signal });
+  const doors = { issuers, x5c, store: others?.store, mayRenew: config.renewByCertificate };
   return {
-    authenticate: (token, nowMs) => authenticator.authenticate(token, nowMs),
-    // It rejects only once the server is told to stop.
-    refreshKeys: () => authenticator.refreshKeys(signal).catch(() => false),
-    [Symbol.dispose]: () => keys[Symbol.dispose](),
+    authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
+    authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
+    recordIssued: (caller, issued) => {
+      const enrolment = enrolmentOf(caller, issued);
+      if (enrolment !== undefined) useStore(doors, ({ enrolments }) => enrolments.add(enrolment));
+    },
+    prune: (nowMs) => prune(doors, nowMs),
+    refreshKeys: () => issuers.refreshKeys(),
+    [Symbol.dispose]: () => issuers[Symbol.dispose](),
   };
 }
 
-/** At each read of the keys: a file can be replaced under a server that runs. @throws ConfigError */
-function assertNotOfDev(tokenIssuer: string, keyIds: readonly string[]): void {
-  if (!isDevIssuer(tokenIssuer, keyIds)) return;
-  const [place, what, whose] = isDevIssuer(tokenIssuer, [])
-    ? ["--token-issuer", "token issuer", "that"]
-    : ["--jwks", "token keys", "those"];
-  throw new ConfigError(
-    "config-conflict",
-    place,
-    `expected a cluster's ${what}, got ${whose} of \`portcullis dev\`, who lets anybody be anybody`,
-    { hint: "give the issuer and keys of your cluster, or run portcullis dev" },
-  );
+interface Doors {
+  readonly issuers: IssuerAuthentication;
+  readonly x5c: X5cAuthenticator | undefined;
+  readonly store: IdentityDependencies["store"] | undefined;
+  readonly mayRenew: boolean;
 }
 
-/** The configuration has made it an absolute path or an http(s) URL. */
-function jwksLocation(jwks: string): JwksLocation {
-  return jwks.startsWith("/") ? { kind: "file", path: jwks } : { kind: "url", url: new URL(jwks) };
+function authenticate({ token, peer }: Credential, doors: Doors, nowMs: number): Caller {
+  if (token === undefined) return renew(peer, doors, nowMs);
+  if (isJoinToken(token)) {
+    const digest = joinTokenDigest(token);
+    const grant = useStore(doors, ({ joinTokens }) => joinTokens.take(digest));
+    return callerOfJoinToken(grant, nowMs);
+  }
+  if (doors.x5c !== undefined && hasX5c(token)) return doors.x5c.authenticate(token, nowMs);
+  return doors.issuers.authenticate(token, nowMs);
+}
+
+function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
+  if (!doors.mayRenew || peer === undefined) {
+    throw new AuthnError("token-missing", "the call has no authorization metadata");
+  }
+  const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
+  return callerOfRenewal(peer, enrolment, nowMs);
+}
+
+function prune(doors: Doors, nowMs: number): void {
+  try {
+    useStore(doors, ({ joinTokens, enrolments }) => {
+      joinTokens.prune(nowMs);
+      enrolments.prune(nowMs);
+    });
+  } catch {
+    // Nothing that is over counts while it is there. Whoever needs the store is told.
+  }
+}
+
+/** @throws AuthnError `identities-unavailable`: whoever cannot be looked up is nobody */
+function useStore<T>({ store }: Doors, use: (store: IdentityDependencies["store"]) => T): T {
+  try {
+    if (store === undefined) throw new Error("expected a store");
+    return use(store);
+  } catch (cause) {
+    const message = "the store of join tokens and enrolments cannot be used";
+    throw new AuthnError("identities-unavailable", message, { cause });
+  }
 }

@@ -3,6 +3,9 @@
  * publishes its addresses last, and closes what it owns in reverse order.
  */
 
+import { hasBytes } from "../../core/trust/bytes.ts";
+import { UsedTokens } from "../../edge/authn/used-tokens.ts";
+import { readPassphrase } from "../../edge/ca/key-file.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
 import {
   diffReloadable,
@@ -11,10 +14,16 @@ import {
 } from "../../edge/config/server-config.ts";
 import { Store, type StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
-import { openCallerAuthentication, type CallerAuthentication } from "./caller-authentication.ts";
+import {
+  openCallerAuthentication,
+  type CallerAuthentication,
+  type IdentityDependencies,
+} from "./caller-authentication.ts";
+import { closeSigner } from "./open-signer.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
-import { loadTrust } from "./trust.ts";
+import { TrustKeeper } from "./trust-keeper.ts";
+import { loadTrust, type Trust } from "./trust.ts";
 
 export interface ControlPlaneOptions {
   readonly config: ServerConfig;
@@ -27,23 +36,25 @@ export interface ControlPlaneOptions {
 }
 
 const pruneIntervalMs = 60_000;
+/** Of settings that decide who may have a certificate. */
+const authenticationKeys = /^(tokens\.|identities$|certificates\.renewByCertificate$)/;
 
 export class ControlPlane implements AsyncDisposable {
   readonly endpoints: Endpoints;
   readonly #options: ControlPlaneOptions;
-  readonly #live: Live;
+  readonly #identities: IdentityDependencies;
   readonly #parts: Parts;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
     options: ControlPlaneOptions,
-    live: Live,
+    identities: IdentityDependencies,
     parts: Parts,
     endpoints: Endpoints,
     owned: AsyncDisposableStack,
   ) {
     this.#options = options;
-    this.#live = live;
+    this.#identities = identities;
     this.#parts = parts;
     this.endpoints = endpoints;
     this.#owned = owned;
@@ -53,13 +64,30 @@ export class ControlPlane implements AsyncDisposable {
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const { config, maker, version, log, nowMs, signal } = options;
     await using owned = new AsyncDisposableStack();
-    const store = owned.use(await Store.open(config.dataDir, maker));
-    const trust = await loadTrust(store, config, nowMs());
-    const live: Live = { config, authentication: await openAuthentication(options, config) };
+    const passphrase = await readPassphrase(config.keyPassphraseFile);
+    const store = owned.use(await Store.open(config.dataDir, maker, passphrase));
+    const trust = new TrustKeeper(await loadTrust(store, config, nowMs()));
+    owned.defer(() => closeSigner(trust.current.authority.signer));
+    logWarnings(trust.current, log);
+    const identities = {
+      store,
+      ownRoots: () => trust.current.bundle.roots,
+      usedTokens: new UsedTokens(nowMs()),
+    };
+    const live: Live = {
+      config,
+      authentication: await openAuthentication(options, config, identities),
+    };
     owned.defer(() => live.authentication[Symbol.dispose]());
-    const parts = buildParts({ live, trust, log, nowMs });
+    const parts = buildParts({ live, trust, store, log, nowMs });
     owned.use(parts.serving);
-    const pruning = setInterval(() => parts.roll.prune(nowMs()), pruneIntervalMs).unref();
+    owned.use(parts.signing);
+    await parts.signing.open();
+    const prune = (): void => {
+      parts.roll.prune(nowMs());
+      live.authentication.prune(nowMs());
+    };
+    const pruning = setInterval(prune, pruneIntervalMs).unref();
     owned.defer(() => clearInterval(pruning));
     const isDraining = (): boolean => signal.aborted;
     const ports = { config, version, startedMs: nowMs(), nowMs, isDraining };
@@ -67,7 +95,7 @@ export class ControlPlane implements AsyncDisposable {
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
     log.info({ event: "ready", ...endpoints, trustDomain: config.trustDomain.name }, "ready");
-    return new ControlPlane(options, live, parts, endpoints, owned.move());
+    return new ControlPlane(options, identities, parts, endpoints, owned.move());
   }
 
   /**
@@ -75,34 +103,66 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what the new configuration is wrong about, and changes nothing
    */
   async reload(config: ServerConfig): Promise<ConfigDiff> {
-    const running = this.#live.config;
+    const { live } = this.#parts;
+    const running = live.config;
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
       ...running,
       jwks: config.jwks,
       audiences: config.audiences,
+      identities: config.identities,
+      renewByCertificate: config.renewByCertificate,
       defaultTtlSeconds: config.defaultTtlSeconds,
       maxTtlSeconds: config.maxTtlSeconds,
+      jwtSvidTtlSeconds: config.jwtSvidTtlSeconds,
+      nodeAgents: config.nodeAgents,
       servingDnsNames: config.servingDnsNames,
+      bundleRefreshHintSeconds: config.bundleRefreshHintSeconds,
       limits: config.limits,
       logLevel: config.logLevel,
     });
-    const isTokenRule = diff.apply.some((key) => key.startsWith("tokens."));
-    const authentication = isTokenRule && (await openAuthentication(this.#options, next));
-    this.#live.config = next;
+    const isAuthentication =
+      // Their roots are files, which may have changed by themselves.
+      config.identities.x5c.length > 0 || diff.apply.some((key) => authenticationKeys.test(key));
+    const authentication =
+      isAuthentication && (await openAuthentication(this.#options, next, this.#identities));
+    live.config = next;
     try {
       if (diff.apply.includes("serving.dnsNames")) this.#parts.serving.renew();
     } catch (error) {
-      this.#live.config = running;
+      live.config = running;
       if (authentication !== false) authentication[Symbol.dispose]();
       throw error;
     }
     if (authentication !== false) {
-      this.#live.authentication[Symbol.dispose]();
-      this.#live.authentication = authentication;
+      live.authentication[Symbol.dispose]();
+      live.authentication = authentication;
     }
     this.#options.log.level = next.logLevel;
     return diff;
+  }
+
+  /**
+   * Takes over new intermediates and revocation lists of the operator's CA.
+   * @returns whether anything has changed
+   * @throws what is wrong with the files, or why they need a rotation; then the old ones stay
+   */
+  async reloadTrust(): Promise<boolean> {
+    const { store, trust, live, signing, serving } = this.#parts;
+    const { nowMs, log } = this.#options;
+    if (live.config.caDir === undefined) return false;
+    const before = trust.current;
+    const next = await loadTrust(store, live.config, nowMs());
+    if (next.state.epoch === before.state.epoch && haveSameLists(next, before)) {
+      closeSigner(next.authority.signer);
+      return false;
+    }
+    trust.replace(next);
+    signing.renew();
+    serving.renew();
+    closeSigner(before.authority.signer);
+    logWarnings(next, log);
+    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,22 +172,35 @@ export class ControlPlane implements AsyncDisposable {
   }
 }
 
+function haveSameLists(a: Trust, b: Trust): boolean {
+  return a.crls.length === b.crls.length && a.crls.every((crl) => hasBytes(b.crls, crl));
+}
+
+function logWarnings({ warnings }: Trust, log: Logger): void {
+  for (const { code, file, message } of warnings) {
+    log.warn({ event: "ca-warning", code, file, detail: message }, "the operator's CA");
+  }
+}
+
 function openAuthentication(
   { maker, log, signal }: ControlPlaneOptions,
   config: ServerConfig,
+  identities: IdentityDependencies,
 ): Promise<CallerAuthentication> {
   return openCallerAuthentication(
     config,
     maker,
-    (event) => {
+    (event, issuer) => {
       if (event.kind === "failed") {
         const { error, keySetAgeMs } = event;
-        log.error({ event: "jwks-failed", error, keySetAgeMs }, "token keys could not be read");
+        const fields = { event: "jwks-failed", issuer, error, keySetAgeMs };
+        log.error(fields, "token keys could not be read");
       } else if (event.changed) {
         const { keyIds, skipped } = event.keySet;
-        log.info({ event: "jwks-loaded", keyIds, skipped }, "token keys read");
+        log.info({ event: "jwks-loaded", issuer, keyIds, skipped }, "token keys read");
       }
     },
     signal,
+    identities,
   );
 }

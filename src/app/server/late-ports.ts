@@ -1,7 +1,10 @@
 /** What is served, but not waited for by the first certificate: agents' streams, operators, health and reflection. */
 
 import type { Server as GrpcServer } from "@grpc/grpc-js";
+import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import type { Caller } from "../../core/identity/caller.ts";
+import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { createLocalServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
 import { addService } from "../../edge/rpc/service-definition.ts";
@@ -11,6 +14,10 @@ import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { AdminService } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { statusHandler } from "./admin-service.ts";
+import { signBatchHandler } from "./batch-service.ts";
+import { bundleHandler } from "./bundle-service.ts";
+import { createJoinTokenHandler } from "./join-token-service.ts";
+import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
 import { MeshService } from "./mesh-service.ts";
 import type { Parts } from "./parts.ts";
 
@@ -23,32 +30,72 @@ export interface AdminSocketOptions {
 
 const agentStreamsMax = 10_000;
 const drainMs = 10_000;
+const jwtSvidsWaitingMax = 1_024;
 const introductionDelayMs = 250;
+
+export interface MeshOptions {
+  readonly nowMs: () => number;
+  readonly requestId: () => string;
+  /** For each entry of a batch. */
+  readonly deadlineMs: number;
+}
 
 /** On the CA's port. */
 export function serveMesh(
-  { roll, meshEvents, trust, pods, agents }: Parts,
+  parts: Parts,
   grpc: GrpcServer,
-  nowMs: () => number,
+  { nowMs, requestId, deadlineMs }: MeshOptions,
   owned: AsyncDisposableStack,
 ): void {
+  const { live, roll, events, queue, meshEvents, trust, pods, agents } = parts;
+  const isNodeAgent = (id: SpiffeId): boolean =>
+    live.config.nodeAgents.some((each) => each.equals(id));
+  const authenticate = (token: string, now: number): Caller =>
+    live.authentication.authenticate(token, now);
   const mesh = new MeshService({
     roll,
     events: meshEvents,
-    bundle: () => trust.bundle,
+    bundle: () => trust.current.bundle,
     podOf: (serialHex) => pods.get(serialHex),
+    nodeAgents: { isNodeAgent, authenticate },
     nowMs,
     streamsMax: agentStreamsMax,
   });
   agents.count = () => mesh.agentsConnected;
-  addService(grpc, MeshServiceSchema, { connect: mesh.connect.bind(mesh) });
+  const signBatch = signBatchHandler({
+    queue,
+    events,
+    pods,
+    isNodeAgent,
+    authenticate,
+    nowMs,
+    requestId,
+    deadlineMs,
+  });
+  const mintJwtSvid = mintJwtSvidHandler({
+    authenticate,
+    refreshKeys: () => live.authentication.refreshKeys(),
+    trust: () => trust.current,
+    ttlSeconds: () => live.config.jwtSvidTtlSeconds,
+    events,
+    nowMs,
+    requestId,
+    deadlineMs,
+    waitingMax: jwtSvidsWaitingMax,
+  });
+  addService(grpc, MeshServiceSchema, {
+    connect: mesh.connect.bind(mesh),
+    signBatch,
+    mintJwtSvid,
+  });
+  owned.use(trust.onChange(() => mesh.publishBundle()));
   // Before the port drains: agents' streams have no end of their own.
   owned.defer(() => mesh.endStreams());
   introduce(grpc);
 }
 
 export async function openAdminSocket(
-  { trust, roll, events, serving, agents }: Parts,
+  { log, store, live, trust, roll, events, serving, agents }: Parts,
   { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
@@ -57,11 +104,22 @@ export async function openAdminSocket(
     getStatus: statusHandler({
       version,
       startedMs,
-      trust: () => trust,
+      trust: () => trust.current,
       roll,
       totals: () => events.totals,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       agentsConnected: () => agents.count(),
+      nowMs,
+    }),
+    getBundle: bundleHandler({
+      bundle: () => trust.current.bundle,
+      refreshHintSeconds: () => live.config.bundleRefreshHintSeconds,
+    }),
+    createJoinToken: createJoinTokenHandler({
+      joinTokens: store.joinTokens,
+      trustDomain: config.trustDomain,
+      log,
+      randomBytes,
       nowMs,
     }),
   });

@@ -7,11 +7,14 @@ import { status, type ServerDuplexStream } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import type { EvidenceReport, Reporter } from "../../core/roll/evidence.ts";
 import { RollError, type Roll } from "../../core/roll/roll.ts";
+import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { encodeBundle, encodeReportAck, parseReport } from "../../edge/rpc/mesh-messages.ts";
 import { authenticatedPeer, type Peer } from "../../edge/rpc/peer.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
+import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
+import { SpokenFor, type NodeAgents } from "./spoken-for.ts";
 
 type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 
@@ -23,6 +26,18 @@ export interface MeshDependencies {
   readonly podOf: (serialHex: string) => string | undefined;
   readonly nowMs: () => number;
   readonly streamsMax: number;
+  /** Undefined where none is configured: then every stream speaks for itself alone. */
+  readonly nodeAgents?: NodeAgents;
+}
+
+/** One agent's stream. */
+interface Session {
+  readonly call: MeshCall;
+  readonly peer: Peer;
+  /** Whom else it may speak for; undefined unless it is a node agent's. */
+  readonly spokenFor: SpokenFor | undefined;
+  /** From its Hello on. */
+  reporter?: Reporter;
 }
 
 /** How long an agent may take to say Hello. */
@@ -44,6 +59,12 @@ export class MeshService {
 
   get agentsConnected(): number {
     return this.#streams.size;
+  }
+
+  /** The bundle has changed: everybody who has said Hello gets it. */
+  publishBundle(): void {
+    const message = encodeBundle(this.#dependencies.bundle());
+    for (const call of this.#streams.values()) call.write(message);
   }
 
   /** For the shutdown: agents come back to whoever is here then. */
@@ -85,17 +106,16 @@ export class MeshService {
       () => this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired"),
       Math.min(peer.notAfterMs - nowMs(), 2 ** 31 - 1),
     );
-    let reporter: Reporter | undefined;
+    const session: Session = { call, peer, spokenFor: this.#spokenFor(peer.id) };
     let isOpen = true;
     call.on("data", (request: ConnectRequest) => {
       clearTimeout(helloTimer);
-      reporter = this.#receive(call, peer, reporter, request);
+      this.#receive(session, request);
     });
     const close = (): void => {
       clearTimeout(helloTimer);
       clearTimeout(expiryTimer);
-      if (reporter !== undefined) this.#closed(reporter, call);
-      reporter = undefined;
+      if (session.reporter !== undefined) this.#closed(session.reporter, call);
       if (isOpen) this.#release(identity);
       isOpen = false;
     };
@@ -107,24 +127,26 @@ export class MeshService {
     });
   }
 
-  #receive(
-    call: MeshCall,
-    peer: Peer,
-    reporter: Reporter | undefined,
-    { message }: ConnectRequest,
-  ): Reporter | undefined {
+  #spokenFor(id: SpiffeId): SpokenFor | undefined {
+    const { nodeAgents } = this.#dependencies;
+    return nodeAgents?.isNodeAgent(id) === true ? new SpokenFor(nodeAgents) : undefined;
+  }
+
+  #receive(session: Session, { message }: ConnectRequest): void {
+    const { call, peer, reporter } = session;
     // A timer alone would let evidence in after the machine was suspended.
     if (this.#dependencies.nowMs() >= peer.notAfterMs) {
-      this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired");
-      return reporter;
+      return this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired");
     }
     try {
       if (message.case === "hello" && reporter === undefined) {
-        return this.#welcome(call, peer, message.value.agentId);
+        return this.#welcome(session, message.value.agentId);
       }
       if (message.case === "report" && reporter !== undefined) {
-        this.#takeReport(call, reporter, parseReport(message.value));
-        return reporter;
+        return this.#takeReport(session, reporter, parseReport(message.value));
+      }
+      if (message.case === "tokens" && reporter !== undefined) {
+        return this.#takeTokens(session, reporter, message.value.tokens);
       }
       this.#end(call, status.INVALID_ARGUMENT, "expected one Hello, then reports");
     } catch (error) {
@@ -133,16 +155,17 @@ export class MeshService {
       const code = isFull ? status.RESOURCE_EXHAUSTED : status.INVALID_ARGUMENT;
       this.#end(call, code, text, error);
     }
-    return reporter;
   }
 
-  #welcome(call: MeshCall, peer: Peer, agentId: string): Reporter | undefined {
+  #welcome(session: Session, agentId: string): void {
+    const { call, peer } = session;
     if (!agentIdPattern.test(agentId)) {
-      this.#end(call, status.INVALID_ARGUMENT, "expected an agent_id of 1 to 128 word characters");
-      return undefined;
+      const details = "expected an agent_id of 1 to 128 word characters";
+      return this.#end(call, status.INVALID_ARGUMENT, details);
     }
     const pod = this.#dependencies.podOf(peer.serialHex);
     const reporter = { agentId, spiffeId: peer.id.toString(), ...(pod !== undefined && { pod }) };
+    session.reporter = reporter;
     // The newest stream speaks: an agent opens one with each certificate, and the old one may be half-open.
     const key = keyOf(reporter);
     const previous = this.#streams.get(key);
@@ -150,14 +173,22 @@ export class MeshService {
     previous?.emit("error", { code: status.ABORTED, details: "the agent has a newer stream" });
     this.#dependencies.events.agentConnected(reporter, call.getPeer());
     call.write(encodeBundle(this.#dependencies.bundle()));
-    return reporter;
   }
 
-  #takeReport(call: MeshCall, reporter: Reporter, report: EvidenceReport): void {
+  #takeTokens({ call, spokenFor }: Session, reporter: Reporter, tokens: readonly string[]): void {
+    if (spokenFor === undefined) {
+      const details = "expected no tokens: only a configured node agent speaks for others";
+      return this.#end(call, status.INVALID_ARGUMENT, details);
+    }
+    const { events, nowMs } = this.#dependencies;
+    const refused = spokenFor.take(tokens, nowMs());
+    for (const error of refused) events.workloadTokenRefused(reporter, error);
+  }
+
+  #takeReport({ call, spokenFor }: Session, reporter: Reporter, report: EvidenceReport): void {
     if (this.#streams.get(keyOf(reporter)) !== call) return;
-    const { roll, events, nowMs } = this.#dependencies;
-    const newNacks = roll.report(reporter, report, nowMs());
-    for (const nack of newNacks) events.secretRefused(reporter, nack);
+    if (spokenFor === undefined) takeWorkloadReport(this.#dependencies, reporter, report);
+    else takeNodeReport(this.#dependencies, reporter, report, spokenFor);
     if (call.write(encodeReportAck(report.sequence))) return;
     // Whoever does not read its answers is not heard, either.
     call.pause();

@@ -5,6 +5,7 @@ import { randomBytes } from "node:crypto";
 import { Roll } from "../../core/roll/roll.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { Store } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { ServerEvents } from "../../edge/telemetry/server-events.ts";
@@ -12,7 +13,8 @@ import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-me
 import type { CallerAuthentication } from "./caller-authentication.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
 import { Serving } from "./serving.ts";
-import type { Trust } from "./trust.ts";
+import { SigningPool } from "./signing-pool.ts";
+import type { TrustKeeper } from "./trust-keeper.ts";
 
 /** What a reload replaces while everything else stays. */
 export interface Live {
@@ -22,19 +24,24 @@ export interface Live {
 
 export interface PartsOptions {
   readonly live: Live;
-  readonly trust: Trust;
+  readonly trust: TrustKeeper;
+  readonly store: Store;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
 
 export interface Parts {
-  readonly trust: Trust;
+  readonly log: Logger;
+  readonly store: Store;
+  readonly live: Live;
+  readonly trust: TrustKeeper;
   readonly roll: Roll;
   readonly metrics: ServerMetrics;
   readonly events: ServerEvents;
   readonly meshEvents: MeshEvents;
   /** How many agents are connected; set by whoever serves them. */
   readonly agents: { count: () => number };
+  readonly signing: SigningPool;
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
   /** By serial: the pod whose token a certificate was issued on. */
@@ -49,7 +56,7 @@ const rollLimits = {
 };
 const podsRemembered = 16_384;
 
-export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
+export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Parts {
   const roll = new Roll(rollLimits);
   const metrics: ServerMetrics = new ServerMetrics(gauges());
   // The transparency log will know for ever; until then a restart forgets.
@@ -57,12 +64,17 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
   const events = new ServerEvents(log, metrics);
   const meshEvents = new MeshEvents(log, metrics);
   const agents = { count: () => 0 };
+  const signing = new SigningPool({
+    authority: () => trust.current.authority,
+    parts: () => trust.current.authorityParts,
+    policy: () => live.config,
+    onFailed: (error) =>
+      log.error({ event: "signing-failed", error }, "the signing key cannot be used"),
+  });
   const queue = new IssuanceQueue(
     {
-      authenticate: (token, now) => live.authentication.authenticate(token, now),
       refreshKeys: () => live.authentication.refreshKeys(),
-      authority: () => trust.authority,
-      ttlPolicy: () => live.config,
+      sign: (orders, now) => signing.sign(orders, now),
       randomSerial: randomSerials(),
       nowMs,
     },
@@ -72,7 +84,7 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
     }),
   );
   const serving: Serving = new Serving({
-    trust,
+    trust: () => trust.current,
     nowMs,
     names: () => servingNames(live.config),
     onRenewed: ({ notAfterMs }) =>
@@ -80,19 +92,32 @@ export function buildParts({ live, trust, log, nowMs }: PartsOptions): Parts {
     onFailed: (error) =>
       log.error({ event: "serving-certificate-failed", error }, "serving certificate not renewed"),
   });
-  return { trust, roll, metrics, events, meshEvents, agents, queue, serving, pods };
+  return {
+    log,
+    store,
+    live,
+    trust,
+    roll,
+    metrics,
+    events,
+    meshEvents,
+    agents,
+    signing,
+    queue,
+    serving,
+    pods,
+  };
 
   function gauges(): ServerGauges {
-    const rootsNotAfterMs = trust.bundle.roots.map((der) => parseCertificate(der).notAfterMs);
-    const firstRootNotAfterMs = Math.min(...rootsNotAfterMs);
     return {
-      rootNotAfterMs: () => firstRootNotAfterMs,
-      chainNotAfterMs: () => trust.authority.certificate.notAfterMs,
+      rootNotAfterMs: () =>
+        Math.min(...trust.current.bundle.roots.map((der) => parseCertificate(der).notAfterMs)),
+      chainNotAfterMs: () => trust.current.authority.notAfterMs,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       queueDepth: () => queue.depth,
       agentsConnected: () => agents.count(),
       proxies: () => countProxies(roll),
-      bundleSequence: () => Number(trust.bundle.sequence),
+      bundleSequence: () => Number(trust.current.bundle.sequence),
       nowMs,
     };
   }
@@ -111,7 +136,10 @@ function randomSerials(): () => Uint8Array {
 }
 
 /** An address to listen on is a name to dial, unless it is all of them. */
-function servingNames({ listen, servingDnsNames }: ServerConfig): string[] {
+export function servingNames({
+  listen,
+  servingDnsNames,
+}: Pick<ServerConfig, "listen" | "servingDnsNames">): string[] {
   const wildcards = ["0.0.0.0", "::"];
   const host = wildcards.includes(listen.host) ? [] : [listen.host];
   return [...new Set([...servingDnsNames, ...host, "127.0.0.1", "::1"])];

@@ -14,7 +14,7 @@ import { HealthHttp } from "../../edge/rpc/health-http.ts";
 import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
 import type { AdminSocketOptions } from "./late-ports.ts";
-import type { Parts } from "./parts.ts";
+import { servingNames, type Parts } from "./parts.ts";
 
 export interface PortsOptions extends AdminSocketOptions {
   /** Whether shutdown has begun. */
@@ -41,10 +41,12 @@ export async function openPorts(
   const metrics = await openHealthPort(parts, options, readiness, owned);
   const { ca, grpc } = await openCaPort(parts, options, owned);
   const { openAdminSocket, serveMesh } = await import("./late-ports.ts");
-  serveMesh(parts, grpc, options.nowMs, owned);
+  const mesh = { nowMs: options.nowMs, requestId: randomUUID, deadlineMs: callDeadlineMs };
+  serveMesh(parts, grpc, mesh, owned);
   const admin = await openAdminSocket(parts, options, owned);
+  const bundle = await openBundlePort(parts, options, owned);
   readiness.isOpen = true;
-  return { pid: process.pid, ca, admin, metrics };
+  return { pid: process.pid, ca, admin, metrics, ...(bundle !== undefined && { bundle }) };
 }
 
 async function openCaPort(
@@ -53,9 +55,10 @@ async function openCaPort(
   owned: AsyncDisposableStack,
 ): Promise<{ readonly ca: string; readonly grpc: GrpcServer }> {
   const grpc = createNetworkServer({ requestTimeoutMs: callDeadlineMs, endless: endlessMethods });
-  const { queue, events, meshEvents, serving, pods } = parts;
+  const { live, queue, events, meshEvents, serving, pods } = parts;
   const createCertificate = createCertificateHandler({
     queue,
+    authentication: () => live.authentication,
     events,
     pods,
     nowMs,
@@ -75,6 +78,30 @@ async function openCaPort(
   });
   const { port } = await listener.listen(config.listen.host, config.listen.port);
   return { ca: formatListenAddress({ host: config.listen.host, port }), grpc };
+}
+
+/** Undefined where the endpoint is off. */
+async function openBundlePort(
+  { trust, live, log }: Parts,
+  { config, nowMs }: PortsOptions,
+  owned: AsyncDisposableStack,
+): Promise<string | undefined> {
+  const { bundleListen: listen, bundleCertificate: certificate, bundleKey: key } = config;
+  if (listen === undefined) return undefined;
+  const { BundleEndpoint } = await import("./bundle-endpoint.ts");
+  const files = certificate === undefined || key === undefined ? undefined : { certificate, key };
+  const endpoint = owned.use(
+    await BundleEndpoint.open({
+      listen,
+      files,
+      names: () => servingNames({ ...live.config, listen }),
+      refreshHintSeconds: () => live.config.bundleRefreshHintSeconds,
+      trust,
+      log,
+      nowMs,
+    }),
+  );
+  return endpoint.url;
 }
 
 async function openHealthPort(

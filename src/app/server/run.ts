@@ -31,7 +31,12 @@ export async function runServer(options: RunServerOptions): Promise<void> {
     nowMs,
     signal,
   });
-  using _ = reloadOnChange(controlPlane, { configFile, loadConfig, log });
+  using _ = reloadOnChange(controlPlane, {
+    configFile,
+    caDir: config.caDir,
+    loadConfig,
+    log,
+  });
   options.onReady(controlPlane, config);
   await new Promise<void>((resolve) => {
     if (signal.aborted) resolve();

@@ -8,8 +8,9 @@ import { isIP, isIPv4 } from "node:net";
 import { signLeaf } from "../../core/issuance/authority.ts";
 import { checkIssued } from "../../core/issuance/check-issued.ts";
 import { decideValidity } from "../../core/issuance/validity.ts";
+import type { SpiffeId } from "../../core/spiffe/id.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
-import { servingProfile } from "../../core/x509/profile.ts";
+import { servingProfile, workloadProfile } from "../../core/x509/profile.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
 import type { Trust } from "./trust.ts";
@@ -21,37 +22,38 @@ export interface ServingCertificate extends ServingIdentity {
 
 const lifetimeSeconds = 24 * 3_600;
 
-/** @param names DNS names and IP addresses that clients dial */
+/**
+ * @param names DNS names and IP addresses that clients dial
+ * @param spiffeId makes an X509-SVID of it, which by X509-SVID 4.4 may be a client, too
+ */
 export function issueServingCertificate(
-  { authority, bundle }: Trust,
+  { authority, bundle }: Pick<Trust, "authority" | "bundle">,
   names: readonly string[],
   nowMs: number,
+  spiffeId?: SpiffeId,
 ): ServingCertificate {
+  const [profile, encode] =
+    spiffeId === undefined
+      ? [servingProfile, authority.encodeServing]
+      : [workloadProfile, authority.encodeWorkload];
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = pair.publicKey.export({ format: "der", type: "spki" });
   const serial = randomBytes(16);
   const validity = decideValidity(
     nowMs,
     lifetimeSeconds,
-    servingProfile.backdateSeconds,
-    authority.certificate.notAfterMs,
+    profile.backdateSeconds,
+    authority.notAfterMs,
   );
   const subjectAltNames = {
+    uris: spiffeId === undefined ? [] : [spiffeId.toString()],
     dnsNames: names.filter((name) => isIP(name) === 0),
     ipAddresses: names.filter((name) => isIP(name) !== 0).map(addressOctets),
   };
-  const tbs = authority.encodeServing({
-    serial,
-    publicKey: parsePublicKey(spki),
-    subjectAltNames,
-    ...validity,
-  });
+  const publicKey = parsePublicKey(spki);
+  const tbs = encode({ serial, publicKey, subjectAltNames, ...validity });
   const der = signLeaf(authority, tbs);
-  checkIssued(
-    der,
-    { profile: servingProfile, tbs, serial, validity, names: subjectAltNames, spki },
-    authority,
-  );
+  checkIssued(der, { profile, tbs, serial, validity, names: subjectAltNames, spki }, authority);
   return {
     certificateChain: [encodePem(der, "CERTIFICATE"), ...authority.intermediates].join(""),
     privateKeyPem: pair.privateKey.export({ format: "pem", type: "pkcs8" }),

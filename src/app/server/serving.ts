@@ -5,7 +5,7 @@ import { issueServingCertificate, type ServingCertificate } from "./serving-cert
 import type { Trust } from "./trust.ts";
 
 export interface ServingDependencies {
-  readonly trust: Trust;
+  readonly trust: () => Trust;
   readonly names: () => readonly string[];
   readonly nowMs: () => number;
   readonly onRenewed: (certificate: ServingCertificate) => void;
@@ -58,6 +58,6 @@ export class Serving implements Disposable {
 
   #issue(): ServingCertificate {
     const { trust, names, nowMs } = this.#dependencies;
-    return issueServingCertificate(trust, names(), nowMs());
+    return issueServingCertificate(trust(), names(), nowMs());
   }
 }

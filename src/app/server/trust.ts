@@ -1,77 +1,134 @@
 /**
- * From the data directory to an authority that signs: loads the trust state, or makes the first one in a directory that
- * has never had any. What cannot be read stops the start; it is never replaced.
+ * From the data directory (and the operator's own CA, if there is one) to authorities that sign: loads the trust state,
+ * or makes the first one in a directory that has never had any. What cannot be read stops the start; it is never replaced.
  */
 
-import { randomBytes } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
+import type { CaWarning } from "../../core/ca/ca-warning.ts";
 import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { withPluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   activeAuthority,
+  activeJwtAuthority,
   bundleOf,
-  initialTrustState,
+  withJwtAuthority,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
-import { parseCertificate } from "../../core/x509/certificate.ts";
 import { encodeCertificates } from "../../core/x509/pem.ts";
-import { softwareSigner } from "../../core/x509/signer.ts";
 import { writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
+import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
+import { openSigner } from "./open-signer.ts";
+import type { PluggedIn } from "./plugged-authority.ts";
+import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
 
+/** What is trusted and what signs, as one value: replaced whole, never changed. */
 export interface Trust {
   readonly state: TrustState;
   readonly bundle: TrustBundle;
   readonly authority: Authority;
+  /** Of which the authority was made, for signing threads to make theirs. */
+  readonly authorityParts: AuthorityParts;
+  readonly jwt: JwtSigningKey;
+  /** Of the operator's CA; DER. Kept, and not sent to proxies yet: Envoy wants one for each CA or none. */
+  readonly crls: readonly Uint8Array[];
+  readonly warnings: readonly CaWarning[];
 }
 
-/** @throws StoreError, TrustStateError */
+/** Signs JWT-SVIDs. */
+export interface JwtSigningKey {
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+}
+
+/**
+ * At the start, and again when the operator's files may have changed.
+ * @throws StoreError, TrustStateError, TrustChangeError, CaFilesError, CaKeyError, Pkcs11Error
+ */
 export async function loadTrust(store: Store, config: ServerConfig, nowMs: number): Promise<Trust> {
-  const state = store.loadTrustState() ?? (await createTrust(store, config, nowMs));
-  if (!state.trustDomain.equals(config.trustDomain)) {
-    throw new StoreError(
-      "store-trust-domain",
-      `expected trust domain ${state.trustDomain.name} of ${config.dataDir}, got ${config.trustDomain.name}`,
-      { hint: "start with the trust domain that the directory was made for" },
-    );
-  }
+  const plugged = await readPlugged(config, nowMs);
+  const state = await loadState(store, config, plugged, nowMs);
   const bundle = bundleOf(state);
-  const active = activeAuthority(state);
-  const certificate = parseCertificate(active.chain[0] ?? active.root);
-  const signer = softwareSigner(store.signingKey(active.id), certificate.spki);
-  const authority = signingAuthority(signer, active.chain, active.root, bundle);
+  const { id, chain, root } = activeAuthority(state);
+  const source: KeySource = plugged?.source ?? {
+    kind: "software",
+    location: "store",
+    key: store.signingKey(id),
+  };
+  const signer = await openSigner(source, chain[0] ?? root);
+  const authority = signingAuthority(signer, chain, root, bundle.roots);
   await writeFileAtomic(
     join(config.dataDir, bundleFileName),
     Buffer.from(encodeCertificates(bundle.roots)),
     0o644,
   );
-  return { state, bundle, authority };
+  return Object.freeze({
+    state,
+    bundle,
+    authority,
+    authorityParts: { source, chain, root },
+    jwt: jwtSigningKey(store, state),
+    crls: plugged?.crls ?? [],
+    warnings: plugged?.warnings ?? [],
+  });
 }
 
-async function createTrust(
+/** Its readers are loaded where they are needed: most servers have a root of their own. */
+async function readPlugged(config: ServerConfig, nowMs: number): Promise<PluggedIn | undefined> {
+  if (config.caDir === undefined) return undefined;
+  const { readPluggedAuthority } = await import("./plugged-authority.ts");
+  return await readPluggedAuthority(config.caDir, config, nowMs);
+}
+
+async function loadState(
   store: Store,
-  { trustDomain, rootKeyType }: ServerConfig,
+  config: ServerConfig,
+  plugged: PluggedIn | undefined,
   nowMs: number,
 ): Promise<TrustState> {
-  // The library of the cold path costs a tenth of a second to load: only a first start pays it.
-  const { createRoot } = await import("../../core/x509/root.ts");
-  const root = await createRoot({
-    trustDomain: trustDomain.name,
-    keyType: rootKeyType,
-    serial: randomBytes(16),
-    nowMs,
+  const stored = store.loadTrustState();
+  if (stored === undefined) {
+    return plugged === undefined
+      ? await createOwnTrust(store, config, nowMs)
+      : createPluggedTrust(store, config, plugged.authority, nowMs);
+  }
+  assertTrustDomain(stored, config);
+  if (plugged === undefined) assertOwnKey(stored);
+  const current = plugged === undefined ? stored : withPluggedAuthority(stored, plugged.authority);
+  if (current !== stored) store.replaceTrustState({ state: current, keys: [], nowMs });
+  return withJwtKey(store, current, nowMs);
+}
+
+function assertTrustDomain({ trustDomain }: TrustState, config: ServerConfig): void {
+  if (trustDomain.equals(config.trustDomain)) return;
+  throw new StoreError(
+    "store-trust-domain",
+    `expected trust domain ${trustDomain.name} of ${config.dataDir}, got ${config.trustDomain.name}`,
+    { hint: "start with the trust domain that the directory was made for" },
+  );
+}
+
+function assertOwnKey(state: TrustState): void {
+  const { id, key } = activeAuthority(state);
+  if (key === "store") return;
+  throw new StoreError("store-key-missing", `the key of authority ${id} is not in this directory`, {
+    hint: "give the operator's CA that it began with: --ca-dir DIR",
   });
-  const { subjectKeyId } = parseCertificate(root.certificate);
-  const id = Buffer.from(subjectKeyId ?? []).toString("hex");
-  const authority = {
-    id,
-    state: "active",
-    chain: [],
-    root: root.certificate,
-    key: "store",
-  } as const;
-  const state = initialTrustState(trustDomain, authority);
-  store.initialize({ state, keyId: id, privateKeyPkcs8: root.privateKeyPkcs8, nowMs });
-  return state;
+}
+
+/** A directory of a version that made no JWT-SVIDs gets its key now. */
+function withJwtKey(store: Store, state: TrustState, nowMs: number): TrustState {
+  if (activeJwtAuthority(state) !== undefined) return state;
+  const { record, key } = newJwtAuthority();
+  const next = withJwtAuthority(state, record);
+  store.replaceTrustState({ state: next, keys: [key], nowMs });
+  return next;
+}
+
+function jwtSigningKey(store: Store, state: TrustState): JwtSigningKey {
+  const keyId = activeJwtAuthority(state)?.keyId ?? "";
+  return { keyId, privateKey: store.signingKey(keyId) };
 }

@@ -31,6 +31,23 @@ test("names only DNS hosts as TLS server names", () => {
   assert.doesNotMatch(JSON.stringify(envoyBootstrap({ ...options, outbound })), /"sni"/);
 });
 
+test("reads a token's file by Google's gRPC client, which needs no cluster", () => {
+  const credential = { kind: "token-file", path: "/var/run/secrets/tokens/istio-token" } as const;
+  const text = JSON.stringify(envoyBootstrap({ ...options, sdsCredential: credential }));
+  assert.equal(text.split('"filename":"/var/run/secrets/tokens/istio-token"').length - 1, 4);
+  assert.match(text, /"target_uri":"unix:\/run\/portcullis\/sds\.sock"/);
+  assert.match(text, /"local_credentials":\{\}/);
+  assert.doesNotMatch(text, /sds-grpc/);
+});
+
+test("sends a token that is in the bootstrap by Envoy's own client, and only then", () => {
+  const credential = { kind: "token", token: "a.b.c" } as const;
+  const text = JSON.stringify(envoyBootstrap({ ...options, sdsCredential: credential }));
+  assert.equal(text.split('{"key":"authorization","value":"Bearer a.b.c"}').length - 1, 4);
+  assert.doesNotMatch(text, /google_grpc/);
+  assert.doesNotMatch(JSON.stringify(envoyBootstrap(options)), /google_grpc|initial_metadata/);
+});
+
 const refused: readonly (readonly [string, Partial<BootstrapOptions>, string])[] = [
   ["without a node id", { nodeId: "" }, "node-missing"],
   ["without a node cluster", { nodeCluster: "" }, "node-missing"],

@@ -8,7 +8,14 @@
 import { PortcullisError } from "../error.ts";
 import type { TrustDomain } from "../spiffe/id.ts";
 import type { HostPort, InboundListener, OutboundListener } from "./listen.ts";
-import { downstreamTls, sdsCluster, upstreamTls, type EnvoyObject } from "./tls-context.ts";
+import {
+  downstreamTls,
+  sdsCluster,
+  sdsService,
+  upstreamTls,
+  type EnvoyObject,
+  type SdsCredential,
+} from "./tls-context.ts";
 
 export type BootstrapErrorCode =
   | "node-missing"
@@ -27,6 +34,8 @@ export interface BootstrapOptions {
   readonly trustDomain: TrustDomain;
   /** The agent's. */
   readonly sdsSocketPath: string;
+  /** @default none: the socket's mode says who may ask */
+  readonly sdsCredential?: SdsCredential;
   /** Made by Envoy, for its owner only: whoever may write to it may stop Envoy. */
   readonly adminSocketPath: string;
   readonly inbound: readonly InboundListener[];
@@ -39,18 +48,21 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyObject {
   assertNode(nodeId, nodeCluster);
   for (const path of [sdsSocketPath, adminSocketPath]) assertSocketPath(path);
   assertListeners([...inbound, ...outbound].map(({ listen }) => listen.port));
+  const sdsCredential = options.sdsCredential ?? { kind: "none" };
+  const sds = sdsService(sdsSocketPath, sdsCredential);
   return {
     node: { id: nodeId, cluster: nodeCluster },
     admin: { address: { pipe: { path: adminSocketPath, mode: 0o600 } } },
     static_resources: {
       listeners: [
-        ...inbound.map((listener) => inboundListener(listener, options.trustDomain)),
+        ...inbound.map((listener) => inboundListener(listener, options.trustDomain, sds)),
         ...outbound.map(outboundListener),
       ],
       clusters: [
-        sdsCluster(sdsSocketPath),
+        // Google's gRPC client dials by itself.
+        ...(sdsCredential.kind === "token-file" ? [] : [sdsCluster(sdsSocketPath)]),
         ...inbound.map(appCluster),
-        ...outbound.map(serverCluster),
+        ...outbound.map((listener) => serverCluster(listener, sds)),
       ],
     },
   };
@@ -77,7 +89,11 @@ function outboundName({ listen }: OutboundListener): string {
   return `outbound_${listen.port}`;
 }
 
-function inboundListener(inbound: InboundListener, trustDomain: TrustDomain): EnvoyObject {
+function inboundListener(
+  inbound: InboundListener,
+  trustDomain: TrustDomain,
+  sds: EnvoyObject,
+): EnvoyObject {
   const name = inboundName(inbound);
   const proxy = {
     // By default the application is connected to before the handshake has ended, so that a refused
@@ -87,7 +103,7 @@ function inboundListener(inbound: InboundListener, trustDomain: TrustDomain): En
   };
   const chain = {
     filters: [tcpProxy(name, proxy)],
-    transport_socket: downstreamTls(trustDomain),
+    transport_socket: downstreamTls(trustDomain, sds),
     transport_socket_connect_timeout: "10s",
   };
   return { ...listenerFrame(name, inbound.listen), filter_chains: [chain] };
@@ -119,13 +135,13 @@ function appCluster(inbound: InboundListener): EnvoyObject {
   return cluster(inboundName(inbound), inbound.app);
 }
 
-function serverCluster(outbound: OutboundListener): EnvoyObject {
+function serverCluster(outbound: OutboundListener, sds: EnvoyObject): EnvoyObject {
   const { server, serverId } = outbound;
   // RFC 6066 3: an IP address is no server name.
   const serverName = server.kind === "name" ? server.host : undefined;
   return {
     ...cluster(outboundName(outbound), server),
-    transport_socket: upstreamTls(serverId, serverName),
+    transport_socket: upstreamTls(serverId, serverName, sds),
   };
 }
 

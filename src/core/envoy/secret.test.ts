@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
-import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import {
+  SecretSchema,
+  SPIFFECertValidatorConfigSchema,
+} from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { DataSource } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import { trustBundle } from "../spiffe/trust-bundle.ts";
@@ -43,7 +47,7 @@ test("gives a certificate under Istio's name and under its SPIFFE ID", () => {
 });
 
 test("gives a bundle under Istio's name and under its trust domain's ID", () => {
-  const secrets = validationSecrets(trustBundle(trustDomain, 7n, roots));
+  const secrets = validationSecrets(trustBundle(trustDomain, 7n, roots)).slice(0, -1);
   assert.deepEqual(
     secrets.map(({ name }) => name),
     ["ROOTCA", "spiffe://td.test"],
@@ -55,6 +59,25 @@ test("gives a bundle under Istio's name and under its trust domain's ID", () => 
     assert.deepEqual(pem.map(bytes), [[1], [2]]);
     assert.deepEqual(resource.evidence, { bundleSequence: 7n });
   }
+});
+
+test("gives Envoy's SPIFFE validator the roots of its trust domain under SPIRE's name", () => {
+  const resource = validationSecrets(trustBundle(trustDomain, 7n, roots)).at(-1);
+  assert(resource !== undefined);
+  assert.equal(resource.name, "ALL");
+  assert.deepEqual(resource.evidence, { bundleSequence: 7n });
+  const { type } = fromBinary(SecretSchema, resource.body);
+  assert(type.case === "validationContext");
+  assert.equal(type.value.trustedCa, undefined);
+  const { name, typedConfig } = type.value.customValidatorConfig ?? {};
+  assert.equal(name, "envoy.tls.cert_validator.spiffe");
+  assert(typedConfig !== undefined);
+  const config = anyUnpack(typedConfig, SPIFFECertValidatorConfigSchema);
+  const domains = config?.trustDomains.map(({ name, trustBundle }) => [
+    name,
+    parsePem(inline(trustBundle), "CERTIFICATE", { blocksMax: 9 }).map(bytes),
+  ]);
+  assert.deepEqual(domains, [["td.test", [[1], [2]]]]);
 });
 
 test("gives equal roots an equal version in whatever order and under whatever sequence", () => {

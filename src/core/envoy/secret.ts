@@ -8,7 +8,12 @@
 
 import { createHash } from "node:crypto";
 import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { SecretSchema } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
+import { anyPack } from "@bufbuild/protobuf/wkt";
+import {
+  type CertificateValidationContextSchema,
+  SecretSchema,
+  SPIFFECertValidatorConfigSchema,
+} from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { AckedEvidence } from "../roll/evidence.ts";
 import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import type { TrustBundle } from "../spiffe/trust-bundle.ts";
@@ -20,6 +25,9 @@ export const secretTypeUrl = "type.googleapis.com/envoy.extensions.transport_soc
 /** Istio's names, which are SPIRE's defaults, too. */
 export const certificateSecretName = "default";
 export const validationSecretName = "ROOTCA";
+
+/** SPIRE's name for Envoy's SPIFFE validator, which takes each trust domain's roots for that trust domain only. */
+const spiffeValidatorSecretName = "ALL";
 
 export type SecretEvidence = Omit<AckedEvidence, "atMs">;
 export type SecretResource = VersionedResource<SecretEvidence>;
@@ -39,7 +47,7 @@ export function certificateSecretNames(id: SpiffeId): readonly string[] {
 }
 
 export function validationSecretNames(trustDomain: TrustDomain): readonly string[] {
-  return [validationSecretName, trustDomain.id.toString()];
+  return [...plainValidationNames(trustDomain), spiffeValidatorSecretName];
 }
 
 /** Never for an expired leaf: Envoy would acknowledge it, and fail in every handshake. */
@@ -56,12 +64,28 @@ export function certificateSecrets(certificate: WorkloadCertificate): SecretReso
 }
 
 export function validationSecrets(bundle: TrustBundle): SecretResource[] {
-  const roots = encodeCertificates(bundle.roots);
-  const validationContext = { trustedCa: inline(roots) };
+  const trustedCa = inline(encodeCertificates(bundle.roots));
   const evidence = { bundleSequence: bundle.sequence };
-  return validationSecretNames(bundle.trustDomain).map((name) =>
-    resource({ name, type: { case: "validationContext", value: validationContext } }, evidence),
-  );
+  const { name } = bundle.trustDomain;
+  const validator = create(SPIFFECertValidatorConfigSchema, {
+    trustDomains: [{ name, trustBundle: trustedCa }],
+  });
+  const customValidatorConfig = {
+    name: "envoy.tls.cert_validator.spiffe",
+    typedConfig: anyPack(SPIFFECertValidatorConfigSchema, validator),
+  };
+  const context = (name: string, value: ValidationContextInit): SecretResource =>
+    resource({ name, type: { case: "validationContext", value } }, evidence);
+  return [
+    ...plainValidationNames(bundle.trustDomain).map((name) => context(name, { trustedCa })),
+    context(spiffeValidatorSecretName, { customValidatorConfig }),
+  ];
+}
+
+type ValidationContextInit = MessageInitShape<typeof CertificateValidationContextSchema>;
+
+function plainValidationNames(trustDomain: TrustDomain): readonly string[] {
+  return [validationSecretName, trustDomain.id.toString()];
 }
 
 function inline(pem: string): {

@@ -1,4 +1,4 @@
-/** Envoy's TLS contexts over SDS, and the cluster that SDS is reached through. */
+/** Envoy's TLS contexts over SDS, and how SDS is reached. */
 
 import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import { certificateSecretName, validationSecretName } from "./secret.ts";
@@ -9,23 +9,48 @@ export type EnvoyObject = Readonly<Record<string, unknown>>;
 /** Istio's name for it. */
 const sdsClusterName = "sds-grpc";
 
+/** How Envoy proves to a node agent whose it is; a sidecar's own agent asks for nothing. */
+export type SdsCredential =
+  | { readonly kind: "none" }
+  /**
+   * Sent with each stream by Envoy's own gRPC client, which reads it from the bootstrap: it is never renewed, and the
+   * bootstrap is as secret as the token.
+   */
+  | { readonly kind: "token"; readonly token: string }
+  /** Read anew for each stream, by Google's gRPC client: Envoy's own has no such credentials. */
+  | { readonly kind: "token-file"; readonly path: string };
+
+/** A `GrpcService`. */
+export function sdsService(socketPath: string, credential: SdsCredential): EnvoyObject {
+  if (credential.kind === "token-file") {
+    return { google_grpc: googleGrpc(socketPath, credential.path) };
+  }
+  if (credential.kind === "none") return { envoy_grpc: envoyGrpc };
+  const bearer = { key: "authorization", value: `Bearer ${credential.token}` };
+  return { envoy_grpc: envoyGrpc, initial_metadata: [bearer] };
+}
+
 /** Demands a certificate of the trust domain from every caller. */
-export function downstreamTls(trustDomain: TrustDomain): EnvoyObject {
+export function downstreamTls(trustDomain: TrustDomain, sds: EnvoyObject): EnvoyObject {
   return transportSocket("DownstreamTlsContext", {
     require_client_certificate: true,
     // A resumed session accepts a client certificate that has expired since.
     disable_stateless_session_resumption: true,
     disable_stateful_session_resumption: true,
-    common_tls_context: commonTlsContext({ prefix: `${trustDomain.id.toString()}/` }),
+    common_tls_context: commonTlsContext(sds, { prefix: `${trustDomain.id.toString()}/` }),
   });
 }
 
-export function upstreamTls(serverId: SpiffeId, serverName: string | undefined): EnvoyObject {
+export function upstreamTls(
+  serverId: SpiffeId,
+  serverName: string | undefined,
+  sds: EnvoyObject,
+): EnvoyObject {
   return transportSocket("UpstreamTlsContext", {
     ...(serverName !== undefined && { sni: serverName }),
     max_session_keys: 0,
     common_tls_context: {
-      ...commonTlsContext({ exact: serverId.toString() }),
+      ...commonTlsContext(sds, { exact: serverId.toString() }),
       // How a permissive Istio server tells a mesh peer from an application that speaks TLS by
       // itself.
       alpn_protocols: ["istio"],
@@ -57,30 +82,24 @@ export function sdsCluster(socketPath: string): EnvoyObject {
   };
 }
 
-function commonTlsContext(peerUri: EnvoyObject): EnvoyObject {
+function commonTlsContext(sds: EnvoyObject, peerUri: EnvoyObject): EnvoyObject {
   return {
     // An upstream context ends at TLS 1.2 unless it is told otherwise.
     tls_params: {
       tls_minimum_protocol_version: "TLSv1_2",
       tls_maximum_protocol_version: "TLSv1_3",
     },
-    tls_certificate_sds_secret_configs: [sdsSecret(certificateSecretName)],
+    tls_certificate_sds_secret_configs: [sdsSecret(certificateSecretName, sds)],
     combined_validation_context: {
       default_validation_context: {
         match_typed_subject_alt_names: [{ san_type: "URI", matcher: peerUri }],
       },
-      validation_context_sds_secret_config: sdsSecret(validationSecretName),
+      validation_context_sds_secret_config: sdsSecret(validationSecretName, sds),
     },
   };
 }
 
-function sdsSecret(name: string): EnvoyObject {
-  const envoyGrpc = {
-    cluster_name: sdsClusterName,
-    // The default back-off of 0.5 s to 30 s leaves proxies without certificates long after the
-    // agent is back. Beside `envoy_grpc`, where GrpcService has this field, too, it does nothing.
-    retry_policy: { retry_back_off: { base_interval: "0.2s", max_interval: "2s" } },
-  };
+function sdsSecret(name: string, sds: EnvoyObject): EnvoyObject {
   return {
     name,
     sds_config: {
@@ -92,7 +111,48 @@ function sdsSecret(name: string): EnvoyObject {
         api_type: "GRPC",
         transport_api_version: "V3",
         set_node_on_first_message_only: true,
-        grpc_services: [{ envoy_grpc: envoyGrpc }],
+        grpc_services: [sds],
+      },
+    },
+  };
+}
+
+const envoyGrpc = {
+  cluster_name: sdsClusterName,
+  // The default back-off of 0.5 s to 30 s leaves proxies without certificates long after the
+  // agent is back. Beside `envoy_grpc`, where GrpcService has this field, too, it does nothing.
+  retry_policy: { retry_back_off: { base_interval: "0.2s", max_interval: "2s" } },
+};
+
+const fileCredentials = "envoy.grpc_credentials.file_based_metadata";
+
+function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
+  return {
+    target_uri: `unix:${socketPath}`,
+    stat_prefix: "sds",
+    // Call credentials are sent over a channel that counts as safe, which a Unix socket does by these.
+    channel_credentials: { local_credentials: {} },
+    call_credentials: [
+      {
+        from_plugin: {
+          name: fileCredentials,
+          typed_config: {
+            "@type": "type.googleapis.com/envoy.config.grpc_credential.v3.FileBasedMetadataConfig",
+            secret_data: { filename: tokenFile },
+            header_prefix: "Bearer ",
+          },
+        },
+      },
+    ],
+    // Without it the call credentials are passed over.
+    credentials_factory_name: fileCredentials,
+    channel_args: {
+      args: {
+        // As the keepalive of `sdsCluster`.
+        "grpc.keepalive_time_ms": { int_value: "30000" },
+        "grpc.keepalive_timeout_ms": { int_value: "5000" },
+        // How long the channel itself waits before it dials an agent that was away.
+        "grpc.max_reconnect_backoff_ms": { int_value: "2000" },
       },
     },
   };

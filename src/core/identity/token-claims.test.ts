@@ -19,6 +19,7 @@ test("reads the claims that Kubernetes writes", () => {
     audiences: ["istio-ca"],
     subject: "system:serviceaccount:shop:cart",
     tokenId: "0f0c7d0e-7bb5-4d0f-8a5a-3f5f0b6f2a11",
+    issuedAtMs: TEST_NOW_MS,
     validity: { notBeforeMs: TEST_NOW_MS, expiresAtMs: TEST_NOW_MS + 3_600_000 },
     binding: {
       namespace: "shop",

@@ -4,7 +4,6 @@
  */
 
 import { createPublicKey, type KeyObject } from "node:crypto";
-import type { TrustBundle } from "../spiffe/trust-bundle.ts";
 import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { encodeCertificate, leafEncoder, type LeafEncoder } from "../x509/leaf-template.ts";
 import { encodeCertificates, encodePem } from "../x509/pem.ts";
@@ -14,6 +13,8 @@ import type { Signer } from "../x509/signer.ts";
 export interface Authority {
   readonly signer: Signer;
   readonly certificate: Certificate;
+  /** When the first certificate of its path expires: nothing that it signs is good for longer. */
+  readonly notAfterMs: number;
   /** The certificate's own key, not the signer's word for it. */
   readonly verificationKey: KeyObject;
   readonly encodeWorkload: LeafEncoder;
@@ -24,29 +25,41 @@ export interface Authority {
   readonly intermediates: readonly string[];
 }
 
-/** @param chain the signing certificate first, without the root; empty for a root that signs itself */
+/**
+ * @param chain the signing certificate first, without the root; empty for a root that signs itself
+ * @param roots all that are trusted, for the end of each reply
+ */
 export function signingAuthority(
   signer: Signer,
   chain: readonly Uint8Array[],
   root: Uint8Array,
-  bundle: TrustBundle,
+  roots: readonly Uint8Array[],
 ): Authority {
   const certificate = parseCertificate(chain[0] ?? root);
+  const ownKeyId = Buffer.from(signer.id, "hex");
   const intermediates = chain.map((der) => encodePem(der, "CERTIFICATE"));
-  const roots = encodeCertificates(bundle.roots);
+  // An operator's CA may have any identifier, and may even have none (RFC 5280 4.2.1.1).
+  const issuer = { name: certificate.subjectDer, keyId: certificate.subjectKeyId ?? ownKeyId };
+  const path = [...chain, root].map(parseCertificate);
   return Object.freeze({
     signer,
     certificate,
+    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
     verificationKey: createPublicKey({
       key: Buffer.from(certificate.spki),
       format: "der",
       type: "spki",
     }),
-    encodeWorkload: leafEncoder(workloadProfile, signer, certificate.subjectDer),
-    encodeServing: leafEncoder(servingProfile, signer, certificate.subjectDer),
-    chainTail: [...intermediates, roots],
+    encodeWorkload: leafEncoder(workloadProfile, signer.algorithm, issuer),
+    encodeServing: leafEncoder(servingProfile, signer.algorithm, issuer),
+    chainTail: [...intermediates, encodeCertificates(roots)],
     intermediates,
   });
+}
+
+/** As `IstioCertificateResponse.cert_chain` wants it. */
+export function replyChain({ chainTail }: Authority, leaf: Uint8Array): readonly string[] {
+  return [encodePem(leaf, "CERTIFICATE"), ...chainTail];
 }
 
 export function signLeaf(authority: Authority, tbs: Uint8Array): Uint8Array {

@@ -83,7 +83,7 @@ const issuedChecks: readonly IssuedCheck[] = [
       notBeforeMs === validity.notBeforeMs &&
       notAfterMs === validity.notAfterMs &&
       notBeforeMs < notAfterMs &&
-      notAfterMs <= authority.certificate.notAfterMs,
+      notAfterMs <= authority.notAfterMs,
   },
   {
     name: "serial",
@@ -97,8 +97,7 @@ const issuedChecks: readonly IssuedCheck[] = [
     holds: ({ issuerDer, authorityKeyId }, _, { certificate: issuer }) =>
       equalBytes(issuerDer, issuer.subjectDer) &&
       authorityKeyId !== undefined &&
-      issuer.subjectKeyId !== undefined &&
-      equalBytes(authorityKeyId, issuer.subjectKeyId),
+      equalBytes(authorityKeyId, issuer.subjectKeyId ?? authorityKeyId),
   },
   {
     name: "signature-algorithm",

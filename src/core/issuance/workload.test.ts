@@ -9,26 +9,18 @@ import {
 import { ecTestKey, makeCsr, rsaTestKey } from "../../../test/support/csr.ts";
 import { commonName, explicit, oid, sequence, set, text } from "../../../test/support/der.ts";
 import { extension } from "../../../test/support/certificate.ts";
-import type { Caller } from "../identity/caller.ts";
-import { SpiffeId } from "../spiffe/id.ts";
 import { trustBundle } from "../spiffe/trust-bundle.ts";
-import { parseCertificate } from "../x509/certificate.ts";
+import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { CsrError } from "../x509/csr.ts";
 import { encodePem, parsePem, PemError } from "../x509/pem.ts";
 import { PublicKeyError } from "../x509/public-key.ts";
-import { signingAuthority, type Authority } from "./authority.ts";
+import { replyChain, signingAuthority, type Authority } from "./authority.ts";
 import { IssuanceError } from "./issuance-error.ts";
-import { completeWorkload, proveKey, signWorkload, type IssuedWorkload } from "./workload.ts";
+import { proveKey, signWorkloads, type WorkloadOrder, type WorkloadOutcome } from "./workload.ts";
 
 const nowMs = Date.UTC(2026, 10, 24, 12) + 250;
 const policy = { defaultTtlSeconds: 3_600, maxTtlSeconds: 7_200 };
-const caller: Caller = {
-  id: SpiffeId.forServiceAccount(TEST_TRUST_DOMAIN, "shop", "cart"),
-  namespace: "shop",
-  serviceAccount: "cart",
-  expiresAtMs: nowMs + 1,
-  evidence: { method: "jwt", issuer: "https://issuer" },
-};
+const spiffeId = "spiffe://cluster.local/ns/shop/sa/cart";
 const key = ecTestKey("P-256");
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const csrPem = (der: Uint8Array): string => encodePem(der, "CERTIFICATE REQUEST");
@@ -38,15 +30,29 @@ before(async () => {
   test = await makeAuthority("p256", nowMs);
 });
 
+function orderFor(csr: Uint8Array, changes: Partial<WorkloadOrder> = {}): WorkloadOrder {
+  const serial = randomBytes(16);
+  return { spiffeId, csrPem: csrPem(csr), requestedTtlSeconds: 0n, serial, ...changes };
+}
+
+interface Issued {
+  readonly certificate: Certificate;
+  readonly certChain: readonly string[];
+}
+
 function issueWith(
   authority: Authority,
   csr: Uint8Array,
-  requestedTtlSeconds = 0n,
-): IssuedWorkload {
-  const publicKey = proveKey(csrPem(csr));
-  const order = { caller, publicKey, requestedTtlSeconds };
-  const signed = signWorkload(order, authority, policy, randomBytes(16), nowMs);
-  return completeWorkload(signed, authority);
+  changes: Partial<WorkloadOrder> = {},
+): Issued {
+  const [outcome] = signWorkloads([orderFor(csr, changes)], authority, policy, nowMs);
+  if (outcome?.kind !== "issued") throw outcome?.error;
+  const { der } = outcome.certificate;
+  return { certificate: parseCertificate(der), certChain: replyChain(authority, der) };
+}
+
+function errorOf(outcome: WorkloadOutcome | undefined): unknown {
+  return outcome?.kind === "refused" ? outcome.error : undefined;
 }
 
 describe("a workload's certificate", () => {
@@ -77,23 +83,35 @@ describe("a workload's certificate", () => {
       [60n, 60],
       [7_200n, 7_200],
     ] as const) {
-      const { certificate } = issueWith(test.authority, makeCsr(key), requested);
+      const changes = { requestedTtlSeconds: requested };
+      const { certificate } = issueWith(test.authority, makeCsr(key), changes);
       assert.equal(certificate.notBeforeMs, nowMs - 250 - 120_000);
       assert.equal(certificate.notAfterMs, nowMs - 250 + seconds * 1_000);
     }
   });
 
+  it("ends when what it hangs on ends, and is not made after that", () => {
+    const bounded = (notAfterMaxMs: number): Issued =>
+      issueWith(test.authority, makeCsr(key), { notAfterMaxMs });
+    assert.equal(bounded(nowMs + 60_750).certificate.notAfterMs, nowMs + 60_750);
+    assert.throws(
+      () => bounded(nowMs),
+      (error) => error instanceof IssuanceError && error.code === "issuer-expired",
+    );
+  });
+
   it("is not made for longer than allowed, nor by an expired issuer", () => {
-    const tooLong = (): unknown => issueWith(test.authority, makeCsr(key), 7_201n);
+    const tooLong = (): unknown =>
+      issueWith(test.authority, makeCsr(key), { requestedTtlSeconds: 7_201n });
     assert.throws(tooLong, (e) => e instanceof IssuanceError && e.code === "ttl-too-long");
-    const certificate = { ...test.authority.certificate, notAfterMs: nowMs };
-    const expired = (): unknown => issueWith({ ...test.authority, certificate }, makeCsr(key));
+    const authority = { ...test.authority, notAfterMs: nowMs };
+    const expired = (): unknown => issueWith(authority, makeCsr(key));
     assert.throws(expired, (e) => e instanceof IssuanceError && e.code === "issuer-expired");
   });
 
   it("does not leave an authority whose key is not its certificate's", async () => {
     const other = await makeAuthority("p256", nowMs);
-    const wrong = signingAuthority(other.authority.signer, [], test.root, test.bundle);
+    const wrong = signingAuthority(other.authority.signer, [], test.root, test.bundle.roots);
     assert.throws(
       () => issueWith(wrong, makeCsr(key)),
       (error) => error instanceof IssuanceError && error.code === "certificate-check-failed",
@@ -105,6 +123,43 @@ describe("a workload's certificate", () => {
       const { certChain } = issueWith(test.authority, makeCsr(each));
       const leaf = new X509Certificate(certChain[0] ?? "");
       assert.ok(leaf.verify(new X509Certificate(certChain[1] ?? "").publicKey));
+    }
+  });
+});
+
+describe("of a batch", () => {
+  it("each order has its own outcome, whatever the others' are", () => {
+    const others = [ecTestKey("P-384"), rsaTestKey(2048)];
+    const orders = [
+      orderFor(makeCsr(key, { spki: ecTestKey("P-256").spki })),
+      orderFor(makeCsr(key)),
+      orderFor(makeCsr(key), { csrPem: "no PEM" }),
+      orderFor(makeCsr(key), { requestedTtlSeconds: 7_201n }),
+      ...others.map((each) =>
+        orderFor(makeCsr(each), { spiffeId: `${spiffeId}-${each.spki.length}` }),
+      ),
+    ];
+    const outcomes = signWorkloads(orders, test.authority, policy, nowMs);
+    assert.deepEqual(
+      outcomes.map(({ kind }) => kind),
+      ["refused", "issued", "refused", "refused", "issued", "issued"],
+    );
+    assert.ok(errorOf(outcomes[0]) instanceof CsrError);
+    assert.ok(errorOf(outcomes[2]) instanceof PemError);
+    for (const [index, outcome] of outcomes.entries()) {
+      if (outcome.kind !== "issued") continue;
+      const { uris } = parseCertificate(outcome.certificate.der);
+      assert.deepEqual(uris, [orders[index]?.spiffeId]);
+    }
+  });
+
+  it("none is let go when the one that is verified does not verify", async () => {
+    const other = await makeAuthority("p256", nowMs);
+    const wrong = signingAuthority(other.authority.signer, [], test.root, test.bundle.roots);
+    const orders = Array.from({ length: 3 }, () => orderFor(makeCsr(key)));
+    for (const outcome of signWorkloads(orders, wrong, policy, nowMs)) {
+      const error = errorOf(outcome);
+      assert.ok(error instanceof IssuanceError && error.code === "certificate-check-failed");
     }
   });
 });
@@ -124,7 +179,7 @@ describe("a reply", () => {
     const bundle = trustBundle(TEST_TRUST_DOMAIN, 2n, [test.root, other.root]);
     const { signer } = test.authority;
     // That of the other authority stands in for an intermediate's issuer.
-    const authority = signingAuthority(signer, [test.root, other.root], other.root, bundle);
+    const authority = signingAuthority(signer, [test.root, other.root], other.root, bundle.roots);
     const { certChain } = issueWith(authority, makeCsr(key));
     const [, first, second, roots] = certChain;
     assert.equal(certChain.length, 4);

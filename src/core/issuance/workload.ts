@@ -1,27 +1,74 @@
 /**
- * The three steps from a CSR to a workload certificate, each a function of its own so that the server can run one step
- * for everybody who waits before the next (measured to be a fifth cheaper than one caller at a time).
+ * From CSRs to workload certificates, many at a time: each step is done for everybody before the next begins, which was
+ * measured to be a fifth cheaper than one caller at a time. Orders and outcomes are plain data, so that another thread
+ * can do it.
  */
 
-import type { Caller } from "../identity/caller.ts";
 import { CsrError, parseCsr, verifyCsrSignature } from "../x509/csr.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { encodePem, parseSinglePem } from "../x509/pem.ts";
+import { parseSinglePem } from "../x509/pem.ts";
 import { workloadProfile } from "../x509/profile.ts";
 import type { PublicKey } from "../x509/public-key.ts";
 import { signLeaf, type Authority } from "./authority.ts";
 import { checkIssued, type IssuedIntent } from "./check-issued.ts";
 import { decideValidity, resolveTtlSeconds, type TtlPolicy } from "./validity.ts";
 
-export interface IssuedWorkload {
-  readonly certificate: Certificate;
-  /** As `IstioCertificateResponse.cert_chain` wants it. */
-  readonly certChain: readonly string[];
+/** What a caller who has been authenticated is to get. */
+export interface WorkloadOrder {
+  /** The caller's, never the CSR's. */
+  readonly spiffeId: string;
+  readonly csrPem: string;
+  readonly requestedTtlSeconds: bigint;
+  /** 16 random octets. */
+  readonly serial: Uint8Array;
+  /** The certificate ends then at the latest, whatever was asked for. */
+  readonly notAfterMaxMs?: number;
+}
+
+export type WorkloadOutcome =
+  | { readonly kind: "issued"; readonly certificate: IssuedCertificate }
+  /** CsrError, PemError, DerError, PublicKeyError or IssuanceError. */
+  | { readonly kind: "refused"; readonly error: unknown };
+
+export interface IssuedCertificate {
+  readonly der: Uint8Array;
+  /** Lower-case hex. */
+  readonly serialHex: string;
+  readonly notAfterMs: number;
 }
 
 /**
- * Step 1: whose key is it? Only the public key and its proof of possession are taken from the CSR.
- * @throws CsrError, PublicKeyError, PemError
+ * One outcome for each order, in their order. Every certificate is read back; of one in each batch the signature is
+ * verified, too, so that a signer that has gone wrong is found before any reply of the batch leaves. Whoever comes alone
+ * is always that one.
+ */
+export function signWorkloads(
+  orders: readonly WorkloadOrder[],
+  authority: Authority,
+  policy: TtlPolicy,
+  nowMs: number,
+): readonly WorkloadOutcome[] {
+  const jobs = orders.map((order): Job => ({ order }));
+  runStep(jobs, (job) => {
+    job.publicKey = proveKey(job.order.csrPem);
+  });
+  runStep(jobs, (job) => {
+    job.signed = sign(job, authority, policy, nowMs);
+  });
+  const sample = jobs.find((job) => job.failure === undefined);
+  runStep(jobs, (job) => {
+    if (sample?.failure !== undefined) throw sample.failure.error;
+    job.issued = readBack(job, authority, job === sample ? "verify" : "skip");
+  });
+  return jobs.map(({ issued, failure }) =>
+    issued === undefined
+      ? { kind: "refused", error: failure?.error }
+      : { kind: "issued", certificate: issued },
+  );
+}
+
+/**
+ * Whose key is it? Only the public key and its proof of possession are taken from a CSR.
+ * @throws CsrError, PublicKeyError, PemError, DerError
  */
 export function proveKey(csrPem: string): PublicKey {
   const csr = parseCsr(parseSinglePem(csrPem, "CERTIFICATE REQUEST"));
@@ -31,60 +78,63 @@ export function proveKey(csrPem: string): PublicKey {
   return csr.publicKey;
 }
 
-export interface SigningOrder {
-  readonly caller: Caller;
-  readonly publicKey: PublicKey;
-  readonly requestedTtlSeconds: bigint;
+/** An order on its way; each step adds what it found, or the failure that ends it. */
+interface Job {
+  readonly order: WorkloadOrder;
+  publicKey?: PublicKey;
+  signed?: SignedWorkload;
+  issued?: IssuedCertificate;
+  failure?: { readonly error: unknown };
 }
 
-export interface SignedWorkload {
+interface SignedWorkload {
   readonly der: Uint8Array;
   readonly intent: IssuedIntent;
 }
 
-/**
- * Step 2: sign what the caller may have.
- * @param serial 16 random octets
- * @throws IssuanceError
- */
-export function signWorkload(
-  order: SigningOrder,
+function runStep(jobs: readonly Job[], step: (job: Job) => void): void {
+  for (const job of jobs) {
+    if (job.failure !== undefined) continue;
+    try {
+      step(job);
+    } catch (error) {
+      job.failure = { error };
+    }
+  }
+}
+
+function sign(
+  { order, publicKey }: Job,
   authority: Authority,
   policy: TtlPolicy,
-  serial: Uint8Array,
   nowMs: number,
 ): SignedWorkload {
+  if (publicKey === undefined) throw new TypeError("a step was skipped");
+  const { spiffeId, serial, requestedTtlSeconds, notAfterMaxMs = Infinity } = order;
   const validity = decideValidity(
     nowMs,
-    resolveTtlSeconds(order.requestedTtlSeconds, policy),
+    resolveTtlSeconds(requestedTtlSeconds, policy),
     workloadProfile.backdateSeconds,
-    authority.certificate.notAfterMs,
+    Math.min(authority.notAfterMs, notAfterMaxMs),
   );
-  const { publicKey } = order;
-  const names = { uris: [order.caller.id.toString()] };
-  const tbs = authority.encodeWorkload({
-    serial,
-    publicKey,
-    subjectAltNames: names,
-    ...validity,
-  });
+  const names = { uris: [spiffeId] };
+  const tbs = authority.encodeWorkload({ serial, publicKey, subjectAltNames: names, ...validity });
   const intent = { profile: workloadProfile, tbs, serial, validity, names, spki: publicKey.spki };
   return { der: signLeaf(authority, tbs), intent };
 }
 
-/**
- * Step 3: read it back, and lay out the reply.
- * @param signature "skip" only for a certificate of a batch of which another one's is verified
- * @throws IssuanceError `certificate-check-failed`
- */
-export function completeWorkload(
-  signed: SignedWorkload,
+/** @throws IssuanceError `certificate-check-failed` */
+function readBack(
+  { signed }: Job,
   authority: Authority,
-  signature: "verify" | "skip" = "verify",
-): IssuedWorkload {
-  const certificate = checkIssued(signed.der, signed.intent, authority, signature);
-  return {
-    certificate,
-    certChain: [encodePem(signed.der, "CERTIFICATE"), ...authority.chainTail],
-  };
+  signature: "verify" | "skip",
+): IssuedCertificate {
+  if (signed === undefined) throw new TypeError("a step was skipped");
+  const { der, serialHex, notAfterMs } = checkIssued(
+    signed.der,
+    signed.intent,
+    authority,
+    signature,
+  );
+  return { der, serialHex, notAfterMs };
 }

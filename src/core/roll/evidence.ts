@@ -31,6 +31,8 @@ export interface NackEvidence {
 export interface ProxyEvidence {
   /** Envoy's node.id. */
   readonly proxyId: string;
+  /** From a node agent: the workload that the proxy authenticated as. Otherwise the reporter itself. */
+  readonly spiffeId?: string;
   readonly subscriptions: readonly SubscriptionEvidence[];
 }
 
@@ -39,6 +41,7 @@ export interface EvidenceReport {
   /** The first of a stream: proxies that it does not name are gone. */
   readonly full: boolean;
   readonly proxies: readonly ProxyEvidence[];
+  /** As `proxyKey` names them. */
   readonly gone: readonly string[];
 }
 
@@ -48,4 +51,10 @@ export interface Reporter {
   readonly spiffeId: string;
   /** From the token that the stream's certificate was issued on, where it is still known. */
   readonly pod?: string;
+}
+
+/** A proxy's name means nothing outside its workload: on one node two may call themselves the same. */
+export function proxyKey({ spiffeId, proxyId }: ProxyEvidence): string {
+  // A SPIFFE ID has no space (SPIFFE-ID 2).
+  return spiffeId === undefined ? proxyId : `${spiffeId} ${proxyId}`;
 }

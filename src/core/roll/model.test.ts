@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import type { EvidenceReport, ProxyEvidence, Reporter } from "./evidence.ts";
+import { proxyKey, type EvidenceReport, type ProxyEvidence, type Reporter } from "./evidence.ts";
 import { Roll, RollError, type RollEntry, type RollLimits } from "./roll.ts";
 
 const limits: RollLimits = {
@@ -13,6 +13,7 @@ const limits: RollLimits = {
   subscriptionsPerProxyMax: 2,
 };
 const hourMs = 3_600_000;
+const identities = ["spiffe://td/x", "spiffe://td/y"];
 
 class Model {
   entries: RollEntry[] = [];
@@ -22,22 +23,32 @@ class Model {
     for (const evidence of proxies) {
       const entry = { reporter, evidence, connected: true, lastSeenMs: nowMs };
       const at = next.findIndex(
-        (each) => same(each.reporter, reporter) && each.evidence.proxyId === evidence.proxyId,
+        (each) =>
+          same(each.reporter, reporter) &&
+          each.evidence.proxyId === evidence.proxyId &&
+          each.evidence.spiffeId === evidence.spiffeId,
       );
       if (at === -1) next.push(entry);
       else next[at] = entry;
     }
-    const own = next.filter((each) => same(each.reporter, reporter)).length;
     const widest = Math.max(0, ...proxies.map(({ subscriptions }) => subscriptions.length));
     const tooMuch =
-      own > limits.proxiesPerReporterMax ||
       next.length > limits.proxiesMax ||
-      next.filter((each) => each.reporter.spiffeId === reporter.spiffeId).length >
-        limits.proxiesPerIdentityMax ||
-      widest > limits.subscriptionsPerProxyMax;
+      widest > limits.subscriptionsPerProxyMax ||
+      identities.some((id) => {
+        const all = next.filter(
+          (each) => (each.evidence.spiffeId ?? each.reporter.spiffeId) === id,
+        );
+        const here = all.filter((each) => same(each.reporter, reporter));
+        return (
+          all.length > limits.proxiesPerIdentityMax || here.length > limits.proxiesPerReporterMax
+        );
+      });
     if (tooMuch) return false;
     this.entries = next.map((each) =>
-      gone.includes(each.evidence.proxyId) ? away(reporter)(each) : each,
+      same(each.reporter, reporter) && gone.includes(proxyKey(each.evidence))
+        ? away(reporter)(each)
+        : each,
     );
     return true;
   }
@@ -59,7 +70,7 @@ type Command =
 
 const reporter: fc.Arbitrary<Reporter> = fc.record({
   agentId: fc.constantFrom("a1", "a2"),
-  spiffeId: fc.constantFrom("spiffe://td/x", "spiffe://td/y"),
+  spiffeId: fc.constantFrom(...identities),
 });
 const proxyId = fc.constantFrom("p1", "p2", "p3", "p4");
 const subscription = fc.record({
@@ -74,15 +85,21 @@ const subscription = fc.record({
     }),
   }),
 });
-const proxy: fc.Arbitrary<ProxyEvidence> = fc.record({
-  proxyId,
-  subscriptions: fc.array(subscription, { maxLength: 3, size: "small" }),
-});
+/** Of a node agent where it names somebody. */
+const proxy: fc.Arbitrary<ProxyEvidence> = fc.record(
+  {
+    proxyId,
+    spiffeId: fc.constantFrom(...identities),
+    subscriptions: fc.array(subscription, { maxLength: 3, size: "small" }),
+  },
+  { requiredKeys: ["proxyId", "subscriptions"] },
+);
+const goneKey = fc.oneof(proxyId, proxy.map(proxyKey));
 const report: fc.Arbitrary<EvidenceReport> = fc.record({
   sequence: fc.constant(1n),
   full: fc.boolean(),
   proxies: fc.array(proxy, { maxLength: 3 }),
-  gone: fc.array(proxyId, { maxLength: 2 }),
+  gone: fc.array(goneKey, { maxLength: 2 }),
 });
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("report" as const), reporter, report }) },
@@ -153,6 +170,6 @@ function same(a: Reporter, b: Reporter): boolean {
 
 function sorted(entries: readonly RollEntry[]): RollEntry[] {
   const key = ({ reporter, evidence }: RollEntry): string =>
-    `${reporter.spiffeId} ${reporter.agentId} ${evidence.proxyId}`;
+    `${reporter.spiffeId} ${reporter.agentId} ${proxyKey(evidence)}`;
   return entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { EvidenceReport, ProxyEvidence, Reporter, SubscriptionEvidence } from "./evidence.ts";
-import { Roll, RollError, type RollErrorCode, type RollLimits } from "./roll.ts";
+import {
+  proxyKey,
+  type EvidenceReport,
+  type ProxyEvidence,
+  type Reporter,
+  type SubscriptionEvidence,
+} from "./evidence.ts";
+import { ownerOf, Roll, RollError, type RollErrorCode, type RollLimits } from "./roll.ts";
 
 const limits: RollLimits = {
   proxiesMax: 4,
@@ -261,3 +267,43 @@ function refuses(roll: Roll, code: RollErrorCode, act: () => unknown): void {
   assert.throws(act, (error) => error instanceof RollError && error.code === code);
   assert.deepEqual(roll.entries(), before);
 }
+
+describe("a node agent's report", () => {
+  const node: Reporter = { agentId: "n1", spiffeId: "spiffe://td/ns/mesh/sa/node" };
+  const of = (spiffeId: string, proxyId: string): ProxyEvidence => ({
+    ...proxy(proxyId, subscription("default")),
+    spiffeId,
+  });
+
+  it("keeps proxies of one name apart by whose they are", () => {
+    const roll = new Roll(limits);
+    roll.report(node, report([of(cart.spiffeId, "p"), of(pay.spiffeId, "p")]), 10);
+    assert.deepEqual(
+      new Set(roll.entries().map((entry) => `${ownerOf(entry)} by ${entry.reporter.spiffeId}`)),
+      new Set([`${cart.spiffeId} by ${node.spiffeId}`, `${pay.spiffeId} by ${node.spiffeId}`]),
+    );
+    const gone = [proxyKey(of(cart.spiffeId, "p"))];
+    roll.report(node, report([], { gone }), 20);
+    const connected = roll.entries().filter((entry) => entry.connected);
+    assert.deepEqual(connected.map(ownerOf), [pay.spiffeId]);
+  });
+
+  it("counts against whose proxies they are, whoever reports them", () => {
+    const roll = new Roll({ ...limits, proxiesPerIdentityMax: 3, proxiesPerReporterMax: 2 });
+    const two = [of(cart.spiffeId, "p1"), of(cart.spiffeId, "p2")];
+    roll.report(node, report(two), 10);
+    assert.throws(
+      () => roll.report(node, report([of(cart.spiffeId, "p3")]), 10),
+      (error) => error instanceof RollError && error.code === "roll-report-too-large",
+    );
+    roll.report(node, report([of(pay.spiffeId, "p1")]), 10);
+    roll.report(cart, report([proxy("p1")]), 10);
+    assert.throws(
+      () => roll.report(cart, report([proxy("p2")]), 10),
+      (error) => error instanceof RollError && error.code === "roll-full",
+    );
+    roll.disconnected(node, 20);
+    roll.prune(20 + hourMs);
+    roll.report(cart, report([proxy("p2")]), 20 + hourMs);
+  });
+});

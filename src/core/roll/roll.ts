@@ -4,12 +4,13 @@
  */
 
 import { PortcullisError } from "../error.ts";
-import type {
-  EvidenceReport,
-  NackEvidence,
-  ProxyEvidence,
-  Reporter,
-  SubscriptionEvidence,
+import {
+  proxyKey,
+  type EvidenceReport,
+  type NackEvidence,
+  type ProxyEvidence,
+  type Reporter,
+  type SubscriptionEvidence,
 } from "./evidence.ts";
 
 export type RollErrorCode = "roll-full" | "roll-report-too-large";
@@ -22,6 +23,7 @@ export interface RollLimits {
   readonly proxiesMax: number;
   /** One identity, compromised, must not fill the roll for all others by agents that it makes up. */
   readonly proxiesPerIdentityMax: number;
+  /** Of one identity at one reporter: a node agent speaks for many. */
   readonly proxiesPerReporterMax: number;
   readonly subscriptionsPerProxyMax: number;
 }
@@ -36,6 +38,8 @@ export interface RollEntry {
 /** A secret that a proxy refused. */
 export interface NewNack {
   readonly proxyId: string;
+  /** Whose proxy it is. */
+  readonly spiffeId: string;
   readonly resourceName: string;
   readonly nack: NackEvidence;
 }
@@ -47,7 +51,7 @@ const longestLifeMs = 90 * 86_400_000;
 
 export class Roll {
   readonly #limits: RollLimits;
-  /** By reporter, then by proxy id: a proxy's name means nothing outside the identity that reports it. */
+  /** By reporter, then by `proxyKey`: a proxy's name means nothing outside the identity that reports it. */
   readonly #reporters = new Map<string, Map<string, RollEntry>>();
   readonly #sizes = new Map<string, number>();
   #size = 0;
@@ -68,9 +72,11 @@ export class Roll {
     if (report.full) this.#leave(entries, [...entries.keys()]);
     const newNacks: NewNack[] = [];
     for (const evidence of report.proxies) {
-      newNacks.push(...nacksSince(entries.get(evidence.proxyId)?.evidence, evidence));
-      if (!entries.has(evidence.proxyId)) this.#count(reporter, 1);
-      entries.set(evidence.proxyId, { reporter, evidence, connected: true, lastSeenMs: nowMs });
+      const key = proxyKey(evidence);
+      const entry = { reporter, evidence, connected: true, lastSeenMs: nowMs };
+      newNacks.push(...nacksSince(entries.get(key)?.evidence, entry));
+      if (!entries.has(key)) this.#count(entry, 1);
+      entries.set(key, entry);
     }
     this.#leave(entries, report.gone);
     return newNacks;
@@ -89,7 +95,7 @@ export class Roll {
       for (const [id, entry] of entries) {
         if (entry.connected || nowMs < forgetAtMs(entry)) continue;
         entries.delete(id);
-        this.#count(entry.reporter, -1);
+        this.#count(entry, -1);
       }
       if (entries.size === 0) this.#reporters.delete(key);
     }
@@ -107,55 +113,77 @@ export class Roll {
     }
   }
 
-  #count({ spiffeId }: Reporter, change: 1 | -1): void {
+  #count(entry: RollEntry, change: 1 | -1): void {
+    const spiffeId = ownerOf(entry);
     const size = (this.#sizes.get(spiffeId) ?? 0) + change;
     if (size === 0) this.#sizes.delete(spiffeId);
     else this.#sizes.set(spiffeId, size);
     this.#size += change;
   }
 
-  #leave(entries: Map<string, RollEntry>, proxyIds: readonly string[]): void {
-    for (const id of proxyIds) {
-      const entry = entries.get(id);
-      if (entry !== undefined) entries.set(id, { ...entry, connected: false });
+  #leave(entries: Map<string, RollEntry>, keys: readonly string[]): void {
+    for (const key of keys) {
+      const entry = entries.get(key);
+      if (entry !== undefined) entries.set(key, { ...entry, connected: false });
     }
   }
 
   #checkLimits(reporter: Reporter, report: EvidenceReport): void {
-    const { proxiesMax, proxiesPerIdentityMax, proxiesPerReporterMax, subscriptionsPerProxyMax } =
-      this.#limits;
-    const known = this.#reporters.get(keyOf(reporter));
-    const ids = new Set(report.proxies.map((proxy) => proxy.proxyId));
-    const added = [...ids].filter((id) => known?.has(id) !== true).length;
+    const { proxiesMax, subscriptionsPerProxyMax } = this.#limits;
     const widest = Math.max(0, ...report.proxies.map((proxy) => proxy.subscriptions.length));
-    if ((known?.size ?? 0) + added > proxiesPerReporterMax || widest > subscriptionsPerProxyMax) {
+    if (widest > subscriptionsPerProxyMax) {
       throw new RollError(
         "roll-report-too-large",
-        `expected at most ${proxiesPerReporterMax} proxies with ${subscriptionsPerProxyMax} ` +
-          `subscriptions each, got ${(known?.size ?? 0) + added} with up to ${widest}`,
+        `expected at most ${subscriptionsPerProxyMax} subscriptions of a proxy, got ${widest}`,
       );
     }
-    if ((this.#sizes.get(reporter.spiffeId) ?? 0) + added > proxiesPerIdentityMax) {
-      const message = `expected at most ${proxiesPerIdentityMax} proxies of ${reporter.spiffeId}`;
-      throw new RollError("roll-full", message);
+    const known = this.#reporters.get(keyOf(reporter)) ?? new Map<string, RollEntry>();
+    const added = new Map(report.proxies.map((proxy) => [proxyKey(proxy), proxy]));
+    for (const key of known.keys()) added.delete(key);
+    const byOwner = Map.groupBy(added.values(), (evidence) => ownerOf({ reporter, evidence }));
+    for (const [spiffeId, { length }] of byOwner) {
+      this.#checkIdentity(spiffeId, known.values(), length);
     }
-    if (this.#size + added > proxiesMax) {
+    if (this.#size + added.size > proxiesMax) {
       throw new RollError("roll-full", `expected at most ${proxiesMax} proxies in the mesh`);
     }
   }
+
+  /** @param known of the reporter */
+  #checkIdentity(spiffeId: string, known: Iterable<RollEntry>, added: number): void {
+    const { proxiesPerIdentityMax, proxiesPerReporterMax } = this.#limits;
+    const here = Array.from(known).filter((entry) => ownerOf(entry) === spiffeId).length + added;
+    if (here > proxiesPerReporterMax) {
+      throw new RollError(
+        "roll-report-too-large",
+        `expected at most ${proxiesPerReporterMax} proxies of ${spiffeId} at an agent, got ${here}`,
+      );
+    }
+    if ((this.#sizes.get(spiffeId) ?? 0) + added > proxiesPerIdentityMax) {
+      const message = `expected at most ${proxiesPerIdentityMax} proxies of ${spiffeId}`;
+      throw new RollError("roll-full", message);
+    }
+  }
+}
+
+/** Whose proxy it is, which need not be who reports it. */
+export function ownerOf({ reporter, evidence }: Pick<RollEntry, "reporter" | "evidence">): string {
+  return evidence.spiffeId ?? reporter.spiffeId;
 }
 
 function keyOf({ spiffeId, agentId }: Reporter): string {
   return `${spiffeId} ${agentId}`;
 }
 
-function nacksSince(before: ProxyEvidence | undefined, { proxyId, subscriptions }: ProxyEvidence) {
+function nacksSince(before: ProxyEvidence | undefined, entry: RollEntry): NewNack[] {
+  const { proxyId, subscriptions } = entry.evidence;
+  const spiffeId = ownerOf(entry);
   const known = new Set(before?.subscriptions.map(nackKey));
   return subscriptions.flatMap((subscription): NewNack[] => {
     const { resourceName, nack } = subscription;
     return nack === undefined || known.has(nackKey(subscription))
       ? []
-      : [{ proxyId, resourceName, nack }];
+      : [{ proxyId, spiffeId, resourceName, nack }];
   });
 }
 

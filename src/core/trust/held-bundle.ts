@@ -4,6 +4,7 @@
  * again. Bundles of two trust domains are never merged (SPIFFE Federation 4.2).
  */
 
+import { equalBytes, hasBytes } from "./bytes.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
 
 export type BundleDecision =
@@ -51,11 +52,11 @@ function hasSameKeys(held: TrustBundle, came: TrustBundle): boolean {
     held.jwtKeys.length === came.jwtKeys.length &&
     held.jwtKeys.every(({ keyId, spki }, index) => {
       const other = came.jwtKeys[index];
-      return other?.keyId === keyId && Buffer.compare(other.spki, spki) === 0;
+      return other?.keyId === keyId && equalBytes(other.spki, spki);
     })
   );
 }
 
 function hasRoots(held: TrustBundle, roots: readonly Uint8Array[]): boolean {
-  return roots.every((root) => held.roots.some((each) => Buffer.compare(each, root) === 0));
+  return roots.every((root) => hasBytes(held.roots, root));
 }

@@ -98,7 +98,7 @@ describe("a trust state", () => {
       root: Uint8Array.of(1),
       key: "store",
     } as const;
-    const state = initialTrustState(trustDomain, only);
+    const state = initialTrustState({ trustDomain, authority: only });
     assert.deepEqual([state.epoch, state.bundleSequence], [1, 1n]);
     assert.equal(activeAuthority(state), only);
     assert.deepEqual(bundleOf(state).roots, [Uint8Array.of(1)]);
@@ -113,7 +113,7 @@ describe("a trust state", () => {
       key: "store",
     } as const;
     assert.throws(
-      () => activeAuthority(initialTrustState(trustDomain, only)),
+      () => activeAuthority(initialTrustState({ trustDomain, authority: only })),
       isCode("trust-state-no-active-authority"),
     );
   });
@@ -174,7 +174,7 @@ describe("a trust state that changes", () => {
     const root = new Uint8Array(5_000);
     const only = { id: "00", state: "active", chain: [root, root], root, key: "store" } as const;
     assert.throws(
-      () => encodeTrustState(initialTrustState(trustDomain, only)),
+      () => encodeTrustState(initialTrustState({ trustDomain, authority: only })),
       isCode("trust-state-too-large"),
     );
   });
@@ -257,7 +257,9 @@ describe("a stored trust state is refused as malformed", () => {
   it("but not one that version 1 wrote", () => {
     const { version: _, jwtAuthorities, otherRoots, ...old } = good;
     assert.ok(jwtAuthorities.length + otherRoots.length > 0);
-    const authorities = old.authorities.map(({ key: _, ...authority }) => authority);
+    const authorities = old.authorities.map(({ id, state, chain, root }) => {
+      return { id, state, chain, root };
+    });
     const state = parseTrustState(1, JSON.stringify({ ...old, version: 1, authorities }));
     assert.deepEqual([state.jwtAuthorities, state.otherRoots], [[], []]);
     assert.deepEqual(

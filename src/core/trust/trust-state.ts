@@ -53,17 +53,21 @@ export class TrustStateError extends PortcullisError<TrustStateErrorCode> {
   override name = "TrustStateError";
 }
 
-export function initialTrustState(
-  trustDomain: TrustDomain,
-  authority: AuthorityRecord,
-  otherRoots: readonly Uint8Array[] = [],
-): TrustState {
+export interface FirstTrust {
+  readonly trustDomain: TrustDomain;
+  readonly authority: AuthorityRecord;
+  readonly jwtAuthority?: JwtAuthorityRecord;
+  readonly otherRoots?: readonly Uint8Array[];
+}
+
+export function initialTrustState(first: FirstTrust): TrustState {
+  const { trustDomain, authority, jwtAuthority, otherRoots = [] } = first;
   return Object.freeze({
     epoch: 1,
     trustDomain,
     bundleSequence: 1n,
     authorities: Object.freeze([authority]),
-    jwtAuthorities: Object.freeze([]),
+    jwtAuthorities: Object.freeze(jwtAuthority === undefined ? [] : [jwtAuthority]),
     otherRoots: Object.freeze([...otherRoots]),
   });
 }
@@ -86,6 +90,11 @@ export function withActiveAuthority(state: TrustState, authority: AuthorityRecor
     epoch: state.epoch + 1,
     authorities: Object.freeze([...others, authority]),
   });
+}
+
+/** Undefined in a trust state of a version that made no JWT-SVIDs. */
+export function activeJwtAuthority(state: TrustState): JwtAuthorityRecord | undefined {
+  return state.jwtAuthorities.find((authority) => authority.state === "active");
 }
 
 export function activeAuthority(state: TrustState): AuthorityRecord {

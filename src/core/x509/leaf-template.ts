@@ -17,7 +17,7 @@ import {
 } from "./der-encode.ts";
 import type { LeafProfile } from "./profile.ts";
 import type { PublicKey } from "./public-key.ts";
-import { subjectKeyIdentifier, type Signer } from "./signer.ts";
+import { subjectKeyIdentifier, type SignatureAlgorithm, type Signer } from "./signer.ts";
 
 /** Subject alternative names (RFC 5280 4.2.1.6): a workload has one URI, a control plane names and addresses. */
 export interface SubjectAltNames {
@@ -38,13 +38,18 @@ export interface LeafFields {
 
 export type LeafEncoder = (fields: LeafFields) => Uint8Array;
 
-/** @param issuerName the signing certificate's subject, as DER */
+export interface LeafIssuer {
+  /** The signing certificate's subject, as DER. */
+  readonly name: Uint8Array;
+  /** Its subject key identifier. */
+  readonly keyId: Uint8Array;
+}
+
 export function leafEncoder(
   profile: LeafProfile,
-  signer: Signer,
-  issuerName: Uint8Array,
+  { identifier }: SignatureAlgorithm,
+  issuer: LeafIssuer,
 ): LeafEncoder {
-  const { identifier } = signer.algorithm;
   const keyUsage = {
     ec: extension("2.5.29.15", true)(namedBits(profile.keyUsage.ec)),
     rsa: extension("2.5.29.15", true)(namedBits(profile.keyUsage.rsa)),
@@ -53,7 +58,7 @@ export function leafEncoder(
     extension("2.5.29.37", false)(sequence(...profile.extendedKeyUsages.map(oid))),
     // An empty BasicConstraints says CA:FALSE (RFC 5280 4.2.1.9).
     extension("2.5.29.19", true)(sequence()),
-    extension("2.5.29.35", false)(sequence(implicit(0, Buffer.from(signer.id, "hex")))),
+    extension("2.5.29.35", false)(sequence(implicit(0, issuer.keyId))),
   ];
   const validity = memoizeLast((notBeforeMs: number, notAfterMs: number) =>
     sequence(time(notBeforeMs), time(notAfterMs)),
@@ -63,7 +68,7 @@ export function leafEncoder(
       version3,
       unsignedInteger(serial),
       identifier,
-      issuerName,
+      issuer.name,
       validity(notBeforeMs, notAfterMs),
       emptyName,
       publicKey.spki,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AuthnErrorCode } from "../../core/identity/authn-error.ts";
 import { AuthnError } from "../../core/identity/authn-error.ts";
-import { extractBearer } from "./bearer.ts";
+import { extractBearer, findBearer } from "./bearer.ts";
 
 test("takes what follows the scheme as it is", () => {
   assert.equal(extractBearer(["Bearer a.b.c"]), "a.b.c");
@@ -22,6 +22,16 @@ const REFUSED: readonly (readonly [string, AuthnErrorCode, readonly string[]])[]
   ["the same value twice", "token-malformed", ["Bearer a.b.c", "Bearer a.b.c"]],
   ["a value of another scheme besides", "token-malformed", ["Bearer a.b.c", "Basic x"]],
 ];
+
+test("tells a call without a token from one with something else in its place", () => {
+  assert.equal(findBearer([]), undefined);
+  for (const [, code, values] of REFUSED.filter(([, , values]) => values.length > 0)) {
+    assert.throws(
+      () => findBearer(values),
+      (error) => error instanceof AuthnError && error.code === code,
+    );
+  }
+});
 
 for (const [what, code, values] of REFUSED) {
   test(`refuses ${what}`, () => {

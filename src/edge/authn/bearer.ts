@@ -11,10 +11,20 @@ import { AuthnError } from "../../core/identity/authn-error.ts";
  * @throws AuthnError `token-missing`, `token-malformed`
  */
 export function extractBearer(values: readonly string[]): string {
+  const token = findBearer(values);
+  if (token !== undefined) return token;
+  throw new AuthnError("token-missing", "the call has no authorization metadata");
+}
+
+/**
+ * Undefined only where there is no value at all: who says anything and says it wrong is refused,
+ * and not asked for something else.
+ *
+ * @throws AuthnError `token-missing`, `token-malformed`
+ */
+export function findBearer(values: readonly string[]): string | undefined {
   const [value, second] = values;
-  if (value === undefined) {
-    throw new AuthnError("token-missing", "the call has no authorization metadata");
-  }
+  if (value === undefined) return undefined;
   if (second !== undefined) {
     const got = `got ${values.length}`;
     throw new AuthnError("token-malformed", `expected one authorization value, ${got}`);

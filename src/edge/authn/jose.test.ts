@@ -66,6 +66,7 @@ async function assertAgreement(token: string): Promise<boolean> {
   assert.ok(theirs !== undefined, "ours accepts what jose refuses");
   assert.equal(`system:serviceaccount:${ours.namespace}:${ours.serviceAccount}`, theirs.sub);
   assert.equal(ours.expiresAtMs / 1000, theirs.exp);
+  assert.ok(ours.evidence.method === "jwt");
   assert.equal(ours.evidence.issuer, theirs.iss);
   assert.equal(ours.evidence.tokenId, theirs.jti);
   return true;

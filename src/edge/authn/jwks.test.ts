@@ -122,6 +122,29 @@ test("is the same set as long as the document is the same", async () => {
   assert.deepEqual(events.at(-1), { kind: "loaded", keySet, changed: false });
 });
 
+test("begins without keys where the mesh must not wait for an issuer, and gets them later", async () => {
+  await using endpoint = await Endpoint.open(answer(503));
+  const events: JwksEvent[] = [];
+  const onEvent = (event: JwksEvent): void => void events.push(event);
+  const location = { kind: "url", url: endpoint.url } as const;
+  using source = JwksSource.openLater({ location, onEvent, refreshGapMs: 0 });
+  assert.deepEqual([source.isCurrent, source.keySet.keyIds], [false, []]);
+  assert.equal(await source.refresh(forever), false);
+  assert.equal(source.isCurrent, false);
+  endpoint.respond = serve(first);
+  assert.equal(await source.refresh(forever), true);
+  assert.deepEqual([source.isCurrent, source.keySet.keyIds], [true, ["first"]]);
+  assert.deepEqual(
+    events.map(({ kind }) => kind),
+    ["failed", "loaded"],
+  );
+  const remote = { kind: "url", url: new URL("http://192.0.2.1/") } as const;
+  assert.throws(
+    () => JwksSource.openLater({ location: remote, onEvent }),
+    assertCode("jwks-location"),
+  );
+});
+
 const valid = jwksDocument(first);
 const OUTAGES: readonly (readonly [string, JwksErrorCode, RequestListener])[] = [
   ["answers 500", "jwks-unreadable", answer(500, valid)],

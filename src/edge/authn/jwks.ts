@@ -1,5 +1,5 @@
 /**
- * The current key set of the cluster's token issuer. It is read at start, at intervals, and when a
+ * The current key set of a token issuer. It is read at start, at intervals, and when a
  * token names a key that is not in it; strangers can cause the latter at will, so it is one read at
  * a time and not often. Whatever goes wrong, the last good set stays: an outage must neither lock
  * everybody out nor let anybody in, and there is no key that was not read (CVE-2026-31837).
@@ -37,9 +37,9 @@ export class JwksSource implements Disposable {
   readonly #closed = new AbortController();
   readonly #timer: NodeJS.Timeout;
 
-  #document: string;
+  #document: string | undefined;
   #keySet: KeySet;
-  #isCurrent = true;
+  #isCurrent: boolean;
   #loadedAtMs: number;
   #startedAtMs: number;
   #reading: Promise<boolean> | undefined;
@@ -59,14 +59,32 @@ export class JwksSource implements Disposable {
     return source;
   }
 
-  private constructor(options: JwksSourceOptions, document: string, startedAtMs: number) {
+  /**
+   * Begins to read and waits for nothing: until the first read succeeds, there are no keys. For an
+   * issuer without which the mesh must be able to start.
+   *
+   * @throws JwksError `jwks-location`
+   */
+  static openLater(options: JwksSourceOptions): JwksSource {
+    assertSafeLocation(options.location);
+    const source = new JwksSource(options, undefined, performance.now());
+    void source.#read();
+    return source;
+  }
+
+  private constructor(
+    options: JwksSourceOptions,
+    document: string | undefined,
+    startedAtMs: number,
+  ) {
     this.#location = options.location;
     this.#onEvent = options.onEvent;
     this.#accept = options.accept ?? (() => {});
     this.#refreshGapMs = options.refreshGapMs ?? REFRESH_GAP_MS;
     this.#readTimeoutMs = options.readTimeoutMs ?? READ_TIMEOUT_MS;
     this.#document = document;
-    this.#keySet = this.#parse(document);
+    this.#keySet = document === undefined ? KeySet.NONE : this.#parse(document);
+    this.#isCurrent = document !== undefined;
     this.#startedAtMs = startedAtMs;
     this.#loadedAtMs = performance.now();
     const intervalMs = options.refreshIntervalMs ?? REFRESH_INTERVAL_MS;

@@ -2,8 +2,9 @@
  * JWS in its compact form (RFC 7515), as far as a service-account token needs it. Synchronous,
  * because the caller verifies whatever arrived in one turn of the event loop in one go. There is
  * one way to write each token: base64url without padding, without white space, with zero trailing
- * bits. Of the header only `alg`, `kid`, `typ` and `crit` are looked at: a key that travels in the
- * header or is pointed at by it (`jwk`, `jku`, `x5u`, `x5c`) never counts.
+ * bits. Of the header only `alg`, `kid`, `typ` and `crit` are looked at: a key that is pointed at or
+ * travels in the header (`jku`, `x5u`, `jwk`) never counts, and with a certificate in it (`x5c`)
+ * the token belongs to x5c-jws.ts.
  */
 
 import { isUtf8 } from "node:buffer";
@@ -32,9 +33,36 @@ export const TOKEN_CHARS_MAX = 8192;
  * @throws AuthnError `token-malformed`, `token-algorithm`
  */
 export function parseJws(token: string): Jws {
-  if (token.length > TOKEN_CHARS_MAX) {
-    const got = `got ${token.length}`;
-    throw malformed(`expected a token of at most ${TOKEN_CHARS_MAX} characters, ${got}`);
+  const { header, ...rest } = splitJws(token, TOKEN_CHARS_MAX);
+  if (header["x5c"] !== undefined) {
+    throw new AuthnError("token-method", "expected the issuer's key, got a certificate (x5c)");
+  }
+  return { ...parseHeader(header), ...rest };
+}
+
+/**
+ * The issuer that a token claims to be of: good for choosing whose keys must verify it, and for
+ * nothing else. Undefined where it says none.
+ */
+export function claimedIssuer(token: string): string | undefined {
+  try {
+    const { payload } = splitJws(token, TOKEN_CHARS_MAX);
+    const { iss } = parseJsonObject(payload, "payload");
+    return typeof iss === "string" ? iss : undefined;
+  } catch {
+    // Whoever is to verify it says what is wrong with it.
+    return undefined;
+  }
+}
+
+export interface SplitJws extends Pick<Jws, "signingInput" | "payload" | "signature"> {
+  readonly header: JsonObject;
+}
+
+/** @throws AuthnError `token-malformed` */
+export function splitJws(token: string, charsMax: number): SplitJws {
+  if (token.length > charsMax) {
+    throw malformed(`expected a token of at most ${charsMax} characters, got ${token.length}`);
   }
   const segments = token.split(".", 4);
   const [header, payload, signature] = segments;
@@ -42,11 +70,24 @@ export function parseJws(token: string): Jws {
     throw malformed("expected three segments, none of them empty");
   }
   return {
-    ...parseHeader(parseJsonObject(decodeBase64Url(header, "header"), "header")),
+    header: parseJsonObject(decodeBase64Url(header, "header"), "header"),
     payload: decodeBase64Url(payload, "payload"),
     signature: decodeBase64Url(signature, "signature"),
     signingInput: Buffer.from(token.slice(0, header.length + 1 + payload.length), "latin1"),
   };
+}
+
+/** @throws AuthnError `token-malformed`, `token-algorithm` */
+export function parseHeader(header: JsonObject): Pick<Jws, "algorithm" | "keyId"> {
+  const { alg, kid, typ, crit } = header;
+  if (crit !== undefined) throw malformed("no critical header extension is understood");
+  if (typ !== undefined && !isJwtType(typ)) throw malformed(`typ ${quoted(typ)} is not JWT`);
+  if (kid !== undefined && !isKeyId(kid)) throw malformed("kid: expected a short string");
+  const algorithm = typeof alg === "string" ? findJwsAlgorithm(alg) : undefined;
+  if (algorithm === undefined) {
+    throw new AuthnError("token-algorithm", `alg ${quoted(alg)} is not accepted`);
+  }
+  return { algorithm, keyId: kid };
 }
 
 /**
@@ -84,18 +125,6 @@ function decodeBase64Url(text: string, segment: string): Buffer {
   // The decoder is forgiving. Only the canonical spelling survives the way back.
   if (bytes.toString("base64url") === text) return bytes;
   throw malformed(`expected the ${segment} in canonical base64url`);
-}
-
-function parseHeader(header: JsonObject): Pick<Jws, "algorithm" | "keyId"> {
-  const { alg, kid, typ, crit } = header;
-  if (crit !== undefined) throw malformed("no critical header extension is understood");
-  if (typ !== undefined && !isJwtType(typ)) throw malformed(`typ ${quoted(typ)} is not JWT`);
-  if (kid !== undefined && !isKeyId(kid)) throw malformed("kid: expected a short string");
-  const algorithm = typeof alg === "string" ? findJwsAlgorithm(alg) : undefined;
-  if (algorithm === undefined) {
-    throw new AuthnError("token-algorithm", `alg ${quoted(alg)} is not accepted`);
-  }
-  return { algorithm, keyId: kid };
 }
 
 /**

@@ -34,6 +34,9 @@ export type KeyLookup =
   | { readonly kind: "ambiguous" };
 
 export class KeySet {
+  /** Of an issuer whose keys could not be read yet. */
+  static readonly NONE: KeySet = new KeySet([], []);
+
   readonly keys: readonly VerificationKey[];
   readonly skipped: readonly SkippedKey[];
 

@@ -13,10 +13,11 @@ import { hash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { AuthnErrorCode } from "../../core/identity/authn-error.ts";
 import { AuthnError, quoted } from "../../core/identity/authn-error.ts";
-import type { Caller, TokenRules } from "../../core/identity/caller.ts";
-import { assertTokenTime, callerFromClaims } from "../../core/identity/caller.ts";
-import type { TokenValidity } from "../../core/identity/token-claims.ts";
+import type { AcceptedToken, Caller } from "../../core/identity/caller.ts";
+import type { JsonObject } from "../../core/identity/json-object.ts";
+import { callerFromClaims, type TokenRules } from "../../core/identity/kubernetes-caller.ts";
 import { parseTokenClaims } from "../../core/identity/token-claims.ts";
+import { assertTokenTime } from "../../core/identity/token-rules.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { Jws } from "./jws.ts";
 import { parseJsonObject, parseJws, verifyJws } from "./jws.ts";
@@ -48,18 +49,24 @@ export interface TokenAuthenticatorOptions {
   readonly cacheEntriesMax?: number;
 }
 
-export class TokenAuthenticator {
+/** Claims whose signature holds, to their caller. @throws AuthnError */
+type AcceptClaims = (claims: JsonObject, rules: TokenRules, nowMs: number) => AcceptedToken;
+
+/** The tokens of one issuer, whose callers `accept` knows. */
+export class IssuerTokens {
   readonly #rules: TokenRules;
   readonly #keys: KeySource;
+  readonly #accept: AcceptClaims;
   readonly #verified: LRUCache<string, VerifiedToken>;
 
-  constructor(options: TokenAuthenticatorOptions) {
+  constructor(options: TokenAuthenticatorOptions, accept: AcceptClaims) {
     this.#keys = options.keys;
+    this.#accept = accept;
     this.#rules = Object.freeze({
       issuer: options.issuer,
       audiences: Object.freeze([...(options.audiences ?? ["istio-ca"])]),
       trustDomain: options.trustDomain,
-      clockSkewMs: options.clockSkewMs ?? 10_000,
+      clockSkewMs: options.clockSkewMs ?? CLOCK_SKEW_MS,
     });
     this.#verified = new LRUCache({
       max: options.cacheEntriesMax ?? 4096,
@@ -78,9 +85,9 @@ export class TokenAuthenticator {
     }
     const jws = parseJws(token);
     verifyJws(jws, this.#findKey(jws, keySet));
-    const claims = parseTokenClaims(parseJsonObject(jws.payload, "payload"));
-    const caller = callerFromClaims(claims, this.#rules, nowMs);
-    this.#verified.set(digest, { caller, validity: claims.validity, keySet });
+    const claims = parseJsonObject(jws.payload, "payload");
+    const { caller, validity } = this.#accept(claims, this.#rules, nowMs);
+    this.#verified.set(digest, { caller, validity, keySet });
     return caller;
   }
 
@@ -102,11 +109,23 @@ export class TokenAuthenticator {
   }
 }
 
+/** The tokens of the cluster's service accounts: no mapping rule is known behind this door. */
+export class TokenAuthenticator extends IssuerTokens {
+  constructor(options: TokenAuthenticatorOptions) {
+    super(options, (payload, rules, nowMs) => {
+      const claims = parseTokenClaims(payload);
+      return { caller: callerFromClaims(claims, rules, nowMs), validity: claims.validity };
+    });
+  }
+}
+
 /** Whether the token may pass once the key set is read again. */
 export function isHealedByRefresh(error: unknown): boolean {
   if (!(error instanceof AuthnError)) return false;
   return error.code === "token-key-unknown" || error.code === "keys-unavailable";
 }
+
+export const CLOCK_SKEW_MS = 10_000;
 
 const KEY_ERRORS: Readonly<
   Record<Exclude<KeyLookup["kind"], "found"> | "outdated", readonly [AuthnErrorCode, string]>
@@ -117,9 +136,7 @@ const KEY_ERRORS: Readonly<
   outdated: ["keys-unavailable", "no key in the old set that is left"],
 };
 
-interface VerifiedToken {
-  readonly caller: Caller;
-  readonly validity: TokenValidity;
+interface VerifiedToken extends AcceptedToken {
   /** The set that the token was verified with. */
   readonly keySet: KeySet;
 }

@@ -1,7 +1,7 @@
 /**
- * `--config FILE`: YAML that says the same as the flags, as a source of settings. The schema is
- * read off the table of settings; a key that is not in the table is an error, never ignored. Loaded
- * only when a file is given.
+ * `--config FILE`: YAML that says the same as the flags, as a source of settings, and `identities`,
+ * which no flag can say. The schema is read off the table of settings; a key that is not in the table
+ * is an error, never ignored. Loaded only when a file is given.
  */
 
 import { basename } from "node:path";
@@ -9,20 +9,27 @@ import { basename } from "node:path";
 import { z } from "zod";
 
 import { ConfigError } from "./config-error.ts";
+import type { IdentityConfig } from "./identity-config.ts";
+import { identitiesSchema, identityKeys, parseIdentities } from "./identity-schema.ts";
 import { didYouMean } from "./nearest-match.ts";
 import { readBoundedFile } from "./private-files.ts";
 import { serverSettings } from "./server-settings.ts";
 import type { SettingDescription, SettingSource } from "./setting.ts";
 import { parseYaml } from "./yaml.ts";
 
+export interface ConfigFile extends SettingSource {
+  /** No flag says the same. */
+  readonly identities: IdentityConfig;
+}
+
 /** @throws ConfigError, PrivateFileError */
-export async function readConfigFile(path: string): Promise<SettingSource> {
+export async function readConfigFile(path: string): Promise<ConfigFile> {
   const bytes = await readBoundedFile(path, FILE_BYTES_MAX);
   return parseConfigFile(basename(path), Buffer.from(bytes).toString("utf8"));
 }
 
 /** @param name the file's name in errors */
-export function parseConfigFile(name: string, text: string): SettingSource {
+export function parseConfigFile(name: string, text: string): ConfigFile {
   const result = fileSchema().safeParse(parseText(name, text));
   if (!result.success) throw configError(name, result.error);
   const values = new Map<string, readonly string[]>();
@@ -30,7 +37,12 @@ export function parseConfigFile(name: string, text: string): SettingSource {
     const value = key.split(".").reduce<unknown>(childOf, result.data);
     if (value !== undefined) values.set(key, [value].flat().map(String));
   }
-  return { values, locate: ({ key }) => `${name}: ${key}` };
+  const identities = identitiesSchema.parse(result.data["identities"] ?? {});
+  return {
+    values,
+    locate: ({ key }) => `${name}: ${key}`,
+    identities: parseIdentities(identities, `${name}: identities`),
+  };
 }
 
 const FILE_BYTES_MAX = 65_536;
@@ -47,7 +59,7 @@ function parseText(name: string, text: string): unknown {
 
 function fileSchema(): z.ZodType<Record<string, unknown>> {
   const sections = Map.groupBy(serverSettings(), ({ key }) => key.split(".").at(-2) ?? "");
-  const shape: Record<string, z.ZodType> = {};
+  const shape: Record<string, z.ZodType> = { identities: identitiesSchema.optional() };
   for (const [section, settings] of sections) {
     const fields = settings.map(
       (setting) => [lastWord(setting.key), fieldSchema(setting)] as const,
@@ -73,7 +85,7 @@ function configError(name: string, { issues }: z.ZodError): ConfigError {
     const siblings = serverSettings().flatMap((setting) => {
       return setting.key.startsWith(parent) ? setting.key.slice(parent.length).split(".", 1) : [];
     });
-    const near = didYouMean(key, siblings);
+    const near = didYouMean(key, [...siblings, ...identityKeys(parent)]);
     return new ConfigError("config-unknown-key", `${name}: ${parent}${key}`, `unknown key${near}`);
   }
   const path = issue?.path.map(String).join(".") ?? "";

@@ -21,6 +21,8 @@ export interface Endpoints {
   readonly admin: string;
   /** Base URL of the metrics and health server. */
   readonly metrics: string;
+  /** URL of the SPIFFE bundle endpoint, where it is on. */
+  readonly bundle?: string;
 }
 
 export type EndpointsErrorCode =
@@ -112,6 +114,7 @@ function parseEndpoints(path: string, text: string): Endpoints {
     ca: parseText(path, value, "ca"),
     admin: parseText(path, value, "admin"),
     metrics: parseText(path, value, "metrics"),
+    ...(value["bundle"] !== undefined && { bundle: parseText(path, value, "bundle") }),
   });
 }
 

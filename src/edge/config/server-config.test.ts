@@ -35,6 +35,7 @@ test("needs a directory, an issuer and its keys, and has a default for everythin
     tokenIssuer: "https://issuer",
     jwks: "/jwks.json",
     audiences: ["istio-ca"],
+    identities: { oidc: [], x5c: [] },
     servingDnsNames: ["localhost", "istiod.istio-system.svc"],
     defaultTtlSeconds: 86_400,
     maxTtlSeconds: 90 * 86_400,
@@ -127,7 +128,7 @@ test("takes a setting whole from the most important source that has it", async (
 test("lets dev listen on loopback and nowhere else", () => {
   const local = { listen: "127.0.0.1:0", "metrics-listen": "[::1]:0" };
   assert.doesNotThrow(() => assertLoopbackOnly(configOf(local)));
-  for (const flag of ["listen", "metrics-listen"]) {
+  for (const flag of ["listen", "metrics-listen", "bundle-listen"]) {
     const open = configOf({ ...local, [flag]: "0.0.0.0:0" });
     assert.throws(() => assertLoopbackOnly(open), withCode("config-conflict", `--${flag}`));
   }

@@ -7,6 +7,7 @@
 import { PortcullisError } from "../../core/error.ts";
 import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ConfigError } from "./config-error.ts";
+import { assertOtherIssuers, NO_IDENTITIES, type IdentityConfig } from "./identity-config.ts";
 import { isLoopback, type ListenAddress } from "./listen-address.ts";
 import {
   SERVER_SETTINGS,
@@ -25,6 +26,7 @@ export interface ServerConfig {
   /** Absolute path or http(s) URL. */
   readonly jwks: string;
   readonly audiences: readonly string[];
+  readonly identities: IdentityConfig;
   readonly servingDnsNames: readonly string[];
   readonly defaultTtlSeconds: number;
   readonly maxTtlSeconds: number;
@@ -73,12 +75,15 @@ export async function loadServerConfig(options: {
   readonly presets?: FlagTexts;
 }): Promise<ServerConfig> {
   const sources = [settingsFromFlags(options.flags)];
+  let identities = NO_IDENTITIES;
   if (options.configFile !== undefined) {
     // Only now: the libraries for YAML and schemas cost more than the rest of the start.
     const { readConfigFile } = await import("./config-file.ts");
-    sources.push(await readConfigFile(options.configFile));
+    const file = await readConfigFile(options.configFile);
+    sources.push(file);
+    ({ identities } = file);
   }
-  return resolveServerConfig([...sources, settingsFromFlags(options.presets ?? {})]);
+  return resolveServerConfig([...sources, settingsFromFlags(options.presets ?? {})], identities);
 }
 
 export function settingsFromFlags(texts: FlagTexts): SettingSource {
@@ -91,7 +96,10 @@ export function settingsFromFlags(texts: FlagTexts): SettingSource {
 }
 
 /** @param sources most important first; a setting comes whole from the first source that has it */
-export function resolveServerConfig(sources: readonly SettingSource[]): ServerConfig {
+export function resolveServerConfig(
+  sources: readonly SettingSource[],
+  identities: IdentityConfig = NO_IDENTITIES,
+): ServerConfig {
   const read = <T>(setting: Setting<T>): T => readSetting(setting, sources);
   const defaultTtlSeconds = read(SERVER_SETTINGS.defaultTtlSeconds);
   const maxTtlSeconds = read(SERVER_SETTINGS.maxTtlSeconds);
@@ -114,13 +122,16 @@ export function resolveServerConfig(sources: readonly SettingSource[]): ServerCo
       `expected --${flag} beside it`,
     );
   }
+  const tokenIssuer = read(SERVER_SETTINGS.tokenIssuer);
+  assertOtherIssuers(identities, tokenIssuer);
   return Object.freeze({
     dataDir: read(SERVER_SETTINGS.dataDir),
     listen: read(SERVER_SETTINGS.listen),
     trustDomain: read(SERVER_SETTINGS.trustDomain),
-    tokenIssuer: read(SERVER_SETTINGS.tokenIssuer),
+    tokenIssuer,
     jwks: read(SERVER_SETTINGS.jwks),
     audiences: read(SERVER_SETTINGS.audiences),
+    identities,
     servingDnsNames: read(SERVER_SETTINGS.servingDnsNames),
     defaultTtlSeconds,
     maxTtlSeconds,
@@ -154,12 +165,13 @@ const dependentSettings = [
 
 /** For `dev`, whose token issuer would give anybody who reaches it any identity. */
 export function assertLoopbackOnly(config: ServerConfig): void {
-  for (const setting of ["listen", "metricsListen"] as const) {
-    if (isLoopback(config[setting])) continue;
+  for (const setting of ["listen", "metricsListen", "bundleListen"] as const) {
+    const address = config[setting];
+    if (address === undefined || isLoopback(address)) continue;
     const { flag } = SERVER_SETTINGS[setting];
-    const reason = `expected a loopback address, got ${config[setting].host}`;
+    const reason = `expected a loopback address, got ${address.host}`;
     throw new ConfigError("config-conflict", `--${flag}`, reason, {
-      hint: `--${flag} 127.0.0.1:${config[setting].port}, or run portcullis server`,
+      hint: `--${flag} 127.0.0.1:${address.port}, or run portcullis server`,
     });
   }
 }
@@ -172,6 +184,9 @@ export function diffReloadable(running: ServerConfig, wanted: ServerConfig): Con
   for (const [name, { key, reloadable }] of Object.entries(SERVER_SETTINGS)) {
     if (JSON.stringify(before.get(name)) === JSON.stringify(after.get(name))) continue;
     (reloadable ? apply : needRestart).push(key);
+  }
+  if (JSON.stringify(running.identities) !== JSON.stringify(wanted.identities)) {
+    apply.push("identities");
   }
   return { apply, needRestart };
 }

@@ -11,7 +11,7 @@ import {
   IstioCertificateService,
   type IstioCertificateResponse,
 } from "../../gen/istio/v1/auth/ca_pb.ts";
-import { dial } from "./dial.ts";
+import { dial, type ClientIdentity } from "./dial.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 export interface CertificateRequest {
@@ -19,7 +19,10 @@ export interface CertificateRequest {
   readonly server: string;
   /** PEM. */
   readonly serverRoots: Uint8Array;
-  readonly token: string;
+  /** Not with `identity`. */
+  readonly token?: string;
+  /** The certificate that is to be renewed. */
+  readonly identity?: ClientIdentity;
   readonly csrPem: string;
   /** 0 asks for the server's default. */
   readonly ttlSeconds: number;
@@ -46,7 +49,7 @@ export async function requestCertificate(
   signal: AbortSignal,
 ): Promise<readonly string[]> {
   signal.throwIfAborted();
-  assertSendable(request.token);
+  if (request.token !== undefined) assertSendable(request.token);
   const client = dial(request);
   try {
     const { certChain } = await call(client, request, signal);
@@ -79,7 +82,7 @@ function call(
     validityDuration: BigInt(request.ttlSeconds),
   });
   const metadata = new Metadata();
-  metadata.set("authorization", `Bearer ${request.token}`);
+  if (request.token !== undefined) metadata.set("authorization", `Bearer ${request.token}`);
   return new Promise((resolve, reject) => {
     const pending = client.makeUnaryRequest(
       method.path,

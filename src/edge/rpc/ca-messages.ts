@@ -14,6 +14,8 @@ export interface CertificateRequestMessage {
   readonly validityDurationSeconds: bigint;
   /** Whether `metadata` has a string `ImpersonatedIdentity` that is not empty. */
   readonly impersonates: boolean;
+  /** Not looked at: a CSR has at most 16 KiB, and only batches may be larger than this. */
+  readonly isTooLarge?: true;
 }
 
 export interface CertificateResponseMessage {
@@ -38,8 +40,17 @@ export const createCertificateMethod: MethodDefinition<
   },
 };
 
+const requestBytesMax = 64 * 1_024;
+const tooLarge: CertificateRequestMessage = Object.freeze({
+  csr: "",
+  validityDurationSeconds: 0n,
+  impersonates: false,
+  isTooLarge: true,
+});
+
 /** @throws Error on bytes that are no protobuf; grpc-js answers INTERNAL */
 export function decodeCertificateRequest(bytes: Uint8Array): CertificateRequestMessage {
+  if (bytes.length > requestBytesMax) return tooLarge;
   const reader = new BinaryReader(bytes);
   let csr = "";
   let validityDurationSeconds = 0n;

@@ -3,7 +3,7 @@
  * (`istio.md` 1). Why a token was refused is for the log alone.
  */
 
-import { status } from "@grpc/grpc-js";
+import { Metadata, status, type StatusObject } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 
 export interface CaRefusal {
@@ -18,13 +18,19 @@ export type CaRefusalMetric =
   | "AUTHENTICATION"
   | "CSR_ERROR"
   | "TTL_ERROR"
+  | "ARGUMENT_ERROR"
   | "CERT_GEN_ERROR"
   | "OVERLOADED"
   | "DEADLINE"
   | "UNAVAILABLE";
 
 /** Raised by the server around the signing itself. */
-export type CaCallErrorCode = "impersonation-refused" | "queue-full" | "deadline-exceeded";
+export type CaCallErrorCode =
+  | "impersonation-refused"
+  | "queue-full"
+  | "deadline-exceeded"
+  | "signer-unavailable"
+  | "message-too-large";
 
 export class CaCallError extends PortcullisError<CaCallErrorCode> {
   override name = "CaCallError";
@@ -35,6 +41,18 @@ export function refusalOf(error: unknown): CaRefusal {
   const byCode = refusalsByCode.get(error.code);
   if (byCode !== undefined) return byCode(error.message);
   return refusalsByName.get(error.name)?.(error.message) ?? internal("internal error");
+}
+
+/** As the reply to a call of its own. */
+export function refusalStatus(
+  { grpcCode, message, retryAfterMs }: CaRefusal,
+  requestId: string,
+): StatusObject {
+  const metadata = new Metadata();
+  metadata.set("x-request-id", requestId);
+  // gRFC A6: a client that retries waits this long first.
+  if (retryAfterMs !== undefined) metadata.set("grpc-retry-pushback-ms", String(retryAfterMs));
+  return { code: grpcCode, details: message, metadata };
 }
 
 type Refuse = (message: string) => CaRefusal;
@@ -60,6 +78,12 @@ const unavailable: Refuse = (message) => ({
   retryAfterMs: 1_000,
 });
 
+const unauthenticated: Refuse = () => ({
+  grpcCode: status.UNAUTHENTICATED,
+  message: "request authenticate failure",
+  metric: "AUTHENTICATION",
+});
+
 const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
   [
     "impersonation-refused",
@@ -82,6 +106,14 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
     "deadline-exceeded",
     (message) => ({ grpcCode: status.DEADLINE_EXCEEDED, message, metric: "DEADLINE" }),
   ],
+  ["signer-unavailable", () => unavailable("the signing key is not available: try again")],
+  // What is wrong with the HSM or with the store is for the log.
+  ["pkcs11-unavailable", () => unavailable("the signing key is not available: try again")],
+  ["identities-unavailable", () => unavailable("identities cannot be checked now: try again")],
+  [
+    "message-too-large",
+    (message) => ({ grpcCode: status.RESOURCE_EXHAUSTED, message, metric: "OVERLOADED" }),
+  ],
   // What is wrong with the keys is for the log.
   ["keys-unavailable", () => unavailable("token keys are not available: try again")],
   [
@@ -95,17 +127,29 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
   // What is wrong with our own certificate is for the log.
   ["certificate-check-failed", () => internal("the certificate failed its check")],
   ["issuer-expired", internal],
+  [
+    "jwt-svid-audience",
+    (message) => ({ grpcCode: status.INVALID_ARGUMENT, message, metric: "ARGUMENT_ERROR" }),
+  ],
+  [
+    "jwt-svid-ttl-too-long",
+    (message) => ({ grpcCode: status.INVALID_ARGUMENT, message, metric: "TTL_ERROR" }),
+  ],
+  ["jwt-svid-evidence-expired", unauthenticated],
+  [
+    "jwt-svid-check-failed",
+    () => ({
+      grpcCode: status.INTERNAL,
+      message: "the JWT-SVID failed its check",
+      metric: "CERT_GEN_ERROR",
+    }),
+  ],
 ]);
 
 const refusalsByName: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
-  [
-    "AuthnError",
-    () => ({
-      grpcCode: status.UNAUTHENTICATED,
-      message: "request authenticate failure",
-      metric: "AUTHENTICATION",
-    }),
-  ],
+  ["AuthnError", unauthenticated],
+  ["PeerError", unauthenticated],
+  ["SpiffeIdError", unauthenticated],
   ["CsrError", csrError],
   ["PemError", csrError],
   ["DerError", csrError],

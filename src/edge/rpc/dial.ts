@@ -9,8 +9,14 @@ export interface DialOptions {
   readonly server: string;
   /** PEM. */
   readonly serverRoots: Uint8Array;
-  /** PEM: our own certificate, if the server is to know who calls. */
-  readonly identity?: { readonly certificateChain: string; readonly privateKey: string };
+  /** Our own certificate, if the server is to know who calls. */
+  readonly identity?: ClientIdentity;
+}
+
+/** PEM. */
+export interface ClientIdentity {
+  readonly certificateChain: string;
+  readonly privateKey: string;
 }
 
 /** A connection of its own, never shared with an earlier client of the same target. */

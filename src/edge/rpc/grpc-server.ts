@@ -10,8 +10,8 @@ import {
   type ServerOptions,
 } from "@grpc/grpc-js";
 
-/** A CSR has at most 16 KiB, a report of a sidecar's agent a few. */
-const messageBytesMax = 64 * 1_024;
+/** A batch has at most 100 entries of a token and a CSR each; a report of a sidecar's agent has a few KiB. */
+const messageBytesMax = 256 * 1_024;
 
 const commonOptions: ServerOptions = {
   "grpc.max_receive_message_length": messageBytesMax,

@@ -19,6 +19,7 @@ import {
   encodeHello,
   encodeReport,
   encodeReportAck,
+  encodeTokens,
   MeshMessageError,
   parseBundle,
   parseReport,
@@ -54,7 +55,14 @@ const report: fc.Arbitrary<EvidenceReport> = fc.record({
   sequence: uint64,
   full: fc.boolean(),
   proxies: fc.array(
-    fc.record({ proxyId: name(30), subscriptions: fc.array(subscription, { maxLength: 3 }) }),
+    fc.record(
+      {
+        proxyId: name(30),
+        spiffeId: fc.constantFrom("spiffe://td/a", "spiffe://td/ns/b/sa/c"),
+        subscriptions: fc.array(subscription, { maxLength: 3 }),
+      },
+      { requiredKeys: ["proxyId", "subscriptions"] },
+    ),
     { maxLength: 3 },
   ),
   gone: fc.array(name(30), { maxLength: 3 }),
@@ -87,6 +95,11 @@ describe("a report", () => {
     refuses("mesh-name-too-long", {
       proxies: [{ subscriptions: [{ resourceName: `${longest}n` }] }],
     });
+  });
+
+  it("of a proxy whose owner is no SPIFFE ID is refused", () => {
+    const wire = create(EvidenceReportSchema, { proxies: [{ spiffeId: "cart" }] });
+    assert.throws(() => parseReport(wire), SpiffeIdError);
   });
 
   it("with a time that no Timestamp may have is refused", () => {
@@ -149,6 +162,9 @@ describe("the small messages", () => {
     assert.ok(hello.case === "hello");
     const { agentId, agentVersion, bundleSequence } = hello.value;
     assert.deepEqual([agentId, agentVersion, bundleSequence], ["agent-1", "0.1.0", uint64Max]);
+    const tokens = asRequest(encodeTokens(["a.b.c", "d.e.f"]));
+    assert.ok(tokens.case === "tokens");
+    assert.deepEqual(tokens.value.tokens, ["a.b.c", "d.e.f"]);
     const ack = asResponse(encodeReportAck(uint64Max));
     assert.ok(ack.case === "reportAck");
     assert.equal(ack.value.sequence, uint64Max);

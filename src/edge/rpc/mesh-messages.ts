@@ -10,7 +10,7 @@ import type {
   ProxyEvidence,
   SubscriptionEvidence,
 } from "../../core/roll/evidence.ts";
-import { TrustDomain } from "../../core/spiffe/id.ts";
+import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import {
   ConnectRequestSchema,
@@ -68,6 +68,12 @@ export function encodeHello(
   });
 }
 
+/** They speak for their workloads: whoever sees them may be those. Only over TLS, never to a log. */
+export function encodeTokens(tokens: readonly string[]): ConnectRequest {
+  const value = { tokens: [...tokens] };
+  return create(ConnectRequestSchema, { message: { case: "tokens", value } });
+}
+
 export function encodeReport(report: EvidenceReport): ConnectRequest {
   const value = {
     sequence: report.sequence,
@@ -75,16 +81,17 @@ export function encodeReport(report: EvidenceReport): ConnectRequest {
     gone: [...report.gone],
     proxies: report.proxies.map((proxy) => ({
       proxyId: proxy.proxyId,
+      spiffeId: proxy.spiffeId ?? "",
       subscriptions: proxy.subscriptions.map(encodeSubscription),
     })),
   };
   return create(ConnectRequestSchema, { message: { case: "report", value } });
 }
 
-/** @throws MeshMessageError */
+/** @throws MeshMessageError, SpiffeIdError */
 export function parseReport(wire: WireReport): EvidenceReport {
   const { sequence, full, proxies, gone } = wire;
-  return { sequence, full, proxies: proxies.map(parseProxy), gone: gone.map(parseName) };
+  return { sequence, full, proxies: proxies.map(parseProxy), gone: gone.map(parseProxyKey) };
 }
 
 function encodeSubscription({ streamId, resourceName, acked, nack }: SubscriptionEvidence) {
@@ -105,9 +112,10 @@ function encodeSubscription({ streamId, resourceName, acked, nack }: Subscriptio
   };
 }
 
-function parseProxy({ proxyId, subscriptions }: WireProxy): ProxyEvidence {
+function parseProxy({ proxyId, spiffeId, subscriptions }: WireProxy): ProxyEvidence {
   return {
     proxyId: parseName(proxyId),
+    ...(spiffeId !== "" && { spiffeId: SpiffeId.parse(spiffeId).toString() }),
     subscriptions: subscriptions.map(parseSubscription),
   };
 }
@@ -156,10 +164,19 @@ function parseTimeMs(wire: Timestamp): number {
 }
 
 function parseName(name: string): string {
-  if (name.length <= nameLengthMax) return name;
+  return assertLength(name, nameLengthMax);
+}
+
+/** A name, or a SPIFFE ID, a space and a name. */
+function parseProxyKey(key: string): string {
+  return assertLength(key, key.startsWith("spiffe://") ? 2 * nameLengthMax + 1 : nameLengthMax);
+}
+
+function assertLength(name: string, max: number): string {
+  if (name.length <= max) return name;
   throw new MeshMessageError(
     "mesh-name-too-long",
-    `expected a name of at most ${nameLengthMax} characters, got ${name.length}`,
+    `expected a name of at most ${max} characters, got ${name.length}`,
   );
 }
 

@@ -22,6 +22,11 @@ export interface AuthContext {
   readonly sslPeerCertificate?: { readonly raw?: Uint8Array };
 }
 
+/** Undefined for a call without a certificate. @throws PeerError, SpiffeIdError for one that is no SVID */
+export function findPeer(context: AuthContext): Peer | undefined {
+  return context.sslPeerCertificate?.raw === undefined ? undefined : authenticatedPeer(context);
+}
+
 /**
  * TlsListener has let nobody through whose certificate does not chain to a trusted root; what is left to check is that
  * it is an X509-SVID leaf (X509-SVID 5.2). The name is read from the DER: Node's own SAN string has been forged before

@@ -60,11 +60,14 @@ export async function listenOnUnixSocket(
   };
 }
 
+/** All Envoys of a node come at once after a restart; of 1,000, Node's own 511 turned 268 away. */
+const connectionsWaitingMax = 4_096;
+
 /** The socket is made within `listen`, so that nobody finds it with the mode of a wider umask. */
 function listenWithMode(server: NetServer, path: string, mode: number): void {
   const umask = process.umask(0o777 & ~mode);
   try {
-    server.listen(path);
+    server.listen({ path, backlog: connectionsWaitingMax });
   } finally {
     process.umask(umask);
   }

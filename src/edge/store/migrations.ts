@@ -19,4 +19,20 @@ export const migrations: readonly string[] = [
     created_at_ms INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  CREATE TABLE join_tokens (
+    digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
+    spiffe_id TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE enrolments (
+    serial_hex TEXT PRIMARY KEY,
+    spiffe_id TEXT NOT NULL,
+    token_at_ms INTEGER NOT NULL,
+    not_after_ms INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE INDEX enrolments_of_chain ON enrolments (spiffe_id, token_at_ms);
+  `,
 ];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, hash } from "node:crypto";
+import { generateKeyPairSync, hash, type KeyObject } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
@@ -22,21 +22,24 @@ import {
   TrustStateError,
 } from "../../core/trust/trust-state.ts";
 import { PrivateFileError } from "../config/private-files.ts";
+import { migrations } from "./migrations.ts";
 import { bundleFileName, Store, StoreError, type NewTrust, type StoreErrorCode } from "./store.ts";
 
 const keyId = "ab".repeat(20);
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const privateKeyPkcs8 = Uint8Array.from(privateKey.export({ format: "der", type: "pkcs8" }));
 const newTrust: NewTrust = {
-  state: initialTrustState(TrustDomain.parse("cluster.local"), {
-    id: keyId,
-    state: "active",
-    chain: [],
-    root: Uint8Array.of(1, 2, 3),
-    key: "store",
+  state: initialTrustState({
+    trustDomain: TrustDomain.parse("cluster.local"),
+    authority: {
+      id: keyId,
+      state: "active",
+      chain: [],
+      root: Uint8Array.of(1, 2, 3),
+      key: "store",
+    },
   }),
-  keyId,
-  privateKeyPkcs8,
+  keys: [{ id: keyId, privateKeyPkcs8 }],
   nowMs: 1_795_521_600_000,
 };
 
@@ -112,10 +115,67 @@ describe("the store", () => {
       assert.equal(store.loadTrustState(), undefined);
       assert.throws(() => store.signingKey(keyId), isCode("store-key-missing"));
       store.initialize(newTrust);
-      assert.throws(() => store.initialize({ ...newTrust, keyId: "cd" }));
+      const keys = [{ id: "cd", privateKeyPkcs8 }];
+      assert.throws(() => store.initialize({ ...newTrust, keys }));
       assert.throws(() => store.signingKey("cd"), isCode("store-key-missing"));
     }
     await openFully(directory.path);
+  });
+
+  describe("with a passphrase", () => {
+    const passphrase = Buffer.from("correct horse");
+    const contains = (directory: string, bytes: Uint8Array): boolean =>
+      readdirSync(directory).some((name) =>
+        readFileSync(join(directory, name)).includes(Buffer.from(bytes)),
+      );
+
+    it("keeps its keys encrypted, and gives them for that passphrase only", async () => {
+      using directory = temporaryDirectory();
+      {
+        using store = await Store.open(directory.path, "server", passphrase);
+        store.initialize(newTrust);
+        assert.deepEqual(pkcs8Of(store.signingKey(keyId)), Buffer.from(privateKeyPkcs8));
+      }
+      assert.equal(contains(directory.path, privateKeyPkcs8), false);
+      for (const [given, code] of [
+        [undefined, "store-key-encrypted"],
+        [Buffer.from("wrong"), "store-passphrase-wrong"],
+      ] as const) {
+        using store = await Store.open(directory.path, "server", given);
+        assert.throws(() => store.signingKey(keyId), isCode(code));
+      }
+      using store = await Store.open(directory.path, "server", passphrase);
+      assert.deepEqual(pkcs8Of(store.signingKey(keyId)), Buffer.from(privateKeyPkcs8));
+    });
+
+    it("encrypts what is there in the clear, and leaves nothing of it in the files", async () => {
+      using directory = temporaryDirectory();
+      {
+        using store = await Store.open(directory.path, "server");
+        store.initialize(newTrust);
+      }
+      assert.equal(contains(directory.path, privateKeyPkcs8), true);
+      {
+        using store = await Store.open(directory.path, "server", passphrase);
+        assert.equal(contains(directory.path, privateKeyPkcs8), false);
+        assert.deepEqual(pkcs8Of(store.signingKey(keyId)), Buffer.from(privateKeyPkcs8));
+      }
+      assert.equal(contains(directory.path, privateKeyPkcs8), false);
+    });
+  });
+
+  it("replaces the trust state that it was made from, and no other", async () => {
+    using directory = temporaryDirectory();
+    using store = await Store.open(directory.path, "server");
+    store.initialize(newTrust);
+    const keys = [{ id: "cd", privateKeyPkcs8 }];
+    const next = { state: { ...newTrust.state, epoch: 2 }, keys, nowMs: newTrust.nowMs };
+    store.replaceTrustState(next);
+    assert.equal(store.loadTrustState()?.epoch, 2);
+    const again = { ...next, keys: [{ id: "ef", privateKeyPkcs8 }] };
+    assert.throws(() => store.replaceTrustState(again), isCode("store-epoch"));
+    assert.throws(() => store.signingKey("ef"), isCode("store-key-missing"));
+    assert.ok(store.signingKey("cd"));
   });
 
   it("is closed to everybody else whatever the umask", async () => {
@@ -190,6 +250,8 @@ describe("a store that is not as it was left is refused, and left as it is", () 
     using directory = await usedDirectory();
     const whole = readFileSync(databaseOf(directory));
     for (let length = 1; length < whole.length; length += length < 200 ? 37 : 1_999) {
+      // Zeros at the end are read as zeros: nothing is lost with them.
+      if (whole.subarray(length).every((octet) => octet === 0)) continue;
       writeFileSync(databaseOf(directory), whole.subarray(0, length));
       await refusesUntouched(directory.path, length === 1 ? "store-lost" : "store-unreadable");
     }
@@ -218,7 +280,7 @@ describe("a store that is not as it was left is refused, and left as it is", () 
 
   it("when a newer version wrote it", async () => {
     using directory = await usedDirectory();
-    change(directory, "PRAGMA user_version = 2");
+    change(directory, `PRAGMA user_version = ${migrations.length + 1}`);
     await refusesUntouched(directory.path, "store-newer");
   });
 
@@ -251,6 +313,10 @@ describe("a store that is not as it was left is refused, and left as it is", () 
 function change(directory: { readonly path: string }, sql: string): void {
   using database = new DatabaseSync(databaseOf(directory));
   database.exec(sql);
+}
+
+function pkcs8Of(key: KeyObject): Buffer {
+  return key.export({ format: "der", type: "pkcs8" });
 }
 
 function isCode(code: StoreErrorCode): (error: unknown) => boolean {

@@ -3,7 +3,7 @@
  * cannot read it refuses; it never starts afresh over something that is there.
  */
 
-import { createPrivateKey, type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type SQLOutputValue } from "node:sqlite";
@@ -14,7 +14,11 @@ import {
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { ensurePrivateDir } from "../config/private-files.ts";
+import { encryptKey, isEncryptedKey, readKey } from "./key-at-rest.ts";
+import { Enrolments } from "./enrolments.ts";
+import { JoinTokens } from "./join-tokens.ts";
 import { migrations } from "./migrations.ts";
+import { transaction } from "./transaction.ts";
 
 export type StoreErrorCode =
   | "store-unreadable"
@@ -23,7 +27,10 @@ export type StoreErrorCode =
   | "store-lost"
   | "store-made-by-dev"
   | "store-trust-domain"
-  | "store-key-missing";
+  | "store-key-missing"
+  | "store-key-encrypted"
+  | "store-passphrase-wrong"
+  | "store-epoch";
 
 export class StoreError extends PortcullisError<StoreErrorCode> {
   override name = "StoreError";
@@ -34,9 +41,14 @@ export type StoreMaker = "server" | "dev";
 
 export interface NewTrust {
   readonly state: TrustState;
-  readonly keyId: string;
-  readonly privateKeyPkcs8: Uint8Array;
+  /** Of the authorities that are new with it; PKCS#8, DER. */
+  readonly keys: readonly NewSigningKey[];
   readonly nowMs: number;
+}
+
+export interface NewSigningKey {
+  readonly id: string;
+  readonly privateKeyPkcs8: Uint8Array;
 }
 
 export const bundleFileName = "root-cert.pem";
@@ -46,14 +58,23 @@ type Row = Record<string, SQLOutputValue>;
 export class Store implements Disposable {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  readonly #passphrase: Uint8Array | undefined;
+  readonly joinTokens: JoinTokens;
+  readonly enrolments: Enrolments;
 
-  private constructor(path: string, database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync, passphrase: Uint8Array | undefined) {
     this.#path = path;
     this.#database = database;
+    this.#passphrase = passphrase;
+    this.joinTokens = new JoinTokens(database);
+    this.enrolments = new Enrolments(database);
   }
 
-  /** @throws StoreError, PrivateFileError */
-  static async open(dataDir: string, maker: StoreMaker): Promise<Store> {
+  /**
+   * @param passphrase under which keys are kept; those that are there in the clear are encrypted now
+   * @throws StoreError, PrivateFileError
+   */
+  static async open(dataDir: string, maker: StoreMaker, passphrase?: Uint8Array): Promise<Store> {
     await ensurePrivateDir(dataDir);
     const path = join(dataDir, "portcullis.db");
     // SQLite takes a file of one byte for an empty one, and writes over it.
@@ -61,7 +82,9 @@ export class Store implements Disposable {
     const database = openDatabase(path);
     try {
       migrate(database, dataDir, maker);
-      return new Store(path, database);
+      const store = new Store(path, database, passphrase);
+      if (passphrase !== undefined) store.#encryptKeys(passphrase);
+      return store;
     } catch (error) {
       database.close();
       throw error instanceof StoreError ? error : unreadable(path, error);
@@ -75,15 +98,28 @@ export class Store implements Disposable {
     return parseTrustState(Number(row["epoch"]), String(row["document"]));
   }
 
-  /** The first trust state and its key, together or not at all. */
-  initialize({ state, keyId, privateKeyPkcs8, nowMs }: NewTrust): void {
-    this.#transaction(() => {
-      this.#database
-        .prepare("INSERT INTO signing_keys (id, pkcs8, created_at_ms) VALUES (?, ?, ?)")
-        .run(keyId, privateKeyPkcs8, nowMs);
+  /** The first trust state and its keys, together or not at all. */
+  initialize({ state, keys, nowMs }: NewTrust): void {
+    transaction(this.#database, () => {
+      this.#addKeys(keys, nowMs);
       this.#database
         .prepare("INSERT INTO trust_state (id, epoch, document) VALUES (1, ?, ?)")
         .run(state.epoch, encodeTrustState(state));
+    });
+  }
+
+  /**
+   * The next trust state, if the stored one is still that of the epoch before; with its new keys.
+   * @throws StoreError `store-epoch` when somebody else has changed it
+   */
+  replaceTrustState({ state, keys, nowMs }: NewTrust): void {
+    transaction(this.#database, () => {
+      this.#addKeys(keys, nowMs);
+      const { changes } = this.#database
+        .prepare("UPDATE trust_state SET epoch = ?, document = ? WHERE epoch = ?")
+        .run(state.epoch, encodeTrustState(state), state.epoch - 1);
+      if (changes === 1) return;
+      throw new StoreError("store-epoch", `expected the trust state of epoch ${state.epoch - 1}`);
     });
   }
 
@@ -96,9 +132,9 @@ export class Store implements Disposable {
       });
     }
     try {
-      return createPrivateKey({ key: Buffer.from(pkcs8), format: "der", type: "pkcs8" });
+      return readKey(pkcs8, this.#passphrase);
     } catch (cause) {
-      throw unreadable(this.#path, cause);
+      throw isEncrypted(pkcs8) ? locked(this.#passphrase, cause) : unreadable(this.#path, cause);
     }
   }
 
@@ -106,22 +142,40 @@ export class Store implements Disposable {
     this.#database.close();
   }
 
+  #addKeys(keys: readonly NewSigningKey[], nowMs: number): void {
+    const insert = this.#database.prepare(
+      "INSERT INTO signing_keys (id, pkcs8, created_at_ms) VALUES (?, ?, ?)",
+    );
+    for (const { id, privateKeyPkcs8 } of keys) {
+      const stored =
+        this.#passphrase === undefined
+          ? privateKeyPkcs8
+          : encryptKey(readKey(privateKeyPkcs8, undefined), this.#passphrase);
+      insert.run(id, stored, nowMs);
+    }
+  }
+
+  /** What they were is overwritten, in the file and in its write-ahead log. */
+  #encryptKeys(passphrase: Uint8Array): void {
+    const rows = this.#database.prepare("SELECT id, pkcs8 FROM signing_keys").all();
+    const clear = rows.filter(({ pkcs8 }) => pkcs8 instanceof Uint8Array && !isEncrypted(pkcs8));
+    if (clear.length === 0) return;
+    this.#database.exec("PRAGMA secure_delete = ON");
+    transaction(this.#database, () => {
+      const update = this.#database.prepare("UPDATE signing_keys SET pkcs8 = ? WHERE id = ?");
+      for (const { id, pkcs8 } of clear) {
+        if (!(pkcs8 instanceof Uint8Array)) continue;
+        update.run(encryptKey(readKey(pkcs8, undefined), passphrase), String(id));
+      }
+    });
+    this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
   #read(query: string, ...values: readonly string[]): Row | undefined {
     try {
       return this.#database.prepare(query).get(...values);
     } catch (cause) {
       throw unreadable(this.#path, cause);
-    }
-  }
-
-  #transaction(work: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      work();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      this.#database.exec("ROLLBACK");
-      throw error;
     }
   }
 }
@@ -182,16 +236,38 @@ function migrate(database: DatabaseSync, dataDir: string, maker: StoreMaker): vo
   }
 }
 
-/** SQLite reads what a torn file has lost as zeros, and finds nothing. These tables stay small. */
+/** SQLite reads what a torn file has lost as zeros, and finds nothing. The tables stay small. */
 function assertIntact(database: DatabaseSync): void {
-  for (const table of ["trust_state", "signing_keys"]) {
-    const found = database.prepare(`PRAGMA integrity_check(${table})`).get()?.["integrity_check"];
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+  for (const { name } of tables) {
+    const check = database.prepare(`PRAGMA integrity_check(${String(name)})`);
+    const found = check.get()?.["integrity_check"];
     if (found !== "ok") throw new Error(String(found));
   }
 }
 
 function hasTrustState(database: DatabaseSync): boolean {
   return database.prepare("SELECT id FROM trust_state").get() !== undefined;
+}
+
+function isEncrypted(pkcs8: Uint8Array): boolean {
+  try {
+    return isEncryptedKey(pkcs8);
+  } catch {
+    return false;
+  }
+}
+
+function locked(passphrase: Uint8Array | undefined, cause: unknown): StoreError {
+  return passphrase === undefined
+    ? new StoreError("store-key-encrypted", "the signing key is encrypted", {
+        cause,
+        hint: "give --key-passphrase-file",
+      })
+    : new StoreError("store-passphrase-wrong", "the passphrase is not that of the signing key", {
+        cause,
+        hint: "is this the --key-passphrase-file that the directory was made with?",
+      });
 }
 
 function unreadable(path: string, cause: unknown): StoreError {

@@ -1,8 +1,12 @@
 /** What happens at an agent, one function and one log line for each event. */
 
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import type { Logger } from "./logger.ts";
+
+/** A token goes by the head of its digest, never by itself. */
+const short = (digest: string): string => digest.slice(0, 16);
 
 export class AgentEvents {
   readonly #log: Logger;
@@ -55,10 +59,78 @@ export class AgentEvents {
     this.#log.error({ event: "bundle-not-kept", ...problem(error) }, "trust bundle not stored");
   }
 
-  secretAnswered(proxyId: string, fact: XdsFact, serial: string | undefined): void {
-    const fields = { event: `secret-${fact.kind}`, proxyId, ...fact, kind: undefined, serial };
+  /** @param owner whose proxy it is, at a node agent */
+  secretAnswered(
+    proxyId: string,
+    fact: XdsFact,
+    serial: string | undefined,
+    owner?: SpiffeId,
+  ): void {
+    const event = `secret-${fact.kind}`;
+    const fields = {
+      event,
+      spiffeId: owner?.toString(),
+      proxyId,
+      ...fact,
+      kind: undefined,
+      serial,
+    };
     if (fact.kind === "acked") this.#log.info(fields, "secret accepted");
     else this.#log.warn(fields, factMessages[fact.kind]);
+  }
+
+  /** A stream that came without a token that could be asked about. */
+  streamRefused(error: unknown): void {
+    this.#log.warn({ event: "stream-refused", ...problem(error) }, "SDS stream refused");
+  }
+
+  tokenRefused(digest: string, code: number, detail: string): void {
+    this.#log.warn(
+      { event: "token-refused", token: short(digest), code, detail },
+      "the server does not believe a workload's token",
+    );
+  }
+
+  tokenExpired(digest: string, owner: SpiffeId | undefined): void {
+    this.#log.info(
+      { event: "token-expired", token: short(digest), spiffeId: owner?.toString() },
+      "token expired: its streams were ended",
+    );
+  }
+
+  /** One token, two identities: a server that changes its mind is not followed. */
+  identityChanged(digest: string, held: SpiffeId, came: SpiffeId): void {
+    this.#log.error(
+      {
+        event: "identity-changed",
+        token: short(digest),
+        held: held.toString(),
+        came: came.toString(),
+      },
+      "the server gave one token two identities: its streams were ended",
+    );
+  }
+
+  signingPutOff(digest: string, error: unknown, attempt: number): void {
+    this.#log.warn(
+      { event: "signing-put-off", token: short(digest), attempt, ...problem(error) },
+      "no certificate for a workload: trying again",
+    );
+  }
+
+  batchFailed(error: unknown, entries: number, attempt: number): void {
+    this.#log.warn(
+      { event: "batch-failed", entries, attempt, ...problem(error) },
+      "a batch was not answered: trying again",
+    );
+  }
+
+  /** Security: a workload asked for the secrets of somebody else. */
+  foreignSecretAsked(owner: SpiffeId, proxyId: string, name: string): void {
+    this.#log.error(
+      { event: "foreign-secret-asked", spiffeId: owner.toString(), proxyId, name },
+      "a workload asked for another's secrets: its stream was ended",
+    );
   }
 
   meshConnected(server: string): void {
@@ -67,6 +139,11 @@ export class AgentEvents {
 
   meshLost(error: unknown): void {
     this.#log.warn({ event: "mesh-lost", ...problem(error) }, "mesh stream lost: trying again");
+  }
+
+  workloadApiFailed(error: unknown): void {
+    const fields = { event: "workload-api-failed", ...problem(error) };
+    this.#log.warn(fields, "the Workload API could not answer");
   }
 }
 

@@ -31,12 +31,35 @@ export class MeshEvents {
     );
   }
 
-  secretRefused(reporter: Reporter, { proxyId, resourceName, nack }: NewNack): void {
+  /** A node agent reported for whom it does not speak, or more than it may. */
+  evidenceDropped(
+    reporter: Reporter,
+    claimed: string | undefined,
+    proxies: number,
+    reason: string,
+  ): void {
+    this.#log.warn(
+      { event: "evidence-dropped", ...reporter, claimed, proxies, reason },
+      "evidence dropped",
+    );
+  }
+
+  workloadTokenRefused(reporter: Reporter, error: unknown): void {
+    const { code, message } = (error ?? {}) as { code?: string; message?: string };
+    this.#log.warn(
+      { event: "workload-token-refused", ...reporter, code, detail: message },
+      "a node agent showed a token that does not count",
+    );
+  }
+
+  secretRefused(reporter: Reporter, { proxyId, spiffeId, resourceName, nack }: NewNack): void {
     this.#metrics.nacks.inc();
+    const isOwn = spiffeId === reporter.spiffeId;
     this.#log.warn(
       {
         event: "secret-refused",
         ...reporter,
+        ...(!isOwn && { spiffeId, reportedBy: reporter.spiffeId }),
         proxyId,
         resourceName,
         version: nack.version,

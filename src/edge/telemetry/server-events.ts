@@ -4,7 +4,7 @@
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
-import type { Certificate } from "../../core/x509/certificate.ts";
+import type { IssuedCertificate } from "../../core/issuance/workload.ts";
 import type { CaRefusal } from "../rpc/ca-status.ts";
 import type { Logger } from "./logger.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
@@ -38,7 +38,7 @@ export class ServerEvents {
   certificateIssued(
     call: CallContext,
     caller: Caller,
-    certificate: Certificate,
+    certificate: IssuedCertificate,
     nowMs: number,
   ): void {
     this.#issued++;
@@ -66,20 +66,48 @@ export class ServerEvents {
   ): void {
     this.#refused++;
     this.#countRefusal(refusal);
-    const { code, message } = error as { code?: string; message?: string };
-    this.#log.warn(
+    const fields = refusalFields(call, caller, error);
+    this.#log.warn({ event: "request-refused", ...fields }, "request refused");
+  }
+
+  /** The token itself is never logged: its `jti` names it. */
+  jwtSvidIssued(
+    call: CallContext,
+    caller: Caller,
+    issued: { readonly tokenId: string; readonly audiences: number; readonly expiresAtMs: number },
+  ): void {
+    this.#metrics.jwtSvidsIssued.inc();
+    this.#log.info(
       {
-        event: "request-refused",
+        event: "jwt-svid-issued",
         requestId: call.requestId,
         peer: call.peer,
-        spiffeId: caller?.id.toString(),
-        evidence: caller?.evidence,
-        reason: code ?? "internal",
-        detail: message,
-        ...(code === undefined ? { error } : {}),
+        spiffeId: caller.id.toString(),
+        jti: issued.tokenId,
+        audiences: issued.audiences,
+        expiresAt: new Date(issued.expiresAtMs).toISOString(),
+        evidence: caller.evidence,
       },
-      "request refused",
+      "JWT-SVID issued",
     );
+  }
+
+  jwtSvidRefused(
+    call: CallContext,
+    caller: Caller | undefined,
+    { metric }: CaRefusal,
+    error: unknown,
+  ): void {
+    this.#refused++;
+    this.#metrics.jwtSvidsRefused.inc({ reason: metric.toLowerCase() });
+    const fields = refusalFields(call, caller, error);
+    this.#log.warn({ event: "jwt-svid-refused", ...fields }, "JWT-SVID refused");
+  }
+
+  /** A whole batch, before any of its entries was looked at. */
+  batchRefused(peer: string, reason: string, error: unknown): void {
+    this.#metrics.rejected.inc({ reason: "batch" });
+    this.#log.warn({ event: "batch-refused", peer, reason, error }, "batch refused");
   }
 
   #countRefusal({ metric }: CaRefusal): void {
@@ -94,9 +122,23 @@ export class ServerEvents {
         break;
       case "CSR_ERROR":
       case "TTL_ERROR":
+      case "ARGUMENT_ERROR":
       case "CERT_GEN_ERROR":
         this.#metrics.signErrors.inc({ error: metric });
         break;
     }
   }
+}
+
+function refusalFields(call: CallContext, caller: Caller | undefined, error: unknown) {
+  const { code, message } = error as { code?: string; message?: string };
+  return {
+    requestId: call.requestId,
+    peer: call.peer,
+    spiffeId: caller?.id.toString(),
+    evidence: caller?.evidence,
+    reason: code ?? "internal",
+    detail: message,
+    ...(code === undefined ? { error } : {}),
+  };
 }

@@ -50,6 +50,16 @@ export class ServerMetrics {
     "portcullis_sds_nacks_total",
     "secrets that a proxy newly refused, as agents report it",
   );
+  readonly jwtSvidsIssued: Counter = this.#counter(
+    "portcullis_jwt_svids_issued_total",
+    "JWT-SVIDs issued",
+  );
+  readonly jwtSvidsRefused: Counter<"reason"> = new Counter({
+    name: "portcullis_jwt_svids_refused_total",
+    help: "requests for a JWT-SVID that got none",
+    labelNames: ["reason"],
+    registers: [this.registry],
+  });
   readonly issuanceSeconds: Histogram = new Histogram({
     name: "portcullis_issuance_duration_seconds",
     help: "from a request's arrival to its answer, for certificates issued",

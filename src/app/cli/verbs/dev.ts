@@ -21,6 +21,13 @@ const settingFlags = serverFlags([
   "max-ttl",
   "root-key-type",
   "serving-dns-name",
+  "node-agent",
+  "renew-by-certificate",
+  "jwt-ttl",
+  "ca-dir",
+  "ca-key",
+  "key-passphrase-file",
+  "bundle-listen",
   "log-level",
 ]);
 

@@ -3,8 +3,11 @@
 import { resolve } from "node:path";
 import { envoyArguments, envoyBootstrap } from "../../../core/envoy/bootstrap.ts";
 import { parseInbound, parseOutbound } from "../../../core/envoy/listen.ts";
+import type { SdsCredential } from "../../../core/envoy/tls-context.ts";
 import { TrustDomain } from "../../../core/spiffe/id.ts";
+import { readBoundedFile } from "../../../edge/config/private-files.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { UsageError } from "../usage-error.ts";
 
 export const envoyBootstrapVerb: Command = defineCommand({
   description:
@@ -20,6 +23,20 @@ export const envoyBootstrapVerb: Command = defineCommand({
       valueName: "PATH",
       help: "the agent's socket",
       required: true,
+    },
+    "sds-token-file": {
+      type: "string",
+      valueName: "FILE",
+      help: "at a node agent: the workload's service-account token, which each SDS stream brings along",
+    },
+    "sds-grpc": {
+      type: "string",
+      valueName: "CLIENT",
+      help:
+        "which of Envoy's gRPC clients: google reads FILE anew for each stream; envoy has the token " +
+        "in the bootstrap, and never another one",
+      choices: ["google", "envoy"],
+      default: "google",
     },
     "admin-socket": {
       type: "string",
@@ -74,6 +91,13 @@ export const envoyBootstrapVerb: Command = defineCommand({
         "  --node-id web-0 --inbound 0.0.0.0:8443=127.0.0.1:8080 > web.yaml",
     },
     {
+      what: "The same at a node agent",
+      command:
+        "portcullis envoy bootstrap --sds-socket /run/portcullis/sds.sock \\\n" +
+        "  --sds-token-file /var/run/secrets/tokens/istio-token --admin-socket /tmp/envoy.sock \\\n" +
+        "  --node-id web-0 --inbound 0.0.0.0:8443=127.0.0.1:8080 > web.yaml",
+    },
+    {
       what: "Start it",
       command:
         "envoy $(portcullis envoy bootstrap --sds-socket /tmp/sds.sock \\\n" +
@@ -87,6 +111,7 @@ export const envoyBootstrapVerb: Command = defineCommand({
       nodeCluster: flags["node-cluster"],
       trustDomain: TrustDomain.parse(flags["trust-domain"]),
       sdsSocketPath: resolve(flags["sds-socket"]),
+      sdsCredential: await sdsCredential(flags["sds-token-file"], flags["sds-grpc"]),
       adminSocketPath: resolve(flags["admin-socket"]),
       inbound: (flags.inbound ?? []).map(parseInbound),
       outbound: (flags.outbound ?? []).map(parseOutbound),
@@ -102,3 +127,35 @@ export const envoyBootstrapVerb: Command = defineCommand({
     return ExitCode.ok;
   },
 });
+
+const tokenBytesMax = 65_536;
+
+async function sdsCredential(
+  file: string | undefined,
+  client: "google" | "envoy",
+): Promise<SdsCredential> {
+  if (file === undefined) return { kind: "none" };
+  const path = resolve(file);
+  if (client === "envoy") {
+    const token = Buffer.from(await readBoundedFile(path, tokenBytesMax))
+      .toString()
+      .trim();
+    return { kind: "token", token };
+  }
+  await assertNoLineEnd(path);
+  return { kind: "token-file", path };
+}
+
+/** Google's client sends the file as it is, and fails on a line's end before the agent sees anything. */
+async function assertNoLineEnd(path: string): Promise<void> {
+  const bytes = await readBoundedFile(path, tokenBytesMax).catch(() => undefined);
+  // On the machine of the proxy it may be there.
+  if (bytes === undefined || !/\s/.test(Buffer.from(bytes).toString())) return;
+  throw new UsageError(
+    "usage-invalid-value",
+    `${path}: expected a token and nothing else, not even a line's end`,
+    {
+      hint: `printf %s "$(cat '${path}')" > '${path}.new' && mv '${path}.new' '${path}'`,
+    },
+  );
+}

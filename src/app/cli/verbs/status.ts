@@ -58,7 +58,11 @@ function tables(value: StatusValue, colour: boolean): string {
 }
 
 function proxyTable(value: StatusValue, nowMs: number, colour: boolean): string {
-  const columns = ["proxy", "identity", "serial", "expires", "bundle", "last seen", "trouble"];
+  const columns = ["proxy", "identity", "serial", "expires", "bundle", "last seen"];
+  // Where there is no node agent there is nothing to say of it.
+  const hasNodes = value.proxies.some(({ reportedBy }) => reportedBy !== "");
+  if (hasNodes) columns.push("reported by");
+  columns.push("trouble");
   return formatTable(
     columns.map((header) => ({ header })),
     value.proxies.map((proxy): Cell[] => {
@@ -70,6 +74,7 @@ function proxyTable(value: StatusValue, nowMs: number, colour: boolean): string 
         relative(proxy.notAfter, nowMs),
         String(proxy.bundleConfirmed),
         proxy.connected ? "connected" : relative(proxy.lastSeen, nowMs),
+        ...(hasNodes ? [proxy.reportedBy] : []),
         trouble === "" ? "" : { text: trouble, colour: "yellow" },
       ];
     }),

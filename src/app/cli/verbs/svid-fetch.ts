@@ -15,6 +15,8 @@ import { defineCommand, ExitCode, type Command, type Context } from "../command.
 import { formatRelative } from "../format.ts";
 import { parseServerAddress } from "../server-address.ts";
 import { UsageError } from "../usage-error.ts";
+import { workloadApiFlag } from "../workload-api-flag.ts";
+import { fetchWorkloadSvid } from "../workload-svid.ts";
 
 const fileBytesMax = 1_048_576;
 const waitMs = 15_000;
@@ -25,7 +27,8 @@ export const svidFetch: Command = defineCommand({
     "Gets one certificate and writes it to a directory: svid.pem (the leaf and its intermediates), " +
     "key.pem (mode 0600, made here) and bundle.pem (the roots).\n\n" +
     "With `portcullis dev` it mints its own token, and waits until dev is ready. With --server it " +
-    "needs the server's roots and a token that the server believes.",
+    "needs the server's roots and a token that the server believes. With --workload-api it takes the " +
+    "certificate and the key of an agent, which renews them: --watch writes each change.",
   flags: {
     namespace: { type: "string", short: "n", valueName: "NS", help: "namespace (with dev)" },
     "service-account": {
@@ -48,9 +51,18 @@ export const svidFetch: Command = defineCommand({
     server: { type: "string", valueName: "HOST:PORT", help: "a control plane that is not dev" },
     "server-root": { type: "string", valueName: "FILE", help: "PEM roots to verify it with" },
     "token-file": { type: "string", valueName: "FILE", help: "token to authenticate with" },
+    ...workloadApiFlag,
+    watch: {
+      type: "boolean",
+      help: "with --workload-api: write each change until interrupted",
+    },
   },
   examples: [
     { what: "From dev", command: "portcullis svid fetch -n default -s web --out web" },
+    {
+      what: "From the agent of this workload, again and again",
+      command: "portcullis svid fetch --workload-api unix:///run/agent.sock --watch --out web",
+    },
     {
       what: "From a server",
       command:
@@ -60,6 +72,12 @@ export const svidFetch: Command = defineCommand({
   ],
   async run(context, flags) {
     const { signal, nowMs, stdout } = context;
+    const address = workloadApiAddress(flags, context.env);
+    if (address !== undefined) {
+      const options = { address, directory: await makeDirectory(flags.out), watch: flags.watch };
+      await fetchWorkloadSvid(context, options);
+      return ExitCode.ok;
+    }
     const access =
       flags.server === undefined ? await devAccess(context, flags) : await serverAccess(flags);
     const directory = await makeDirectory(flags.out);
@@ -93,6 +111,18 @@ function assertAsked(id: SpiffeId, namespace = "", serviceAccount = ""): void {
   if (agrees(namespace, gotNamespace) && agrees(serviceAccount, gotServiceAccount)) return;
   const reason = `the token is of ${id.toString()}, not of ${namespace}/${serviceAccount}`;
   throw new UsageError("usage-invalid-value", reason, { hint: "nothing was written" });
+}
+
+/** The variable counts only where nothing else says whose certificate it is to be. */
+function workloadApiAddress(
+  flags: { readonly [name: string]: unknown },
+  env: Context["env"],
+): string | undefined {
+  const given = flags["workload-api"];
+  if (typeof given === "string") return given;
+  const others = ["server", "namespace", "service-account", "data-dir"];
+  if (others.some((name) => flags[name] !== undefined)) return undefined;
+  return env["SPIFFE_ENDPOINT_SOCKET"];
 }
 
 interface Access {

@@ -222,7 +222,7 @@ export type EvidenceReport = Message<"portcullis.mesh.v1.EvidenceReport"> & {
   proxies: ProxyEvidence[];
 
   /**
-   * Node ids of proxies that have closed their last stream.
+   * Node ids of proxies that have closed their last stream; from a node agent, the workload's SPIFFE ID, a space, the node id.
    *
    * @generated from field: repeated string gone = 4;
    */

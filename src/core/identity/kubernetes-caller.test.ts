@@ -4,8 +4,9 @@ import { kubernetesClaims, TEST_ISSUER, TEST_NOW_MS } from "../../../test/suppor
 import { TrustDomain } from "../spiffe/id.ts";
 import type { AuthnErrorCode } from "./authn-error.ts";
 import { AuthnError } from "./authn-error.ts";
-import type { Caller, TokenRules } from "./caller.ts";
-import { callerFromClaims } from "./caller.ts";
+import type { Caller } from "./caller.ts";
+import type { TokenRules } from "./kubernetes-caller.ts";
+import { callerFromClaims } from "./kubernetes-caller.ts";
 import { parseTokenClaims } from "./token-claims.ts";
 
 const rules: TokenRules = {

@@ -1,0 +1,170 @@
+/**
+ * The node agent, put together: one socket for all Envoys of a node, each of whose streams brings its workload's token. The
+ * agent believes no token. The server's answer to the token's CSR is the verification, and nothing is served before it.
+ */
+
+import type { SpiffeId } from "../../core/spiffe/id.ts";
+import { PortcullisError } from "../../core/error.ts";
+import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
+import { ensurePrivateDir, readBoundedFile } from "../../edge/config/private-files.ts";
+import { BatchClient } from "../../edge/rpc/batch-client.ts";
+import type { DialOptions } from "../../edge/rpc/dial.ts";
+import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
+import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
+import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
+import { loadAgentId } from "./agent-id.ts";
+import type { AgentOptions } from "./agent.ts";
+import { BatchSigner } from "./batch-signer.ts";
+import { Certifier } from "./certifier.ts";
+import { MeshLink } from "./mesh-link.ts";
+import { readOwnSet, validSet } from "./own-set.ts";
+import { SdsService } from "./sds-service.ts";
+import { encodeBundleSecrets, type BundleSecrets } from "./secrets.ts";
+import { lockStateDir } from "./state-lock.ts";
+import { Workloads } from "./workloads.ts";
+import type { WorkloadSet } from "./workload-set.ts";
+import { WorkloadStore, type VerifiedCertificate } from "./workload-store.ts";
+
+export interface NodeAgentOptions extends Omit<AgentOptions, "trustDomain"> {
+  /** Under which the server lists this node agent. */
+  readonly nodeIdentity: SpiffeId;
+}
+
+export class NodeAgentError extends PortcullisError<"node-identity-mismatch"> {
+  override name = "NodeAgentError";
+}
+
+const sdsStreamsMax = 2_048;
+const batchTimeoutMs = 10_000;
+const rootsBytesMax = 1_048_576;
+
+/**
+ * Resolves after the signal, when everything is closed. @throws PrivateFileError, UnixSocketError at start, NodeAgentError
+ * when its own certificate is not of `nodeIdentity`
+ */
+export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSignal): Promise<void> {
+  const { nowMs, sdsSocket, stateDir, nodeIdentity } = options;
+  const events = new AgentEvents(options.log);
+  await ensurePrivateDir(stateDir);
+  await using owned = new AsyncDisposableStack();
+  owned.use(await lockStateDir(stateDir));
+  const own = await readOwnSet(stateDir, (id) => id.equals(nodeIdentity), events);
+  const store = await WorkloadStore.open(stateDir, events);
+  owned.defer(async () => store.settled());
+  const stored = await store.load(nowMs());
+  const agentId = await loadAgentId(stateDir);
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const node = new Node(options, { agentId, events, store, own, stored, failed, stop });
+  owned.use(node);
+  const grpc = createLocalServer();
+  new SdsService((metadata) => node.workloads.findChannel(metadata), sdsStreamsMax).addTo(grpc);
+  owned.use(await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode));
+  events.started(sdsSocket, validSet(own, nowMs())?.certificate);
+  await node.run(stop);
+  failed.signal.throwIfAborted();
+}
+
+interface NodeFound {
+  readonly agentId: string;
+  readonly events: AgentEvents;
+  readonly store: WorkloadStore;
+  readonly own: WorkloadSet | undefined;
+  readonly stored: ReadonlyMap<string, VerifiedCertificate>;
+  readonly failed: AbortController;
+  readonly stop: AbortSignal;
+}
+
+/** The node's own certificate carries everything: who asks for the workloads, and under which bundle they are served. */
+class Node implements Disposable {
+  readonly workloads: Workloads;
+  readonly #options: NodeAgentOptions;
+  readonly #failed: AbortController;
+  readonly #certifier: Certifier;
+  readonly #link: MeshLink;
+  readonly #client: BatchClient;
+  readonly #signer: BatchSigner;
+  #bundle: BundleSecrets | undefined;
+  #serialHex = "";
+
+  constructor(options: NodeAgentOptions, found: NodeFound) {
+    const { nowMs, random, nodeIdentity, version } = options;
+    const { trustDomain } = nodeIdentity;
+    const { agentId, events, store, own, stored, failed, stop } = found;
+    this.#options = options;
+    this.#failed = failed;
+    this.#certifier = new Certifier(
+      { ...options, trustDomain, events, onChange: (set) => this.#take(set) },
+      own,
+    );
+    const set = (): WorkloadSet | undefined => this.#validSet();
+    this.#client = new BatchClient({ target: () => this.#target(), timeoutMs: batchTimeoutMs });
+    const isReady = (): boolean => set() !== undefined;
+    this.#signer = new BatchSigner(
+      { ...options, client: this.#client, isReady, trustDomain, events },
+      stop,
+    );
+    this.#link = new MeshLink({
+      ...options,
+      agentId,
+      agentVersion: version,
+      events,
+      set,
+      evidence: () => this.workloads.evidence(),
+      tokens: () => this.workloads.shownTokens(),
+      onBundle: (bundle) => {
+        this.#certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
+      },
+    });
+    if (own !== undefined) this.#bundle = encodeBundleSecrets(own.bundle);
+    const onEvidence = (): void => this.#link.evidenceChanged();
+    const bundle = (): BundleSecrets | undefined => this.#bundle;
+    const signer = this.#signer;
+    this.workloads = new Workloads(
+      { signer, store, events, nowMs, random, bundle, onEvidence },
+      stored,
+    );
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all([this.#certifier.run(signal), this.#link.run(signal)]);
+  }
+
+  [Symbol.dispose](): void {
+    this.workloads[Symbol.dispose]();
+    this.#client[Symbol.dispose]();
+  }
+
+  #take(set: WorkloadSet): void {
+    const { nodeIdentity } = this.#options;
+    const { id, serialHex } = set.certificate;
+    if (!id.equals(nodeIdentity)) {
+      const message = `expected a certificate of ${nodeIdentity.toString()}, got ${id.toString()}`;
+      const hint = "--token-file must be the node agent's own, and --node-identity its identity";
+      return this.#failed.abort(new NodeAgentError("node-identity-mismatch", message, { hint }));
+    }
+    if (this.#bundle?.bundle !== set.bundle) {
+      this.#bundle = encodeBundleSecrets(set.bundle);
+      this.workloads.publish();
+    }
+    this.#link.setChanged();
+    if (serialHex === this.#serialHex) return;
+    this.#serialHex = serialHex;
+    this.#client.redial();
+    this.#signer.wake();
+  }
+
+  #validSet(): WorkloadSet | undefined {
+    return validSet(this.#certifier.set, this.#options.nowMs());
+  }
+
+  async #target(): Promise<DialOptions> {
+    const { server, serverRootFile } = this.#options;
+    const serverRoots = await readBoundedFile(serverRootFile, rootsBytesMax);
+    const certificate = this.#validSet()?.certificate;
+    if (certificate === undefined) throw new TypeError("there is no certificate to come with");
+    const certificateChain = encodeCertificates(certificate.chain);
+    const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
+    return { server, serverRoots, identity: { certificateChain, privateKey } };
+  }
+}

@@ -1,0 +1,50 @@
+/** `portcullis join-token create` */
+
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { createJoinToken } from "../../../edge/rpc/join-token-client.ts";
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { formatRelative } from "../format.ts";
+import { outputFlag, writeOutput } from "../output.ts";
+
+export const joinTokenCreate: Command = defineCommand({
+  description:
+    "Makes a secret that gets one machine outside of Kubernetes its first certificate, once. It is " +
+    "shown now and never again: the server keeps its digest only.\n\n" +
+    "Whoever has it first is that machine. Carry it by a way that you trust, and keep its life short.",
+  flags: {
+    "spiffe-id": {
+      type: "string",
+      valueName: "ID",
+      help: "identity of whoever brings the token",
+      required: true,
+    },
+    ttl: {
+      type: "duration",
+      valueName: "DURATION",
+      help: "how long the token waits for its machine, at most 24h",
+      default: "10m",
+    },
+    ...connectionFlags,
+    ...outputFlag,
+  },
+  examples: [
+    {
+      what: "A token file for the agent of a database",
+      command:
+        "portcullis join-token create --spiffe-id spiffe://cluster.local/vm/db-1 \\\n" +
+        "  --data-dir /var/lib/portcullis > join-token",
+    },
+  ],
+  async run(context, flags) {
+    const address = await resolveAdminAddress(flags, context.env);
+    const request = { spiffeId: flags["spiffe-id"], ttlSeconds: flags.ttl };
+    const { token, spiffeId, expiresAt } = await createJoinToken(address, request);
+    const expiresAtMs = expiresAt === undefined ? context.nowMs() : timestampMs(expiresAt);
+    const value = { token, spiffeId, expiresAt: new Date(expiresAtMs).toISOString() };
+    await writeOutput(context, flags.output, value, () => `${token}\n`);
+    const expires = formatRelative(expiresAtMs, context.nowMs());
+    context.stderr.write(`good once, for ${spiffeId}; expires ${expires}\n`);
+    return ExitCode.ok;
+  },
+});

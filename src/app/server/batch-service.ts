@@ -1,0 +1,119 @@
+/**
+ * `portcullis.mesh.v1` SignBatch: certificates for the workloads of a node, asked for by its agent. The agent's own
+ * certificate says only that it may ask; each entry is authenticated by the token in it, answered by itself, and goes
+ * through the same queue as a request that came alone.
+ */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import type { Caller } from "../../core/identity/caller.ts";
+import type { SpiffeId } from "../../core/spiffe/id.ts";
+import { refusalOf } from "../../edge/rpc/ca-status.ts";
+import { authenticatedPeer } from "../../edge/rpc/peer.ts";
+import type { CallContext, ServerEvents } from "../../edge/telemetry/server-events.ts";
+import {
+  SignBatchResponseSchema,
+  type SignBatchEntry,
+  type SignBatchRequest,
+  type SignBatchResponse,
+  type SignBatchResultSchema,
+} from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { IssuanceQueue } from "./issuance-queue.ts";
+
+export interface BatchDependencies {
+  readonly queue: IssuanceQueue;
+  readonly events: ServerEvents;
+  readonly pods: { set(serialHex: string, pod: string): unknown };
+  readonly isNodeAgent: (id: SpiffeId) => boolean;
+  readonly authenticate: (token: string, nowMs: number) => Caller;
+  readonly nowMs: () => number;
+  readonly requestId: () => string;
+  readonly deadlineMs: number;
+}
+
+type SignBatchCall = ServerUnaryCall<SignBatchRequest, SignBatchResponse>;
+type Result = MessageInitShape<typeof SignBatchResultSchema>;
+
+const entriesMax = 100;
+
+/** The handler of `SignBatch`. */
+export function signBatchHandler(
+  dependencies: BatchDependencies,
+): (call: SignBatchCall, reply: sendUnaryData<SignBatchResponse>) => void {
+  return (call, reply) => {
+    const refusal = refuseCall(call, dependencies);
+    if (refusal !== undefined) return reply(refusal);
+    const { entries } = call.request;
+    const results = entries.map((): Result => ({}));
+    let left = entries.length;
+    for (const [index, entry] of entries.entries()) {
+      submit(entry, call, dependencies, (result) => {
+        results[index] = result;
+        if (--left === 0) reply(null, create(SignBatchResponseSchema, { results }));
+      });
+    }
+  };
+}
+
+function refuseCall(
+  call: SignBatchCall,
+  { events, isNodeAgent }: BatchDependencies,
+): { readonly code: number; readonly details: string } | undefined {
+  const refuse = (code: number, details: string, error?: unknown) => {
+    events.batchRefused(call.getPeer(), details, error);
+    return { code, details };
+  };
+  try {
+    const { id } = authenticatedPeer(call.getAuthContext());
+    if (!isNodeAgent(id)) {
+      return refuse(status.PERMISSION_DENIED, `${id.toString()} is none of the node agents`);
+    }
+  } catch (error) {
+    const details = "a node agent's certificate of this mesh is needed";
+    return refuse(status.UNAUTHENTICATED, details, error);
+  }
+  const count = call.request.entries.length;
+  if (count >= 1 && count <= entriesMax) return undefined;
+  return refuse(status.INVALID_ARGUMENT, `expected 1 to ${entriesMax} entries, got ${count}`);
+}
+
+function submit(
+  { token, csr, validityDuration }: SignBatchEntry,
+  call: SignBatchCall,
+  dependencies: BatchDependencies,
+  settle: (result: Result) => void,
+): void {
+  const { queue, events, pods, nowMs, authenticate } = dependencies;
+  const startedMs = nowMs();
+  const context: CallContext = {
+    requestId: dependencies.requestId(),
+    peer: call.getPeer(),
+    startedMs,
+  };
+  events.csrReceived();
+  queue.submit({
+    authenticate: (now) => authenticate(token, now),
+    csrPem: csr,
+    requestedTtlSeconds: validityDuration,
+    impersonatedIdentity: false,
+    deadlineMs: startedMs + dependencies.deadlineMs,
+    isCancelled: () => call.cancelled,
+    onIssued: (issued, certChain, caller) => {
+      const { pod } = caller.evidence;
+      if (pod !== undefined) pods.set(issued.serialHex, pod.name);
+      events.certificateIssued(context, caller, issued, nowMs());
+      const spiffeId = caller.id.toString();
+      const tokenExpiresAt = timestampFromMs(caller.expiresAtMs);
+      const value = { certChain: [...certChain], spiffeId, tokenExpiresAt };
+      settle({ result: { case: "certificate", value } });
+    },
+    onRefused: (error, caller) => {
+      const refusal = refusalOf(error);
+      events.requestRefused(context, caller, refusal, error);
+      const { grpcCode: code, message, retryAfterMs = 0 } = refusal;
+      const value = { code, message, retryAfterMs: BigInt(retryAfterMs) };
+      settle({ result: { case: "refusal", value } });
+    },
+  });
+}

@@ -1,0 +1,145 @@
+/**
+ * The SPIFFE bundle endpoint (SPIFFE Federation 5): the current trust bundle for other trust domains. It follows the
+ * trust of the server at once, and keeps its certificate fresh: files are read again when they change, an SVID is renewed
+ * at half of its life. What cannot be renewed stays in use, and the log says why.
+ */
+
+import { hash } from "node:crypto";
+import { unwatchFile, watchFile } from "node:fs";
+import type { PortcullisError } from "../../core/error.ts";
+import { encodeBundleDocument } from "../../core/spiffe/bundle-document.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { formatListenAddress, type ListenAddress } from "../../edge/config/listen-address.ts";
+import { BundleHttp, type BundleResponse } from "../../edge/rpc/bundle-http.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+import {
+  issueEndpointSvid,
+  readWebCertificate,
+  type BundleCertificate,
+  type CertificateFiles,
+} from "./bundle-certificate.ts";
+import type { TrustKeeper } from "./trust-keeper.ts";
+
+export interface BundleEndpointOptions {
+  readonly listen: ListenAddress;
+  /** `https_web` with these; without them `https_spiffe`. */
+  readonly files: CertificateFiles | undefined;
+  /** DNS names and addresses in the SVID. */
+  readonly names: () => readonly string[];
+  readonly refreshHintSeconds: () => number;
+  readonly trust: TrustKeeper;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+}
+
+const checkIntervalMs = 60_000;
+/** Stat is asked, not a watch kept: a mounted Secret is replaced by its symbolic link. */
+const pollIntervalMs = 1_000;
+
+export class BundleEndpoint implements AsyncDisposable {
+  readonly #options: BundleEndpointOptions;
+  readonly #http: BundleHttp;
+  readonly #owned = new AsyncDisposableStack();
+  #certificate: BundleCertificate;
+  #response: BundleResponse | undefined;
+  #responseOf: TrustBundle | undefined;
+  #renewing: Promise<void> = Promise.resolve();
+  #url = "";
+
+  private constructor(options: BundleEndpointOptions, certificate: BundleCertificate) {
+    this.#options = options;
+    this.#certificate = certificate;
+    this.#http = this.#owned.use(new BundleHttp(certificate, () => this.#current()));
+  }
+
+  /** @throws ListenError, and what is wrong with the files */
+  static async open(options: BundleEndpointOptions): Promise<BundleEndpoint> {
+    const endpoint = new BundleEndpoint(options, await loadCertificate(options));
+    endpoint.#warnIfExpired();
+    const { host } = options.listen;
+    const { port } = await endpoint.#http.listen(host, options.listen.port);
+    endpoint.#url = `https://${formatListenAddress({ host, port })}/`;
+    endpoint.#keepFresh();
+    return endpoint;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  /** Takes what the files, the names and the trust say now. Never rejects: what is there stays. */
+  renew(): Promise<void> {
+    this.#renewing = this.#renewing.then(() => this.#renewOnce());
+    return this.#renewing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#owned.disposeAsync();
+    await this.#renewing;
+  }
+
+  /** One encoding for each bundle; no listener has to be told, so it is never old. */
+  #current(): BundleResponse {
+    const { bundle } = this.#options.trust.current;
+    const maxAgeSeconds = this.#options.refreshHintSeconds();
+    if (this.#response?.maxAgeSeconds === maxAgeSeconds && this.#responseOf === bundle) {
+      return this.#response;
+    }
+    const text = encodeBundleDocument(bundle, maxAgeSeconds);
+    const etag = `"${bundle.sequence}-${hash("sha256", text, "base64url").slice(0, 22)}"`;
+    this.#responseOf = bundle;
+    return (this.#response = { text, etag, maxAgeSeconds });
+  }
+
+  #keepFresh(): void {
+    const { files, trust, nowMs } = this.#options;
+    const renew = (): void => void this.renew();
+    if (files === undefined) {
+      // Looked at on the wall clock, since a suspended machine's timers sleep with it.
+      const renewIfDue = (): void => void (nowMs() >= this.#certificate.renewAtMs && renew());
+      const timer = setInterval(renewIfDue, checkIntervalMs).unref();
+      this.#owned.defer(() => clearInterval(timer));
+      // Whoever fetched the new bundle must be able to verify with nothing but that.
+      this.#owned.use(trust.onChange(renew));
+    } else {
+      for (const file of [files.certificate, files.key]) {
+        watchFile(file, { interval: pollIntervalMs, persistent: false }, renew);
+        this.#owned.defer(() => unwatchFile(file, renew));
+      }
+    }
+  }
+
+  async #renewOnce(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const certificate = await loadCertificate(this.#options);
+      this.#http.renew(certificate);
+      this.#certificate = certificate;
+      const notAfter = new Date(certificate.notAfterMs).toISOString();
+      log.info({ event: "bundle-certificate-renewed", notAfter }, "bundle certificate renewed");
+      this.#warnIfExpired();
+    } catch (error) {
+      const { code: reason, message: detail, hint } = error as Error & Partial<PortcullisError>;
+      const fields = { event: "bundle-certificate-failed", reason, detail, hint };
+      log.error(fields, "bundle certificate not renewed");
+    }
+  }
+
+  /** Not refused: a start that fails for it would take the mesh's CA with it. */
+  #warnIfExpired(): void {
+    const { log, nowMs, files } = this.#options;
+    const { notAfterMs } = this.#certificate;
+    if (nowMs() < notAfterMs) return;
+    const fields = { event: "bundle-certificate-expired", file: files?.certificate };
+    log.warn(
+      { ...fields, notAfter: new Date(notAfterMs).toISOString() },
+      "bundle certificate expired",
+    );
+  }
+}
+
+async function loadCertificate(options: BundleEndpointOptions): Promise<BundleCertificate> {
+  const { files, trust, names, nowMs } = options;
+  if (files !== undefined) return await readWebCertificate(files);
+  return issueEndpointSvid(trust.current, names(), nowMs());
+}

@@ -1,0 +1,67 @@
+/**
+ * Which of a report's evidence counts. A sidecar's agent speaks for itself alone; a node agent for
+ * the workloads whose tokens it has shown. Nothing else reaches the roll.
+ */
+
+import { PortcullisError } from "../../core/error.ts";
+import type { EvidenceReport, ProxyEvidence, Reporter } from "../../core/roll/evidence.ts";
+import { RollError, type NewNack, type Roll } from "../../core/roll/roll.ts";
+import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
+import type { SpokenFor } from "./spoken-for.ts";
+
+export class EvidenceError extends PortcullisError<"evidence-foreign"> {
+  override name = "EvidenceError";
+}
+
+export interface IntakeDependencies {
+  readonly roll: Roll;
+  readonly events: MeshEvents;
+  readonly nowMs: () => number;
+}
+
+/** @throws EvidenceError, RollError, and changes nothing */
+export function takeWorkloadReport(
+  { roll, events, nowMs }: IntakeDependencies,
+  reporter: Reporter,
+  report: EvidenceReport,
+): void {
+  const proxies = report.proxies.map((proxy) => asOwn(reporter, proxy));
+  logNacks(events, reporter, roll.report(reporter, { ...report, proxies }, nowMs()));
+}
+
+/**
+ * What the stream does not speak for is dropped, and so is one workload's that is too much: the rest counts. One bad
+ * workload must not silence its node.
+ */
+export function takeNodeReport(
+  { roll, events, nowMs }: IntakeDependencies,
+  reporter: Reporter,
+  report: EvidenceReport,
+  spokenFor: SpokenFor,
+): void {
+  const now = nowMs();
+  roll.report(reporter, { ...report, proxies: [] }, now);
+  for (const [spiffeId, proxies] of Map.groupBy(report.proxies, ({ spiffeId }) => spiffeId)) {
+    if (spiffeId === undefined || !spokenFor.has(spiffeId, now)) {
+      events.evidenceDropped(reporter, spiffeId, proxies.length, "no token of it was shown");
+      continue;
+    }
+    try {
+      const part = { ...report, full: false, proxies, gone: [] };
+      logNacks(events, reporter, roll.report(reporter, part, now));
+    } catch (error) {
+      if (!(error instanceof RollError)) throw error;
+      events.evidenceDropped(reporter, spiffeId, proxies.length, error.message);
+    }
+  }
+}
+
+function asOwn({ spiffeId }: Reporter, proxy: ProxyEvidence): ProxyEvidence {
+  const { spiffeId: claimed, ...own } = proxy;
+  if (claimed === undefined || claimed === spiffeId) return own;
+  throw new EvidenceError("evidence-foreign", `expected evidence of ${spiffeId}, got ${claimed}'s`);
+}
+
+function logNacks(events: MeshEvents, reporter: Reporter, nacks: readonly NewNack[]): void {
+  for (const nack of nacks) events.secretRefused(reporter, nack);
+}

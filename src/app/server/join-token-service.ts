@@ -1,0 +1,81 @@
+/** `portcullis.admin.v1` CreateJoinToken. The token is in the reply and nowhere else. */
+
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import {
+  decideJoinTtlSeconds,
+  encodeJoinToken,
+  JOIN_TOKEN_RANDOM_BYTES,
+  JoinTokenError,
+  joinTokenDigest,
+  joinTokenId,
+  parseJoinIdentity,
+  type JoinTokenErrorCode,
+} from "../../core/identity/join-token.ts";
+import type { TrustDomain } from "../../core/spiffe/id.ts";
+import type { JoinTokens } from "../../edge/store/join-tokens.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+import {
+  CreateJoinTokenResponseSchema,
+  type CreateJoinTokenRequest,
+  type CreateJoinTokenResponse,
+} from "../../gen/portcullis/admin/v1/admin_pb.ts";
+
+export interface JoinTokenDependencies {
+  readonly joinTokens: JoinTokens;
+  readonly trustDomain: TrustDomain;
+  readonly log: Logger;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly nowMs: () => number;
+}
+
+/** The handler of `CreateJoinToken`. */
+export function createJoinTokenHandler(
+  dependencies: JoinTokenDependencies,
+): (
+  call: ServerUnaryCall<CreateJoinTokenRequest, CreateJoinTokenResponse>,
+  reply: sendUnaryData<CreateJoinTokenResponse>,
+) => void {
+  const { log } = dependencies;
+  return ({ request }, reply) => {
+    try {
+      reply(null, createJoinToken(request, dependencies));
+    } catch (error) {
+      if (error instanceof JoinTokenError) {
+        return reply({ code: CODES[error.code], details: error.message });
+      }
+      log.error({ event: "join-token-failed", error }, "no join token could be made");
+      reply({ code: status.UNAVAILABLE, details: "the store of join tokens cannot be used" });
+    }
+  };
+}
+
+const CODES: Readonly<Record<JoinTokenErrorCode, status>> = {
+  "join-token-identity": status.INVALID_ARGUMENT,
+  "join-token-ttl": status.INVALID_ARGUMENT,
+  "join-tokens-full": status.RESOURCE_EXHAUSTED,
+};
+
+function createJoinToken(
+  request: CreateJoinTokenRequest,
+  { joinTokens, trustDomain, log, randomBytes, nowMs }: JoinTokenDependencies,
+): CreateJoinTokenResponse {
+  const now = nowMs();
+  const id = parseJoinIdentity(request.spiffeId, trustDomain);
+  const expiresAtMs = now + decideJoinTtlSeconds(request.validityDuration) * 1_000;
+  const token = encodeJoinToken(randomBytes(JOIN_TOKEN_RANDOM_BYTES));
+  const digest = joinTokenDigest(token);
+  joinTokens.add({ digest, id, expiresAtMs }, now);
+  const spiffeId = id.toString();
+  const expiresAt = new Date(expiresAtMs).toISOString();
+  log.info(
+    { event: "join-token-created", joinTokenId: joinTokenId(digest), spiffeId, expiresAt },
+    "join token created",
+  );
+  return create(CreateJoinTokenResponseSchema, {
+    token,
+    spiffeId,
+    expiresAt: timestampFromMs(expiresAtMs),
+  });
+}

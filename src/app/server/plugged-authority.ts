@@ -1,0 +1,41 @@
+/** The operator's own CA as the server uses it: its certificates from `--ca-dir`, its key from there or from an HSM. */
+
+import type { CaWarning } from "../../core/ca/ca-warning.ts";
+import type { PluggedCa } from "../../core/ca/ca-files.ts";
+import type { PluggedAuthority } from "../../core/trust/plugged-trust.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { subjectKeyIdentifier } from "../../core/x509/signer.ts";
+import { loadKeylessCa, loadPluggedCa } from "../../edge/ca/plugged-ca.ts";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { KeySource } from "./signing-protocol.ts";
+
+export interface PluggedIn {
+  readonly authority: PluggedAuthority;
+  readonly source: KeySource;
+  readonly crls: readonly Uint8Array[];
+  readonly warnings: readonly CaWarning[];
+}
+
+/** @throws CaFilesError, CaKeyError, PrivateFileError */
+export async function readPluggedAuthority(
+  caDir: string,
+  { caKey, keyPassphraseFile }: ServerConfig,
+  nowMs: number,
+): Promise<PluggedIn> {
+  if (caKey !== undefined) {
+    return pluggedIn(await loadKeylessCa(caDir, nowMs), { kind: "pkcs11", uri: caKey });
+  }
+  const options = { passphraseFile: keyPassphraseFile, nowMs };
+  const { ca, key } = await loadPluggedCa(caDir, options);
+  return pluggedIn(ca, { kind: "software", location: "files", key });
+}
+
+function pluggedIn(ca: PluggedCa, source: KeySource): PluggedIn {
+  const { chain, root, roots, crls, warnings } = ca;
+  const { subjectKeyId, spki } = parseCertificate(chain[0] ?? root);
+  // An identifier may be absent, or of any length: ours names the authority then.
+  const isUsable =
+    subjectKeyId !== undefined && subjectKeyId.length >= 1 && subjectKeyId.length <= 32;
+  const id = Buffer.from(isUsable ? subjectKeyId : subjectKeyIdentifier(spki)).toString("hex");
+  return { authority: { id, chain, root, roots }, source, crls, warnings };
+}

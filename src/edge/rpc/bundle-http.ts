@@ -1,0 +1,148 @@
+/**
+ * The SPIFFE bundle endpoint's HTTPS (SPIFFE Federation 5.2): one document at `/`, for anybody. It asks for no client
+ * certificate and no credential, so all that a stranger can do here is bounded.
+ */
+
+import { constants } from "node:crypto";
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { SecureContextOptions } from "node:tls";
+import { listenOn } from "./listen.ts";
+
+export interface BundleIdentity {
+  /** PEM: the leaf, then its intermediates. */
+  readonly certificateChain: string;
+  readonly privateKeyPem: string;
+}
+
+export interface BundleResponse {
+  readonly text: string;
+  /** Quoted, as in the header (RFC 9110 8.8.3). */
+  readonly etag: string;
+  readonly maxAgeSeconds: number;
+}
+
+const connectionsMax = 1_000;
+const headerBytesMax = 8_192;
+const requestMs = 10_000;
+/** Whoever fetches the bundle comes back after minutes. */
+const keepAliveMs = 5_000;
+
+export class BundleHttp implements AsyncDisposable {
+  readonly #server: Server;
+
+  /** @param current asked at each request: must be cheap */
+  constructor(identity: BundleIdentity, current: () => BundleResponse) {
+    this.#server = createServer(
+      {
+        ...secureContext(identity),
+        handshakeTimeout: requestMs,
+        headersTimeout: requestMs,
+        requestTimeout: requestMs,
+        // Otherwise the limits above are looked at twice a minute.
+        connectionsCheckingInterval: 1_000,
+        keepAliveTimeout: keepAliveMs,
+        maxHeaderSize: headerBytesMax,
+      },
+      (request, response) => respond(request, response, current()),
+    );
+    this.#server.maxConnections = connectionsMax;
+    // Of reading and of writing: whoever takes no answer is sent away, too.
+    this.#server.setTimeout(requestMs);
+    // After a time-out of the handshake Node itself leaves the connection open.
+    this.#server.on("tlsClientError", (_, socket) => socket.destroy());
+  }
+
+  /** @param port 0 picks one. @throws ListenError */
+  async listen(host: string, port: number): Promise<AddressInfo> {
+    return await listenOn(this.#server, host, port);
+  }
+
+  /** New handshakes use it; connections that are open stay as they are. */
+  renew(identity: BundleIdentity): void {
+    this.#server.setSecureContext(secureContext(identity));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+/** Of TLS 1.2 what Mozilla's intermediate profile has without finite-field groups (SPIFFE Federation 5). */
+const ciphers = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256",
+  "ECDHE-ECDSA-AES128-GCM-SHA256",
+  "ECDHE-RSA-AES128-GCM-SHA256",
+  "ECDHE-ECDSA-AES256-GCM-SHA384",
+  "ECDHE-RSA-AES256-GCM-SHA384",
+  "ECDHE-ECDSA-CHACHA20-POLY1305",
+  "ECDHE-RSA-CHACHA20-POLY1305",
+].join(":");
+
+/** @throws Error of OpenSSL, and changes nothing */
+function secureContext({ certificateChain, privateKeyPem }: BundleIdentity): SecureContextOptions {
+  return {
+    key: privateKeyPem,
+    cert: certificateChain,
+    minVersion: "TLSv1.2",
+    ciphers,
+    // A resumed session would not look at a renewed certificate.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  current: BundleResponse,
+): void {
+  const { method = "", url = "", headers } = request;
+  // A body means nothing here, and is not waited for.
+  if (hasBody(headers)) response.setHeader("connection", "close");
+  if (method !== "GET" && method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD");
+    return sendText(response, 405, "expected GET or HEAD");
+  }
+  if (pathOf(url) !== "/") return sendText(response, 404, "expected /");
+  response.setHeader("etag", current.etag);
+  response.setHeader("cache-control", `max-age=${current.maxAgeSeconds}`);
+  if (isKnown(headers["if-none-match"], current.etag)) {
+    response.writeHead(304).end();
+  } else {
+    send(response, 200, "application/json", current.text);
+  }
+}
+
+function hasBody(headers: IncomingHttpHeaders): boolean {
+  const length = headers["content-length"];
+  return headers["transfer-encoding"] !== undefined || (length !== undefined && length !== "0");
+}
+
+/** A proxy may send the whole URL (RFC 9112 3.2.2). */
+function pathOf(url: string): string {
+  const path = url.replace(/^https?:\/\/[^/?]*/i, "").replace(/\?.*$/, "");
+  return path === "" ? "/" : path;
+}
+
+/** RFC 9110 13.1.2: a list, or `*`; compared weakly. Ours have no comma. */
+function isKnown(ifNoneMatch: string | undefined, etag: string): boolean {
+  return (ifNoneMatch ?? "").split(",").some((each) => {
+    const tag = each.trim().replace(/^W\//, "");
+    return tag === "*" || tag === etag;
+  });
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  send(response, status, "text/plain; charset=utf-8", `${text}\n`);
+}
+
+/** To a HEAD Node sends the same headers and no content. */
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  const body = Buffer.from(text);
+  response.writeHead(status, { "content-type": type, "content-length": body.length }).end(body);
+}

@@ -1,0 +1,137 @@
+/** Signing threads: what they sign is what the server's own thread would sign, and their failure is nobody's certificate. */
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, before, describe, test } from "node:test";
+import { SigningPool, type SignedBatch } from "../../src/app/server/signing-pool.ts";
+import type { AuthorityParts } from "../../src/app/server/signing-protocol.ts";
+import type { WorkloadOrder } from "../../src/core/issuance/workload.ts";
+import { parseCertificate } from "../../src/core/x509/certificate.ts";
+import { PemError } from "../../src/core/x509/pem.ts";
+import { refusalOf } from "../../src/edge/rpc/ca-status.ts";
+import { makeAuthority, type TestAuthority } from "../support/authority.ts";
+import { WIRE_CSR } from "./grpc-wire.ts";
+
+const nowMs = Date.now();
+const policy = { defaultTtlSeconds: 3_600, maxTtlSeconds: 7_200 };
+
+let test1: TestAuthority;
+let test2: TestAuthority;
+before(async () => {
+  [test1, test2] = await Promise.all([
+    makeAuthority("p256", nowMs),
+    makeAuthority("rsa3072", nowMs),
+  ]);
+});
+
+const partsOf = ({ root, privateKey: key }: TestAuthority): AuthorityParts => ({
+  source: { kind: "software", location: "store", key },
+  chain: [],
+  root,
+});
+
+function ordersOf(count: number, changes: Partial<WorkloadOrder> = {}): WorkloadOrder[] {
+  return Array.from({ length: count }, (_, index) => ({
+    spiffeId: `spiffe://cluster.local/ns/shop/sa/w-${index}`,
+    csrPem: WIRE_CSR,
+    requestedTtlSeconds: 0n,
+    serial: randomBytes(16),
+    ...changes,
+  }));
+}
+
+describe("signing threads", () => {
+  let current: TestAuthority;
+  let parts: AuthorityParts;
+  const failures: unknown[] = [];
+  const pool = new SigningPool({
+    authority: () => current.authority,
+    parts: () => parts,
+    policy: () => policy,
+    onFailed: (error) => failures.push(error),
+  });
+  const use = (authority: TestAuthority): void => {
+    current = authority;
+    parts = partsOf(authority);
+    pool.renew();
+  };
+  before(() => use(test1));
+  after(() => pool[Symbol.asyncDispose]());
+
+  const urisOf = ({ outcomes }: SignedBatch): string[] =>
+    outcomes.map((outcome) => {
+      if (outcome.kind !== "issued") throw outcome.error;
+      return parseCertificate(outcome.certificate.der).uris.join();
+    });
+
+  test("have few orders signed at once, and many by themselves, each in its order", async () => {
+    for (const count of [1, 15, 16, 25, 26, 51, 100, 256]) {
+      const orders = ordersOf(count);
+      const batch = pool.sign(orders, nowMs);
+      assert.equal(batch instanceof Promise, count >= 16, String(count));
+      assert.deepEqual(
+        urisOf(await batch),
+        orders.map(({ spiffeId }) => spiffeId),
+      );
+    }
+  });
+
+  test("say of a refusal what the server's own thread says", async () => {
+    const bad = { csrPem: "no PEM" };
+    const [one] = (await pool.sign(ordersOf(1, bad), nowMs)).outcomes;
+    const [other] = (await pool.sign(ordersOf(50, bad), nowMs)).outcomes;
+    assert.ok(one?.kind === "refused" && other?.kind === "refused");
+    assert.ok(one.error instanceof PemError);
+    assert.deepEqual(refusalOf(other.error), refusalOf(one.error));
+  });
+
+  test("sign by the authority of the moment, and lay out its reply", async () => {
+    const before = pool.sign(ordersOf(30), nowMs);
+    use(test2);
+    const after = pool.sign(ordersOf(30), nowMs);
+    for (const [batch, { root }] of [
+      [await before, test1],
+      [await after, test2],
+    ] as const) {
+      for (const outcome of batch.outcomes) {
+        assert.ok(outcome.kind === "issued");
+        const { issuerDer } = parseCertificate(outcome.certificate.der);
+        assert.deepEqual(issuerDer, parseCertificate(root).subjectDer);
+        assert.equal(batch.replyChain(outcome.certificate).length, 2);
+      }
+    }
+    const [first, second] = await Promise.all([before, after]);
+    const [a, b] = [first, second].map(({ outcomes, replyChain }) =>
+      outcomes[0]?.kind === "issued" ? replyChain(outcomes[0].certificate)[1] : "",
+    );
+    assert.notEqual(a, b);
+    use(test1);
+  });
+
+  test("that have no key refuse as unavailable, tell why, and are made anew", async () => {
+    const wrong = partsOf({ ...test1, privateKey: test2.privateKey });
+    parts = wrong;
+    pool.renew();
+    const { outcomes } = await pool.sign(ordersOf(50), nowMs);
+    const codes = outcomes.map((outcome) =>
+      outcome.kind === "refused" ? refusalOf(outcome.error).metric : outcome.kind,
+    );
+    assert.deepEqual(new Set(codes), new Set(["UNAVAILABLE"]));
+    assert.match(String(failures[0]), /private key of the certificate/);
+    parts = partsOf(test1);
+    assert.equal(urisOf(await pool.sign(ordersOf(50), nowMs)).length, 50);
+  });
+
+  test("end with their pool, and what they had not done is refused", async () => {
+    const own = new SigningPool({
+      authority: () => test1.authority,
+      parts: () => partsOf(test1),
+      policy: () => policy,
+      onFailed: () => assert.fail("it did not fail"),
+    });
+    const pending = own.sign(ordersOf(200), nowMs);
+    await own[Symbol.asyncDispose]();
+    const { outcomes } = await pending;
+    assert.ok(outcomes.every(({ kind }) => kind === "refused"));
+  });
+});
