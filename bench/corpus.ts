@@ -4,15 +4,13 @@
  * of load/requests.go.
  */
 
-import type { KeyObject } from "node:crypto";
-import { createHash, sign } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
-import { promisify } from "node:util";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodePem } from "../src/core/x509/pem.ts";
 import { IstioCertificateRequestSchema } from "../src/gen/istio/v1/auth/ca_pb.ts";
 import { makeCsr } from "./csr.ts";
+import { mintToken, type Bearer, type TokenOptions } from "./tokens.ts";
 
 export interface CorpusOptions {
   readonly file: string;
@@ -26,20 +24,7 @@ export interface CorpusOptions {
   readonly tokens: TokenOptions;
 }
 
-export interface TokenOptions {
-  /** RSA: tokens are RS256, as Kubernetes signs unless told otherwise. */
-  readonly signingKey: KeyObject;
-  readonly keyId: string;
-  readonly issuer: string;
-  readonly audience: string;
-  readonly nowMs: number;
-  readonly ttlSeconds: number;
-}
-
-interface Workload {
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly pod: string;
+interface Workload extends Bearer {
   readonly message: Uint8Array;
 }
 
@@ -47,7 +32,6 @@ const MAGIC = "PCLOAD1\n";
 /** Signatures asked for at once; libuv's pool spreads them over the cores. */
 const CHUNK = 256;
 const NAMESPACES = 10;
-const signAsync = promisify(sign);
 
 /** Writes the requests file, mode 0600: its tokens are good for as long as they live. */
 export async function writeCorpus(options: CorpusOptions, signal?: AbortSignal): Promise<void> {
@@ -71,61 +55,33 @@ async function writeRecords(
   const records = Array.from({ length }, async (_, i) => {
     const workload = workloads[(first + i) % workloads.length];
     if (workload === undefined) throw new RangeError("expected at least one workload, got none");
-    const token = Buffer.from(await mintToken(options, workload, first + i));
+    const { tokens, seed } = options;
+    const token = Buffer.from(await mintToken(tokens, workload, first + i, seed));
     return [uint32(token.length), token, uint32(workload.message.length), workload.message];
   });
   await file.writeFile(Buffer.concat((await Promise.all(records)).flat()));
 }
 
-function makeWorkload(options: CorpusOptions, index: number): Workload {
-  const namespace = `bench-${index % NAMESPACES}`;
+/** The bearers of a bench's tokens, by number. */
+export function bearerAt(index: number): Bearer {
   const serviceAccount = `workload-${index}`;
+  return {
+    namespace: `bench-${index % NAMESPACES}`,
+    serviceAccount,
+    pod: `${serviceAccount}-0`,
+  };
+}
+
+function makeWorkload(options: CorpusOptions, index: number): Workload {
+  const bearer = bearerAt(index);
+  const { namespace, serviceAccount } = bearer;
   const spiffeId = `spiffe://${options.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
   const csr = encodePem(makeCsr(spiffeId), "CERTIFICATE REQUEST");
   const message = toBinary(
     IstioCertificateRequestSchema,
     create(IstioCertificateRequestSchema, { csr }),
   );
-  return { namespace, serviceAccount, pod: `${serviceAccount}-0`, message };
-}
-
-async function mintToken(
-  { tokens, seed }: CorpusOptions,
-  workload: Workload,
-  record: number,
-): Promise<string> {
-  const { namespace, serviceAccount, pod } = workload;
-  const nowSeconds = Math.floor(tokens.nowMs / 1000);
-  const claims = {
-    aud: [tokens.audience],
-    exp: nowSeconds + tokens.ttlSeconds,
-    iat: nowSeconds,
-    iss: tokens.issuer,
-    jti: uuid(seed, "token", record),
-    "kubernetes.io": {
-      namespace,
-      node: { name: "bench-node", uid: uuid(seed, "node", "bench-node") },
-      pod: { name: pod, uid: uuid(seed, "pod", pod) },
-      serviceaccount: { name: serviceAccount, uid: uuid(seed, "serviceaccount", serviceAccount) },
-    },
-    nbf: nowSeconds,
-    sub: `system:serviceaccount:${namespace}:${serviceAccount}`,
-  };
-  const signingInput = `${base64url({ alg: "RS256", kid: tokens.keyId })}.${base64url(claims)}`;
-  const signature = await signAsync("sha256", Buffer.from(signingInput), tokens.signingKey);
-  return `${signingInput}.${signature.toString("base64url")}`;
-}
-
-/** A UUID of version 8 (RFC 9562 5.8): the same for the same seed and name. */
-function uuid(seed: number, kind: string, name: string | number): string {
-  const bytes = createHash("sha256").update(`${seed}/${kind}/${name}`).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
-}
-
-function base64url(value: unknown): string {
-  return Buffer.from(JSON.stringify(value)).toString("base64url");
+  return { ...bearer, message };
 }
 
 function uint32(value: number): Uint8Array {

@@ -2,7 +2,7 @@
  * The floor under every figure: our listener and gRPC server with a handler that answers a fixed chain at once. What a
  * certificate costs beyond this is ours; what this costs is Node's, grpc-js's and OpenSSL's.
  *
- * Usage: floor-server.ts DATA_DIR, of a dev server that does not run. Prints its address.
+ * Usage: floor-server.ts DATA_DIR, of a server that does not run. Prints its address.
  */
 
 import { createCertificateMethod } from "../src/edge/rpc/ca-messages.ts";
@@ -16,7 +16,7 @@ import { loadTrust } from "../src/app/server/trust.ts";
 const [dataDir = ""] = process.argv.slice(2);
 const flags = { "data-dir": dataDir, "token-issuer": "none", jwks: "none" };
 const config = resolveServerConfig([settingsFromFlags(flags)]);
-using store = await Store.open(dataDir, "dev");
+using store = await Store.open(dataDir, "server");
 const trust = await loadTrust(store, config, Date.now());
 const serving = issueServingCertificate(trust, ["localhost"], Date.now());
 

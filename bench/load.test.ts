@@ -1,47 +1,22 @@
 import assert from "node:assert/strict";
-import { generateKeyPairSync, verify } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
 import type { ServerHttp2Stream } from "node:http2";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { IstioCertificateRequestSchema } from "../src/gen/istio/v1/auth/ca_pb.ts";
-import { writeCorpus } from "./corpus.ts";
-import type { LoadOptions, LoadOutcome } from "./load.ts";
-import { buildLoad, LoadError, parseLoadOutcome, runLoad } from "./load.ts";
-import type { Answer, StubCa, StubCaOptions } from "./stub-ca.ts";
-import { frameChain, refuse, reply, startStubCa } from "./stub-ca.ts";
+import { parseLoadOutcome } from "./load.ts";
+import { assertAllAnswered, findPrograms, LoadSetup, RECORDS, WORKLOADS } from "./load-setup.ts";
+import { frameChain, refuse, reply, type Answer, type StubCaOptions } from "./stub-ca.ts";
 
-const RECORDS = 240;
 const chain = frameChain();
-const { privateKey: signingKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-
-const { binary, skip } = await buildOrSkip();
-let directory = "";
-let requestsFile = "";
+const { programs, skip } = await findPrograms();
+let setup: LoadSetup;
+const load: LoadSetup["load"] = (...args) => setup.load(...args);
 
 describe("the load generator", { skip, timeout: 60_000 }, () => {
   before(async () => {
-    directory = await mkdtemp(join(tmpdir(), "portcullis-load-"));
-    requestsFile = join(directory, "requests");
-    await writeCorpus({
-      file: requestsFile,
-      records: RECORDS,
-      workloads: 20,
-      seed: 1,
-      trustDomain: "example.org",
-      tokens: {
-        signingKey,
-        keyId: "key",
-        issuer: "https://issuer.example.org",
-        audience: "istio-ca",
-        nowMs: Date.now(),
-        ttlSeconds: 600,
-      },
-    });
+    setup = await LoadSetup.open(programs);
   });
-  after(() => rm(directory, { recursive: true, force: true }));
+  after(() => setup[Symbol.dispose]());
 
   it("sends each record once, with its token whole", async () => {
     const tokens = new Set<string>();
@@ -57,8 +32,8 @@ describe("the load generator", { skip, timeout: 60_000 }, () => {
     const { outcome, seen } = await load(answer, { fresh: true });
     assertAllAnswered(outcome);
     assert.equal(tokens.size, RECORDS);
-    assert.equal(csrs.size, 20);
-    assert.ok([...tokens].every(isSigned));
+    assert.equal(csrs.size, WORKLOADS);
+    assert.ok([...tokens].every((each) => setup.isSigned(each.slice("Bearer ".length))));
     assert.equal(seen.sessions, 4);
     assert.ok(outcome.p50Ms > 0 && outcome.p50Ms <= outcome.p99Ms);
     assert.ok(outcome.p99Ms <= outcome.maxMs && outcome.maxMs <= outcome.seconds * 1000);
@@ -181,10 +156,24 @@ describe("the load generator", { skip, timeout: 60_000 }, () => {
     assertAllAnswered(outcome);
   });
 
-  it("sends no request that the server's window does not take", async () => {
+  it("sends in parts what the server's window does not take at once", async () => {
+    const csrs = new Set<string>();
+    const answer: Answer = (stream, message) => {
+      csrs.add(fromBinary(IstioCertificateRequestSchema, message).csr);
+      reply(stream, chain);
+    };
     const settings = { initialWindowSize: 100 };
-    const { outcome } = await load((stream) => reply(stream, chain), { count: 20 }, { settings });
-    assert.deepEqual([...outcome.failed], [["REQUEST_TOO_LARGE", 20]]);
+    const { outcome } = await load(answer, { count: 40 }, { settings });
+    assertAllAnswered(outcome, 40);
+    assert.equal(csrs.size, WORKLOADS);
+  });
+
+  it("sends the rest to nobody who has answered before it came", async () => {
+    const answer: Answer = (stream) => reply(stream, chain);
+    const settings = { initialWindowSize: 100 };
+    const onRequest: StubCaOptions["onRequest"] = (stream) => refuse(stream, 8, "enough");
+    const { outcome } = await load(answer, { count: 40 }, { settings, onRequest });
+    assert.deepEqual([...outcome.failed], [["RESOURCE_EXHAUSTED", 40]]);
   });
 
   it("fails if there are not enough fresh records", async () => {
@@ -206,54 +195,7 @@ describe("parseLoadOutcome", () => {
   }
 });
 
-async function load(
-  answer: Answer,
-  options: Partial<LoadOptions> = {},
-  stub: Pick<StubCaOptions, "settings" | "onSession"> = {},
-): Promise<{ outcome: LoadOutcome; seen: StubCa["seen"] }> {
-  await using server = await startStubCa({ directory, answer, ...stub });
-  const outcome = await runLoad(binary, {
-    address: server.address,
-    serverName: "localhost",
-    rootFile: server.rootFile,
-    requestsFile,
-    mode: "steady",
-    connections: 4,
-    inFlight: 16,
-    count: RECORDS,
-    fresh: false,
-    timeoutSeconds: 10,
-    ...options,
-  });
-  return { outcome, seen: server.seen };
-}
-
-function assertAllAnswered(outcome: LoadOutcome, count = RECORDS): void {
-  assert.deepEqual([...outcome.failed], [], outcome.firstError);
-  assert.equal(outcome.ok, count);
-  assert.equal(outcome.firstError, "");
-}
-
-function isSigned(authorization: string): boolean {
-  const [input, signature] = authorization.slice("Bearer ".length).split(/\.(?=[^.]*$)/);
-  return verify(
-    "sha256",
-    Buffer.from(input ?? ""),
-    publicKey,
-    Buffer.from(signature ?? "", "base64url"),
-  );
-}
-
 function endWithoutStatus(stream: ServerHttp2Stream): void {
   stream.respond({ ":status": 200 });
   stream.end(chain);
-}
-
-async function buildOrSkip(): Promise<{ binary: string; skip: string | false }> {
-  try {
-    return { binary: await buildLoad(), skip: false };
-  } catch (error) {
-    if (!(error instanceof LoadError) || error.code !== "load-go-missing") throw error;
-    return { binary: "", skip: error.message };
-  }
 }

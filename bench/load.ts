@@ -1,26 +1,8 @@
-/**
- * The load generator: builds the Go program in load/ into the user's cache, runs it, and parses
- * what it reports. It is Go because a client in Node would cost more than the server that it
- * measures on the same machine.
- */
+/** Runs the load generator, and parses what it reports. */
 
 import { execFile } from "node:child_process";
-import { createHash } from "node:crypto";
-import { access, mkdir, readdir, readFile, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
-import { PortcullisError } from "../src/core/error.ts";
-
-export type LoadErrorCode =
-  | "load-go-missing"
-  | "load-build-failed"
-  | "load-run-failed"
-  | "load-outcome-malformed";
-
-export class LoadError extends PortcullisError<LoadErrorCode> {
-  override name = "LoadError";
-}
+import { describeFailure, LoadError } from "./programs.ts";
 
 export interface LoadOptions {
   /** `host:port`. */
@@ -34,15 +16,22 @@ export interface LoadOptions {
   readonly mode: "steady" | "reconnect";
   /** Only of `steady`. */
   readonly connections: number;
+  /** Calls. */
   readonly inFlight: number;
+  /** Records to send. */
   readonly count: number;
   /** Records to leave out at the start: so can several runs share one file of fresh tokens. */
   readonly skip?: number;
+  /** Records in each `SignBatch`, a divisor of `count`; otherwise each is sent as `CreateCertificate`. */
+  readonly batch?: number;
+  /** PEM files: who calls. */
+  readonly identity?: { readonly certificateFile: string; readonly keyFile: string };
   /** Each record at most once; otherwise the records are cycled through. */
   readonly fresh: boolean;
   readonly timeoutSeconds?: number;
 }
 
+/** Counts, rates and latencies of calls. */
 export interface LoadOutcome {
   readonly ok: number;
   /** By gRPC status name, or a code of the transport such as `CONNECTION` and `BAD_REPLY`. */
@@ -59,37 +48,8 @@ export interface LoadOutcome {
   readonly firstError: string;
 }
 
-const SOURCES = join(import.meta.dirname, "load");
 const OUTPUT_BYTES_MAX = 1 << 20;
 const run = promisify(execFile);
-
-/**
- * The path of the program, built if these sources were not built before.
- *
- * @throws LoadError `load-go-missing`, `load-build-failed`
- */
-export async function buildLoad(signal?: AbortSignal): Promise<string> {
-  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  const directory = join(cache, "portcullis", "bench", await hashSources());
-  const binary = join(directory, "load");
-  if (await exists(binary)) return binary;
-  await mkdir(directory, { recursive: true });
-  // Built aside and renamed: whoever finds the name finds a whole program.
-  const unfinished = `${binary}.${process.pid}`;
-  try {
-    await run("go", ["build", "-trimpath", "-o", unfinished, "."], {
-      cwd: SOURCES,
-      env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" },
-      ...(signal && { signal }),
-    });
-    await rename(unfinished, binary);
-  } catch (cause) {
-    signal?.throwIfAborted();
-    await rm(unfinished, { force: true });
-    throw buildError(cause);
-  }
-  return binary;
-}
 
 /** @throws LoadError `load-run-failed`, `load-outcome-malformed` */
 export async function runLoad(
@@ -106,7 +66,7 @@ export async function runLoad(
   } catch (cause) {
     signal?.throwIfAborted();
     if (cause instanceof LoadError) throw cause;
-    throw new LoadError("load-run-failed", `the load generator failed: ${describe(cause)}`, {
+    throw new LoadError("load-run-failed", `the load generator failed: ${describeFailure(cause)}`, {
       cause,
     });
   }
@@ -137,45 +97,7 @@ export function parseLoadOutcome(json: string): LoadOutcome {
   });
 }
 
-async function hashSources(): Promise<string> {
-  const hash = createHash("sha256").update(`${process.platform}/${process.arch}\n`);
-  const names = (await readdir(SOURCES)).filter((name) => /\.go$|^go\.(?:mod|sum)$/.test(name));
-  for (const name of names.toSorted()) {
-    hash.update(`${name}\n`).update(await readFile(join(SOURCES, name)));
-  }
-  return hash.digest("hex").slice(0, 16);
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function buildError(cause: unknown): LoadError {
-  if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
-    return new LoadError("load-go-missing", "the load generator needs Go to be built, got none", {
-      cause,
-      hint: "install Go 1.24 or newer and have `go` in PATH",
-    });
-  }
-  return new LoadError("load-build-failed", `go build failed: ${describe(cause)}`, {
-    cause,
-    hint: "the first build fetches golang.org/x/net: check the network and GOPROXY",
-  });
-}
-
-/** What the program said itself is worth more than the command line that failed. */
-function describe(cause: unknown): string {
-  if (!(cause instanceof Error)) return String(cause);
-  const stderr = "stderr" in cause ? String(cause.stderr).trim() : "";
-  return (stderr || cause.message).slice(0, 2000);
-}
-
-function encodeArguments(options: LoadOptions): string[] {
+function encodeArguments({ identity, ...options }: LoadOptions): string[] {
   return [
     ["-addr", options.address],
     ["-server-name", options.serverName],
@@ -187,6 +109,13 @@ function encodeArguments(options: LoadOptions): string[] {
     ["-count", options.count],
     ["-skip", options.skip ?? 0],
     ["-timeout", `${options.timeoutSeconds ?? 120}s`],
+    ["-batch", options.batch ?? 0],
+    ...(identity === undefined
+      ? []
+      : [
+          ["-certificate", identity.certificateFile],
+          ["-key", identity.keyFile],
+        ]),
     ...(options.fresh ? [["-fresh"]] : []),
     ["-json"],
   ].flatMap((words) => words.map(String));

@@ -1,21 +1,26 @@
-/** The server under test: `portcullis dev` as a user would start it, on a directory of its own. */
+/** The server under test: `portcullis server` as a user would start it, on a directory of its own. */
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { createPrivateKey, type KeyObject } from "node:crypto";
 import { once } from "node:events";
-import { openSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { waitForEndpoints } from "../src/edge/config/endpoints.ts";
+import type { TokenOptions } from "./tokens.ts";
 
-const launcher = join(import.meta.dirname, "../bin/portcullis");
+export const launcher: string = join(import.meta.dirname, "../bin/portcullis");
 
 /** Those of the launcher. */
 const longLivedFlags = ["--max-semi-space-size=4", "--heap-growing-percent=30"];
 
-export interface DevIssuer {
-  readonly signingKey: KeyObject;
-  readonly keyId: string;
+export interface BenchServerOptions {
+  readonly dataDir: string;
+  /** Whose tokens it believes. */
+  readonly tokens: TokenOptions;
+  readonly jwksFile: string;
+  readonly signal: AbortSignal;
+  /** @default any that is free */
+  readonly port?: number;
+  readonly flags?: readonly string[];
 }
 
 export class BenchServer implements AsyncDisposable {
@@ -30,21 +35,14 @@ export class BenchServer implements AsyncDisposable {
   }
 
   /** Its log goes to a file, since writing it is a part of what a certificate costs. */
-  static async start(dataDir: string, signal: AbortSignal, port = 0): Promise<BenchServer> {
+  static async start(options: BenchServerOptions): Promise<BenchServer> {
+    const { dataDir, tokens, jwksFile, signal, port = 0, flags = [] } = options;
     const log = openSync(join(dataDir, "..", "server.log"), "a", 0o600);
-    const child = spawn(
-      launcher,
-      [
-        "dev",
-        "--data-dir",
-        dataDir,
-        "--listen",
-        `127.0.0.1:${port}`,
-        "--metrics-listen",
-        "127.0.0.1:0",
-      ],
-      { stdio: ["ignore", log, log] },
-    );
+    const listen = ["--listen", `127.0.0.1:${port}`, "--metrics-listen", "127.0.0.1:0"];
+    const issuer = ["--token-issuer", tokens.issuer, "--jwks", jwksFile];
+    const args = ["server", "--data-dir", dataDir, ...listen, ...issuer, ...flags];
+    const child = spawn(launcher, args, { stdio: ["ignore", log, log] });
+    closeSync(log);
     const { ca } = await waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
     return new BenchServer(child, ca);
   }
@@ -64,13 +62,4 @@ export class BenchServer implements AsyncDisposable {
     this.#child.kill("SIGTERM");
     await exited;
   }
-}
-
-/** The key of dev's token issuer, to mint many tokens without asking for each. */
-export async function readDevIssuer(dataDir: string): Promise<DevIssuer> {
-  const pem = await readFile(join(dataDir, "token-issuer-key.pem"));
-  const jwks = JSON.parse(await readFile(join(dataDir, "jwks.json"), "utf8")) as {
-    readonly keys: readonly { readonly kid: string }[];
-  };
-  return { signingKey: createPrivateKey(pem), keyId: jwks.keys[0]?.kid ?? "" };
 }

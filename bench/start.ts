@@ -1,4 +1,4 @@
-/** From `portcullis dev` on the command line to the first certificate in a client's hands. */
+/** From `portcullis server` on the command line to the first certificate in a client's hands. */
 
 import { once } from "node:events";
 import { mkdir, readFile } from "node:fs/promises";
@@ -6,26 +6,22 @@ import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createCsr } from "../src/core/x509/csr-create.ts";
-import { TokenIssuer } from "../src/app/dev/token-issuer.ts";
 import { requestCertificate } from "../src/edge/rpc/ca-client.ts";
+import { bearerAt } from "./corpus.ts";
+import type { Fixture } from "./fixture.ts";
 import type { Measure } from "./report.ts";
 import { BenchServer } from "./server.ts";
+import { mintToken } from "./tokens.ts";
 
-/**
- * On a new directory (a root is made) and on one that has a root. The key of dev's token issuer is there before: making an
- * RSA key is no part of a server's start.
- */
-export async function benchStart(
-  directory: string,
-  runs: number,
-  signal: AbortSignal,
-): Promise<Measure[]> {
+/** On a new directory (a root is made) and on one that has a root. */
+export async function benchStart(fixture: Fixture): Promise<Measure[]> {
+  const { starts } = fixture.size;
   const first: number[] = [];
   const again: number[] = [];
   // The first pass warms the caches of the disk and of the client, and is not counted.
-  for (let run = 0; run <= runs; run++) {
-    const dataDir = join(directory, `start-${run}`);
-    const times = [await timeToFirst(dataDir, signal), await timeToFirst(dataDir, signal)];
+  for (let run = 0; run <= starts; run++) {
+    const dataDir = join(fixture.directory, `start-${run}`);
+    const times = [await timeToFirst(fixture, dataDir), await timeToFirst(fixture, dataDir)];
     if (run === 0) continue;
     first.push(times[0] ?? Number.NaN);
     again.push(times[1] ?? Number.NaN);
@@ -42,21 +38,14 @@ export async function benchStart(
   ];
 }
 
-async function timeToFirst(dataDir: string, signal: AbortSignal): Promise<number> {
+async function timeToFirst(fixture: Fixture, dataDir: string): Promise<number> {
+  const { tokens, jwksFile, signal, seed } = fixture;
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const issuer = await TokenIssuer.open(dataDir);
-  const nowMs = Date.now();
-  const token = await issuer.mintToken({
-    namespace: "bench",
-    serviceAccount: "start",
-    audiences: ["istio-ca"],
-    ttlSeconds: 600,
-    nowMs,
-  });
+  const token = await mintToken(tokens, bearerAt(0), 0, seed);
   const { csrPem } = await createCsr();
   const port = await freePort();
   const startedMs = performance.now();
-  const starting = BenchServer.start(dataDir, signal, port);
+  const starting = BenchServer.start({ dataDir, tokens, jwksFile, signal, port });
   // The port opens before the addresses are published: a client in the mesh knows the port.
   while (!(await canConnect(port))) await sleep(1, undefined, { signal });
   const server = `127.0.0.1:${port}`;

@@ -19,6 +19,7 @@ import type { TLSSocket } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodePem } from "../src/core/x509/pem.ts";
 import { IstioCertificateResponseSchema } from "../src/gen/istio/v1/auth/ca_pb.ts";
+import { SignBatchResponseSchema } from "../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 
 export type Answer = (
   stream: ServerHttp2Stream,
@@ -40,10 +41,12 @@ export interface StubCaOptions {
   readonly answer: Answer;
   readonly settings?: Settings | undefined;
   readonly onSession?: ((session: ServerHttp2Session) => void) | undefined;
+  /** Before the request has come whole. */
+  readonly onRequest?: ((stream: ServerHttp2Stream) => void) | undefined;
 }
 
 export async function startStubCa(options: StubCaOptions): Promise<StubCa> {
-  const { answer, settings = {}, onSession } = options;
+  const { answer, settings = {}, onSession, onRequest } = options;
   const { keyFile, rootFile } = makeCertificate(options.directory);
   const [key, cert] = [readFileSync(keyFile), readFileSync(rootFile)];
   const server = createSecureServer({ key, cert, settings });
@@ -58,6 +61,7 @@ export async function startStubCa(options: StubCaOptions): Promise<StubCa> {
       const parts: Buffer[] = [];
       stream.on("error", () => {});
       stream.on("data", (part: Buffer) => parts.push(part));
+      onRequest?.(stream);
       stream.on("end", () => answer(stream, Buffer.concat(parts).subarray(5), headers));
     });
     onSession?.(session);
@@ -94,13 +98,27 @@ function makeCertificate(directory: string): { keyFile: string; rootFile: string
 
 /** A reply with so many elements of so many bytes each, framed for gRPC. */
 export function frameChain(elements = 2, derBytes = 500): Buffer {
-  const certChain = Array.from({ length: elements }, () =>
-    encodePem(randomBytes(derBytes), "CERTIFICATE"),
-  );
-  const message = toBinary(
-    IstioCertificateResponseSchema,
-    create(IstioCertificateResponseSchema, { certChain }),
-  );
+  const certChain = makeChain(elements, derBytes);
+  const response = create(IstioCertificateResponseSchema, { certChain });
+  return frame(toBinary(IstioCertificateResponseSchema, response));
+}
+
+/** A reply to a batch, with one refusal if a number is given. */
+export function frameBatch(length: number, refused?: number): Buffer {
+  const certificate = { case: "certificate" as const, value: { certChain: makeChain(2, 500) } };
+  const refusal = { case: "refusal" as const, value: { code: 7, message: "not yours" } };
+  const results = Array.from({ length }, (_, index) => {
+    return { result: index === refused ? refusal : certificate };
+  });
+  const response = create(SignBatchResponseSchema, { results });
+  return frame(toBinary(SignBatchResponseSchema, response));
+}
+
+function makeChain(elements: number, derBytes: number): string[] {
+  return Array.from({ length: elements }, () => encodePem(randomBytes(derBytes), "CERTIFICATE"));
+}
+
+function frame(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);

@@ -2,12 +2,12 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"net/url"
 
 	"golang.org/x/net/http2/hpack"
+
+	"portcullis/bench/load/wire"
 )
 
 // A P-256 leaf with a SPIFFE ID has some 700 characters of PEM.
@@ -28,6 +28,8 @@ type call struct {
 
 	httpStatus, grpcStatus, grpcMessage string
 	body                                []byte
+	unsent                              []byte
+	window                              int64 // what the peer takes of it
 
 	endsWithBlock bool
 	unprocessed   bool
@@ -55,8 +57,8 @@ func (c *call) fail(code, detail string) {
 }
 
 // judge says what went wrong, by a code to count under and a detail to show; the code is empty if
-// nothing did.
-func (c *call) judge() (code, detail string) {
+// nothing did. A batch is one that has so many entries; 0 is a request for one certificate.
+func (c *call) judge(batch int) (code, detail string) {
 	switch {
 	case c.failure != "":
 		return c.failure, c.failureDetail
@@ -71,7 +73,13 @@ func (c *call) judge() (code, detail string) {
 		}
 		return statusName(c.grpcStatus), message
 	}
-	if err := checkChain(c.body); err != nil {
+	message, err := wire.Unframe(c.body)
+	if err == nil && batch > 0 {
+		err = checkBatch(message, batch)
+	} else if err == nil {
+		err = checkChain(message)
+	}
+	if err != nil {
 		return "BAD_REPLY", err.Error()
 	}
 	return "", ""
@@ -86,28 +94,22 @@ func statusName(status string) string {
 	return "STATUS_" + status
 }
 
-// checkChain checks what an Istio agent needs of IstioCertificateResponse: one whole message,
-// uncompressed, with a leaf and at least one more element in cert_chain (field 1).
-func checkChain(body []byte) error {
-	const prefix = 5
-	if len(body) < prefix || body[0] != 0 ||
-		int(binary.BigEndian.Uint32(body[1:])) != len(body)-prefix {
-		return errors.New("expected one uncompressed gRPC message, got something else")
-	}
+// checkChain checks what an Istio agent needs of cert_chain: a leaf and at least one more element.
+func checkChain(message []byte) error {
 	elements := 0
-	for rest := body[prefix:]; len(rest) > 0; elements++ {
-		if rest[0] != 1<<3|2 {
-			return fmt.Errorf("expected field cert_chain, got tag %#x", rest[0])
+	for rest := message; len(rest) > 0; {
+		var field wire.Field
+		var err error
+		if field, rest, err = wire.Next(rest); err != nil {
+			return err
 		}
-		length, size := binary.Uvarint(rest[1:])
-		if size <= 0 || length > uint64(len(rest)-1-size) {
-			return errors.New("cert_chain is cut short")
+		if field.Number != certChainField {
+			continue
 		}
-		element := rest[1+size : 1+size+int(length)]
-		if !bytes.HasPrefix(element, pemBegin) || len(element) < leafCharactersMin {
-			return fmt.Errorf("expected PEM in cert_chain[%d], got %.40q", elements, element)
+		if !bytes.HasPrefix(field.Bytes, pemBegin) || len(field.Bytes) < leafCharactersMin {
+			return fmt.Errorf("expected PEM in cert_chain[%d], got %.40q", elements, field.Bytes)
 		}
-		rest = rest[1+size+int(length):]
+		elements++
 	}
 	if elements < 2 {
 		return fmt.Errorf("expected a leaf and a root in cert_chain, got %d elements", elements)

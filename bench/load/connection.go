@@ -33,7 +33,8 @@ type connection struct {
 
 	nextStream   uint32
 	open         map[uint32]*call
-	headersOf    *call // whose header block is being decoded
+	unfinished   []uint32 // streams with something unsent, in the order of their start
+	headersOf    *call    // whose header block is being decoded
 	free         []*call
 	sendWindow   int64 // what the peer still takes on the connection
 	streamWindow int64 // what the peer takes on a new stream
@@ -110,7 +111,10 @@ func (c *connection) applySettings(settings *http2.SettingsFrame) error {
 	err := settings.ForeachSetting(func(s http2.Setting) error {
 		switch s.ID {
 		case http2.SettingInitialWindowSize:
-			// Requests are sent whole or not at all, so streams that are open have no use for more.
+			// It holds for streams that are open, too (RFC 9113 6.9.2).
+			for _, call := range c.open {
+				call.window += int64(s.Val) - c.streamWindow
+			}
 			c.streamWindow = int64(s.Val)
 		case http2.SettingMaxConcurrentStreams:
 			c.streamsMax = int(s.Val)
@@ -125,10 +129,13 @@ func (c *connection) applySettings(settings *http2.SettingsFrame) error {
 	if err != nil {
 		return err
 	}
-	return c.framer.WriteSettingsAck()
+	if err := c.framer.WriteSettingsAck(); err != nil {
+		return err
+	}
+	return c.sendUnfinished()
 }
 
-// send starts a call, which must fit the peer's limits; the bytes leave with the next flush.
+// send starts a call; the bytes leave with the next flush, or when the peer's windows take them.
 func (c *connection) send(corpus *corpus, next pending) error {
 	r := corpus.at(next.index)
 	block := r.block
@@ -137,20 +144,51 @@ func (c *connection) send(corpus *corpus, next pending) error {
 	}
 	stream := c.nextStream
 	c.nextStream += 2
-	c.open[stream] = c.newCall(next)
+	call := c.newCall(next)
+	call.unsent, call.window = r.data, c.streamWindow
+	c.open[stream] = call
 	if err := c.framer.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: stream, BlockFragment: block, EndHeaders: true,
 	}); err != nil {
 		return err
 	}
-	c.sendWindow -= int64(len(r.data))
-	for rest := r.data; ; {
-		part := rest[:min(len(rest), frameSizeMax)]
-		rest = rest[len(part):]
-		if err := c.framer.WriteData(stream, len(rest) == 0, part); err != nil || len(rest) == 0 {
+	c.unfinished = append(c.unfinished, stream)
+	return c.sendUnfinished()
+}
+
+func (c *connection) sendUnfinished() error {
+	kept := c.unfinished[:0]
+	for _, stream := range c.unfinished {
+		call := c.open[stream]
+		if call == nil {
+			continue // the peer has not waited for the rest
+		}
+		if err := c.sendPart(stream, call); err != nil {
+			return err
+		}
+		if len(call.unsent) > 0 {
+			kept = append(kept, stream)
+		}
+	}
+	c.unfinished = kept
+	return nil
+}
+
+func (c *connection) sendPart(stream uint32, call *call) error {
+	for len(call.unsent) > 0 {
+		size := min(int64(len(call.unsent)), frameSizeMax, call.window, c.sendWindow)
+		if size <= 0 {
+			return nil
+		}
+		part := call.unsent[:size]
+		call.unsent = call.unsent[size:]
+		call.window -= size
+		c.sendWindow -= size
+		if err := c.framer.WriteData(stream, len(call.unsent) == 0, part); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 func (c *connection) newCall(next pending) *call {
@@ -165,99 +203,13 @@ func (c *connection) newCall(next pending) *call {
 
 // finish takes a call off the connection; the call may be read until the next send.
 func (c *connection) finish(stream uint32) {
-	c.free = append(c.free, c.open[stream])
+	call := c.open[stream]
+	if len(call.unsent) > 0 {
+		// Answered before it was heard out. A connection that is broken shows it at the next frame.
+		_ = c.framer.WriteRSTStream(stream, http2.ErrCodeCancel)
+	}
+	c.free = append(c.free, call)
 	delete(c.open, stream)
-}
-
-// receive waits for one frame and handles it. It returns the stream that ended with it, or 0.
-func (c *connection) receive() (ended uint32, err error) {
-	// Whatever is buffered must leave before waiting; while input is at hand, replies still gather.
-	if c.reader.Buffered() < 9 {
-		if err := c.writer.Flush(); err != nil {
-			return 0, err
-		}
-	}
-	frame, err := c.framer.ReadFrame()
-	if err != nil {
-		return 0, err
-	}
-	switch f := frame.(type) {
-	case *http2.DataFrame:
-		return c.receiveData(f)
-	case *http2.HeadersFrame:
-		call := c.open[f.StreamID]
-		if call == nil {
-			return 0, fmt.Errorf("got HEADERS on stream %d, which is not open", f.StreamID)
-		}
-		call.endsWithBlock = f.StreamEnded()
-		return c.receiveBlock(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
-	case *http2.ContinuationFrame:
-		return c.receiveBlock(f.StreamID, f.HeaderBlockFragment(), f.HeadersEnded())
-	case *http2.RSTStreamFrame:
-		if call := c.open[f.StreamID]; call != nil {
-			call.fail("STREAM_RESET", "stream reset: "+f.ErrCode.String())
-			return f.StreamID, nil
-		}
-	case *http2.SettingsFrame:
-		if !f.IsAck() {
-			return 0, c.applySettings(f)
-		}
-	case *http2.PingFrame:
-		if !f.IsAck() {
-			return 0, c.framer.WritePing(true, f.Data)
-		}
-	case *http2.WindowUpdateFrame:
-		if f.StreamID == 0 {
-			c.sendWindow += int64(f.Increment)
-		}
-	case *http2.GoAwayFrame:
-		c.draining = true
-		c.markUnprocessed(f.LastStreamID)
-	case *http2.PushPromiseFrame:
-		return 0, fmt.Errorf("got PUSH_PROMISE, which was disabled")
-	}
-	return 0, nil
-}
-
-func (c *connection) receiveData(f *http2.DataFrame) (uint32, error) {
-	// Padding counts, too (RFC 9113 6.9.1).
-	c.uncredited += f.Length
-	if c.uncredited >= connectionWindow/2 {
-		if err := c.framer.WriteWindowUpdate(0, c.uncredited); err != nil {
-			return 0, err
-		}
-		c.uncredited = 0
-	}
-	call := c.open[f.StreamID]
-	if call == nil {
-		return 0, nil // it was reset
-	}
-	if len(call.body)+len(f.Data()) > responseBytesMax {
-		return 0, fmt.Errorf("expected a response of at most %d bytes, got more", responseBytesMax)
-	}
-	call.body = append(call.body, f.Data()...)
-	if f.StreamEnded() {
-		return f.StreamID, nil
-	}
-	return 0, nil
-}
-
-func (c *connection) receiveBlock(stream uint32, fragment []byte, last bool) (uint32, error) {
-	// The framer has checked that nothing comes between a HEADERS frame and its CONTINUATIONs.
-	c.headersOf = c.open[stream]
-	if _, err := c.decoder.Write(fragment); err != nil {
-		return 0, err
-	}
-	if !last {
-		return 0, nil
-	}
-	if err := c.decoder.Close(); err != nil {
-		return 0, err
-	}
-	if c.headersOf.endsWithBlock {
-		return stream, nil
-	}
-	return 0, nil
 }
 
 // markUnprocessed notes the calls that the peer has promised not to have touched (RFC 9113 6.8).

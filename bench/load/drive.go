@@ -73,7 +73,7 @@ func prepare(
 		}
 		workers[i] = &worker{
 			opts: o, config: config, corpus: corpus, next: next, deadline: deadline,
-			share: share, perConnection: perConnection, tally: newTally(o.count/amount + 1),
+			share: share, perConnection: perConnection, tally: newTally(o.requests()/amount + 1),
 		}
 		if steady {
 			var err error
@@ -125,7 +125,7 @@ func (w *worker) take() (next pending, found bool) {
 		return next, true
 	}
 	index := int(w.next.Add(1)) - 1
-	return pending{index, time.Now()}, index < w.opts.count
+	return pending{index, time.Now()}, index < w.opts.requests()
 }
 
 // use sends and receives on one connection until there is nothing more to send on it, or it fails.
@@ -136,7 +136,7 @@ func (w *worker) use(c *connection) {
 	for {
 		started, err := w.fill(c, w.perConnection-sent)
 		sent += started
-		// With a request left over and the connection usable, it is the window that is waited for.
+		// With a request left over and the connection usable, it is a stream that is waited for.
 		waits := len(w.retries) > 0 && !c.draining && sent < w.perConnection
 		if err == nil && len(c.open) == 0 && !waits {
 			return
@@ -167,13 +167,7 @@ func (w *worker) fill(c *connection, most int) (sent int, err error) {
 		if !found {
 			return sent, nil
 		}
-		size := int64(len(w.corpus.at(next.index).data))
-		if size > c.streamWindow {
-			detail := fmt.Sprintf("expected at most %d bytes, got %d", c.streamWindow, size)
-			w.tally.fail("REQUEST_TOO_LARGE", detail)
-			continue
-		}
-		if size > c.sendWindow || len(c.open) >= c.streamsMax {
+		if len(c.open) >= c.streamsMax {
 			w.retries = append(w.retries, next)
 			return sent, nil
 		}
@@ -187,7 +181,7 @@ func (w *worker) fill(c *connection, most int) (sent int, err error) {
 
 func (w *worker) settle(c *connection, stream uint32) {
 	call := c.open[stream]
-	if code, detail := call.judge(); code == "" {
+	if code, detail := call.judge(w.opts.batch); code == "" {
 		w.tally.ok(time.Since(call.startedAt))
 	} else {
 		w.tally.fail(code, detail)

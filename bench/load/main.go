@@ -1,5 +1,5 @@
-// Command load drives CreateCertificate of an Istio-style CA over HTTP/2 and TLS, and reports what
-// it saw as JSON.
+// Command load drives CreateCertificate of an Istio-style CA, or SignBatch of ours, over HTTP/2 and
+// TLS, and reports what it saw as JSON.
 //
 // It shares the machine with the server it measures, so it speaks HTTP/2 at the level of frames:
 // header blocks and messages are encoded before the clock starts, and one goroutine owns each
@@ -22,11 +22,17 @@ import (
 // options are the command line, checked.
 type options struct {
 	addr, serverName, rootFile, requestsFile, mode string
+	certificateFile, keyFile                       string
 
-	connections, inFlight, count, skip int
+	connections, inFlight, count, skip, batch int
 
 	fresh, json bool
 	timeout     time.Duration
+}
+
+// requests is how many calls the records make.
+func (o *options) requests() int {
+	return o.count / max(o.batch, 1)
 }
 
 func main() {
@@ -71,10 +77,13 @@ func parseOptions() (*options, error) {
 	flag.StringVar(&o.serverName, "server-name", "localhost", "DNS name of the server")
 	flag.StringVar(&o.rootFile, "root", "", "PEM `file` of the roots to verify the server with")
 	flag.StringVar(&o.requestsFile, "requests", "", "`file` of the prepared requests")
+	flag.StringVar(&o.certificateFile, "certificate", "", "PEM `file` of the client's own chain")
+	flag.StringVar(&o.keyFile, "key", "", "PEM `file` of its key")
 	flag.StringVar(&o.mode, "mode", "steady", "steady, or reconnect for each request")
 	flag.IntVar(&o.connections, "connections", 4, "connections in steady mode")
 	flag.IntVar(&o.inFlight, "in-flight", 16, "requests in flight, all connections together")
-	flag.IntVar(&o.count, "count", 1000, "requests to send")
+	flag.IntVar(&o.count, "count", 1000, "records to send")
+	flag.IntVar(&o.batch, "batch", 0, "records in each SignBatch; 0 sends each as CreateCertificate")
 	flag.IntVar(&o.skip, "skip", 0, "records to leave out at the start of the file")
 	flag.BoolVar(&o.fresh, "fresh", false, "use each record at most once; else cycle")
 	flag.BoolVar(&o.json, "json", false, "write the outcome as JSON")
@@ -85,6 +94,10 @@ func parseOptions() (*options, error) {
 		return nil, errors.New("-addr, -root and -requests are required")
 	case o.mode != "steady" && o.mode != "reconnect":
 		return nil, fmt.Errorf("expected mode steady or reconnect, got %q", o.mode)
+	case (o.certificateFile == "") != (o.keyFile == ""):
+		return nil, errors.New("-certificate and -key go together")
+	case o.batch < 0 || o.count%max(o.batch, 1) != 0:
+		return nil, errors.New("-count must be a multiple of -batch, which is at least 0")
 	case o.count < 1 || o.skip < 0 || o.connections < 1:
 		return nil, errors.New("-count and -connections must be at least 1, -skip at least 0")
 	case o.inFlight < 1 || o.mode == "steady" && o.inFlight < o.connections:
@@ -103,10 +116,18 @@ func tlsConfig(o *options) (*tls.Config, error) {
 	if !roots.AppendCertsFromPEM(pem) {
 		return nil, fmt.Errorf("expected PEM certificates in %s, got none", o.rootFile)
 	}
-	return &tls.Config{
+	config := &tls.Config{
 		RootCAs:    roots,
 		ServerName: o.serverName,
 		NextProtos: []string{"h2"},
 		MinVersion: tls.VersionTLS12,
-	}, nil
+	}
+	if o.certificateFile != "" {
+		certificate, err := tls.LoadX509KeyPair(o.certificateFile, o.keyFile)
+		if err != nil {
+			return nil, err
+		}
+		config.Certificates = []tls.Certificate{certificate}
+	}
+	return config, nil
 }

@@ -8,13 +8,18 @@ import (
 	"os"
 
 	"golang.org/x/net/http2/hpack"
+
+	"portcullis/bench/load/wire"
 )
 
 // requestsMagic opens a requests file. A big-endian uint32 with the number of records follows, then
 // for each record the token and the protobuf message, each with its length as a uint32 before it.
 const requestsMagic = "PCLOAD1\n"
 
-const rpcPath = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
+const (
+	createCertificatePath = "/istio.v1.auth.IstioCertificateService/CreateCertificate"
+	signBatchPath         = "/portcullis.mesh.v1.MeshService/SignBatch"
+)
 
 // A block must fit one HEADERS frame of the size every peer accepts (RFC 9113 4.2); CONTINUATION is
 // never sent.
@@ -56,53 +61,83 @@ func readRequests(o *options) (*corpus, error) {
 		return nil, fmt.Errorf("%s is not a requests file", o.requestsFile)
 	}
 	total := int(binary.BigEndian.Uint32(rest))
-	if o.skip >= total || o.fresh && o.skip+o.count > total {
+	if least := max(o.batch, 1); o.skip+least > total || o.fresh && o.skip+o.count > total {
 		return nil, fmt.Errorf("expected %d records after %d, got %d",
 			o.count, o.skip, total-o.skip)
 	}
 	c := &corpus{}
 	encoder := newBlockEncoder()
 	c.opening, c.repeating = encoder.encodeCommon(o), encoder.encodeCommon(o)
-	rest = rest[4:]
-	for i := 0; i < total && len(c.list) < o.count; i++ {
-		token, afterToken, err := cutField(rest)
+	records := &recordReader{rest: rest[4:]}
+	for range o.skip {
+		records.next()
+	}
+	for range min(total-o.skip, o.count) / max(o.batch, 1) {
+		var r request
+		if o.batch == 0 {
+			r, err = encoder.encodeSingle(records, c.repeating)
+		} else {
+			r, err = encodeBatch(records, o.batch, c.repeating)
+		}
 		if err != nil {
 			return nil, err
 		}
-		message, afterMessage, err := cutField(afterToken)
-		if err != nil {
-			return nil, err
-		}
-		rest = afterMessage
-		if i < o.skip {
-			continue
-		}
-		block := append(append([]byte{}, c.repeating...), encoder.encodeToken(token)...)
-		if len(block) > frameSizeMax {
-			return nil, fmt.Errorf("record %d: expected a header block of at most %d bytes, got %d",
-				i, frameSizeMax, len(block))
-		}
-		c.list = append(c.list, request{block: block, data: encodeMessage(message)})
+		c.list = append(c.list, r)
 	}
 	return c, nil
 }
 
-func cutField(rest []byte) (field, after []byte, err error) {
-	if len(rest) < 4 {
-		return nil, nil, errors.New("requests file is cut short")
+func (e *blockEncoder) encodeSingle(records *recordReader, repeating []byte) (request, error) {
+	token, message := records.next()
+	if records.err != nil {
+		return request{}, records.err
 	}
-	length := binary.BigEndian.Uint32(rest)
-	if uint64(length) > uint64(len(rest)-4) {
-		return nil, nil, errors.New("requests file is cut short")
+	block := append(bytes.Clone(repeating), e.encodeToken(token)...)
+	if len(block) > frameSizeMax {
+		return request{}, fmt.Errorf("expected a header block of at most %d bytes, got %d",
+			frameSizeMax, len(block))
 	}
-	return rest[4 : 4+length], rest[4+length:], nil
+	return request{block: block, data: wire.Frame(message)}, nil
 }
 
-// encodeMessage frames a message as gRPC does: no compression, length, message.
-func encodeMessage(message []byte) []byte {
-	framed := make([]byte, 5, 5+len(message))
-	binary.BigEndian.PutUint32(framed[1:], uint32(len(message)))
-	return append(framed, message...)
+// encodeBatch takes so many records into one request. Their tokens go into it: who sends it is said
+// by the connection.
+func encodeBatch(records *recordReader, batch int, repeating []byte) (r request, err error) {
+	var message []byte
+	for range batch {
+		token, single := records.next()
+		if records.err != nil {
+			return r, records.err
+		}
+		if message, err = appendEntry(message, token, single); err != nil {
+			return r, err
+		}
+	}
+	return request{block: repeating, data: wire.Frame(message)}, nil
+}
+
+// recordReader reads one record after the other; once one is cut short, none follows.
+type recordReader struct {
+	rest []byte
+	err  error
+}
+
+func (r *recordReader) next() (token, message []byte) {
+	return r.field(), r.field()
+}
+
+func (r *recordReader) field() []byte {
+	if r.err == nil && (len(r.rest) < 4 ||
+		uint64(binary.BigEndian.Uint32(r.rest)) > uint64(len(r.rest)-4)) {
+		r.err = errors.New("requests file is cut short")
+	}
+	if r.err != nil {
+		return nil
+	}
+	length := binary.BigEndian.Uint32(r.rest)
+	field := r.rest[4 : 4+length]
+	r.rest = r.rest[4+length:]
+	return field
 }
 
 type blockEncoder struct {
@@ -117,10 +152,14 @@ func newBlockEncoder() *blockEncoder {
 }
 
 func (e *blockEncoder) encodeCommon(o *options) []byte {
+	path := createCertificatePath
+	if o.batch > 0 {
+		path = signBatchPath
+	}
 	return e.encode(
 		hpack.HeaderField{Name: ":method", Value: "POST"},
 		hpack.HeaderField{Name: ":scheme", Value: "https"},
-		hpack.HeaderField{Name: ":path", Value: rpcPath},
+		hpack.HeaderField{Name: ":path", Value: path},
 		hpack.HeaderField{Name: ":authority", Value: o.serverName},
 		hpack.HeaderField{Name: "content-type", Value: "application/grpc"},
 		hpack.HeaderField{Name: "user-agent", Value: "portcullis-bench-load"},
