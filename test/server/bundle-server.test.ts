@@ -4,7 +4,9 @@ import { create } from "@bufbuild/protobuf";
 import { Client, credentials } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { createPublicKey } from "node:crypto";
+import { once } from "node:events";
 import { after, before, test } from "node:test";
+import { connect } from "node:tls";
 
 import { jwtVerify } from "jose";
 
@@ -17,7 +19,7 @@ import {
   AdminService,
   CreateJoinTokenRequestSchema,
 } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
-import { mint, scrape, startControlPlane } from "../support/control-plane.ts";
+import { eventually, mint, scrape, startControlPlane } from "../support/control-plane.ts";
 import type { TestControlPlane } from "../support/control-plane.ts";
 import { CODE, dialWire, frame, sign } from "./grpc-wire.ts";
 
@@ -64,6 +66,23 @@ test("a JWT-SVID verifies with what the endpoint of the same server serves", asy
     { audience: "db", subject: spiffeId },
   );
   assert.equal(Number(payload.exp) - Number(payload.iat), 120);
+});
+
+test("a reload gives new names to the endpoint's certificate, too", async () => {
+  const { bundle } = await readEndpoints(it.config.dataDir);
+  const port = Number(new URL(bundle ?? "").port);
+  const namesNow = async (): Promise<string> => {
+    const socket = connect({ host: "127.0.0.1", port, rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const { subjectaltname = "" } = socket.getPeerCertificate();
+    socket.destroy();
+    return subjectaltname;
+  };
+  assert.doesNotMatch(await namesNow(), /bundle\.prod\.example/);
+  const servingDnsNames = [...it.config.servingDnsNames, "bundle.prod.example"];
+  await it.controlPlane.reload({ ...it.config, servingDnsNames });
+  await eventually(async () => (await namesNow()).includes("DNS:bundle.prod.example"));
+  await it.controlPlane.reload(it.config);
 });
 
 test("what was issued and refused is counted apart from certificates", async () => {

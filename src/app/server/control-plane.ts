@@ -138,6 +138,7 @@ export class ControlPlane implements AsyncDisposable {
       live.authentication[Symbol.dispose]();
       live.authentication = authentication;
     }
+    this.#parts.bundleEndpoint.renew();
     this.#options.log.level = next.logLevel;
     return diff;
   }

@@ -41,6 +41,8 @@ export interface Parts {
   readonly meshEvents: MeshEvents;
   /** How many agents are connected; set by whoever serves them. */
   readonly agents: { count: () => number };
+  /** Takes new names and files; set by whoever serves the bundle. */
+  readonly bundleEndpoint: { renew: () => void };
   readonly signing: SigningPool;
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
@@ -64,6 +66,7 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
   const events = new ServerEvents(log, metrics);
   const meshEvents = new MeshEvents(log, metrics);
   const agents = { count: () => 0 };
+  const bundleEndpoint = { renew: () => {} };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
@@ -102,6 +105,7 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
     events,
     meshEvents,
     agents,
+    bundleEndpoint,
     signing,
     queue,
     serving,

@@ -82,7 +82,7 @@ async function openCaPort(
 
 /** Undefined where the endpoint is off. */
 async function openBundlePort(
-  { trust, live, log }: Parts,
+  { trust, live, log, bundleEndpoint }: Parts,
   { config, nowMs }: PortsOptions,
   owned: AsyncDisposableStack,
 ): Promise<string | undefined> {
@@ -101,6 +101,7 @@ async function openBundlePort(
       nowMs,
     }),
   );
+  bundleEndpoint.renew = () => void endpoint.renew();
   return endpoint.url;
 }
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { createHmac, generateKeyPairSync, sign } from "node:crypto";
 import { describe, it } from "node:test";
 import { inspect } from "node:util";
-import * as fc from "fast-check";
 import {
   encodeSegment,
   makeTokenKey,
@@ -295,29 +294,6 @@ describe("the form of a JWT-SVID", () => {
     }
   });
 
-  it("is refused when a single character is another one", () => {
-    const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    const character = fc.constantFrom(...alphabet, ".", "=", "+", "/", " ", "\n", "\0", "\u0430");
-    verify(good);
-    fc.assert(
-      fc.property(fc.nat(good.length - 1), character, (at, other) => {
-        fc.pre(good[at] !== other);
-        const changed = good.slice(0, at) + other + good.slice(at + 1);
-        assert.throws(() => verify(changed), AuthnError);
-      }),
-      { numRuns: 1_500 },
-    );
-  });
-
-  it("has one spelling of its last character", () => {
-    const last = good.length - 1;
-    for (let code = 0x21; code < 0x7f; code++) {
-      const other = String.fromCharCode(code);
-      if (other === good[last]) continue;
-      assert.throws(() => verify(good.slice(0, last) + other), AuthnError, other);
-    }
-  });
-
   it("shows neither claims nor signature in an error", () => {
     const stranger = makeTokenKey(ec.algorithm, ec.keyId);
     const secret = svid(stranger, {}, { ...claims, note: "hush-hush" });
@@ -330,19 +306,5 @@ describe("the form of a JWT-SVID", () => {
         },
       );
     }
-  });
-
-  it("is a value or an AuthnError, whatever the text", () => {
-    const segment = fc.oneof(fc.string(), fc.base64String(), fc.json().map(encodeSegment));
-    const text = fc.oneof(
-      fc.string({ unit: "binary" }),
-      fc.array(segment, { maxLength: 4 }).map((all) => all.join(".")),
-    );
-    fc.assert(
-      fc.property(text, (token) => {
-        assert.throws(() => verify(token), AuthnError);
-      }),
-      { numRuns: 1_000 },
-    );
   });
 });
