@@ -11,6 +11,7 @@ import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { parsePublicKey } from "../../core/x509/public-key.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import {
@@ -77,10 +78,12 @@ export class Certifier {
     await this.#changes;
   }
 
-  /** The mesh stream's word on whom to trust. @throws CertificateError, DerError */
+  /** The mesh stream's word on whom to trust. @throws CertificateError, PublicKeyError, DerError */
   async takeBundle(came: TrustBundle): Promise<void> {
     // A root that Envoy cannot read would be refused, and with it every later certificate.
     came.roots.forEach(parseCertificate);
+    // A key that nobody can read would fail every JWT-SVID of the bundle.
+    came.jwtKeys.forEach(({ spki }) => parsePublicKey(spki));
     await this.#change((held) => {
       if (held === undefined) return undefined;
       const decision = decideStreamBundle(held.bundle, came);

@@ -35,7 +35,7 @@ export class WorkloadApiError extends PortcullisError<WorkloadApiErrorCode> {
  * @throws WorkloadApiError
  */
 export function parseWorkloadApiAddress(address: string): string {
-  const [, path] = /^(?:unix:\/\/)?(\/[^?#]+)$/.exec(address) ?? [];
+  const [, path] = /^(?:unix:\/\/)?(\/[^?#\p{Cc}]+)$/u.exec(address) ?? [];
   if (path !== undefined && isAbsolute(path)) return `unix:${path}`;
   const [, tcp = ""] = /^tcp:\/\/([0-9.]+:\d+|\[[0-9a-f:.]+\]:\d+)$/i.exec(address) ?? [];
   const parsed = parseListenAddress(tcp);
