@@ -243,7 +243,7 @@ describe("the Workload API", () => {
   }
 
   test("answers any bytes with a state or an error, and goes on", async () => {
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < 1_000; round++) {
       const method = all[round % all.length] ?? fetchX509SVID;
       const bytes = Uint8Array.from(randomBytes(round));
       const header = round % 3 === 0 ? randomBytes(6).toString("hex") : "true";

@@ -135,6 +135,16 @@ describe("a server on an operator's CA", () => {
     assert.match((without as { hint?: string }).hint ?? "", /--ca-dir/);
   });
 
+  test("binds a directory to nothing while its key cannot be used", async () => {
+    using data = temporaryDirectory();
+    const flags = { "data-dir": data.path };
+    const { "ca-key.pem": _, ...keyless } = istio(lower, [upper], [root]);
+    const uri = "pkcs11:token=mesh?module-path=/nowhere.so&pin-source=/nowhere";
+    await assert.rejects(start(pki.directory(keyless), { ...flags, "ca-key": uri }));
+    await using it = await start(pki.directory(istio(other, [], [other])), flags);
+    assertVerifies(await fetchChain(it));
+  });
+
   test("is refused on a directory whose root the server has made", async () => {
     using data = temporaryDirectory();
     const flags = { "data-dir": data.path };

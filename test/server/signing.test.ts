@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { IssuanceQueue } from "../../src/app/server/issuance-queue.ts";
 import { SigningPool, type SignedBatch } from "../../src/app/server/signing-pool.ts";
 import type { AuthorityParts } from "../../src/app/server/signing-protocol.ts";
 import type { WorkloadOrder } from "../../src/core/issuance/workload.ts";
+import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { parseCertificate } from "../../src/core/x509/certificate.ts";
 import { PemError } from "../../src/core/x509/pem.ts";
 import { refusalOf } from "../../src/edge/rpc/ca-status.ts";
@@ -39,6 +41,46 @@ function ordersOf(count: number, changes: Partial<WorkloadOrder> = {}): Workload
     ...changes,
   }));
 }
+
+test("a queue whose signing fails answers everybody who waits", async () => {
+  const failures = [
+    () => {
+      throw new TypeError("no more threads");
+    },
+    () => Promise.reject(new TypeError("no more threads")),
+  ];
+  for (const sign of failures) {
+    const queue = new IssuanceQueue(
+      { refreshKeys: async () => true, sign, randomSerial: () => randomBytes(16), nowMs: Date.now },
+      () => ({ callsInFlightMax: 8, queueMax: 8 }),
+    );
+    const refused = await Promise.all(
+      Array.from(
+        { length: 3 },
+        () =>
+          new Promise<unknown>((resolve, reject) => {
+            queue.submit({
+              authenticate: () => ({
+                id: SpiffeId.parse("spiffe://cluster.local/ns/shop/sa/cart"),
+                expiresAtMs: Infinity,
+                evidence: { method: "jwt", issuer: "https://issuer" },
+              }),
+              csrPem: WIRE_CSR,
+              requestedTtlSeconds: 0n,
+              impersonatedIdentity: false,
+              deadlineMs: Infinity,
+              isCancelled: () => false,
+              onIssued: () => reject(new Error("issued")),
+              onRefused: resolve,
+            });
+          }),
+      ),
+    );
+    assert.ok(refused.every((error) => error instanceof TypeError));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(queue.depth, 0);
+  }
+});
 
 describe("signing threads", () => {
   let current: TestAuthority;
@@ -119,6 +161,11 @@ describe("signing threads", () => {
     assert.deepEqual(new Set(codes), new Set(["UNAVAILABLE"]));
     assert.match(String(failures[0]), /private key of the certificate/);
     parts = partsOf(test1);
+    // Not at once: a token locks itself when it is tried again and again.
+    const resting = await pool.sign(ordersOf(50), nowMs);
+    assert.ok(resting.outcomes.every(({ kind }) => kind === "refused"));
+    assert.equal(failures.length, 2);
+    pool.renew();
     assert.equal(urisOf(await pool.sign(ordersOf(50), nowMs)).length, 50);
   });
 
@@ -133,5 +180,7 @@ describe("signing threads", () => {
     await own[Symbol.asyncDispose]();
     const { outcomes } = await pending;
     assert.ok(outcomes.every(({ kind }) => kind === "refused"));
+    const late = await own.sign(ordersOf(50), nowMs);
+    assert.ok(late.outcomes.every(({ kind }) => kind === "refused"));
   });
 });

@@ -168,7 +168,9 @@ export class Certifier {
     throw new ReplyError(
       "reply-foreign-identity",
       `expected a certificate of ${held.toString()}, got ${id.toString()}`,
-      { hint: "restart the agent if its workload has another service account now" },
+      {
+        hint: "if it is another workload now: stop the agent, empty its state directory, start it",
+      },
     );
   }
 

@@ -2,12 +2,13 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { TAG } from "../../core/x509/der-tag.ts";
 import { DerReader } from "../../core/x509/der.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { writeFileAtomic } from "../../edge/config/private-files.ts";
-import { WorkloadApiClient } from "../../edge/rpc/workload-api-client.ts";
+import { WorkloadApiClient, WorkloadApiError } from "../../edge/rpc/workload-api-client.ts";
 import type { X509SVID } from "../../gen/spiffe/workload/workload_pb.ts";
 import type { Context } from "./command.ts";
 import { formatRelative } from "./format.ts";
@@ -19,16 +20,38 @@ export interface WorkloadSvidOptions {
   readonly watch: boolean;
 }
 
-/** @throws WorkloadApiError */
+const retryMs = 2_000;
+
+/** An agent that restarts, or that has no certificate for a while, ends no watch. @throws WorkloadApiError */
 export async function fetchWorkloadSvid(
+  context: Context,
+  options: WorkloadSvidOptions,
+): Promise<void> {
+  const { signal, stderr } = context;
+  for (let hasFetched = false; !signal.aborted;) {
+    try {
+      await fetchUntilEnd(context, options, () => (hasFetched = true));
+      if (!options.watch) return;
+    } catch (error) {
+      const isAway = error instanceof WorkloadApiError && error.code === "workload-api-unavailable";
+      if (!options.watch || !hasFetched || !isAway) throw error;
+      stderr.write(`${error.message}: trying again\n`);
+    }
+    await sleep(retryMs, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function fetchUntilEnd(
   { signal, stdout, nowMs }: Context,
   { address, directory, watch }: WorkloadSvidOptions,
+  onFetched: () => void,
 ): Promise<void> {
   using client = new WorkloadApiClient(address);
   for await (const { svids } of client.x509Svids(signal)) {
     const [svid] = svids;
     if (svid === undefined) continue;
     const { notAfterMs } = await writeSvid(directory, svid);
+    onFetched();
     const expiry = formatRelative(notAfterMs, nowMs());
     stdout.write(
       `${svid.spiffeId} (expires ${expiry}) in ${directory}: svid.pem key.pem bundle.pem\n`,
@@ -50,7 +73,7 @@ async function writeSvid(
     type: "pkcs8",
   });
   if (!new X509Certificate(leaf).checkPrivateKey(privateKey)) {
-    throw new TypeError("the agent's key is not that of its certificate");
+    throw new WorkloadApiError("workload-api-failed", "the agent's key is not its certificate's");
   }
   const key = Buffer.from(encodePem(x509SvidKey, "PRIVATE KEY"));
   await writeFileAtomic(join(directory, "key.pem"), key, 0o600);

@@ -160,9 +160,9 @@ export class ControlPlane implements AsyncDisposable {
     }
     trust.replace(next);
     signing.renew();
-    serving.renew();
     closeSigner(before.authority.signer);
     logWarnings(next, log);
+    serving.tryRenew();
     return true;
   }
 

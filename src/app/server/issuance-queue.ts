@@ -107,15 +107,18 @@ export class IssuanceQueue {
   }
 
   #sign(jobs: readonly Job[], nowMs: number): void {
-    const batch = this.#dependencies.sign(
-      jobs.map((job) => this.#orderOf(job)),
-      nowMs,
-    );
+    let batch: SignedBatch | Promise<SignedBatch>;
+    try {
+      const orders = jobs.map((job) => this.#orderOf(job));
+      batch = this.#dependencies.sign(orders, nowMs);
+    } catch (error) {
+      return refuseAll(jobs, error);
+    }
     if (!(batch instanceof Promise)) return settleAll(jobs, batch);
     this.#signing += jobs.length;
     const settled = batch.then(
       (signed) => settleAll(jobs, signed),
-      (error: unknown) => jobs.forEach(({ request, caller }) => request.onRefused(error, caller)),
+      (error: unknown) => refuseAll(jobs, error),
     );
     void settled.finally(() => {
       this.#signing -= jobs.length;
@@ -162,6 +165,10 @@ function isStillWanted(request: IssuanceRequest, nowMs: number): boolean {
   const reason = "the deadline passed while the request waited";
   request.onRefused(new CaCallError("deadline-exceeded", reason), undefined);
   return false;
+}
+
+function refuseAll(jobs: readonly Job[], error: unknown): void {
+  for (const { request, caller } of jobs) request.onRefused(error, caller);
 }
 
 function settleAll(jobs: readonly Job[], { outcomes, replyChain }: SignedBatch): void {

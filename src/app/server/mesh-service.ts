@@ -138,6 +138,13 @@ export class MeshService {
     if (this.#dependencies.nowMs() >= peer.notAfterMs) {
       return this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired");
     }
+    if (session.spokenFor !== undefined && this.#spokenFor(session.peer.id) === undefined) {
+      return this.#end(
+        session.call,
+        status.PERMISSION_DENIED,
+        "no longer a node agent of this mesh",
+      );
+    }
     try {
       if (message.case === "hello" && reporter === undefined) {
         return this.#welcome(session, message.value.agentId);

@@ -46,14 +46,17 @@ export class Serving implements Disposable {
     clearInterval(this.#timer);
   }
 
-  #renewIfDue(): void {
-    if (this.#dependencies.nowMs() < this.#certificate.renewAtMs) return;
+  /** The old one stays where there can be no new one, and the next turn tries again. */
+  tryRenew(): void {
     try {
       this.renew();
     } catch (error) {
-      // The old one has half of its life left: the next turn tries again.
       this.#dependencies.onFailed(error);
     }
+  }
+
+  #renewIfDue(): void {
+    if (this.#dependencies.nowMs() >= this.#certificate.renewAtMs) this.tryRenew();
   }
 
   #issue(): ServingCertificate {

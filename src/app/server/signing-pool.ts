@@ -4,6 +4,7 @@
  */
 
 import { availableParallelism } from "node:os";
+import { PortcullisError } from "../../core/error.ts";
 import { replyChain, type Authority } from "../../core/issuance/authority.ts";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
 import {
@@ -13,7 +14,7 @@ import {
   type WorkloadOutcome,
 } from "../../core/issuance/workload.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
-import { SigningThread } from "./signing-thread.ts";
+import { SigningThread, unavailable } from "./signing-thread.ts";
 
 export interface SigningDependencies {
   readonly authority: () => Authority;
@@ -33,10 +34,17 @@ const threadedMin = 16;
 /** So many at least go to one thread together. */
 const chunkMin = 25;
 const threadsMax = 4;
+const restAfterFailureMs = 10_000;
 
 export class SigningPool implements AsyncDisposable {
   readonly #dependencies: SigningDependencies;
   readonly #threads = new Set<SigningThread>();
+  #isClosed = false;
+  /**
+   * Until then no thread takes the place of one that has failed. After a rejected PIN it is until the next authority:
+   * tokens lock themselves after a few.
+   */
+  #restMs = -Infinity;
 
   constructor(dependencies: SigningDependencies) {
     this.#dependencies = dependencies;
@@ -65,10 +73,12 @@ export class SigningPool implements AsyncDisposable {
 
   /** After the authority has changed. */
   renew(): void {
+    this.#restMs = -Infinity;
     for (const thread of this.#threads) thread.renew(this.#dependencies.parts());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     await Promise.all(Array.from(this.#threads, (thread) => thread[Symbol.asyncDispose]()));
     this.#threads.clear();
   }
@@ -78,10 +88,13 @@ export class SigningPool implements AsyncDisposable {
   }
 
   #fill(): void {
+    if (this.#isClosed || performance.now() < this.#restMs) return;
     const count = this.#isBlocking ? 1 : Math.min(availableParallelism(), threadsMax);
     while (this.#threads.size < count) {
       const thread = new SigningThread(this.#dependencies.parts(), (failed, error) => {
         this.#threads.delete(failed);
+        const isPin = error instanceof PortcullisError && error.code === "pkcs11-pin-rejected";
+        this.#restMs = isPin ? Infinity : performance.now() + restAfterFailureMs;
         this.#dependencies.onFailed(error);
       });
       this.#threads.add(thread);
@@ -92,6 +105,7 @@ export class SigningPool implements AsyncDisposable {
     orders: readonly WorkloadOrder[],
     nowMs: number,
   ): Promise<readonly WorkloadOutcome[]> {
+    if (this.#threads.size === 0) return unavailable(orders.length);
     const policy = this.#dependencies.policy();
     const size = Math.max(chunkMin, Math.ceil(orders.length / this.#threads.size));
     const chunks = Array.from({ length: Math.ceil(orders.length / size) }, (_, index) =>

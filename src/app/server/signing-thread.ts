@@ -16,7 +16,6 @@ import {
 interface Pending {
   readonly count: number;
   readonly resolve: (outcomes: readonly WorkloadOutcome[]) => void;
-  readonly timer: NodeJS.Timeout;
 }
 
 /** An HSM that does not answer must not hold its callers for ever. */
@@ -28,6 +27,8 @@ export class SigningThread implements AsyncDisposable {
   readonly #pending = new Map<number, Pending>();
   readonly #ready = Promise.withResolvers<void>();
   readonly #onFailed: (thread: SigningThread, error: unknown) => void;
+  /** Of the oldest order: each answer gives the next one its own time. */
+  #timer: NodeJS.Timeout | undefined;
   #nextId = 0;
   #failed = false;
 
@@ -72,11 +73,8 @@ export class SigningThread implements AsyncDisposable {
     const id = this.#nextId++;
     const { defaultTtlSeconds, maxTtlSeconds } = policy;
     return new Promise((resolve) => {
-      const timer = setTimeout(
-        () => this.#fail(new Error(`no answer within ${answerTimeoutMs} ms`)),
-        answerTimeoutMs,
-      ).unref();
-      this.#pending.set(id, { count, resolve, timer });
+      this.#pending.set(id, { count, resolve });
+      if (this.#pending.size === 1) this.#expectAnswer();
       this.#post({
         kind: "orders",
         id,
@@ -101,8 +99,15 @@ export class SigningThread implements AsyncDisposable {
     if (message.kind === "failed") return this.#fail(parseError(message.error));
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    clearTimeout(pending?.timer);
+    this.#expectAnswer();
     pending?.resolve(message.outcomes.map(parseOutcome));
+  }
+
+  #expectAnswer(): void {
+    clearTimeout(this.#timer);
+    if (this.#pending.size === 0) return;
+    const late = (): void => this.#fail(new Error(`no answer within ${answerTimeoutMs} ms`));
+    this.#timer = setTimeout(late, answerTimeoutMs).unref();
   }
 
   #fail(error: unknown): void {
@@ -115,10 +120,8 @@ export class SigningThread implements AsyncDisposable {
 
   #end(): void {
     this.#failed = true;
-    for (const { count, resolve, timer } of this.#pending.values()) {
-      clearTimeout(timer);
-      resolve(unavailable(count));
-    }
+    clearTimeout(this.#timer);
+    for (const { count, resolve } of this.#pending.values()) resolve(unavailable(count));
     this.#pending.clear();
   }
 }
@@ -128,7 +131,7 @@ function parseOutcome(outcome: WireOutcome): WorkloadOutcome {
   return { kind: "refused", error: parseError(outcome.error) };
 }
 
-function unavailable(count: number): readonly WorkloadOutcome[] {
+export function unavailable(count: number): readonly WorkloadOutcome[] {
   const error = new CaCallError(
     "signer-unavailable",
     "the signing key is not available: try again",

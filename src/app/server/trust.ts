@@ -17,11 +17,12 @@ import {
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { encodeCertificates } from "../../core/x509/pem.ts";
+import type { Signer } from "../../core/x509/signer.ts";
 import { writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
-import { openSigner } from "./open-signer.ts";
+import { closeSigner, openSigner } from "./open-signer.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
 
@@ -50,7 +51,12 @@ export interface JwtSigningKey {
  */
 export async function loadTrust(store: Store, config: ServerConfig, nowMs: number): Promise<Trust> {
   const plugged = await readPlugged(config, nowMs);
-  const state = await loadState(store, config, plugged, nowMs);
+  // Before anything is stored: a key that cannot be used must not bind a directory to its CA.
+  const external = plugged && (await openPlugged(plugged));
+  const state = await loadState(store, config, plugged, nowMs).catch((error: unknown) => {
+    if (external !== undefined) closeSigner(external);
+    throw error;
+  });
   const bundle = bundleOf(state);
   const { id, chain, root } = activeAuthority(state);
   const source: KeySource = plugged?.source ?? {
@@ -58,7 +64,7 @@ export async function loadTrust(store: Store, config: ServerConfig, nowMs: numbe
     location: "store",
     key: store.signingKey(id),
   };
-  const signer = await openSigner(source, chain[0] ?? root);
+  const signer = external ?? (await openSigner(source, chain[0] ?? root));
   const authority = signingAuthority(signer, chain, root, bundle.roots);
   await writeFileAtomic(
     join(config.dataDir, bundleFileName),
@@ -81,6 +87,10 @@ async function readPlugged(config: ServerConfig, nowMs: number): Promise<Plugged
   if (config.caDir === undefined) return undefined;
   const { readPluggedAuthority } = await import("./plugged-authority.ts");
   return await readPluggedAuthority(config.caDir, config, nowMs);
+}
+
+function openPlugged({ source, authority: { chain, root } }: PluggedIn): Promise<Signer> {
+  return openSigner(source, chain[0] ?? root);
 }
 
 async function loadState(

@@ -1,6 +1,6 @@
 /**
  * The trust state: the small durable document that says whom this mesh trusts. Every change is one compare-and-swap on
- * its epoch. Rotation (prepare, activate, retire) will move authorities through their states; here there is one.
+ * its epoch. One X.509 authority and one of JWTs are active; rotation (prepare, activate, retire) will move them.
  */
 
 import { PortcullisError } from "../error.ts";

@@ -105,7 +105,10 @@ function call(
 const codes: ReadonlyMap<number, readonly [CaClientErrorCode, string?]> = new Map([
   [
     status.UNAUTHENTICATED,
-    ["ca-unauthenticated", "the server's log names the reason: audience, issuer, expiry or key"],
+    [
+      "ca-unauthenticated",
+      "the server's log names the reason: audience, issuer, expiry, key, rule, or a token that was used before",
+    ],
   ],
   [status.INVALID_ARGUMENT, ["ca-invalid-argument"]],
   [status.RESOURCE_EXHAUSTED, ["ca-overloaded"]],

@@ -32,6 +32,7 @@ export type ConnectionRefusal = "handshake" | "client-certificate" | "connection
 export class TlsListener {
   readonly #tls: TlsServer;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
+  #isDraining = false;
 
   constructor(grpc: Server, identity: ServingIdentity, options: TlsListenerOptions) {
     this.#injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
@@ -53,6 +54,11 @@ export class TlsListener {
     });
     this.#tls.on("secureConnection", (socket) => {
       socket.on("error", () => socket.destroy());
+      // A handshake that ends after the drain has begun would hold the process until the connection is idle.
+      if (this.#isDraining) {
+        socket.destroy();
+        return;
+      }
       if (socket.getPeerX509Certificate() !== undefined && !socket.authorized) {
         options.onRefused("client-certificate");
         socket.destroy();
@@ -74,6 +80,7 @@ export class TlsListener {
 
   /** Takes no more connections, and lets those that are open finish their calls. */
   drain(graceMs: number): void {
+    this.#isDraining = true;
     this.#tls.close();
     this.#injector.drain(graceMs);
   }

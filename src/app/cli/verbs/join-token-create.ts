@@ -6,6 +6,7 @@ import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative } from "../format.ts";
 import { outputFlag, writeOutput } from "../output.ts";
+import { UsageError } from "../usage-error.ts";
 
 export const joinTokenCreate: Command = defineCommand({
   description:
@@ -37,6 +38,9 @@ export const joinTokenCreate: Command = defineCommand({
     },
   ],
   async run(context, flags) {
+    if (flags.ttl === 0) {
+      throw new UsageError("usage-invalid-value", "--ttl: expected a duration longer than zero");
+    }
     const address = await resolveAdminAddress(flags, context.env);
     const request = { spiffeId: flags["spiffe-id"], ttlSeconds: flags.ttl };
     const { token, spiffeId, expiresAt } = await createJoinToken(address, request);

@@ -118,12 +118,30 @@ function workloadApiAddress(
   flags: { readonly [name: string]: unknown },
   env: Context["env"],
 ): string | undefined {
+  const other = otherSources.find((name) => flags[name] !== undefined);
   const given = flags["workload-api"];
-  if (typeof given === "string") return given;
-  const others = ["server", "namespace", "service-account", "data-dir"];
-  if (others.some((name) => flags[name] !== undefined)) return undefined;
-  return env["SPIFFE_ENDPOINT_SOCKET"];
+  if (given !== undefined && other !== undefined) {
+    throw new UsageError("usage-invalid-value", `--workload-api does not go with --${other}`, {
+      hint: "an agent has its one certificate: who, from whom and for how long are its own flags",
+    });
+  }
+  const address = given ?? (other === undefined ? env["SPIFFE_ENDPOINT_SOCKET"] : undefined);
+  if (typeof address === "string") return address;
+  if (flags["watch"] !== true) return undefined;
+  throw new UsageError("usage-missing-flag", "expected --workload-api SOCKET with --watch", {
+    hint: "portcullis help svid fetch",
+  });
 }
+
+const otherSources = [
+  "server",
+  "server-root",
+  "token-file",
+  "namespace",
+  "service-account",
+  "data-dir",
+  "ttl",
+];
 
 interface Access {
   readonly server: string;
