@@ -126,7 +126,7 @@ describe("an agent with another PKI's certificate", { timeout: 20_000 }, () => {
     await using agent = await TestAgent.start({
       directory: directory.path,
       server: server.endpoints.ca,
-      serverRoot: await verbRoot(server.endpoints.admin, directory.path),
+      serverRoot: await fetchRoot(server.endpoints.admin),
       credential,
       ttlSeconds: 3,
     });
@@ -237,9 +237,9 @@ async function startX5cServer(directory: string, pki: MachinePki) {
 }
 
 /** As an operator would bring it to the machine. */
-async function verbRoot(admin: string, directory: string): Promise<string> {
+async function fetchRoot(admin: string): Promise<string> {
   const { exitCode, stdout } = await runVerb("bundle", "show", "--admin", admin);
-  assert.equal(exitCode, 0, directory);
+  assert.equal(exitCode, 0);
   return stdout;
 }
 
