@@ -1,6 +1,6 @@
 /**
  * Where certificates are signed: few of them here and now, many in threads of their own, so that batches use all of the
- * machine and the event loop stays free. A key in an HSM is used in a thread only, because its calls block.
+ * machine and the event loop stays free. With a key in an HSM that is always in a thread, because its calls block.
  */
 
 import { availableParallelism } from "node:os";
