@@ -3,7 +3,7 @@
  * publishes its addresses last, and closes what it owns in reverse order.
  */
 
-import { hasBytes } from "../../core/trust/bytes.ts";
+import { hasBytes } from "../../core/bytes.ts";
 import { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { readPassphrase } from "../../edge/ca/key-file.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";

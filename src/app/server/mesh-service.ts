@@ -129,7 +129,11 @@ export class MeshService {
 
   #spokenFor(id: SpiffeId): SpokenFor | undefined {
     const { nodeAgents } = this.#dependencies;
-    return nodeAgents?.isNodeAgent(id) === true ? new SpokenFor(nodeAgents) : undefined;
+    return nodeAgents && this.#isNodeAgent(id) ? new SpokenFor(nodeAgents) : undefined;
+  }
+
+  #isNodeAgent(id: SpiffeId): boolean {
+    return this.#dependencies.nodeAgents?.isNodeAgent(id) === true;
   }
 
   #receive(session: Session, { message }: ConnectRequest): void {
@@ -138,7 +142,7 @@ export class MeshService {
     if (this.#dependencies.nowMs() >= peer.notAfterMs) {
       return this.#end(call, status.UNAUTHENTICATED, "the client certificate has expired");
     }
-    if (session.spokenFor !== undefined && this.#spokenFor(session.peer.id) === undefined) {
+    if (session.spokenFor !== undefined && !this.#isNodeAgent(peer.id)) {
       return this.#end(
         session.call,
         status.PERMISSION_DENIED,

@@ -1,7 +1,7 @@
 /** The trust state of a directory that has none: on a root of our own or on the operator's, and a key for JWT-SVIDs. */
 
 import { generateKeyPairSync, hash, randomBytes } from "node:crypto";
-import { equalBytes } from "../../core/trust/bytes.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import type { PluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   initialTrustState,

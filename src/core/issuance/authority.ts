@@ -35,12 +35,12 @@ export function signingAuthority(
   root: Uint8Array,
   roots: readonly Uint8Array[],
 ): Authority {
-  const certificate = parseCertificate(chain[0] ?? root);
+  const path = [...chain, root].map(parseCertificate);
+  const certificate = path[0] ?? parseCertificate(root);
   const ownKeyId = Buffer.from(signer.id, "hex");
   const intermediates = chain.map((der) => encodePem(der, "CERTIFICATE"));
   // An operator's CA may have any identifier, and may even have none (RFC 5280 4.2.1.1).
   const issuer = { name: certificate.subjectDer, keyId: certificate.subjectKeyId ?? ownKeyId };
-  const path = [...chain, root].map(parseCertificate);
   return Object.freeze({
     signer,
     certificate,

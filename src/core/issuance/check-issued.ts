@@ -4,6 +4,7 @@
  */
 
 import { verify } from "node:crypto";
+import { equalBytes } from "../bytes.ts";
 import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import type { SubjectAltNames } from "../x509/leaf-template.ts";
 import { OID } from "../x509/oid.ts";
@@ -151,8 +152,4 @@ const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((text, index) => text === b[index]);
-}
-
-function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return Buffer.compare(a, b) === 0;
 }

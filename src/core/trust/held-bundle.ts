@@ -4,7 +4,7 @@
  * again. Bundles of two trust domains are never merged (SPIFFE Federation 4.2).
  */
 
-import { equalBytes, hasBytes } from "./bytes.ts";
+import { equalBytes, hasBytes } from "../bytes.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
 
 export type BundleDecision =

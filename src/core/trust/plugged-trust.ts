@@ -5,7 +5,7 @@
  */
 
 import { PortcullisError } from "../error.ts";
-import { equalBytes, hasBytes } from "./bytes.ts";
+import { equalBytes, hasBytes } from "../bytes.ts";
 import { activeAuthority, withActiveAuthority, type TrustState } from "./trust-state.ts";
 
 /** As the operator's files have it. */

@@ -1,7 +1,7 @@
 /** The operator's side of `portcullis.admin.v1`. */
 
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials } from "@grpc/grpc-js";
+import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import {
   AdminService,
@@ -11,6 +11,7 @@ import {
   type GetStatusResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { methodDefinition } from "./service-definition.ts";
+import { callUnary } from "./unary-call.ts";
 
 export class AdminClientError extends PortcullisError<"admin-unreachable"> {
   override name = "AdminClientError";
@@ -30,28 +31,22 @@ export async function fetchBundle(address: string): Promise<GetBundleResponse> {
   return await callAdmin(address, AdminService.method.getBundle, create(GetBundleRequestSchema));
 }
 
-async function callAdmin<M extends DescMethodUnary>(
+/** @param errorOf for what the server has answered. @default nothing: it is not there */
+export async function callAdmin<M extends DescMethodUnary>(
   address: string,
   method: M,
-  request: MessageShape<M["input"]>,
+  message: MessageShape<M["input"]>,
+  errorOf: (error: ServiceError) => Error | undefined = () => undefined,
 ): Promise<MessageShape<M["output"]>> {
-  const { path, requestSerialize, responseDeserialize } = methodDefinition(AdminService, method);
   const client = new Client(address, credentials.createInsecure(), {
     "grpc.max_receive_message_length": responseBytesMax,
   });
   try {
-    return await new Promise((resolve, reject) => {
-      client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        request,
-        { deadline: Date.now() + timeoutMs },
-        (cause, response) => {
-          if (response !== undefined) resolve(response);
-          else reject(unreachable(address, cause));
-        },
-      );
+    return await callUnary(client, {
+      method: methodDefinition(AdminService, method),
+      message,
+      timeoutMs,
+      errorOf: (error) => errorOf(error) ?? unreachable(address, error),
     });
   } finally {
     client.close();

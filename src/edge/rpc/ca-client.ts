@@ -13,6 +13,7 @@ import {
 } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { dial, type ClientIdentity } from "./dial.ts";
 import { methodDefinition } from "./service-definition.ts";
+import { callUnary } from "./unary-call.ts";
 
 export interface CertificateRequest {
   /** `HOST:PORT`. */
@@ -83,23 +84,9 @@ function call(
   });
   const metadata = new Metadata();
   if (request.token !== undefined) metadata.set("authorization", `Bearer ${request.token}`);
-  return new Promise((resolve, reject) => {
-    const pending = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      message,
-      metadata,
-      { deadline: Date.now() + request.timeoutMs },
-      (error, response) => {
-        signal.removeEventListener("abort", cancel);
-        if (error !== null) reject(signal.aborted ? signal.reason : clientError(error, request));
-        else if (response !== undefined) resolve(response);
-      },
-    );
-    const cancel = (): void => pending.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-  });
+  const { timeoutMs } = request;
+  const errorOf = (error: ServiceError): CaClientError => clientError(error, request);
+  return callUnary(client, { method, message, metadata, timeoutMs, signal, errorOf });
 }
 
 const codes: ReadonlyMap<number, readonly [CaClientErrorCode, string?]> = new Map([

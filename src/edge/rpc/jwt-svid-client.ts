@@ -14,6 +14,7 @@ import {
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { dial } from "./dial.ts";
 import { methodDefinition } from "./service-definition.ts";
+import { callUnary } from "./unary-call.ts";
 
 export interface JwtSvidMintRequest {
   /** `HOST:PORT`. */
@@ -77,23 +78,10 @@ function call(
 ): Promise<MintJwtSvidResponse> {
   const metadata = new Metadata();
   metadata.set("authorization", `Bearer ${request.token}`);
-  return new Promise((resolve, reject) => {
-    const pending = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      create(MintJwtSvidRequestSchema, { audience: [...request.audiences] }),
-      metadata,
-      { deadline: Date.now() + request.timeoutMs },
-      (error, response) => {
-        signal.removeEventListener("abort", cancel);
-        if (error !== null) reject(signal.aborted ? signal.reason : clientError(error, request));
-        else if (response !== undefined) resolve(response);
-      },
-    );
-    const cancel = (): void => pending.cancel();
-    signal.addEventListener("abort", cancel, { once: true });
-  });
+  const message = create(MintJwtSvidRequestSchema, { audience: [...request.audiences] });
+  const { timeoutMs } = request;
+  const errorOf = (error: ServiceError): JwtSvidClientError => clientError(error, request);
+  return callUnary(client, { method, message, metadata, timeoutMs, signal, errorOf });
 }
 
 const codes: ReadonlyMap<number, JwtSvidClientErrorCode> = new Map([
