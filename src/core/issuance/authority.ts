@@ -6,9 +6,11 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { encodeCertificate, leafEncoder, type LeafEncoder } from "../x509/leaf-template.ts";
+import type { LintIssuer } from "../x509/lint/lint.ts";
 import { encodeCertificates, encodePem } from "../x509/pem.ts";
 import { servingProfile, workloadProfile } from "../x509/profile.ts";
-import type { Signer } from "../x509/signer.ts";
+import { parsePublicKey } from "../x509/public-key.ts";
+import { subjectKeyIdentifier, type Signer } from "../x509/signer.ts";
 
 export interface Authority {
   readonly signer: Signer;
@@ -17,6 +19,8 @@ export interface Authority {
   readonly notAfterMs: number;
   /** The certificate's own key, not the signer's word for it. */
   readonly verificationKey: KeyObject;
+  /** What leaves are held against: of the certificate, and not of the signer. */
+  readonly issuer: LintIssuer;
   readonly encodeWorkload: LeafEncoder;
   readonly encodeServing: LeafEncoder;
   /** PEM of what follows the leaf in a reply: intermediates one by one, all roots as the last element. */
@@ -37,21 +41,21 @@ export function signingAuthority(
 ): Authority {
   const path = [...chain, root].map(parseCertificate);
   const certificate = path[0] ?? parseCertificate(root);
-  const ownKeyId = Buffer.from(signer.id, "hex");
   const intermediates = chain.map((der) => encodePem(der, "CERTIFICATE"));
+  const { subjectDer, subjectKeyId, spki } = certificate;
+  const notAfterMs = Math.min(...path.map((each) => each.notAfterMs));
   // An operator's CA may have any identifier, and may even have none (RFC 5280 4.2.1.1).
-  const issuer = { name: certificate.subjectDer, keyId: certificate.subjectKeyId ?? ownKeyId };
+  const keyId = subjectKeyId ?? subjectKeyIdentifier(spki);
+  const issuer = { subjectDer, keyId, keyType: parsePublicKey(spki).type, notAfterMs };
+  const named = { name: subjectDer, keyId };
   return Object.freeze({
     signer,
     certificate,
-    notAfterMs: Math.min(...path.map(({ notAfterMs }) => notAfterMs)),
-    verificationKey: createPublicKey({
-      key: Buffer.from(certificate.spki),
-      format: "der",
-      type: "spki",
-    }),
-    encodeWorkload: leafEncoder(workloadProfile, signer.algorithm, issuer),
-    encodeServing: leafEncoder(servingProfile, signer.algorithm, issuer),
+    notAfterMs,
+    verificationKey: createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }),
+    issuer,
+    encodeWorkload: leafEncoder(workloadProfile, signer.algorithm, named),
+    encodeServing: leafEncoder(servingProfile, signer.algorithm, named),
     chainTail: [...intermediates, encodeCertificates(roots)],
     intermediates,
   });

@@ -1,104 +1,63 @@
 /**
- * Reads a certificate back before it leaves, with a parser that shares nothing with the writer, and holds it against
- * what was meant. A failure is a fault of ours: nothing is sent, and the name of the check is reported.
+ * What is held against what was prepared, right before the signature and right after it, with a reader that shares
+ * nothing with the writer. A failure is a fault of ours: nothing is sent, and the name of the check is reported.
  */
 
-import { verify } from "node:crypto";
+import { hash, verify } from "node:crypto";
 import { equalBytes } from "../bytes.ts";
-import { parseCertificate, type Certificate } from "../x509/certificate.ts";
-import type { SubjectAltNames } from "../x509/leaf-template.ts";
-import { OID } from "../x509/oid.ts";
-import { ExtendedKeyUsage, KeyUsage, type LeafProfile } from "../x509/profile.ts";
+import {
+  openCertificate,
+  parseTbs,
+  type CertificateShell,
+  type TbsCertificate,
+} from "../x509/certificate.ts";
+import type { Rule } from "../x509/lint/reader.ts";
+import type { LeafProfile } from "../x509/profile.ts";
 import type { Authority } from "./authority.ts";
+import { formatSerial, type LeafIntent } from "./intent-checks.ts";
 import { IssuanceError } from "./issuance-error.ts";
-import type { Validity } from "./validity.ts";
+import { assertFit, type PreparedLeaf } from "./prepare.ts";
 
-/** What the certificate was meant to say. */
-export interface IssuedIntent {
-  readonly profile: LeafProfile;
-  readonly tbs: Uint8Array;
-  readonly serial: Uint8Array;
-  readonly validity: Validity;
-  readonly names: SubjectAltNames;
-  readonly spki: Uint8Array;
+interface Check<Subject, Leaf> extends Rule {
+  readonly holds: (subject: Subject, leaf: Leaf, authority: Authority) => boolean;
 }
 
-interface IssuedCheck {
-  readonly name: string;
-  /** The section that asks for it. */
-  readonly source: string;
-  holds(certificate: Certificate, intent: IssuedIntent, authority: Authority): boolean;
-}
+type Unsigned = Pick<PreparedLeaf, "tbs">;
 
-const bit = (position: number): number => 1 << position;
-
-const issuedChecks: readonly IssuedCheck[] = [
+/** The bytes may have come from another thread, and the authority may have been replaced since they were prepared. */
+export const preparedChecks: readonly Check<TbsCertificate, PreparedLeaf>[] = [
   {
-    name: "tbs-unchanged",
+    name: "tbs-as-prepared",
+    source: "design 4.4: what is signed is what the log says",
+    holds: ({ tbs }, leaf) => equalBytes(hash("sha256", tbs, "buffer"), leaf.tbsDigest),
+  },
+  {
+    name: "fields-as-prepared",
     source: "design 4.4",
-    holds: ({ tbs }, intent) => equalBytes(tbs, intent.tbs),
-  },
-  {
-    name: "exact-names",
-    source: "X509-SVID 2: exactly one URI SAN, the SPIFFE ID",
-    holds: ({ uris, dnsNames, ipAddresses, otherSanCount }, { names }) =>
-      sameTexts(uris, names.uris ?? []) &&
-      sameTexts(dnsNames, names.dnsNames ?? []) &&
-      sameTexts(ipAddresses.map(hex), (names.ipAddresses ?? []).map(hex)) &&
-      otherSanCount === 0,
-  },
-  {
-    name: "san-critical-without-subject",
-    source: "X509-SVID 3.1",
-    holds: ({ subjectDer, sanCritical }) => subjectDer.length === 2 && sanCritical,
-  },
-  {
-    name: "not-a-ca",
-    source: "X509-SVID 4.1",
-    holds: ({ isCa }) => !isCa,
-  },
-  {
-    name: "leaf-key-usage",
-    source: "X509-SVID 4.3",
-    holds: ({ keyUsage, extensions }) =>
-      extensions.some(({ oid, critical }) => oid === OID.keyUsage && critical) &&
-      (keyUsage & bit(KeyUsage.digitalSignature)) !== 0 &&
-      (keyUsage & (bit(KeyUsage.keyCertSign) | bit(KeyUsage.cRLSign))) === 0,
-  },
-  {
-    name: "extended-key-usage",
-    source: "X509-SVID 4.4",
-    holds: ({ extendedKeyUsages }, { profile }) =>
-      extendedKeyUsages.join() === profile.extendedKeyUsages.join() &&
-      extendedKeyUsages.includes(ExtendedKeyUsage.serverAuth),
-  },
-  {
-    name: "key-of-the-request",
-    source: "design 4.1",
-    holds: ({ spki }, intent) => equalBytes(spki, intent.spki),
-  },
-  {
-    name: "validity-within-issuer",
-    source: "design 4.5",
-    holds: ({ notBeforeMs, notAfterMs }, { validity }, authority) =>
-      notBeforeMs === validity.notBeforeMs &&
-      notAfterMs === validity.notAfterMs &&
-      notBeforeMs < notAfterMs &&
-      notAfterMs <= authority.notAfterMs,
-  },
-  {
-    name: "serial",
-    source: "RFC 5280 4.1.2.2",
-    holds: ({ serialHex }, intent) =>
-      BigInt(`0x${serialHex}`) === BigInt(`0x${hex(intent.serial)}`),
+    holds: ({ serialHex, notAfterMs }, leaf) =>
+      serialHex === formatSerial(leaf.serial) && notAfterMs === leaf.notAfterMs,
   },
   {
     name: "names-its-issuer",
     source: "RFC 5280 4.1.2.4, 4.2.1.1",
-    holds: ({ issuerDer, authorityKeyId }, _, { certificate: issuer }) =>
+    holds: ({ issuerDer, authorityKeyId }, _, { issuer }) =>
       equalBytes(issuerDer, issuer.subjectDer) &&
       authorityKeyId !== undefined &&
-      equalBytes(authorityKeyId, issuer.subjectKeyId ?? authorityKeyId),
+      equalBytes(authorityKeyId, issuer.keyId),
+  },
+  {
+    name: "names-its-algorithm",
+    source: "RFC 5280 4.1.1.2",
+    holds: ({ signatureAlgorithmDer }, _, { signer }) =>
+      equalBytes(signatureAlgorithmDer, signer.algorithm.identifier),
+  },
+];
+
+export const signedChecks: readonly Check<CertificateShell, Unsigned>[] = [
+  {
+    name: "tbs-unchanged",
+    source: "design 4.4",
+    holds: ({ tbs }, leaf) => equalBytes(tbs, leaf.tbs),
   },
   {
     name: "signature-algorithm",
@@ -106,50 +65,75 @@ const issuedChecks: readonly IssuedCheck[] = [
     holds: ({ signatureAlgorithmDer }, _, { signer }) =>
       equalBytes(signatureAlgorithmDer, signer.algorithm.identifier),
   },
+  {
+    name: "signature-verifies",
+    source: "RFC 5280 4.1.1.3, 6.1.3: under the key of the CA's certificate",
+    holds: ({ tbs, signature }, _, { signer, verificationKey }) =>
+      verify(signer.algorithm.digest, tbs, verificationKey, signature),
+  },
 ];
 
-/** Costs twice as much as all others together. */
-const signatureCheck: IssuedCheck = {
-  name: "signature-verifies",
-  source: "RFC 5280 4.1.1.2, 6.1.3",
-  holds: ({ tbs, signature }, _, { signer, verificationKey }) =>
-    verify(signer.algorithm.digest, tbs, verificationKey, signature),
-};
+/** @throws IssuanceError `certificate-check-failed`, naming the check */
+export function assertPrepared(leaf: PreparedLeaf, authority: Authority): void {
+  assertChecks(
+    "the prepared certificate",
+    preparedChecks,
+    () => parseTbs(leaf.tbs),
+    leaf,
+    authority,
+  );
+}
+
+/** @throws IssuanceError `certificate-check-failed`, naming the check */
+export function assertSigned(der: Uint8Array, leaf: Unsigned, authority: Authority): void {
+  assertChecks("the signed certificate", signedChecks, () => openCertificate(der), leaf, authority);
+}
+
+/** What one certificate was meant to say that is signed in one go. */
+export interface IssuedIntent extends Omit<LeafIntent, "profile"> {
+  readonly profile: LeafProfile;
+  readonly tbs: Uint8Array;
+}
 
 /**
- * @param signature "skip" only for a certificate of a batch of which another one's is verified
- * @throws IssuanceError `certificate-check-failed`, naming the check
+ * The checks of both halves, after the fact.
+ *
+ * @throws IssuanceError `certificate-lint-failed`, `certificate-check-failed`
  */
-export function checkIssued(
-  der: Uint8Array,
-  intent: IssuedIntent,
+export function checkIssued(der: Uint8Array, intent: IssuedIntent, authority: Authority): void {
+  const { profile, validity } = intent;
+  assertFit(
+    intent.tbs,
+    { ...intent, profile: profile.name },
+    {
+      issuer: authority.issuer,
+      nowMs: validity.notBeforeMs + profile.backdateSeconds * 1_000,
+      lifetimeMaxSeconds: Infinity,
+    },
+  );
+  assertSigned(der, intent, authority);
+}
+
+function assertChecks<Subject, Leaf>(
+  what: string,
+  checks: readonly Check<Subject, Leaf>[],
+  read: () => Subject,
+  leaf: Leaf,
   authority: Authority,
-  signature: "verify" | "skip" = "verify",
-): Certificate {
-  const certificate = readBack(der);
-  const checks = signature === "verify" ? [...issuedChecks, signatureCheck] : issuedChecks;
-  const broken = checks.find((check) => !check.holds(certificate, intent, authority));
-  if (broken === undefined) return certificate;
-  throw checkFailed(`${broken.name} (${broken.source})`);
-}
-
-function readBack(der: Uint8Array): Certificate {
+): void {
+  let broken: Check<Subject, Leaf> | undefined;
   try {
-    return parseCertificate(der);
+    const subject = read();
+    broken = checks.find((check) => !check.holds(subject, leaf, authority));
   } catch (cause) {
-    throw checkFailed("to be read back", cause);
+    throw checkFailed(`${what} cannot be checked`, cause);
   }
+  if (broken !== undefined) throw checkFailed(`${what} fails ${broken.name} (${broken.source})`);
 }
 
-function checkFailed(what: string, cause?: unknown): IssuanceError {
-  return new IssuanceError("certificate-check-failed", `the signed certificate fails ${what}`, {
+function checkFailed(message: string, cause?: unknown): IssuanceError {
+  return new IssuanceError("certificate-check-failed", message, {
     cause,
     hint: "this is a fault of the CA, not of the caller: keep its log and report it",
   });
-}
-
-const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
-
-function sameTexts(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((text, index) => text === b[index]);
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPublicKey, generateKeyPairSync, hash, type KeyObject } from "node:crypto";
 import { describe, it } from "node:test";
 
 import * as fc from "fast-check";
@@ -8,7 +8,13 @@ import { decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import { trustBundle } from "../spiffe/trust-bundle.ts";
 import { JwtSvidError, type JwtSvidErrorCode } from "./jwt-svid-error.ts";
-import { signJwtSvid, type JwtSvidAuthority, type JwtSvidOrder } from "./jwt-svid.ts";
+import {
+  prepareJwtSvid,
+  signJwtSvid,
+  signPreparedJwtSvid,
+  type JwtSvidAuthority,
+  type JwtSvidOrder,
+} from "./jwt-svid.ts";
 
 const NOW_MS = 1_795_521_600_250;
 const NOW = Math.floor(NOW_MS / 1_000);
@@ -150,5 +156,30 @@ describe("a JWT-SVID", () => {
           hasCode("jwt-svid-check-failed")(error) && /signature-verifies/.test(String(error)),
       );
     }
+  });
+});
+
+describe("a JWT-SVID in two halves", () => {
+  const prepared = prepareJwtSvid(order, authority, TTL_SECONDS, NOW_MS);
+
+  it("is prepared without a key, and what is signed is what was prepared", () => {
+    const { signingInput, digest } = prepared;
+    assert.deepEqual(digest, hash("sha256", signingInput, "buffer"));
+    const { token, expiresAtMs } = signPreparedJwtSvid(prepared, authority);
+    assert.ok(token.startsWith(`${signingInput}.`));
+    assert.equal(expiresAtMs, (NOW + TTL_SECONDS) * 1_000);
+  });
+
+  it("is not signed by an authority that has taken the other's place", () => {
+    const other = { ...authority, keyId: "key-2" };
+    assert.throws(() => signPreparedJwtSvid(prepared, other), hasCode("jwt-svid-check-failed"));
+  });
+
+  it("is refused before it is signed when it is not of this trust domain", () => {
+    const foreign = { ...order, id: SpiffeId.parse("spiffe://other.example/x") };
+    assert.throws(
+      () => prepareJwtSvid(foreign, authority, TTL_SECONDS, NOW_MS),
+      hasCode("jwt-svid-check-failed"),
+    );
   });
 });

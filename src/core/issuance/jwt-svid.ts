@@ -4,10 +4,10 @@
  * Each is read back and verified with the key that peers have before it leaves.
  */
 
-import { sign, type KeyObject } from "node:crypto";
+import { hash, sign, type KeyObject } from "node:crypto";
 import type { SpiffeId } from "../spiffe/id.ts";
 import type { TrustBundle } from "../spiffe/trust-bundle.ts";
-import { checkJwtSvid } from "./jwt-svid-check.ts";
+import { checkJwtSvid, checkSigningInput, type JwtSvidIntent } from "./jwt-svid-check.ts";
 import { JwtSvidError } from "./jwt-svid-error.ts";
 
 export interface JwtSvidOrder {
@@ -37,16 +37,27 @@ export interface JwtSvid {
   readonly expiresAtMs: number;
 }
 
+/** What is to be signed, to the octet. */
+export interface PreparedJwtSvid {
+  /** RFC 7515 5.1: header and claims, as they are signed. */
+  readonly signingInput: string;
+  /** SHA-256 of `signingInput`. */
+  readonly digest: Uint8Array;
+  readonly intent: JwtSvidIntent;
+}
+
 /**
+ * Nothing is signed here.
+ *
  * @param ttlSeconds what is given where nothing is asked for, and the most that may be asked for
  * @throws JwtSvidError
  */
-export function signJwtSvid(
+export function prepareJwtSvid(
   order: JwtSvidOrder,
-  authority: JwtSvidAuthority,
+  { keyId, bundle }: Pick<JwtSvidAuthority, "keyId" | "bundle">,
   ttlSeconds: number,
   nowMs: number,
-): JwtSvid {
+): PreparedJwtSvid {
   assertAudiences(order.audiences);
   const iat = Math.floor(nowMs / 1_000);
   const endsAt = iat + resolveTtl(order.requestedTtlSeconds, ttlSeconds);
@@ -55,7 +66,7 @@ export function signJwtSvid(
   if (!(exp * 1_000 > nowMs)) {
     throw new JwtSvidError("jwt-svid-evidence-expired", "what authenticates the caller ends now");
   }
-  const header = { alg: "ES256", kid: authority.keyId, typ: "JWT" };
+  const header = { alg: "ES256", kid: keyId, typ: "JWT" };
   const claims = {
     sub: order.id.toString(),
     aud: [...order.audiences],
@@ -64,12 +75,38 @@ export function signJwtSvid(
     jti: order.tokenId,
   };
   const signingInput = `${encodeSegment(header)}.${encodeSegment(claims)}`;
+  const intent = { ...order, keyId, exp, iat };
+  checkSigningInput(signingInput, intent, bundle);
+  return { signingInput, digest: hash("sha256", signingInput, "buffer"), intent };
+}
+
+/** @throws JwtSvidError `jwt-svid-check-failed`, also by an authority that is not the one it was prepared for */
+export function signPreparedJwtSvid(
+  { signingInput, intent }: PreparedJwtSvid,
+  { keyId, privateKey, bundle }: JwtSvidAuthority,
+): JwtSvid {
+  const own = { ...intent, keyId };
+  checkSigningInput(signingInput, own, bundle);
   // RFC 7518 3.4: R and S side by side, and no DER.
-  const key = { key: authority.privateKey, dsaEncoding: "ieee-p1363" as const };
+  const key = { key: privateKey, dsaEncoding: "ieee-p1363" as const };
   const signature = sign("sha256", Buffer.from(signingInput), key).toString("base64url");
   const token = `${signingInput}.${signature}`;
-  checkJwtSvid(token, { ...order, keyId: authority.keyId, exp, iat }, authority.bundle);
-  return { token, expiresAtMs: exp * 1_000 };
+  checkJwtSvid(token, own, bundle);
+  return { token, expiresAtMs: intent.exp * 1_000 };
+}
+
+/**
+ * Both halves at once.
+ *
+ * @throws JwtSvidError
+ */
+export function signJwtSvid(
+  order: JwtSvidOrder,
+  authority: JwtSvidAuthority,
+  ttlSeconds: number,
+  nowMs: number,
+): JwtSvid {
+  return signPreparedJwtSvid(prepareJwtSvid(order, authority, ttlSeconds, nowMs), authority);
 }
 
 const audiencesMax = 64;

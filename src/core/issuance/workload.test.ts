@@ -16,7 +16,14 @@ import { encodePem, parsePem, PemError } from "../x509/pem.ts";
 import { PublicKeyError } from "../x509/public-key.ts";
 import { replyChain, signingAuthority, type Authority } from "./authority.ts";
 import { IssuanceError } from "./issuance-error.ts";
-import { proveKey, signWorkloads, type WorkloadOrder, type WorkloadOutcome } from "./workload.ts";
+import { signPrepared, type SignOutcome } from "./sign-prepared.ts";
+import {
+  prepareWorkloads,
+  proveKey,
+  signWorkloads,
+  type WorkloadOrder,
+  type WorkloadOutcome,
+} from "./workload.ts";
 
 const nowMs = Date.UTC(2026, 10, 24, 12) + 250;
 const policy = { defaultTtlSeconds: 3_600, maxTtlSeconds: 7_200 };
@@ -153,13 +160,51 @@ describe("of a batch", () => {
     }
   });
 
-  it("none is let go when the one that is verified does not verify", async () => {
+  it("none is let go that does not verify", async () => {
     const other = await makeAuthority("p256", nowMs);
     const wrong = signingAuthority(other.authority.signer, [], test.root, test.bundle.roots);
     const orders = Array.from({ length: 3 }, () => orderFor(makeCsr(key)));
     for (const outcome of signWorkloads(orders, wrong, policy, nowMs)) {
       const error = errorOf(outcome);
       assert.ok(error instanceof IssuanceError && error.code === "certificate-check-failed");
+    }
+  });
+});
+
+describe("a batch in two halves", () => {
+  it("comes to the same as in one, and its first half is plain data", () => {
+    const orders = [
+      orderFor(makeCsr(key)),
+      orderFor(makeCsr(key), { csrPem: "no PEM" }),
+      orderFor(makeCsr(rsaTestKey(2048))),
+      orderFor(makeCsr(key), { spiffeId: "spiffe://cluster.local" }),
+    ];
+    const prepared = prepareWorkloads(orders, test.authority, policy, nowMs);
+    assert.deepEqual(
+      prepared.map(({ kind }) => kind),
+      ["prepared", "refused", "prepared", "refused"],
+    );
+    const ready = prepared.filter((each) => each.kind === "prepared");
+    const signed = signPrepared(structuredClone(ready), test.authority);
+    const whole = signWorkloads(orders, test.authority, policy, nowMs);
+    const serials = (outcomes: readonly (WorkloadOutcome | SignOutcome)[]): readonly string[] =>
+      outcomes.flatMap((each) => (each.kind === "issued" ? [each.certificate.serialHex] : []));
+    assert.deepEqual(serials(signed), serials(whole));
+    assert.equal(serials(signed).length, 2);
+    const lint = errorOf(whole[3]);
+    assert.ok(lint instanceof IssuanceError && lint.code === "certificate-lint-failed");
+    assert.match(lint.message, /spiffe-path-present \(X509-SVID 3\.1/);
+  });
+
+  it("has the signer's own error in one, and of each of those that it does not sign", () => {
+    const cause = new Error("the token is gone");
+    const sign = (): never => {
+      throw cause;
+    };
+    const authority = { ...test.authority, signer: { ...test.authority.signer, sign } };
+    const orders = [orderFor(makeCsr(key)), orderFor(makeCsr(key))];
+    for (const outcome of signWorkloads(orders, authority, policy, nowMs)) {
+      assert.equal(errorOf(outcome), cause);
     }
   });
 });

@@ -1,16 +1,19 @@
 /**
- * From CSRs to workload certificates, many at a time: each step is done for everybody before the next begins, which was
- * measured to be a fifth cheaper than one caller at a time. Orders and outcomes are plain data, so that another thread
- * can do it.
+ * From CSRs to workload certificates, many at a time. Orders and outcomes are plain data, so that another thread can do
+ * it.
  */
 
 import { CsrError, parseCsr, verifyCsrSignature } from "../x509/csr.ts";
 import { parseSinglePem } from "../x509/pem.ts";
-import { workloadProfile } from "../x509/profile.ts";
 import type { PublicKey } from "../x509/public-key.ts";
-import { signLeaf, type Authority } from "./authority.ts";
-import { checkIssued, type IssuedIntent } from "./check-issued.ts";
-import { decideValidity, resolveTtlSeconds, type TtlPolicy } from "./validity.ts";
+import type { Authority } from "./authority.ts";
+import { IssuanceError } from "./issuance-error.ts";
+import { prepareSteps, type PrepareOutcome } from "./prepare.ts";
+import { signPrepared, type IssuedCertificate } from "./sign-prepared.ts";
+import { begin, runStep } from "./steps.ts";
+import type { TtlPolicy } from "./validity.ts";
+
+export type { IssuedCertificate } from "./sign-prepared.ts";
 
 /** What a caller who has been authenticated is to get. */
 export interface WorkloadOrder {
@@ -29,41 +32,46 @@ export type WorkloadOutcome =
   /** CsrError, PemError, DerError, PublicKeyError or IssuanceError. */
   | { readonly kind: "refused"; readonly error: unknown };
 
-export interface IssuedCertificate {
-  readonly der: Uint8Array;
-  /** Lower-case hex. */
-  readonly serialHex: string;
-  readonly notAfterMs: number;
+/** One outcome for each order, in their order. */
+export function prepareWorkloads(
+  orders: readonly WorkloadOrder[],
+  authority: Authority,
+  policy: TtlPolicy,
+  nowMs: number,
+): readonly PrepareOutcome[] {
+  const proven = runStep(begin(orders), ({ spiffeId, csrPem, ...order }) => ({
+    ...order,
+    profile: "workload" as const,
+    names: { uris: [spiffeId] },
+    publicKey: proveKey(csrPem),
+  }));
+  return prepareSteps(proven, authority, policy, nowMs);
 }
 
-/**
- * One outcome for each order, in their order. Every certificate is read back; of one in each batch the signature is
- * verified, too, so that a signer that has gone wrong is found before any reply of the batch leaves. Whoever comes alone
- * is always that one.
- */
+/** Both halves at once, where nothing is logged between them. */
 export function signWorkloads(
   orders: readonly WorkloadOrder[],
   authority: Authority,
   policy: TtlPolicy,
   nowMs: number,
 ): readonly WorkloadOutcome[] {
-  const jobs = orders.map((order): Job => ({ order }));
-  runStep(jobs, (job) => {
-    job.publicKey = proveKey(job.order.csrPem);
+  const prepared = prepareWorkloads(orders, authority, policy, nowMs);
+  const signed = signPrepared(
+    prepared.filter((each) => each.kind === "prepared"),
+    authority,
+  ).values();
+  return prepared.map((each) => {
+    if (each.kind === "refused") return each;
+    const outcome = signed.next().value;
+    if (outcome === undefined) throw new TypeError("a step was skipped");
+    return outcome.kind === "issued" ? outcome : { kind: "refused", error: causeOf(outcome.error) };
   });
-  runStep(jobs, (job) => {
-    job.signed = sign(job, authority, policy, nowMs);
-  });
-  const sample = jobs.find((job) => job.failure === undefined);
-  runStep(jobs, (job) => {
-    if (sample?.failure !== undefined) throw sample.failure.error;
-    job.issued = readBack(job, authority, job === sample ? "verify" : "skip");
-  });
-  return jobs.map(({ issued, failure }) =>
-    issued === undefined
-      ? { kind: "refused", error: failure?.error }
-      : { kind: "issued", certificate: issued },
-  );
+}
+
+/** A signer's own error says more than that it has failed. */
+function causeOf(error: unknown): unknown {
+  const isSigner = error instanceof IssuanceError && error.code === "signer-failed";
+  return isSigner ? error.cause : error;
 }
 
 /**
@@ -76,65 +84,4 @@ export function proveKey(csrPem: string): PublicKey {
     throw new CsrError("csr-signature-invalid", "the CSR's signature does not match its key");
   }
   return csr.publicKey;
-}
-
-/** An order on its way; each step adds what it found, or the failure that ends it. */
-interface Job {
-  readonly order: WorkloadOrder;
-  publicKey?: PublicKey;
-  signed?: SignedWorkload;
-  issued?: IssuedCertificate;
-  failure?: { readonly error: unknown };
-}
-
-interface SignedWorkload {
-  readonly der: Uint8Array;
-  readonly intent: IssuedIntent;
-}
-
-function runStep(jobs: readonly Job[], step: (job: Job) => void): void {
-  for (const job of jobs) {
-    if (job.failure !== undefined) continue;
-    try {
-      step(job);
-    } catch (error) {
-      job.failure = { error };
-    }
-  }
-}
-
-function sign(
-  { order, publicKey }: Job,
-  authority: Authority,
-  policy: TtlPolicy,
-  nowMs: number,
-): SignedWorkload {
-  if (publicKey === undefined) throw new TypeError("a step was skipped");
-  const { spiffeId, serial, requestedTtlSeconds, notAfterMaxMs = Infinity } = order;
-  const validity = decideValidity(
-    nowMs,
-    resolveTtlSeconds(requestedTtlSeconds, policy),
-    workloadProfile.backdateSeconds,
-    Math.min(authority.notAfterMs, notAfterMaxMs),
-  );
-  const names = { uris: [spiffeId] };
-  const tbs = authority.encodeWorkload({ serial, publicKey, subjectAltNames: names, ...validity });
-  const intent = { profile: workloadProfile, tbs, serial, validity, names, spki: publicKey.spki };
-  return { der: signLeaf(authority, tbs), intent };
-}
-
-/** @throws IssuanceError `certificate-check-failed` */
-function readBack(
-  { signed }: Job,
-  authority: Authority,
-  signature: "verify" | "skip",
-): IssuedCertificate {
-  if (signed === undefined) throw new TypeError("a step was skipped");
-  const { der, serialHex, notAfterMs } = checkIssued(
-    signed.der,
-    signed.intent,
-    authority,
-    signature,
-  );
-  return { der, serialHex, notAfterMs };
 }

@@ -5,6 +5,7 @@
  * or signed by anybody is for its callers.
  */
 
+import { equalBytes } from "../bytes.ts";
 import { CertificateError } from "./certificate-error.ts";
 import {
   parseAuthorityKeyIdentifier,
@@ -28,9 +29,8 @@ export interface Extension {
   readonly value: Uint8Array;
 }
 
-/** Byte arrays are views of `der`. */
-export interface Certificate {
-  readonly der: Uint8Array;
+/** What is signed (RFC 5280 4.1.2). Byte arrays are views of `tbs`. */
+export interface TbsCertificate {
   readonly tbs: Uint8Array;
   /** Contents octets of a positive INTEGER: a leading 00 is the sign. */
   readonly serial: Uint8Array;
@@ -55,10 +55,22 @@ export interface Certificate {
   readonly pathLength: number | undefined;
   readonly subjectKeyId: Uint8Array | undefined;
   readonly authorityKeyId: Uint8Array | undefined;
-  /** AlgorithmIdentifier, the same inside and outside of `tbs`. */
+  /** AlgorithmIdentifier; a certificate has the same one outside of `tbs`. */
+  readonly signatureAlgorithmDer: Uint8Array;
+  readonly extensions: readonly Extension[];
+}
+
+/** Byte arrays are views of `der`. */
+export interface Certificate extends TbsCertificate {
+  readonly der: Uint8Array;
+  readonly signature: Uint8Array;
+}
+
+/** The outer structure (RFC 5280 4.1.1); what is in `tbs` has not been looked at. */
+export interface CertificateShell {
+  readonly tbs: Uint8Array;
   readonly signatureAlgorithmDer: Uint8Array;
   readonly signature: Uint8Array;
-  readonly extensions: readonly Extension[];
 }
 
 const CERTIFICATE_BYTES_MAX = 64 * 1024;
@@ -72,36 +84,46 @@ const EXTENSIONS = constructedContextTag(3);
 
 /** @throws CertificateError, DerError */
 export function parseCertificate(der: Uint8Array): Certificate {
-  if (der.length > CERTIFICATE_BYTES_MAX) {
-    throw new CertificateError(
-      "certificate-too-large",
-      `expected a certificate of at most ${CERTIFICATE_BYTES_MAX} bytes, got ${der.length}`,
-    );
-  }
-  const certificate = DerReader.within(der, TAG.sequence);
-  const tbsStart = certificate.position;
-  const info = readTbs(certificate.enter(TAG.sequence));
-  const tbs = certificate.since(tbsStart);
-  const outerAlgorithmDer = readAlgorithmElement(certificate);
-  const signature = certificate.readOctetAlignedBitString();
-  certificate.expectEnd();
-  if (Buffer.compare(info.signatureAlgorithmDer, outerAlgorithmDer) !== 0) {
+  const { tbs, signatureAlgorithmDer, signature } = openCertificate(der);
+  const read = readTbs(tbs);
+  if (!equalBytes(read.signatureAlgorithmDer, signatureAlgorithmDer)) {
     throw new CertificateError(
       "certificate-signature-algorithm-mismatch",
       "expected the same signature algorithm inside and outside (RFC 5280 4.1.1.2)",
     );
   }
-  return assemble(der, tbs, info, signature);
+  return Object.freeze({ ...read, der, signature });
 }
 
-interface TbsCertificate {
-  readonly serial: Uint8Array;
-  readonly signatureAlgorithmDer: Uint8Array;
-  readonly issuerDer: Uint8Array;
-  readonly validity: Validity;
-  readonly subjectDer: Uint8Array;
-  readonly spki: Uint8Array;
-  readonly extensions: ReadonlyMap<string, Extension>;
+/**
+ * What a certificate will say, before it is signed.
+ *
+ * @throws CertificateError, DerError
+ */
+export function parseTbs(tbs: Uint8Array): TbsCertificate {
+  assertSize(tbs);
+  return Object.freeze(readTbs(tbs));
+}
+
+/** @throws CertificateError, DerError */
+export function openCertificate(der: Uint8Array): CertificateShell {
+  assertSize(der);
+  const certificate = DerReader.within(der, TAG.sequence);
+  const tbsStart = certificate.position;
+  certificate.readContents(TAG.sequence);
+  const tbs = certificate.since(tbsStart);
+  const signatureAlgorithmDer = readAlgorithmElement(certificate);
+  const signature = certificate.readOctetAlignedBitString();
+  certificate.expectEnd();
+  return { tbs, signatureAlgorithmDer, signature };
+}
+
+function assertSize({ length }: Uint8Array): void {
+  if (length <= CERTIFICATE_BYTES_MAX) return;
+  throw new CertificateError(
+    "certificate-too-large",
+    `expected a certificate of at most ${CERTIFICATE_BYTES_MAX} bytes, got ${length}`,
+  );
 }
 
 interface Validity {
@@ -109,39 +131,30 @@ interface Validity {
   readonly notAfterMs: number;
 }
 
-function readTbs(tbs: DerReader): TbsCertificate {
+/** RFC 5280 4.1. */
+function readTbs(der: Uint8Array): TbsCertificate {
+  const tbs = DerReader.within(der, TAG.sequence);
   assertVersion3(tbs);
   const serial = readSerial(tbs);
   const signatureAlgorithmDer = readAlgorithmElement(tbs);
   const issuerDer = readName(tbs);
-  const validity = readValidity(tbs.enter(TAG.sequence));
+  const { notBeforeMs, notAfterMs } = readValidity(tbs.enter(TAG.sequence));
   const subjectDer = readName(tbs);
   const spki = readSpki(tbs);
   assertNoUniqueIds(tbs);
   const extensions = tbs.atEnd ? new Map<string, Extension>() : readExtensions(tbs);
   tbs.expectEnd();
-  return { serial, signatureAlgorithmDer, issuerDer, validity, subjectDer, spki, extensions };
-}
-
-function assemble(
-  der: Uint8Array,
-  tbs: Uint8Array,
-  info: TbsCertificate,
-  signature: Uint8Array,
-): Certificate {
-  const { extensions } = info;
   const san = interpret(extensions, OID.subjectAltName, parseSubjectAltName);
   const basicConstraints = interpret(extensions, OID.basicConstraints, parseBasicConstraints);
-  return Object.freeze({
-    der,
-    tbs,
-    serial: info.serial,
-    serialHex: serialHex(info.serial),
-    issuerDer: info.issuerDer,
-    subjectDer: info.subjectDer,
-    notBeforeMs: info.validity.notBeforeMs,
-    notAfterMs: info.validity.notAfterMs,
-    spki: info.spki,
+  return {
+    tbs: der,
+    serial,
+    serialHex: serialHex(serial),
+    issuerDer,
+    subjectDer,
+    notBeforeMs,
+    notAfterMs,
+    spki,
     uris: san?.uris ?? NONE,
     dnsNames: san?.dnsNames ?? NONE,
     ipAddresses: san?.ipAddresses ?? NONE,
@@ -153,10 +166,9 @@ function assemble(
     pathLength: basicConstraints?.pathLength,
     subjectKeyId: interpret(extensions, OID.subjectKeyIdentifier, parseSubjectKeyIdentifier),
     authorityKeyId: interpret(extensions, OID.authorityKeyIdentifier, parseAuthorityKeyIdentifier),
-    signatureAlgorithmDer: info.signatureAlgorithmDer,
-    signature,
+    signatureAlgorithmDer,
     extensions: Object.freeze([...extensions.values()]),
-  });
+  };
 }
 
 function interpret<T>(

@@ -94,6 +94,15 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
     }),
   ],
   [
+    // Whoever has a certificate of this mesh may know it.
+    "renewal-off",
+    () => ({
+      grpcCode: status.UNAUTHENTICATED,
+      message: "renewal by certificate is off (certificates.renewByCertificate)",
+      metric: "AUTHENTICATION",
+    }),
+  ],
+  [
     "queue-full",
     (message) => ({
       grpcCode: status.RESOURCE_EXHAUSTED,
@@ -126,6 +135,8 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
   ],
   // What is wrong with our own certificate is for the log.
   ["certificate-check-failed", () => internal("the certificate failed its check")],
+  ["certificate-lint-failed", () => internal("the certificate failed its check")],
+  ["signer-failed", () => unavailable("the signing key is not available: try again")],
   ["issuer-expired", internal],
   [
     "jwt-svid-audience",
