@@ -5,6 +5,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { encodePem } from "../../src/core/x509/pem.ts";
@@ -95,6 +96,30 @@ describe("an agent", { concurrency: true, timeout: 20_000 }, () => {
     for (const waitedMs of gaps(ca.requests.slice(1))) {
       assert(waitedMs >= 140 && waitedMs < 400, `waited ${waitedMs} ms`);
     }
+  });
+
+  test("asks at its start for a certificate of the root that the server has now", async () => {
+    await using scene = await openScene();
+    const first = await scene.start();
+    const { serial } = await first.untilCount("certificate-received", 1);
+    await first.stop();
+    await using other = await ScriptedCa.start();
+    const agent = await scene.start({ server: other.address, serverRoot: other.rootPem });
+    const next = await agent.untilCount("certificate-received", 1);
+    assert.notEqual(next["serial"], serial);
+    assert.equal(other.requests.length, 1);
+  });
+
+  test("does so once only where certificates come of another root than the server's own", async () => {
+    await using scene = await openScene();
+    await using signer = await ScriptedCa.start();
+    for (let count = 0; count < 5; count++) {
+      scene.ca.script.push(({ publicKey }) => signer.sign(publicKey));
+    }
+    const agent = await scene.start();
+    await agent.untilCount("certificate-received", 1);
+    await sleep(300);
+    assert.equal(scene.ca.requests.length, 1);
   });
 
   test("waits longer after each failure while it has no certificate at all", async () => {

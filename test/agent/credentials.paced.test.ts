@@ -16,6 +16,7 @@ import {
   type LogLine,
   type TestControlPlane,
 } from "../support/control-plane.ts";
+import { freePort } from "../support/envoy.ts";
 import { runVerb } from "../support/mesh-process.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { jwksDocument, makeTokenKey } from "../support/tokens.ts";
@@ -81,7 +82,7 @@ describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, (
     const agent = await scene.start({ ttlSeconds: 8 });
     const { serial } = await agent.untilCount("certificate-received", 1);
     await agent.untilCount("renewal-failed", 1);
-    await untilRefused(scene.it, "token-missing");
+    await untilRefused(scene.it, "renewal-off");
     await untilRefused(scene.it, "join-token-unknown");
     assert.equal(await servedSerial(agent), serial);
     await scene.bringToken(db1);
@@ -89,6 +90,44 @@ describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, (
     assert.equal(await servedSerial(agent), next["serial"]);
     assert.deepEqual(agent.events("certificate-expired"), []);
     assert.equal(evidenceIn(scene.it.log).at(-1)?.method, "join-token");
+  });
+
+  test("is healed by a new token at once when the server's root was lost, before its own is over", async () => {
+    await using stack = new AsyncDisposableStack();
+    const flags = { listen: `127.0.0.1:${await freePort()}`, "renew-by-certificate": "true" };
+    const old = stack.use(await openScene(flags));
+    await old.bringToken(db1);
+    const agent = await old.start({ ttlSeconds: 20 });
+    await agent.untilCount("certificate-received", 1);
+    await old.it[Symbol.asyncDispose]();
+    const it = stack.use(await startControlPlane({ flags }));
+    await agent.stop();
+    await using next = await old.start({ serverRoot: it.rootPem, ttlSeconds: 20 });
+    const { reason, hint } = await next.untilCount("renewal-failed", 3);
+    assert.equal(reason, "ca-unauthenticated");
+    assert.match(String(hint), /join token/);
+    await old.bringToken(db1, it);
+    const { spiffeId } = await next.untilCount("certificate-received", 1);
+    assert.equal(spiffeId, db1);
+    assert.deepEqual(next.events("certificate-expired"), []);
+    assert.equal(evidenceIn(it.log).at(-1)?.method, "join-token");
+  });
+
+  test("is healed by it while it runs, after two handshakes, when the file has both roots", async () => {
+    await using stack = new AsyncDisposableStack();
+    const flags = { listen: `127.0.0.1:${await freePort()}`, "renew-by-certificate": "true" };
+    const old = stack.use(await openScene(flags));
+    await old.bringToken(db1);
+    const agent = await old.start({ ttlSeconds: 8 });
+    await agent.untilCount("certificate-received", 1);
+    await old.it[Symbol.asyncDispose]();
+    const it = stack.use(await startControlPlane({ flags }));
+    await old.bringToken(db1, it);
+    writeFileSync(join(old.directory, "root.pem"), `${old.it.rootPem}${it.rootPem}`);
+    await agent.untilCount("certificate-received", 2);
+    const failed = agent.events("renewal-failed").map(({ reason }) => reason);
+    assert.deepEqual(failed, ["ca-closed"]);
+    assert.equal(evidenceIn(it.log).at(-1)?.method, "join-token");
   });
 
   test("does not become another by another's token, which is spent", async () => {
@@ -115,7 +154,7 @@ describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, (
   });
 });
 
-describe("an agent with another PKI's certificate", { timeout: 20_000 }, () => {
+describe("an agent with another PKI's certificate", { timeout: 40_000 }, () => {
   test("makes a token for each request, by the certificate that is there then", async () => {
     using files = temporaryDirectory();
     const pki = new MachinePki(files.path);
@@ -130,6 +169,8 @@ describe("an agent with another PKI's certificate", { timeout: 20_000 }, () => {
       credential,
       ttlSeconds: 3,
     });
+    // For as long as a token may have been used before its start, a server takes none.
+    await eventually(() => agent.events("certificate-received").length > 0, 25_000);
     await agent.untilCount("certificate-received", 2);
     writeMachine(files.path, pki.machine());
     const { spiffeId } = await agent.untilCount("certificate-received", 3);
@@ -180,13 +221,15 @@ for (const flags of misuses) {
 
 interface Scene extends AsyncDisposable {
   readonly it: TestControlPlane;
+  readonly directory: string;
   readonly tokenFile: string;
-  /** Into the token file. @returns the token */
-  bringToken(spiffeId: string): Promise<string>;
+  /** Into the token file. @param of another than `it` @returns the token */
+  bringToken(spiffeId: string, of?: TestControlPlane): Promise<string>;
   /** @param changes a directory and a credential of its own, if it is not to share them */
   start(changes?: {
     readonly directory?: string;
     readonly credential?: CredentialSource;
+    readonly serverRoot?: string;
     readonly ttlSeconds?: number;
   }): Promise<TestAgent>;
 }
@@ -201,9 +244,10 @@ async function openScene(flags: Readonly<Record<string, string>> = {}): Promise<
   const options = { directory, credential, server: it.address, serverRoot: it.rootPem };
   return {
     it,
+    directory,
     tokenFile,
-    bringToken: async (spiffeId) => {
-      const { admin } = it.controlPlane.endpoints;
+    bringToken: async (spiffeId, of = it) => {
+      const { admin } = of.controlPlane.endpoints;
       const { token } = await createJoinToken(admin, { spiffeId, ttlSeconds: 0 });
       writeFileSync(tokenFile, `${token}\n`);
       return token;

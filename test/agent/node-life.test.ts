@@ -113,14 +113,63 @@ test("withdraws nothing when the server is away, and catches up when it is back"
   stream.ack(await stream.next());
 });
 
-test("ends the streams of a workload that the server believes no more", async () => {
-  it.ca.ttlSeconds.set(idOf("cart"), 1);
+test("tries a batch again in time when its clock is set back meanwhile", async () => {
+  let behindMs = 0;
+  await it.restart({ nowMs: () => Date.now() - behindMs });
+  await it.agent.untilCount("mesh-connected", 1);
+  for (let count = 0; count < 3; count++) it.ca.script.push({ code: status.UNAVAILABLE });
+  using stream = it.client(it.ca.token("cart")).sotw();
+  stream.subscribe("default");
+  await it.agent.untilCount("batch-failed", 1);
+  behindMs = 100_000;
+  assert.equal(secretsIn(await stream.next()).size, 1);
+});
+
+// A server that was given the wrong audience refuses everybody: that must not take their certificates away.
+for (const code of [status.UNAUTHENTICATED, status.PERMISSION_DENIED]) {
+  test(`serves what it holds while the server answers ${status[code]}, and renews when it may`, async () => {
+    it.ca.ttlSeconds.set(idOf("cart"), 4);
+    const token = it.ca.token("cart");
+    using stream = it.client(token).sotw();
+    stream.subscribe("default");
+    stream.ack(await stream.next());
+    it.ca.answers.set(token, { code });
+    const { reason, heldUntil, detail } = await it.agent.untilCount("renewal-failed", 2);
+    assert.equal(reason, "renewal-refused");
+    assert(Date.parse(String(heldUntil)) > Date.now());
+    assert.match(String(detail), new RegExp(`${idOf("cart")}.* ${code}: scripted`));
+    assert.equal(stream.end, undefined);
+    assert((await fetchSerial(token)) !== undefined);
+    assert.deepEqual(it.agent.events("token-refused"), []);
+    it.ca.answers.delete(token);
+    stream.ack(await stream.next());
+    assert.deepEqual(it.agent.events("certificate-expired"), []);
+  });
+}
+
+test("keeps a stored set that the server refuses to renew, after a restart, too", async () => {
+  it.ca.ttlSeconds.set(idOf("cart"), 3);
+  const token = it.ca.token("cart");
+  const serial = await fetchSerial(token);
+  it.ca.answers.set(token, { code: status.UNAUTHENTICATED });
+  await it.restart();
+  using stream = it.client(token).sotw();
+  stream.subscribe("default");
+  assert.equal(serialOf(secretsIn(await stream.next()).get("default")), serial);
+  await it.agent.untilCount("renewal-failed", 1);
+  assert.equal(stream.end, undefined);
+});
+
+test("ends the streams of a workload that is refused once its certificate has expired", async () => {
+  it.ca.ttlSeconds.set(idOf("cart"), 2);
   const token = it.ca.token("cart");
   using stream = it.client(token).sotw();
   stream.subscribe("default");
   await stream.next();
   it.ca.believed.delete(token);
   assert.equal(await stream.ended(), status.UNAUTHENTICATED);
+  assert.equal(it.agent.events("certificate-expired").length, 1);
+  assert.equal(it.agent.events("token-refused").length, 1);
   await until(() => readdirSync(join(it.directory, "state", "workloads")).length === 0, "no file");
 });
 
@@ -204,6 +253,30 @@ test("counts no workload whose token the server does not believe, and counts the
   assert.equal(entryOf("cart")?.connected, false);
   const dropped = it.ca.events.filter(({ event }) => event === "evidence-dropped");
   assert.deepEqual(new Set(dropped.map(({ claimed }) => claimed)), new Set([idOf("cart")]));
+});
+
+test("shows a token again that could not be judged, and reports what was proved meanwhile", async () => {
+  const token = it.ca.token("cart");
+  using stream = it.client(token).sotw("p1");
+  stream.subscribe("ROOTCA");
+  stream.ack(await stream.next());
+  await until(() => entryOf("cart")?.connected === true, "its evidence");
+  const believed = it.ca.believed.get(token);
+  assert(believed !== undefined);
+  it.ca.believed.delete(token);
+  it.ca.close();
+  await it.ca.open();
+  const dropped = () => it.ca.events.filter(({ event }) => event === "evidence-dropped");
+  await until(() => dropped().length === 1, "dropped");
+  assert.equal(entryOf("cart")?.connected, false);
+  it.ca.believed.set(token, believed);
+  await until(() => entryOf("cart")?.connected === true, "counted again");
+  using other = it.client(token).sotw("p2");
+  other.subscribe("default");
+  other.ack(await other.next());
+  await until(() => entries().filter(({ connected }) => connected).length === 2, "the next proof");
+  assert.equal(dropped().length, 1);
+  assert.equal(it.agent.events("mesh-connected").length, 2);
 });
 
 test("lets no workload with many proxies silence the node", async () => {

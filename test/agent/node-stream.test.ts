@@ -68,10 +68,12 @@ test("counts for a node agent whom it has shown, and drops the rest", async () =
   stream.report({ sequence: 1n, full: true, proxies: [proxy("own"), ...proxies] });
   await until(() => stream.received.length === 2, "the report");
   assert.deepEqual(shown(), [`${idOf("brief")} p`, `${idOf("cart")} p`]);
+  assert.deepEqual(unprovenIn(stream), [idOf("pay")]);
   await new Promise((resolve) => setTimeout(resolve, 320));
   stream.report({ sequence: 2n, proxies: [proxy("late", idOf("brief"))] });
   await until(() => stream.received.length === 3, "the late report");
   assert.deepEqual(shown(), [`${idOf("brief")} p`, `${idOf("cart")} p`]);
+  assert.deepEqual(unprovenIn(stream), [idOf("brief")]);
   const dropped = ca.events.filter(({ event }) => event === "evidence-dropped");
   assert.deepEqual(
     new Set(dropped.map(({ claimed }) => claimed)),
@@ -91,6 +93,13 @@ test("lets a token speak on the stream that it was shown on, and on no other", a
   await until(() => second.received.length === 2, "the report");
   assert(!shown().includes(`${idOf("one")} p`));
 });
+
+/** Of the newest acknowledgement. */
+function unprovenIn({ received }: MeshStream): readonly string[] {
+  const message = received.at(-1)?.message;
+  assert(message?.case === "reportAck");
+  return message.value.unproven;
+}
 
 function shown(): string[] {
   const connected = ca.roll.entries().filter((entry) => entry.connected);

@@ -58,7 +58,8 @@ export class BatchSigner {
   #timer: NodeJS.Timeout | undefined;
   /** Failed batches since the last answer. */
   #failures = 0;
-  #notBeforeMs = 0;
+  /** By the monotonic clock: one that is set back must not make for a long wait. */
+  #notBefore = 0;
 
   /** @param signal ends it, answers or not */
   constructor(options: BatchSignerOptions, signal: AbortSignal) {
@@ -75,7 +76,7 @@ export class BatchSigner {
 
   /** There is a certificate to come with: no reason to wait any longer. */
   wake(): void {
-    this.#notBeforeMs = 0;
+    this.#notBefore = 0;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#schedule();
@@ -84,7 +85,7 @@ export class BatchSigner {
   #schedule(): void {
     if (this.#timer !== undefined || this.#signal.aborted || this.#queue.length === 0) return;
     if (!this.#options.isReady()) return;
-    const delayMs = Math.max(gatherMs, this.#notBeforeMs - this.#options.nowMs());
+    const delayMs = Math.max(gatherMs, this.#notBefore - performance.now());
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#sendDue();
@@ -140,9 +141,9 @@ export class BatchSigner {
 
   /** Batches that fail together count once. */
   #delay(): void {
-    const { nowMs, random } = this.#options;
-    if (nowMs() < this.#notBeforeMs) return;
-    this.#notBeforeMs = nowMs() + decideRetryMs(this.#failures, undefined, random());
+    const now = performance.now();
+    if (now < this.#notBefore) return;
+    this.#notBefore = now + decideRetryMs(this.#failures, undefined, this.#options.random());
     this.#failures += 1;
   }
 

@@ -13,15 +13,11 @@ import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bun
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
-import { readBoundedFile } from "../../edge/config/private-files.ts";
-import {
-  CaClientError,
-  requestCertificate,
-  type CertificateRequest,
-} from "../../edge/rpc/ca-client.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
-import { readCredential, type CredentialSource } from "./credential.ts";
+import { CertificateRequester } from "./certificate-request.ts";
+import type { CredentialSource } from "./credential.ts";
+import { isOfRoots, readServerRoots } from "./server-roots.ts";
 import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
@@ -41,13 +37,15 @@ export interface CertifierOptions {
 }
 
 const requestTimeoutMs = 10_000;
-const fileBytesMax = 1_048_576;
 /** Timers sleep at most so long, so that a machine that was suspended notices what it missed. */
 const longestSleepMs = 30_000;
 
 export class Certifier {
   readonly #options: CertifierOptions;
+  readonly #requester: CertificateRequester;
   #set: WorkloadSet | undefined;
+  /** False where certificates do not come of the roots that the server's own does: behind a proxy that ends TLS. */
+  #rootsTell = true;
   /**
    * The end of the queue of changes: certificate and bundle come from two streams, and are one set.
    */
@@ -55,6 +53,7 @@ export class Certifier {
 
   constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
     this.#options = options;
+    this.#requester = new CertificateRequester(options.credential, options.nowMs);
     this.#set = stored;
   }
 
@@ -64,15 +63,8 @@ export class Certifier {
 
   /** Runs until the signal; then it returns, with nothing left to write. */
   async run(signal: AbortSignal): Promise<void> {
-    const { random } = this.#options;
     while (!signal.aborted) {
-      if (this.#set !== undefined) {
-        const { receivedAtMs, certificate } = this.#set;
-        await this.#sleepUntil(
-          decideRenewalMs(receivedAtMs, certificate.notAfterMs, random()),
-          signal,
-        );
-      }
+      if (this.#set !== undefined) await this.#sleepUntilDue(this.#set, signal);
       await this.#renewUntilDone(signal);
     }
     await this.#changes;
@@ -94,8 +86,24 @@ export class Certifier {
     });
   }
 
-  async #renewUntilDone(signal: AbortSignal): Promise<void> {
+  /** Until its renewal, or until the server has another root: what the old one signed is worth nothing any more. */
+  async #sleepUntilDue({ receivedAtMs, certificate }: WorkloadSet, signal: AbortSignal) {
     const { nowMs, random } = this.#options;
+    const dueMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
+    while (!signal.aborted && nowMs() < dueMs && !(await this.#isOrphan(certificate))) {
+      await pause(Math.min(dueMs - nowMs(), longestSleepMs), signal);
+    }
+  }
+
+  async #isOrphan(certificate: WorkloadCertificate): Promise<boolean> {
+    const { serverRootFile, nowMs } = this.#options;
+    if (!this.#rootsTell) return false;
+    const roots = await readServerRoots(serverRootFile).catch(() => undefined);
+    return roots !== undefined && !isOfRoots(certificate, roots, nowMs());
+  }
+
+  async #renewUntilDone(signal: AbortSignal): Promise<void> {
+    const { random } = this.#options;
     let wasValid = this.#remainingMs() > 0;
     for (let attempt = 0; !signal.aborted; attempt++) {
       if (await this.#tryRenew(attempt, signal)) return;
@@ -103,7 +111,8 @@ export class Certifier {
       // Many quick attempts while it lasted must not make for a long wait when it has just expired.
       if (wasValid && remainingMs <= 0) attempt = 0;
       wasValid = remainingMs > 0;
-      await this.#sleepUntil(nowMs() + decideRetryMs(attempt, remainingMs, random()), signal);
+      // Not until a time: a clock that is set back must not make for a long wait.
+      await pause(decideRetryMs(attempt, remainingMs, random()), signal);
     }
   }
 
@@ -128,37 +137,20 @@ export class Certifier {
   async #renew(signal: AbortSignal): Promise<WorkloadCertificate> {
     const { server, serverRootFile, ttlSeconds, trustDomain, nowMs } = this.#options;
     const csr = await createCsr();
-    const serverRoots = await readBoundedFile(serverRootFile, fileBytesMax);
+    const serverRoots = await readServerRoots(serverRootFile);
     const { csrPem } = csr;
     const request = { server, serverRoots, csrPem, ttlSeconds, timeoutMs: requestTimeoutMs };
-    const certChain = await this.#request(request, signal);
+    const held = this.#remainingMs() > 0 ? this.#set : undefined;
+    const certChain = await this.#requester.request(request, held, signal);
     const receivedAtMs = nowMs();
     const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
     this.#assertSameIdentity(certificate);
+    this.#rootsTell = isOfRoots(certificate, serverRoots, receivedAtMs);
     await this.#change((held) => {
       const decision = decideReplyBundle(held?.bundle, bundle);
       return { certificate, receivedAtMs, bundle: decision.bundle };
     });
     return certificate;
-  }
-
-  /** A certificate that the server renews no more gives way to a join token, if there is a new one. */
-  async #request(
-    request: Omit<CertificateRequest, "token" | "identity">,
-    signal: AbortSignal,
-  ): Promise<readonly string[]> {
-    const { credential: source, nowMs } = this.#options;
-    const held = this.#remainingMs() > 0 ? this.#set : undefined;
-    const credential = await readCredential(source, held, nowMs());
-    try {
-      return await requestCertificate({ ...request, ...credential }, signal);
-    } catch (error) {
-      const isOver = error instanceof CaClientError && error.code === "ca-unauthenticated";
-      if (!isOver || credential.identity === undefined) throw error;
-      const fresh = await readCredential(source, undefined, nowMs()).catch(() => undefined);
-      if (fresh === undefined) throw error;
-      return await requestCertificate({ ...request, ...fresh }, signal);
-    }
   }
 
   /** An agent is one workload's for its life: a token that was swapped must not change whose key is served. */
@@ -191,12 +183,8 @@ export class Certifier {
     this.#changes = change.catch(() => {});
     await change;
   }
+}
 
-  async #sleepUntil(dueMs: number, signal: AbortSignal): Promise<void> {
-    const { nowMs } = this.#options;
-    while (!signal.aborted && nowMs() < dueMs) {
-      const delayMs = Math.min(dueMs - nowMs(), longestSleepMs);
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
-    }
-  }
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

@@ -5,20 +5,14 @@
  * certificate gets a new stream, and the old one stays until that is open.
  */
 
-import type { Client, ClientDuplexStream } from "@grpc/grpc-js";
+import type { Client, ClientDuplexStream, ServiceError } from "@grpc/grpc-js";
 import { setTimeout as sleep } from "node:timers/promises";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
-import type { EvidenceReport, ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
-import { readBoundedFile } from "../../edge/config/private-files.ts";
 import { dial } from "../../edge/rpc/dial.ts";
-import {
-  encodeHello,
-  encodeReport,
-  encodeTokens,
-  parseBundle,
-} from "../../edge/rpc/mesh-messages.ts";
+import { errorDetail } from "../../edge/rpc/error-detail.ts";
+import { encodeHello, parseBundle } from "../../edge/rpc/mesh-messages.ts";
 import { methodDefinition } from "../../edge/rpc/service-definition.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import {
@@ -26,6 +20,9 @@ import {
   type ConnectRequest,
   type ConnectResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { MeshReport, type Evidence, type ShownToken } from "./mesh-report.ts";
+import { readServerRoots } from "./server-roots.ts";
+import { Unproven } from "./unproven.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 export interface MeshLinkOptions {
@@ -37,10 +34,9 @@ export interface MeshLinkOptions {
   readonly random: () => number;
   /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
-  /** By `proxyKey`; what has not changed since it was asked for last may be the same object. */
-  readonly evidence: () => ReadonlyMap<string, ProxyEvidence>;
+  readonly evidence: () => Evidence;
   /** For whom else a node agent speaks. */
-  readonly tokens?: () => readonly string[];
+  readonly tokens?: () => readonly ShownToken[];
   readonly onBundle: (bundle: TrustBundle) => void;
 }
 
@@ -54,10 +50,8 @@ const superseded = Symbol("superseded");
 export class MeshLink {
   readonly #options: MeshLinkOptions;
   #stream: MeshStream | undefined;
-  /** What the server was told on this stream. */
-  #reported: ReadonlyMap<string, ProxyEvidence> = new Map();
-  #shownTokens: ReadonlySet<string> = new Set();
-  #sequence = 0n;
+  /** Of this stream. */
+  #report = new MeshReport();
   #reportScheduled = false;
   #renewed = Promise.withResolvers<typeof superseded>();
   /** Of the certificate that was dialled with last. */
@@ -82,7 +76,7 @@ export class MeshLink {
     this.#reportScheduled = true;
     setImmediate(() => {
       this.#reportScheduled = false;
-      this.#reportChanges();
+      this.#write(this.#report.update(...this.#known()));
     });
   }
 
@@ -141,7 +135,7 @@ export class MeshLink {
 
   async #dial(): Promise<Client> {
     const { server, serverRootFile, set } = this.#options;
-    const serverRoots = await readBoundedFile(serverRootFile, 1_048_576);
+    const serverRoots = await readServerRoots(serverRootFile);
     const certificate = set()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
     this.#serialHex = certificate.serialHex;
@@ -151,10 +145,18 @@ export class MeshLink {
   }
 
   #talk(stream: MeshStream, onOpen: () => void): Promise<unknown> {
-    const { agentId, agentVersion, set, events, server } = this.#options;
+    const { agentId, agentVersion, set, events, server, random } = this.#options;
+    const report = new MeshReport();
+    const unproven = new Unproven(random, (spiffeIds) => {
+      report.forget(spiffeIds);
+      this.evidenceChanged();
+    });
+    stream.on("close", () => unproven[Symbol.dispose]());
     let isOpen = false;
     return new Promise((resolve) => {
-      stream.on("error", resolve);
+      stream.on("error", (error: ServiceError) =>
+        resolve({ code: error.code, message: errorDetail(error) }),
+      );
       stream.on("end", () => resolve(new Error("the server ended the stream")));
       stream.on("data", (response: ConnectResponse) => {
         if (!isOpen) {
@@ -162,12 +164,11 @@ export class MeshLink {
           this.#stream = stream;
           this.#endPrevious();
           events.meshConnected(server);
-          this.#reportAll();
+          this.#report = report;
+          this.#write(report.begin(...this.#known()));
         }
-        // Not before: a server that refuses the reports would be dialled again and again at once.
-        if (response.message.case === "reportAck") onOpen();
         try {
-          this.#receive(response);
+          this.#receive(response, unproven, onOpen);
         } catch (error) {
           resolve(error);
         }
@@ -177,75 +178,19 @@ export class MeshLink {
   }
 
   /** @throws SpiffeIdError, TypeError for a bundle that is none */
-  #receive({ message }: ConnectResponse): void {
+  #receive({ message }: ConnectResponse, unproven: Unproven, onOpen: () => void): void {
     if (message.case === "bundle") this.#options.onBundle(parseBundle(message.value));
+    if (message.case !== "reportAck") return;
+    // Not before: a server that refuses the reports would be dialled again and again at once.
+    onOpen();
+    unproven.add(message.value.unproven);
   }
 
-  #reportAll(): void {
-    this.#shownTokens = new Set();
-    this.#showTokens();
-    const evidence = this.#options.evidence();
-    this.#sequence = 0n;
-    this.#send(evidence, { full: true, proxies: [...evidence.values()], gone: [] });
+  #known(): [Evidence, readonly ShownToken[]] {
+    return [this.#options.evidence(), this.#options.tokens?.() ?? []];
   }
 
-  /** Before the evidence that needs them. */
-  #showTokens(): void {
-    const tokens = this.#options.tokens?.() ?? [];
-    const unseen = tokens.filter((token) => !this.#shownTokens.has(token));
-    this.#shownTokens = new Set(tokens);
-    for (const batch of inBatches(unseen, ({ length }) => length)) {
-      this.#stream?.write(encodeTokens(batch));
-    }
+  #write(messages: readonly ConnectRequest[]): void {
+    for (const message of messages) this.#stream?.write(message);
   }
-
-  #reportChanges(): void {
-    this.#showTokens();
-    const evidence = this.#options.evidence();
-    const proxies = [...evidence].flatMap(([key, proxy]) => {
-      const reported = this.#reported.get(key);
-      return reported === proxy || textOf(reported) === textOf(proxy) ? [] : [proxy];
-    });
-    const gone = [...this.#reported.keys()].filter((id) => !evidence.has(id));
-    if (proxies.length === 0 && gone.length === 0) return;
-    this.#send(evidence, { full: false, proxies, gone });
-  }
-
-  #send(
-    evidence: ReadonlyMap<string, ProxyEvidence>,
-    { full, proxies, gone }: Omit<EvidenceReport, "sequence">,
-  ): void {
-    this.#reported = evidence;
-    const [first = [], ...others] = inBatches(proxies, (proxy) => textOf(proxy).length);
-    this.#write({ full, proxies: first, gone });
-    for (const proxies of others) this.#write({ full: false, proxies, gone: [] });
-  }
-
-  #write(report: Omit<EvidenceReport, "sequence">): void {
-    this.#sequence++;
-    this.#stream?.write(encodeReport({ sequence: this.#sequence, ...report }));
-  }
-}
-
-/** The server takes messages of 64 KiB; as JSON, evidence is longer than it will be on the wire. */
-const batchLengthMax = 48 * 1_024;
-
-function inBatches<T>(all: readonly T[], lengthOf: (each: T) => number): T[][] {
-  const batches: T[][] = [];
-  let length = Infinity;
-  for (const each of all) {
-    const added = lengthOf(each);
-    if (length + added > batchLengthMax) {
-      batches.push([]);
-      length = 0;
-    }
-    batches.at(-1)?.push(each);
-    length += added;
-  }
-  return batches;
-}
-
-function textOf(proxy: ProxyEvidence | undefined): string {
-  const plain = (_: string, each: unknown) => (typeof each === "bigint" ? String(each) : each);
-  return JSON.stringify(proxy, plain) ?? "";
 }

@@ -6,7 +6,7 @@
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import { PortcullisError } from "../../core/error.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
-import { ensurePrivateDir, readBoundedFile } from "../../edge/config/private-files.ts";
+import { ensurePrivateDir } from "../../edge/config/private-files.ts";
 import { BatchClient } from "../../edge/rpc/batch-client.ts";
 import type { DialOptions } from "../../edge/rpc/dial.ts";
 import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
@@ -20,6 +20,7 @@ import { MeshLink } from "./mesh-link.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { SdsService } from "./sds-service.ts";
 import { encodeBundleSecrets, type BundleSecrets } from "./secrets.ts";
+import { readServerRoots } from "./server-roots.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { Workloads } from "./workloads.ts";
 import type { WorkloadSet } from "./workload-set.ts";
@@ -36,7 +37,6 @@ export class NodeAgentError extends PortcullisError<"node-identity-mismatch"> {
 
 const sdsStreamsMax = 2_048;
 const batchTimeoutMs = 10_000;
-const rootsBytesMax = 1_048_576;
 
 /**
  * Resolves after the signal, when everything is closed. @throws PrivateFileError, UnixSocketError at start, NodeAgentError
@@ -160,7 +160,7 @@ class Node implements Disposable {
 
   async #target(): Promise<DialOptions> {
     const { server, serverRootFile } = this.#options;
-    const serverRoots = await readBoundedFile(serverRootFile, rootsBytesMax);
+    const serverRoots = await readServerRoots(serverRootFile);
     const certificate = this.#validSet()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
     const certificateChain = encodeCertificates(certificate.chain);

@@ -1,7 +1,7 @@
 /**
  * One workload of a node agent: who showed one token, with a key of its own and the SDS streams that came with that token.
- * Until the server has believed the token, nothing is served; when the token has expired, or the server believes it no more,
- * nothing is served any more. Another token is another workload, also when it is of the same identity.
+ * Until the server has believed the token, nothing is served; what is held then is served until certificate or token expire,
+ * whatever the server says meanwhile. Another token is another workload, also when it is of the same identity.
  */
 
 import { status } from "@grpc/grpc-js";
@@ -21,6 +21,7 @@ import {
   type CertificateSecrets,
 } from "./secrets.ts";
 import type { VerifiedCertificate, WorkloadStore } from "./workload-store.ts";
+import { decideRefusal, renewalError, type Refusal } from "./workload-refusal.ts";
 import { decideWorkloadStep } from "./workload-step.ts";
 
 export interface WorkloadDependencies {
@@ -203,11 +204,9 @@ export class Workload implements Disposable {
         await this.#take(outcome);
         break;
       case "refused":
-        if (finalCodes.has(outcome.code)) {
-          events.tokenRefused(this.digest, outcome.code, outcome.message);
+        if (!this.#bear(outcome)) {
           return this.#end({ code: outcome.code, details: "the token was refused" });
         }
-        events.signingPutOff(this.digest, outcome, this.#attempts);
         this.#retryLater(outcome.retryAfterMs);
         break;
       case "invalid":
@@ -217,6 +216,23 @@ export class Workload implements Disposable {
     this.#isAsking = false;
     this.#lookAtMs = nowMs();
     this.#look();
+  }
+
+  /** @returns false when it is over */
+  #bear(refusal: Refusal): boolean {
+    const { events, nowMs } = this.#dependencies;
+    const validUntilMs = this.#validUntilMs();
+    switch (decideRefusal(refusal, validUntilMs, nowMs())) {
+      case "end":
+        events.tokenRefused(this.digest, refusal.code, refusal.message);
+        return false;
+      case "keep":
+        events.renewalFailed(renewalError(this.id, refusal), this.#attempts, validUntilMs);
+        return true;
+      case "retry":
+        events.signingPutOff(this.digest, refusal, this.#attempts);
+        return true;
+    }
   }
 
   /** On disk first, so that a restarted agent has the key that Envoy holds. */
@@ -248,14 +264,15 @@ export class Workload implements Disposable {
 
   #retryLater(atLeastMs: number): void {
     const { nowMs, random } = this.#dependencies;
-    const notAfterMs = this.#notAfterMs();
+    const notAfterMs = this.#held?.secrets.certificate.notAfterMs;
     const remainingMs = notAfterMs === undefined ? undefined : notAfterMs - nowMs();
     const delayMs = decideRetryMs(this.#attempts - 1, remainingMs, random());
     this.#retryAtMs = nowMs() + Math.max(delayMs, atLeastMs);
   }
 
-  #notAfterMs(): number | undefined {
-    return this.#held?.secrets.certificate.notAfterMs;
+  #validUntilMs(): number | undefined {
+    const { secrets, tokenExpiresAtMs } = this.#held ?? {};
+    return secrets && Math.min(secrets.certificate.notAfterMs, tokenExpiresAtMs ?? 0);
   }
 
   #end(end: StreamEnd | undefined): void {
@@ -279,6 +296,3 @@ export class Workload implements Disposable {
     this.#dependencies.events.secretAnswered(proxyId, fact, serialOf(stream, fact), this.id);
   }
 }
-
-/** The server has judged the token itself. */
-const finalCodes: ReadonlySet<number> = new Set([status.UNAUTHENTICATED, status.PERMISSION_DENIED]);

@@ -5,6 +5,7 @@
 
 import { status, type Metadata } from "@grpc/grpc-js";
 import type { ProxyEvidence } from "../../core/roll/evidence.ts";
+import type { ShownToken } from "./mesh-report.ts";
 import { mergeProxies } from "./proxy-evidence.ts";
 import { RefusedTokens } from "./refused-tokens.ts";
 import type { SecretChannel, StreamEnd } from "./secret-channel.ts";
@@ -77,8 +78,10 @@ export class Workloads implements Disposable {
   }
 
   /** Of those for whom the node may speak. */
-  shownTokens(): string[] {
-    return [...this.#byDigest.values()].flatMap(({ shownToken }) => shownToken ?? []);
+  shownTokens(): ShownToken[] {
+    return [...this.#byDigest.values()].flatMap(({ id, shownToken: token }) =>
+      id === undefined || token === undefined ? [] : [{ spiffeId: id.toString(), token }],
+    );
   }
 
   [Symbol.dispose](): void {

@@ -32,18 +32,24 @@ export function takeWorkloadReport(
 /**
  * What the stream does not speak for is dropped, and so is one workload's that is too much: the rest counts. One bad
  * workload must not silence its node.
+ *
+ * @returns of whom nothing was kept, because no token of theirs counts
  */
 export function takeNodeReport(
   { roll, events, nowMs }: IntakeDependencies,
   reporter: Reporter,
   report: EvidenceReport,
   spokenFor: SpokenFor,
-): void {
+): string[] {
+  const unproven: string[] = [];
   const now = nowMs();
   roll.report(reporter, { ...report, proxies: [] }, now);
   for (const [spiffeId, proxies] of Map.groupBy(report.proxies, ({ spiffeId }) => spiffeId)) {
     if (spiffeId === undefined || !spokenFor.has(spiffeId, now)) {
-      events.evidenceDropped(reporter, spiffeId, proxies.length, "no token of it was shown");
+      if (spiffeId !== undefined) unproven.push(spiffeId);
+      if (spokenFor.isNews(spiffeId ?? "")) {
+        events.evidenceDropped(reporter, spiffeId, proxies.length, "no token of it counts");
+      }
       continue;
     }
     try {
@@ -54,6 +60,7 @@ export function takeNodeReport(
       events.evidenceDropped(reporter, spiffeId, proxies.length, error.message);
     }
   }
+  return unproven;
 }
 
 function asOwn({ spiffeId }: Reporter, proxy: ProxyEvidence): ProxyEvidence {

@@ -192,15 +192,18 @@ export class MeshService {
       return this.#end(call, status.INVALID_ARGUMENT, details);
     }
     const { events, nowMs } = this.#dependencies;
-    const refused = spokenFor.take(tokens, nowMs());
-    for (const error of refused) events.workloadTokenRefused(reporter, error);
+    for (const error of spokenFor.take(tokens, nowMs())) {
+      // A thousand tokens of an issuer that is away have one thing to say.
+      if (spokenFor.isNews(String(error))) events.workloadTokenRefused(reporter, error);
+    }
   }
 
   #takeReport({ call, spokenFor }: Session, reporter: Reporter, report: EvidenceReport): void {
     if (this.#streams.get(keyOf(reporter)) !== call) return;
+    let unproven: readonly string[] = [];
     if (spokenFor === undefined) takeWorkloadReport(this.#dependencies, reporter, report);
-    else takeNodeReport(this.#dependencies, reporter, report, spokenFor);
-    if (call.write(encodeReportAck(report.sequence))) return;
+    else unproven = takeNodeReport(this.#dependencies, reporter, report, spokenFor);
+    if (call.write(encodeReportAck(report.sequence, unproven))) return;
     // Whoever does not read its answers is not heard, either.
     call.pause();
     call.once("drain", () => call.resume());

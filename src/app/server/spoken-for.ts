@@ -1,27 +1,40 @@
 /**
  * For whom a node agent's stream speaks: the workloads whose tokens it has shown there, until those
- * expire. What is kept is the identity; the tokens are forgotten at once.
+ * expire. What is kept is the identity; the tokens are forgotten at once, also one whose key is not
+ * known yet: the keys are read anew, and the agent, whose evidence does not count, shows it again.
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
+import { isHealedByRefresh } from "../../edge/authn/token-authenticator.ts";
 
 export interface NodeAgents {
   /** Whether the operator has named it. */
   readonly isNodeAgent: (id: SpiffeId) => boolean;
   /** @throws AuthnError */
   readonly authenticate: (token: string, nowMs: number) => Caller;
+  /** Reads the token issuers' keys anew, after a token named an unknown one. Never rejects. */
+  readonly refreshKeys: () => Promise<unknown>;
 }
 
 const identitiesMax = 4_096;
 
 export class SpokenFor {
-  readonly #authenticate: NodeAgents["authenticate"];
+  readonly #nodeAgents: NodeAgents;
   /** By SPIFFE ID. */
   readonly #untilMs = new Map<string, number>();
+  readonly #told = new Set<string>();
 
-  constructor({ authenticate }: NodeAgents) {
-    this.#authenticate = authenticate;
+  constructor(nodeAgents: NodeAgents) {
+    this.#nodeAgents = nodeAgents;
+  }
+
+  /** Agents say again what did not count, and the log need not: once on a stream, until it has counted. */
+  isNews(problem: string): boolean {
+    if (this.#told.has(problem)) return false;
+    if (this.#told.size >= identitiesMax) this.#told.clear();
+    this.#told.add(problem);
+    return true;
   }
 
   /** Passes over what is not believed. @returns why, for each token that does not count */
@@ -30,11 +43,13 @@ export class SpokenFor {
     const refused: unknown[] = [];
     for (const token of tokens) {
       try {
-        this.#add(this.#authenticate(token, nowMs));
+        this.#add(this.#nodeAgents.authenticate(token, nowMs));
       } catch (error) {
         refused.push(error);
       }
     }
+    // Nobody waits for it: one issuer that does not answer must not hold back the evidence of all others.
+    if (refused.some(isHealedByRefresh)) void this.#nodeAgents.refreshKeys();
     return refused;
   }
 
@@ -49,6 +64,7 @@ export class SpokenFor {
     if (untilMs === undefined && this.#untilMs.size >= identitiesMax) {
       throw new RangeError(`expected at most ${identitiesMax} identities on a stream`);
     }
+    this.#told.delete(spiffeId);
     this.#untilMs.set(spiffeId, Math.max(untilMs ?? 0, expiresAtMs));
   }
 

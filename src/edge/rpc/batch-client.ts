@@ -16,6 +16,7 @@ import {
   type SignedCertificate,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { dial, type DialOptions } from "./dial.ts";
+import { errorDetail } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 export interface BatchEntry {
@@ -153,7 +154,7 @@ const codes: ReadonlyMap<number, readonly [BatchClientErrorCode, string?]> = new
 
 function clientError(error: ServiceError): BatchClientError {
   const [code, hint] = codes.get(error.code) ?? ["batch-failed"];
-  return new BatchClientError(code, error.details, {
+  return new BatchClientError(code, errorDetail(error), {
     cause: error,
     ...(hint !== undefined && { hint }),
   });

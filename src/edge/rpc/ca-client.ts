@@ -12,6 +12,7 @@ import {
   type IstioCertificateResponse,
 } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { dial, type ClientIdentity } from "./dial.ts";
+import { connectionProblem, errorDetail, isClosed } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 import { callUnary } from "./unary-call.ts";
 
@@ -36,6 +37,8 @@ export type CaClientErrorCode =
   | "ca-invalid-argument"
   | "ca-overloaded"
   | "ca-unreachable"
+  /** Connected, and left without an answer: so a server ends whose certificate it does not believe, and one that goes away. */
+  | "ca-closed"
   | "ca-untrusted"
   | "ca-failed";
 
@@ -103,19 +106,22 @@ const codes: ReadonlyMap<number, readonly [CaClientErrorCode, string?]> = new Ma
   [status.DEADLINE_EXCEEDED, ["ca-unreachable"]],
 ]);
 
-/** Where grpc-js tells why it has no connection, between phrases of its own. */
-const connectionProblem = /Last error: (?:Error: )?(.*?)\. Resolution note:/;
-
 function clientError(error: ServiceError, { server }: CertificateRequest): CaClientError {
-  const problem = connectionProblem.exec(error.details)?.[1];
+  const problem = connectionProblem(error);
   if (problem !== undefined && /certificate/i.test(problem)) {
     return new CaClientError("ca-untrusted", `${server}: ${problem}`, {
       cause: error,
       hint: "are these the roots of this server, and is the address one of its names?",
     });
   }
+  if (isClosed(error)) {
+    return new CaClientError("ca-closed", `${server}: ${errorDetail(error)}`, {
+      cause: error,
+      hint: "does the server still believe the certificate that it was shown? its log and metrics tell",
+    });
+  }
   const [code, hint] = codes.get(error.code) ?? ["ca-failed"];
-  return new CaClientError(code, `${server}: ${problem ?? error.details}`, {
+  return new CaClientError(code, `${server}: ${errorDetail(error)}`, {
     cause: error,
     ...(hint !== undefined && { hint }),
   });

@@ -13,6 +13,7 @@ import {
   type MintJwtSvidResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { dial } from "./dial.ts";
+import { errorDetail } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 import { callUnary } from "./unary-call.ts";
 
@@ -95,5 +96,5 @@ const codes: ReadonlyMap<number, JwtSvidClientErrorCode> = new Map([
 
 function clientError(cause: ServiceError, { server }: JwtSvidMintRequest): JwtSvidClientError {
   const code = codes.get(cause.code) ?? "jwt-svid-failed";
-  return new JwtSvidClientError(code, `${server}: ${cause.details}`, { cause });
+  return new JwtSvidClientError(code, `${server}: ${errorDetail(cause)}`, { cause });
 }

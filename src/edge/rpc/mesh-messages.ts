@@ -54,8 +54,13 @@ export function parseBundle(wire: WireBundle): TrustBundle {
   return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots, jwtKeys);
 }
 
-export function encodeReportAck(sequence: bigint): ConnectResponse {
-  return create(ConnectResponseSchema, { message: { case: "reportAck", value: { sequence } } });
+/** @param unproven SPIFFE IDs of whom nothing was kept */
+export function encodeReportAck(
+  sequence: bigint,
+  unproven: readonly string[] = [],
+): ConnectResponse {
+  const value = { sequence, unproven: [...unproven] };
+  return create(ConnectResponseSchema, { message: { case: "reportAck", value } });
 }
 
 export function encodeHello(

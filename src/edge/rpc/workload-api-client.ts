@@ -14,6 +14,7 @@ import {
   type X509SVIDResponse,
 } from "../../gen/spiffe/workload/workload_pb.ts";
 import { parseListenAddress } from "../config/listen-address.ts";
+import { errorDetail } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 export type WorkloadApiErrorCode =
@@ -42,7 +43,8 @@ export function parseWorkloadApiAddress(address: string): string {
   if (parsed !== undefined && parsed.port !== 0) {
     return `${parsed.host.includes(":") ? "ipv6" : "ipv4"}:${tcp}`;
   }
-  const message = `expected unix:///PATH or tcp://IP:PORT, got ${JSON.stringify(address)}`;
+  const forms = "expected unix:///PATH, an absolute path or tcp://IP:PORT";
+  const message = `${forms}, got ${JSON.stringify(address)}`;
   throw new WorkloadApiError("workload-api-address", message, {
     hint: "name the socket of an agent: --workload-api or SPIFFE_ENDPOINT_SOCKET",
   });
@@ -130,7 +132,7 @@ export class WorkloadApiClient implements Disposable {
 
   #problem(cause: ServiceError): WorkloadApiError {
     const [code, hint] = codes.get(cause.code) ?? ["workload-api-failed"];
-    return new WorkloadApiError(code, `${this.#address}: ${cause.details}`, {
+    return new WorkloadApiError(code, `${this.#address}: ${errorDetail(cause)}`, {
       cause,
       ...(hint !== undefined && { hint }),
     });

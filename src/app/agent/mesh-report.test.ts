@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { proxyKey, type ProxyEvidence } from "../../core/roll/evidence.ts";
+import { parseReport } from "../../edge/rpc/mesh-messages.ts";
+import type { ConnectRequest } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { MeshReport, type Evidence, type ShownToken } from "./mesh-report.ts";
+
+const names = ["a", "b", "c"];
+const idOf = (name: string): string => `spiffe://td/${name}`;
+
+/** A server that believes the tokens of `judged` only, and keeps what it may. */
+class Server {
+  readonly judged = new Set(names);
+  readonly spokenFor = new Set<string>();
+  readonly kept = new Map<string, ProxyEvidence>();
+  sequence = 0n;
+
+  /** @returns of whom it has kept nothing */
+  take(messages: readonly ConnectRequest[]): string[] {
+    return messages.flatMap(({ message }) => {
+      if (message.case === "tokens") this.#takeTokens(message.value.tokens);
+      return message.case === "report" ? this.#takeReport(parseReport(message.value)) : [];
+    });
+  }
+
+  #takeTokens(tokens: readonly string[]): void {
+    for (const [name = ""] of tokens) if (this.judged.has(name)) this.spokenFor.add(idOf(name));
+  }
+
+  #takeReport({ sequence, full, proxies, gone }: ReturnType<typeof parseReport>): string[] {
+    assert.equal(sequence, ++this.sequence);
+    if (full) this.kept.clear();
+    for (const key of gone) this.kept.delete(key);
+    return proxies.flatMap((proxy) => {
+      const { spiffeId = "" } = proxy;
+      if (!this.spokenFor.has(spiffeId)) return [spiffeId];
+      this.kept.set(proxyKey(proxy), proxy);
+      return [];
+    });
+  }
+}
+
+const proxy: fc.Arbitrary<ProxyEvidence> = fc.record({
+  proxyId: fc.constantFrom("p", "q"),
+  spiffeId: fc.constantFrom(...names).map(idOf),
+  subscriptions: fc.array(
+    fc.record({ streamId: fc.bigInt(0n, 3n), resourceName: fc.constant("default") }),
+    {
+      maxLength: 2,
+    },
+  ),
+});
+const evidence: fc.Arbitrary<Evidence> = fc
+  .array(proxy, { maxLength: 6 })
+  .map((all) => new Map(all.map((each) => [proxyKey(each), each])));
+const tokens: readonly ShownToken[] = names.map((name) => {
+  return { spiffeId: idOf(name), token: `${name}-token` };
+});
+
+test("what a server could not judge is counted once it can, whatever else changes meanwhile", () => {
+  const steps = fc.array(fc.record({ evidence, judged: fc.subarray(names) }), { minLength: 1 });
+  fc.assert(
+    fc.property(steps, evidence, (steps, last) => {
+      const [report, server] = [new MeshReport(), new Server()];
+      server.judged.clear();
+      let unproven = server.take(report.begin(steps[0]?.evidence ?? new Map(), tokens));
+      for (const { evidence, judged } of steps) {
+        for (const name of judged) server.judged.add(name);
+        report.forget(new Set(unproven));
+        unproven = server.take(report.update(evidence, tokens));
+      }
+      for (const name of names) server.judged.add(name);
+      // Whose evidence is new is found unproven first, and shown again then.
+      for (let round = 0; round < 2; round++) {
+        report.forget(new Set(unproven));
+        unproven = server.take(report.update(last, tokens));
+      }
+      assert.deepEqual(unproven, []);
+      assert.deepEqual(sorted(server.kept), sorted(structuredClone(last)));
+    }),
+  );
+});
+
+test("nothing is said twice to a server that has kept it", () => {
+  const report = new MeshReport();
+  const all = new Map([["k", { proxyId: "p", spiffeId: idOf("a"), subscriptions: [] }]]);
+  assert.equal(report.begin(all, tokens).length, 2);
+  assert.deepEqual(report.update(structuredClone(all), tokens), []);
+  report.forget(new Set([idOf("b")]));
+  const [shown, ...others] = report.update(all, tokens);
+  assert(shown?.message.case === "tokens");
+  assert.deepEqual([shown.message.value.tokens, others], [["b-token"], []]);
+});
+
+function sorted(all: Evidence): readonly (readonly [string, ProxyEvidence])[] {
+  return [...all].toSorted(([a], [b]) => (a < b ? -1 : 1));
+}
