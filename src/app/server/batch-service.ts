@@ -9,9 +9,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import type { Caller } from "../../core/identity/caller.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
-import { refusalOf } from "../../edge/rpc/ca-status.ts";
 import { authenticatedPeer } from "../../edge/rpc/peer.ts";
-import type { CallContext, ServerEvents } from "../../edge/telemetry/server-events.ts";
+import type { CallContext } from "../../edge/telemetry/server-events.ts";
 import {
   SignBatchResponseSchema,
   type SignBatchEntry,
@@ -19,15 +18,13 @@ import {
   type SignBatchResponse,
   type SignBatchResultSchema,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
-export interface BatchDependencies {
+export interface BatchDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
-  readonly events: ServerEvents;
-  readonly pods: { set(serialHex: string, pod: string): unknown };
   readonly isNodeAgent: (id: SpiffeId) => boolean;
   readonly authenticate: (token: string, nowMs: number) => Caller;
-  readonly nowMs: () => number;
   readonly requestId: () => string;
   readonly deadlineMs: number;
 }
@@ -84,7 +81,7 @@ function submit(
   dependencies: BatchDependencies,
   settle: (result: Result) => void,
 ): void {
-  const { queue, events, pods, nowMs, authenticate } = dependencies;
+  const { queue, events, nowMs, authenticate } = dependencies;
   const startedMs = nowMs();
   const context: CallContext = {
     requestId: dependencies.requestId(),
@@ -99,21 +96,18 @@ function submit(
     impersonatedIdentity: false,
     deadlineMs: startedMs + dependencies.deadlineMs,
     isCancelled: () => call.cancelled,
-    onIssued: (issued, certChain, caller) => {
-      const { pod } = caller.evidence;
-      if (pod !== undefined) pods.set(issued.serialHex, pod.name);
-      events.certificateIssued(context, caller, issued, nowMs());
-      const spiffeId = caller.id.toString();
-      const tokenExpiresAt = timestampFromMs(caller.expiresAtMs);
-      const value = { certChain: [...certChain], spiffeId, tokenExpiresAt };
-      settle({ result: { case: "certificate", value } });
-    },
-    onRefused: (error, caller) => {
-      const refusal = refusalOf(error);
-      events.requestRefused(context, caller, refusal, error);
-      const { grpcCode: code, message, retryAfterMs = 0 } = refusal;
-      const value = { code, message, retryAfterMs: BigInt(retryAfterMs) };
-      settle({ result: { case: "refusal", value } });
-    },
+    ...outcomeOf(context, dependencies, {
+      // Callers with an issuer's token come back with another one: nothing is enrolled.
+      record: () => {},
+      grant: (certChain, { id, expiresAtMs }) => {
+        const tokenExpiresAt = timestampFromMs(expiresAtMs);
+        const value = { certChain: [...certChain], spiffeId: id.toString(), tokenExpiresAt };
+        settle({ result: { case: "certificate", value } });
+      },
+      refuse: ({ grpcCode: code, message, retryAfterMs = 0 }) => {
+        const value = { code, message, retryAfterMs: BigInt(retryAfterMs) };
+        settle({ result: { case: "refusal", value } });
+      },
+    }),
   });
 }

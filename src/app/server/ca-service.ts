@@ -1,27 +1,24 @@
 /** `istio.v1.auth.IstioCertificateService`: from a gRPC call to the issuance queue and back. */
 
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
-import type { Caller } from "../../core/identity/caller.ts";
 import { findBearer } from "../../edge/authn/bearer.ts";
 import type {
   CertificateRequestMessage,
   CertificateResponseMessage,
 } from "../../edge/rpc/ca-messages.ts";
-import { CaCallError, refusalOf, refusalStatus } from "../../edge/rpc/ca-status.ts";
+import { CaCallError, refusalStatus } from "../../edge/rpc/ca-status.ts";
 import { findPeer } from "../../edge/rpc/peer.ts";
-import type { CallContext, ServerEvents } from "../../edge/telemetry/server-events.ts";
+import type { CallContext } from "../../edge/telemetry/server-events.ts";
 import type { CallerAuthentication, Credential } from "./caller-authentication.ts";
+import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
-export interface CaDependencies {
+export interface CaDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
   readonly authentication: () => Pick<
     CallerAuthentication,
     "authenticateCredential" | "recordIssued"
   >;
-  readonly events: ServerEvents;
-  readonly pods: { set(serialHex: string, pod: string): unknown };
-  readonly nowMs: () => number;
   readonly requestId: () => string;
   /** For callers that set no deadline of their own. */
   readonly deadlineMs: number;
@@ -34,7 +31,7 @@ export function createCertificateHandler(
   call: ServerUnaryCall<CertificateRequestMessage, CertificateResponseMessage>,
   reply: sendUnaryData<CertificateResponseMessage>,
 ) => void {
-  const { queue, authentication, events, pods, nowMs, requestId } = dependencies;
+  const { queue, authentication, events, nowMs, requestId } = dependencies;
   return (call, reply) => {
     const context: CallContext = {
       requestId: requestId(),
@@ -42,13 +39,13 @@ export function createCertificateHandler(
       startedMs: nowMs(),
     };
     events.csrReceived();
-    const refuse = (error: unknown, caller: Caller | undefined): void => {
-      const refusal = refusalOf(error);
-      events.requestRefused(context, caller, refusal, error);
-      reply(refusalStatus(refusal, context.requestId));
-    };
+    const outcome = outcomeOf(context, dependencies, {
+      record: (caller, issued) => authentication().recordIssued(caller, issued),
+      grant: (certChain) => reply(null, { certChain }),
+      refuse: (refusal) => reply(refusalStatus(refusal, context.requestId)),
+    });
     if (call.request.isTooLarge) {
-      return refuse(
+      return outcome.onRefused(
         new CaCallError("message-too-large", "expected a request of 64 KiB at most"),
         undefined,
       );
@@ -60,18 +57,7 @@ export function createCertificateHandler(
       impersonatedIdentity: call.request.impersonates,
       deadlineMs: deadlineOf(call.getDeadline(), context.startedMs + dependencies.deadlineMs),
       isCancelled: () => call.cancelled,
-      onIssued: (issued, certChain, caller) => {
-        try {
-          authentication().recordIssued(caller, issued);
-        } catch (error) {
-          return refuse(error, caller);
-        }
-        const { pod } = caller.evidence;
-        if (pod !== undefined) pods.set(issued.serialHex, pod.name);
-        events.certificateIssued(context, caller, issued, nowMs());
-        reply(null, { certChain });
-      },
-      onRefused: refuse,
+      ...outcome,
     });
   };
 }

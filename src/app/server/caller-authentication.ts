@@ -5,7 +5,7 @@
  */
 
 import { AuthnError } from "../../core/identity/authn-error.ts";
-import type { Caller } from "../../core/identity/caller.ts";
+import type { Caller, CallerEvidence } from "../../core/identity/caller.ts";
 import { callerOfRenewal, enrolmentOf } from "../../core/identity/enrolment.ts";
 import { callerOfJoinToken, isJoinToken, joinTokenDigest } from "../../core/identity/join-token.ts";
 import type { JwksEvent } from "../../edge/authn/jwks.ts";
@@ -15,6 +15,7 @@ import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { Peer } from "../../edge/rpc/peer.ts";
 import type { Store, StoreMaker } from "../../edge/store/store.ts";
 import { IssuerAuthentication } from "./issuer-authentication.ts";
+import { KeySources } from "./key-sources.ts";
 import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";
 
 export interface Credential {
@@ -25,6 +26,8 @@ export interface Credential {
 }
 
 export interface CallerAuthentication extends Disposable {
+  /** By which anybody can be let in; join tokens always, because an operator can make one. */
+  readonly methods: readonly CallerEvidence["method"][];
   /** By the token of an issuer: it may come again, and for anything. @throws AuthnError */
   authenticate(token: string, nowMs: number): Caller;
   /**
@@ -41,43 +44,63 @@ export interface CallerAuthentication extends Disposable {
   prune(nowMs: number): void;
   /** Never rejects. @returns whether it is worth to authenticate again */
   refreshKeys(): Promise<boolean>;
+  /**
+   * Another one by another configuration. Keys of issuers that both name are shared, and not read
+   * again; each is disposed of by itself.
+   * @throws JwksError, ConfigError
+   */
+  reopen(config: ServerConfig): Promise<CallerAuthentication>;
 }
 
 export interface IdentityDependencies extends X5cDependencies {
   readonly store: Pick<Store, "joinTokens" | "enrolments">;
 }
 
-/**
- * @param others what callers without an issuer's token need; without it, they are all refused
- * @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root
- */
+/** @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root */
 export async function openCallerAuthentication(
   config: ServerConfig,
   maker: StoreMaker,
   onEvent: (event: JwksEvent, issuer: string) => void,
   signal: AbortSignal,
-  others?: IdentityDependencies,
+  others: IdentityDependencies,
 ): Promise<CallerAuthentication> {
-  const x5c = others && (await openX5cAuthentication(config, others));
-  const issuers = await IssuerAuthentication.open({ config, maker, onEvent, signal });
-  const doors = { issuers, x5c, store: others?.store, mayRenew: config.renewByCertificate };
-  return {
-    authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
-    authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
-    recordIssued: (caller, issued) => {
-      const enrolment = enrolmentOf(caller, issued);
-      if (enrolment !== undefined) useStore(doors, ({ enrolments }) => enrolments.add(enrolment));
-    },
-    prune: (nowMs) => prune(doors, nowMs),
-    refreshKeys: () => issuers.refreshKeys(),
-    [Symbol.dispose]: () => issuers[Symbol.dispose](),
+  const sources = new KeySources();
+  const open = async (config: ServerConfig): Promise<CallerAuthentication> => {
+    const x5c = await openX5cAuthentication(config, others);
+    const issuers = await IssuerAuthentication.open({ config, maker, onEvent, signal, sources });
+    const doors = { issuers, x5c, store: others.store, mayRenew: config.renewByCertificate };
+    return {
+      methods: methodsOf(config),
+      authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
+      authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
+      recordIssued: (caller, issued) => {
+        const enrolment = enrolmentOf(caller, issued);
+        if (enrolment !== undefined) useStore(doors, ({ enrolments }) => enrolments.add(enrolment));
+      },
+      prune: (nowMs) => prune(doors, nowMs),
+      refreshKeys: () => issuers.refreshKeys(),
+      reopen: open,
+      [Symbol.dispose]: () => issuers[Symbol.dispose](),
+    };
   };
+  return await open(config);
+}
+
+function methodsOf(config: ServerConfig): CallerAuthentication["methods"] {
+  const table = [
+    ["jwt", config.tokenIssuer !== undefined],
+    ["oidc", config.identities.oidc.length > 0],
+    ["x5c", config.identities.x5c.length > 0],
+    ["join-token", true],
+    ["certificate", config.renewByCertificate],
+  ] as const;
+  return table.flatMap(([method, isOn]) => (isOn ? [method] : []));
 }
 
 interface Doors {
   readonly issuers: IssuerAuthentication;
   readonly x5c: X5cAuthenticator | undefined;
-  readonly store: IdentityDependencies["store"] | undefined;
+  readonly store: IdentityDependencies["store"];
   readonly mayRenew: boolean;
 }
 
@@ -93,8 +116,12 @@ function authenticate({ token, peer }: Credential, doors: Doors, nowMs: number):
 }
 
 function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
-  if (!doors.mayRenew || peer === undefined) {
+  if (peer === undefined) {
     throw new AuthnError("token-missing", "the call has no authorization metadata");
+  }
+  if (!doors.mayRenew) {
+    const message = `${peer.id.toString()} brought no token: certificates.renewByCertificate is off`;
+    throw new AuthnError("renewal-off", message, { hint: "set it to true, or bring a token" });
   }
   const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
   return callerOfRenewal(peer, enrolment, nowMs);
@@ -114,7 +141,6 @@ function prune(doors: Doors, nowMs: number): void {
 /** @throws AuthnError `identities-unavailable`: whoever cannot be looked up is nobody */
 function useStore<T>({ store }: Doors, use: (store: IdentityDependencies["store"]) => T): T {
   try {
-    if (store === undefined) throw new Error("expected a store");
     return use(store);
   } catch (cause) {
     const message = "the store of join tokens and enrolments cannot be used";

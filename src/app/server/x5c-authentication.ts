@@ -4,9 +4,9 @@
  */
 
 import { PortcullisError } from "../../core/error.ts";
-import { parseCertificate, type Certificate } from "../../core/x509/certificate.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { isIssuingCa } from "../../core/x509/chain.ts";
 import { parsePem } from "../../core/x509/pem.ts";
-import { KeyUsage } from "../../core/x509/profile.ts";
 import type { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { X5cAuthenticator, type X5cEntry } from "../../edge/authn/x5c-authenticator.ts";
 import { ConfigError } from "../../edge/config/config-error.ts";
@@ -48,7 +48,8 @@ async function readRoots(path: string, place: string): Promise<readonly Uint8Arr
     const bytes = await readBoundedFile(path, FILE_BYTES_MAX);
     const text = Buffer.from(bytes).toString("utf8");
     const roots = parsePem(text, "CERTIFICATE", { blocksMax: ROOTS_MAX });
-    const noCa = roots.findIndex((der) => !maySign(parseCertificate(der)));
+    // What the check of chains would refuse each time is refused once, and here.
+    const noCa = roots.findIndex((der) => !isIssuingCa(parseCertificate(der)));
     if (noCa === -1) return roots;
     const reason = `${path}: expected CAs with keyCertSign, got another certificate at ${noCa + 1}`;
     throw new ConfigError("config-invalid-value", place, reason);
@@ -56,11 +57,6 @@ async function readRoots(path: string, place: string): Promise<readonly Uint8Arr
     if (!(cause instanceof PortcullisError) || cause instanceof ConfigError) throw cause;
     throw new ConfigError("config-invalid-value", place, `${path}: ${cause.message}`, { cause });
   }
-}
-
-/** As the check of chains wants it: what it would refuse each time is refused once, and here. */
-function maySign({ isCa, keyUsage }: Certificate): boolean {
-  return isCa && (keyUsage & (1 << KeyUsage.keyCertSign)) !== 0;
 }
 
 /** A root that was renewed under its old key is the same root. */

@@ -34,10 +34,15 @@ export type AuthnErrorCode =
   /** Never made, or used before: nobody can tell which. */
   | "join-token-unknown"
   | "join-token-expired"
+  /** A certificate came instead of a token, and may not be renewed by it here. */
+  | "renewal-off"
   | "renewal-certificate-expired"
   | "renewal-not-enrolled"
   | "renewal-over"
-  /** Not the caller's fault: the store of join tokens and enrolments cannot be used. */
+  /**
+   * Not the caller's fault: the store of join tokens and enrolments cannot be used, or nobody can tell
+   * yet whether a single-use token was used before this server started.
+   */
   | "identities-unavailable"
   /** Not the token's fault: its key is unknown, and the key set could not be read again. */
   | "keys-unavailable";

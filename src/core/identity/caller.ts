@@ -80,7 +80,9 @@ export interface CertificateEvidence extends OutsideKubernetes {
   readonly method: "certificate";
   /** Of the certificate that is renewed. */
   readonly serialHex: string;
-  /** When the join token was used with which the chain of renewals began. */
+  /** Of the join token that the chain of renewals began with. */
+  readonly joinTokenId: string;
+  /** When that token was used. */
   readonly enrolledAtMs: number;
 }
 

@@ -10,14 +10,16 @@ const dayMs = 86_400_000;
 const id = SpiffeId.parse("spiffe://example.com/vm/db-1");
 const other = SpiffeId.parse("spiffe://example.com/vm/db-2");
 const peer = { id, serialHex: "7f01", notAfterMs: JOINED_MS + dayMs };
-const enrolment: Enrolment = { ...peer, enrolledAtMs: JOINED_MS };
+const joinTokenId = "00112233445566ff";
+const enrolment: Enrolment = { ...peer, joinTokenId, enrolledAtMs: JOINED_MS };
 
 test("makes the holder of an enrolled certificate the caller that it was", () => {
   const caller = callerOfRenewal(peer, enrolment, JOINED_MS + 3_600_000);
   assert.equal(caller.id, id);
   assert.equal(caller.expiresAtMs, JOINED_MS + 7 * dayMs);
   assert.equal(caller.certificateNotAfterMs, JOINED_MS + 7 * dayMs);
-  const evidence = { method: "certificate", serialHex: "7f01", enrolledAtMs: JOINED_MS };
+  const { serialHex, enrolledAtMs } = enrolment;
+  const evidence = { method: "certificate", serialHex, joinTokenId, enrolledAtMs };
   assert.deepEqual(caller.evidence, evidence);
 });
 
@@ -31,6 +33,7 @@ test("ends seven days after the token, by whatever certificates it gets there", 
     const next = enrolmentOf(caller, { serialHex: `7f${renewals++}`, notAfterMs });
     assert.ok(next !== undefined);
     assert.equal(next.enrolledAtMs, JOINED_MS);
+    assert.equal(next.joinTokenId, joinTokenId);
     assert.ok(next.notAfterMs <= JOINED_MS + 7 * dayMs);
     known = next;
   }

@@ -13,7 +13,9 @@ import type { Caller } from "./caller.ts";
 export interface Enrolment {
   readonly serialHex: string;
   readonly id: SpiffeId;
-  /** When the join token was used; every certificate of the chain inherits it. */
+  /** Names the join token that the chain began with; every certificate of the chain inherits it. */
+  readonly joinTokenId: string;
+  /** When that token was used; inherited, too. */
   readonly enrolledAtMs: number;
   readonly notAfterMs: number;
 }
@@ -43,7 +45,7 @@ export function callerOfRenewal(
       hint: "a workload of Kubernetes renews with its token",
     });
   }
-  const { enrolledAtMs } = enrolment;
+  const { joinTokenId, enrolledAtMs } = enrolment;
   const endMs = enrolmentEndMs(enrolledAtMs);
   if (!(nowMs < endMs)) {
     const message = `${id.toString()} joined at ${iso(enrolledAtMs)}: its renewals are over`;
@@ -53,7 +55,7 @@ export function callerOfRenewal(
     id,
     expiresAtMs: endMs,
     certificateNotAfterMs: endMs,
-    evidence: Object.freeze({ method: "certificate", serialHex, enrolledAtMs }),
+    evidence: Object.freeze({ method: "certificate", serialHex, joinTokenId, enrolledAtMs }),
   });
 }
 
@@ -67,7 +69,8 @@ export function enrolmentOf(
 ): Enrolment | undefined {
   if (evidence.method !== "join-token" && evidence.method !== "certificate") return undefined;
   const { serialHex, notAfterMs } = issued;
-  return Object.freeze({ id, serialHex, notAfterMs, enrolledAtMs: evidence.enrolledAtMs });
+  const { joinTokenId, enrolledAtMs } = evidence;
+  return Object.freeze({ id, serialHex, notAfterMs, joinTokenId, enrolledAtMs });
 }
 
 export function enrolmentEndMs(enrolledAtMs: number): number {

@@ -107,6 +107,46 @@ for (const [what, code, changes] of REFUSED) {
   });
 }
 
+const MISSED: readonly (readonly [string, Readonly<Record<string, unknown>>, RegExp])[] = [
+  [
+    "a value that differs",
+    { repository: "acme/shop2" },
+    /wants repository to be .*, got "acme\/shop2"/,
+  ],
+  ["a claim that is missing", { ref: undefined }, /wants ref to be .*, got no such claim/],
+  ["a claim of another type", { repository: ["acme/shop"] }, /wants repository .*, got object/],
+  [
+    "a value that is long and foul",
+    { ref: `"\n${"x".repeat(9_999)}` },
+    /wants ref .*, got "\?\?x+\.\.\."/,
+  ],
+];
+
+for (const [what, changes, message] of MISSED) {
+  test(`says of ${what} which claim it is, and what came`, () => {
+    assert.throws(
+      () => accept(changes),
+      (error) => {
+        assert.ok(error instanceof AuthnError && error.code === "token-no-rule");
+        assert.match(error.message, message);
+        return error.message.length < 2_000;
+      },
+    );
+  });
+}
+
+test("says of many rules and many values only the first ones", () => {
+  const allowed = Array.from({ length: 1_000 }, (_, index) => String(index));
+  const rules = allowed.map(() => ruleOf("/x", { x: allowed }));
+  assert.throws(
+    () => decideClaimRule(rules, { x: "other" }),
+    (error) =>
+      error instanceof AuthnError &&
+      error.message.length < 500 &&
+      error.message.endsWith('(and 996 more), got "other" (and 996 more)'),
+  );
+});
+
 test("takes a life of exactly a day", () => {
   assert.ok(accept({ exp: NOW + 86_400 }));
 });

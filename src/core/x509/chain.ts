@@ -64,11 +64,15 @@ function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
   }
 }
 
+/** Whether it may have issued others at all (RFC 5280 6.1.4, k and n). */
+export function isIssuingCa({ isCa, keyUsage }: Certificate): boolean {
+  return isCa && (keyUsage & (1 << KeyUsage.keyCertSign)) !== 0;
+}
+
 /** @param intermediatesBelow that this one has between itself and the leaf (RFC 5280 4.2.1.9) */
 function assertCa(certificate: Certificate, intermediatesBelow: number): void {
-  const { isCa, keyUsage, pathLength, serialHex } = certificate;
-  const maySign = isCa && (keyUsage & (1 << KeyUsage.keyCertSign)) !== 0;
-  if (maySign && intermediatesBelow <= (pathLength ?? Infinity)) return;
+  const { pathLength, serialHex } = certificate;
+  if (isIssuingCa(certificate) && intermediatesBelow <= (pathLength ?? Infinity)) return;
   throw new ChainError("chain-not-ca", `expected certificate ${serialHex} to be a CA over these`);
 }
 

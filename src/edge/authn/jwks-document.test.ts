@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -109,4 +109,19 @@ for (const location of UNSAFE) {
 
 for (const text of ["https://example.com/", "http://127.0.0.1:1/", "http://[::1]:1/"]) {
   test(`believes ${text}`, () => assertSafeLocation(url(text)));
+}
+
+for (const [what, make] of [
+  ["a FIFO", (path: string) => execFileSync("mkfifo", [path])],
+  ["a directory", (path: string) => mkdirSync(path)],
+] as const) {
+  test(`does not read ${what} in place of a key set or of a file that it needs for one`, async () => {
+    const path = join(directory, what);
+    make(path);
+    const fromFile = readJwksDocument({ kind: "file", path }, AbortSignal.timeout(5000));
+    await assert.rejects(fromFile, isCode("jwks-unreadable"));
+    await assert.rejects(read({ caFile: path }), isCode("jwks-unreadable"));
+    await assert.rejects(read({ caFile: certFile, tokenFile: path }), isCode("jwks-unreadable"));
+    assert.deepEqual(seen.splice(0), []);
+  });
 }

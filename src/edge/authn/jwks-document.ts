@@ -5,11 +5,10 @@
  * and the caller's deadline.
  */
 
-import { createReadStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { PrivateFileError, readBoundedFile } from "../config/private-files.ts";
 import { JwksError } from "./key-set.ts";
 
 export type JwksLocation =
@@ -28,6 +27,7 @@ export type JwksLocation =
 
 /** The set of a cluster has a few keys of about 500 bytes each. */
 const DOCUMENT_BYTES_MAX = 64 * 1024;
+const CA_BYTES_MAX = 1_048_576;
 
 /** @throws JwksError `jwks-location` if the key set must not be read from there */
 export function assertSafeLocation(location: JwksLocation): void {
@@ -52,10 +52,13 @@ export async function readJwksDocument(
 ): Promise<string> {
   try {
     return location.kind === "file"
-      ? await collect(createReadStream(location.path, { end: DOCUMENT_BYTES_MAX, signal }))
+      ? Buffer.from(await readBoundedFile(location.path, DOCUMENT_BYTES_MAX)).toString("utf8")
       : await collect(await open(location, signal));
   } catch (cause) {
     if (cause instanceof JwksError) throw cause;
+    if (cause instanceof PrivateFileError && cause.code === "file-too-large") {
+      throw new JwksError("jwks-too-large", cause.message, { cause });
+    }
     const where = location.kind === "file" ? location.path : nameOf(location.url);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new JwksError("jwks-unreadable", `cannot read ${where}: ${reason}`, { cause });
@@ -70,9 +73,10 @@ async function open(
   const headers: Record<string, string> = { accept: "application/jwk-set+json, application/json" };
   // Both files are rotated under us, so they are read each time.
   if (tokenFile !== undefined) {
-    headers["authorization"] = `Bearer ${(await readFile(tokenFile, "utf8")).trim()}`;
+    headers["authorization"] = `Bearer ${await readToken(tokenFile)}`;
   }
-  const ca = caFile === undefined ? undefined : await readFile(caFile);
+  const ca =
+    caFile === undefined ? undefined : Buffer.from(await readBoundedFile(caFile, CA_BYTES_MAX));
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   // A connection of its own: a pooled one would have died since the last time.
   const options = { agent: false, headers, signal };
@@ -87,6 +91,12 @@ async function open(
   throw new JwksError("jwks-unreadable", `${nameOf(url)} answered ${response.statusCode}`, {
     hint: "redirects are not followed",
   });
+}
+
+async function readToken(path: string): Promise<string> {
+  return Buffer.from(await readBoundedFile(path, DOCUMENT_BYTES_MAX))
+    .toString("utf8")
+    .trim();
 }
 
 /** Without credentials and query, which have no place in a log. */

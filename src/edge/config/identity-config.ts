@@ -41,7 +41,10 @@ export const NO_IDENTITIES: IdentityConfig = Object.freeze({
 });
 
 /** The tokens of the cluster have a door of their own. @throws ConfigError */
-export function assertOtherIssuers({ oidc }: IdentityConfig, tokenIssuer: string): void {
+export function assertOtherIssuers(
+  { oidc }: IdentityConfig,
+  tokenIssuer: string | undefined,
+): void {
   const same = oidc.find(({ issuer }) => issuer === tokenIssuer);
   if (same === undefined) return;
   throw new ConfigError(

@@ -22,9 +22,10 @@ export interface ServerConfig {
   readonly dataDir: string;
   readonly listen: ListenAddress;
   readonly trustDomain: TrustDomain;
-  readonly tokenIssuer: string;
+  /** Of a cluster's service accounts; undefined, with `jwks`, where there is none. */
+  readonly tokenIssuer: string | undefined;
   /** Absolute path or http(s) URL. */
-  readonly jwks: string;
+  readonly jwks: string | undefined;
   readonly audiences: readonly string[];
   readonly identities: IdentityConfig;
   readonly servingDnsNames: readonly string[];
@@ -157,6 +158,8 @@ export function resolveServerConfig(
 
 /** The first means nothing without the second. */
 const dependentSettings = [
+  ["tokenIssuer", "jwks"],
+  ["jwks", "tokenIssuer"],
   ["caKey", "caDir"],
   ["bundleCertificate", "bundleKey"],
   ["bundleKey", "bundleCertificate"],

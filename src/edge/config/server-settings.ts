@@ -31,8 +31,8 @@ type SettingTable = {
   readonly dataDir: Setting<string>;
   readonly listen: Setting<ListenAddress>;
   readonly trustDomain: Setting<TrustDomain>;
-  readonly tokenIssuer: Setting<string>;
-  readonly jwks: Setting<string>;
+  readonly tokenIssuer: Setting<string | undefined>;
+  readonly jwks: Setting<string | undefined>;
   readonly audiences: Setting<readonly string[]>;
   readonly servingDnsNames: Setting<readonly string[]>;
   readonly defaultTtlSeconds: Setting<number>;
@@ -82,19 +82,19 @@ export const SERVER_SETTINGS: SettingTable = {
     reloadable: false,
   },
   tokenIssuer: {
-    ...scalar(nonEmpty),
+    ...optional(nonEmpty),
     key: "tokens.issuer",
     flag: "token-issuer",
     valueName: "ISSUER",
-    help: "the exact iss claim of the cluster's service-account tokens",
-    reloadable: false,
+    help: "the exact iss claim of the cluster's service-account tokens, if there is a cluster",
+    reloadable: true,
   },
   jwks: {
-    ...scalar(jwksLocation),
+    ...optional(jwksLocation),
     key: "tokens.jwks",
     flag: "jwks",
     valueName: "FILE|URL",
-    help: "public keys of the token issuer",
+    help: "public keys of --token-issuer",
     reloadable: true,
   },
   audiences: {

@@ -1,7 +1,7 @@
 /**
- * Certificates that may be renewed without a token, each by its serial. A chain of renewals keeps
- * its last few only: whoever renews without end fills nothing, and a reply that was lost can be
- * asked for again with the certificate before it.
+ * Certificates that may be renewed without a token, each by its serial. A chain of renewals is that
+ * of its join token, and keeps its last few only: whoever renews without end fills nothing, and a
+ * reply that was lost can be asked for again with the certificate before it.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -19,33 +19,37 @@ export class Enrolments {
   }
 
   /** Durable when it returns. @throws whatever SQLite throws */
-  add({ serialHex, id, enrolledAtMs, notAfterMs }: Enrolment): void {
-    const chain = [id.toString(), enrolledAtMs] as const;
+  add({ serialHex, id, joinTokenId, enrolledAtMs, notAfterMs }: Enrolment): void {
     transaction(this.#database, () => {
       this.#database
         .prepare(
-          "INSERT INTO enrolments (serial_hex, spiffe_id, token_at_ms, not_after_ms)" +
-            " VALUES (?, ?, ?, ?)",
+          "INSERT INTO enrolments" +
+            " (serial_hex, join_token_id, spiffe_id, token_at_ms, not_after_ms)" +
+            " VALUES (?, ?, ?, ?, ?)",
         )
-        .run(serialHex, ...chain, notAfterMs);
+        .run(serialHex, joinTokenId, id.toString(), enrolledAtMs, notAfterMs);
       this.#database
         .prepare(
           "DELETE FROM enrolments WHERE rowid IN (SELECT rowid FROM enrolments" +
-            " WHERE spiffe_id = ? AND token_at_ms = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
+            " WHERE join_token_id = ? ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
         )
-        .run(...chain, PER_CHAIN_MAX);
+        .run(joinTokenId, PER_CHAIN_MAX);
     });
   }
 
   /** @throws whatever SQLite throws */
   find(serialHex: string): Enrolment | undefined {
     const row = this.#database
-      .prepare("SELECT spiffe_id, token_at_ms, not_after_ms FROM enrolments WHERE serial_hex = ?")
+      .prepare(
+        "SELECT join_token_id, spiffe_id, token_at_ms, not_after_ms FROM enrolments" +
+          " WHERE serial_hex = ?",
+      )
       .get(serialHex);
     if (row === undefined) return undefined;
     return {
       serialHex,
       id: SpiffeId.parse(String(row["spiffe_id"])),
+      joinTokenId: String(row["join_token_id"]),
       enrolledAtMs: Number(row["token_at_ms"]),
       notAfterMs: Number(row["not_after_ms"]),
     };

@@ -86,6 +86,7 @@ describe("an enrolment in the store", () => {
   const enrolment = (serialHex: string) => ({
     serialHex,
     id,
+    joinTokenId: "00000000000000aa",
     enrolledAtMs: NOW_MS,
     notAfterMs: NOW_MS + dayMs,
   });
@@ -107,8 +108,10 @@ describe("an enrolment in the store", () => {
 
   it("is one of the last sixteen of its chain, and none of another's business", async () => {
     await withStore(({ enrolments }) => {
-      enrolments.add({ ...enrolment("aa"), id: other });
-      enrolments.add({ ...enrolment("bb"), enrolledAtMs: NOW_MS + 1 });
+      // Of the same second and of the same identity: what another token began is another chain.
+      for (const serial of ["aa", "bb"]) {
+        enrolments.add({ ...enrolment(serial), joinTokenId: "00000000000000bb" });
+      }
       for (let count = 10; count < 40; count++) enrolments.add(enrolment(String(count)));
       const left = Array.from({ length: 30 }, (_, index) => String(index + 10)).filter(
         (serial) => enrolments.find(serial) !== undefined,
@@ -155,4 +158,33 @@ it("a directory of the first schema gets the new tables and keeps what it had", 
   assert.equal(version, migrations.length);
   const kept = database.prepare("SELECT value FROM meta WHERE key = 'kept'").get()?.["value"];
   assert.equal(kept, "yes");
+});
+
+it("a chain of the second schema goes on, with its own sixteen, under a name that says nothing", async () => {
+  using directory = temporaryDirectory();
+  const path = join(directory.path, "portcullis.db");
+  const chain = { id, enrolledAtMs: NOW_MS, notAfterMs: NOW_MS + dayMs };
+  {
+    using database = new DatabaseSync(path);
+    for (const step of migrations.slice(0, 2)) database.exec(step);
+    database.exec("PRAGMA user_version = 2");
+    const insert = database.prepare("INSERT INTO enrolments VALUES (?, ?, ?, ?)");
+    for (let count = 10; count < 26; count++) {
+      insert.run(String(count), id.toString(), NOW_MS, NOW_MS + dayMs);
+    }
+    insert.run("aa", other.toString(), NOW_MS, NOW_MS + dayMs);
+    insert.run("bb", id.toString(), NOW_MS + 1000, NOW_MS + dayMs);
+  }
+  using store = await Store.open(directory.path, "server");
+  const { enrolments } = store;
+  const found = enrolments.find("10");
+  assert.equal(found?.id.toString(), id.toString());
+  assert.deepEqual({ ...found, id }, { ...chain, serialHex: "10", joinTokenId: found.joinTokenId });
+  const names = ["10", "25", "aa", "bb"].map((serial) => enrolments.find(serial)?.joinTokenId);
+  assert.equal(names[1], found.joinTokenId);
+  assert.equal(new Set(names).size, 3);
+  assert.ok(names.every((name) => name?.startsWith("unknown-")));
+  enrolments.add({ ...found, serialHex: "cc" });
+  assert.equal(enrolments.find("10"), undefined);
+  for (const serial of ["11", "25", "aa", "bb", "cc"]) assert.ok(enrolments.find(serial), serial);
 });

@@ -35,4 +35,22 @@ export const migrations: readonly string[] = [
 
   CREATE INDEX enrolments_of_chain ON enrolments (spiffe_id, token_at_ms);
   `,
+  // Chains of before go on; nobody can tell any more by which tokens they began. rowid is the order of renewals.
+  `
+  CREATE TABLE enrolments_by_token (
+    serial_hex TEXT PRIMARY KEY,
+    join_token_id TEXT NOT NULL,
+    spiffe_id TEXT NOT NULL,
+    token_at_ms INTEGER NOT NULL,
+    not_after_ms INTEGER NOT NULL
+  ) STRICT;
+
+  INSERT INTO enrolments_by_token (serial_hex, join_token_id, spiffe_id, token_at_ms, not_after_ms)
+    SELECT serial_hex, 'unknown-' || token_at_ms || '-' || spiffe_id, spiffe_id, token_at_ms, not_after_ms
+    FROM enrolments ORDER BY rowid;
+
+  DROP TABLE enrolments;
+  ALTER TABLE enrolments_by_token RENAME TO enrolments;
+  CREATE INDEX enrolments_of_chain ON enrolments (join_token_id);
+  `,
 ];
