@@ -3,17 +3,13 @@
  * what it was asked.
  */
 
-import { randomBytes } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import {
   status,
   type sendUnaryData,
-  type Server,
   type ServerDuplexStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
-import { signLeaf } from "../../src/core/issuance/authority.ts";
 import { proveKey } from "../../src/core/issuance/workload.ts";
 import type { EvidenceReport } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
@@ -22,7 +18,6 @@ import type { PublicKey } from "../../src/core/x509/public-key.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
 import { addService } from "../../src/edge/rpc/service-definition.ts";
 import { encodeBundle, encodeReportAck, parseReport } from "../../src/edge/rpc/mesh-messages.ts";
-import { TlsListener } from "../../src/edge/rpc/tls-listener.ts";
 import {
   IstioCertificateResponseSchema,
   IstioCertificateService,
@@ -34,6 +29,7 @@ import {
   type ConnectResponse,
 } from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import { makeAuthority, TEST_TRUST_DOMAIN, type TestAuthority } from "./authority.ts";
+import { CaPort, signTestLeaf } from "./ca-port.ts";
 
 export interface CaRequest {
   readonly atMs: number;
@@ -58,13 +54,12 @@ export class ScriptedCa implements AsyncDisposable {
   /** What each mesh stream begins with; none refuses streams. */
   bundle: TrustBundle | undefined;
   readonly #streams = new Set<MeshCall>();
-  #grpc: Server | undefined;
-  #listener: TlsListener | undefined;
-  #port = 0;
+  readonly #port: CaPort;
 
   private constructor(authority: TestAuthority) {
     this.authority = authority;
     this.bundle = authority.bundle;
+    this.#port = new CaPort(authority);
   }
 
   static async start(): Promise<ScriptedCa> {
@@ -74,7 +69,7 @@ export class ScriptedCa implements AsyncDisposable {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return this.#port.address;
   }
 
   get rootPem(): string {
@@ -105,17 +100,12 @@ export class ScriptedCa implements AsyncDisposable {
       },
     });
     addService(grpc, MeshService, { connect: (call: MeshCall) => this.#connect(call) });
-    const identity = issueServingCertificate(this.authority, ["127.0.0.1"], Date.now());
-    const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
-    this.#listener = new TlsListener(grpc, identity, limits);
-    this.#grpc = grpc;
-    this.#port = (await this.#listener.listen("127.0.0.1", this.#port)).port;
+    await this.#port.open(grpc);
   }
 
   /** At once, streams and all. */
   close(): void {
-    this.#listener?.drain(0);
-    this.#grpc?.forceShutdown();
+    this.#port.close();
     this.#streams.clear();
   }
 
@@ -125,16 +115,7 @@ export class ScriptedCa implements AsyncDisposable {
   }
 
   leaf(publicKey: PublicKey, uris: readonly string[] = [this.spiffeId]): string {
-    const { authority } = this.authority;
-    const nowSeconds = Math.floor(Date.now() / 1_000);
-    const tbs = authority.encodeWorkload({
-      serial: randomBytes(16),
-      publicKey,
-      subjectAltNames: { uris },
-      notBeforeMs: (nowSeconds - 120) * 1_000,
-      notAfterMs: (nowSeconds + this.ttlSeconds) * 1_000,
-    });
-    return encodePem(signLeaf(authority, tbs), "CERTIFICATE");
+    return signTestLeaf(this.authority, { publicKey, uris, ttlSeconds: this.ttlSeconds });
   }
 
   /** To every agent that is connected, and to those that come. */

@@ -8,17 +8,14 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   status,
   type sendUnaryData,
-  type Server,
   type ServerDuplexStream,
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { MeshService } from "../../src/app/server/mesh-service.ts";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
 import { AuthnError } from "../../src/core/identity/authn-error.ts";
 import type { Caller } from "../../src/core/identity/caller.ts";
-import { signLeaf } from "../../src/core/issuance/authority.ts";
 import { proveKey } from "../../src/core/issuance/workload.ts";
 import { Roll } from "../../src/core/roll/roll.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
@@ -28,7 +25,6 @@ import { createNetworkServer } from "../../src/edge/rpc/grpc-server.ts";
 import { encodeBundle } from "../../src/edge/rpc/mesh-messages.ts";
 import { authenticatedPeer } from "../../src/edge/rpc/peer.ts";
 import { addService } from "../../src/edge/rpc/service-definition.ts";
-import { TlsListener } from "../../src/edge/rpc/tls-listener.ts";
 import { MeshEvents } from "../../src/edge/telemetry/mesh-events.ts";
 import {
   IstioCertificateResponseSchema,
@@ -45,6 +41,7 @@ import {
   type SignBatchResponse,
 } from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import { makeAuthority, type TestAuthority } from "./authority.ts";
+import { CaPort, signTestLeaf } from "./ca-port.ts";
 
 export const NODE_ID = "spiffe://cluster.local/ns/mesh/sa/node-agent";
 
@@ -81,13 +78,12 @@ export class NodeCa implements AsyncDisposable {
   bundle: TrustBundle;
   isNodeAgent: (id: SpiffeId) => boolean = (id) => id.toString() === NODE_ID;
   readonly #calls = new Set<MeshCall>();
-  #grpc: Server | undefined;
-  #listener: TlsListener | undefined;
-  #port = 0;
+  readonly #port: CaPort;
 
   private constructor(authority: TestAuthority) {
     this.authority = authority;
     this.bundle = authority.bundle;
+    this.#port = new CaPort(authority);
   }
 
   static async start(): Promise<NodeCa> {
@@ -97,7 +93,7 @@ export class NodeCa implements AsyncDisposable {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return this.#port.address;
   }
 
   get rootPem(): string {
@@ -147,17 +143,12 @@ export class NodeCa implements AsyncDisposable {
       signBatch: (call: BatchCall, reply: sendUnaryData<SignBatchResponse>) =>
         this.#signBatch(call, reply),
     });
-    const identity = issueServingCertificate(this.authority, ["127.0.0.1"], Date.now());
-    const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
-    this.#listener = new TlsListener(grpc, identity, limits);
-    this.#grpc = grpc;
-    this.#port = (await this.#listener.listen("127.0.0.1", this.#port)).port;
+    await this.#port.open(grpc);
   }
 
   /** At once, streams and all. */
   close(): void {
-    this.#listener?.drain(0);
-    this.#grpc?.forceShutdown();
+    this.#port.close();
     this.#calls.clear();
   }
 
@@ -177,6 +168,7 @@ export class NodeCa implements AsyncDisposable {
       nodeAgents: {
         isNodeAgent: (id) => this.isNodeAgent(id),
         authenticate: (token, nowMs) => this.#authenticate(token, nowMs),
+        refreshKeys: async () => {},
       },
     });
   }
@@ -224,15 +216,8 @@ export class NodeCa implements AsyncDisposable {
   }
 
   #chain(csr: string, uri: string): string[] {
-    const { authority } = this.authority;
-    const nowSeconds = Math.floor(Date.now() / 1_000);
-    const tbs = authority.encodeWorkload({
-      serial: randomBytes(16),
-      publicKey: proveKey(csr),
-      subjectAltNames: { uris: [uri] },
-      notBeforeMs: (nowSeconds - 120) * 1_000,
-      notAfterMs: (nowSeconds + (this.ttlSeconds.get(uri) ?? 60)) * 1_000,
-    });
-    return [encodePem(signLeaf(authority, tbs), "CERTIFICATE"), this.rootPem];
+    const ttlSeconds = this.ttlSeconds.get(uri) ?? 60;
+    const leaf = { publicKey: proveKey(csr), uris: [uri], ttlSeconds };
+    return [signTestLeaf(this.authority, leaf), this.rootPem];
   }
 }

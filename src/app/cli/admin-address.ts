@@ -4,7 +4,7 @@
  */
 
 import { defaultDevDataDir, type Environment } from "../../edge/config/paths.ts";
-import { readEndpoints } from "../../edge/config/endpoints.ts";
+import { EndpointsError, readEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
 
 /** The flags, for the table of an operator verb. */
 export const connectionFlags = {
@@ -32,6 +32,18 @@ export async function resolveAdminAddress(
 ): Promise<string> {
   if (flags.admin) return flags.admin;
   if (flags["data-dir"] === undefined && env["PORTCULLIS_ADMIN"]) return env["PORTCULLIS_ADMIN"];
-  const { admin } = await readEndpoints(flags["data-dir"] ?? defaultDevDataDir(env));
+  const { admin } = await readEndpointsOf(flags["data-dir"], env);
   return admin;
+}
+
+async function readEndpointsOf(dataDir: string | undefined, env: Environment): Promise<Endpoints> {
+  if (dataDir === undefined) return await readEndpoints(defaultDevDataDir(env));
+  try {
+    return await readEndpoints(dataDir);
+  } catch (error) {
+    if (!(error instanceof EndpointsError) || error.hint === undefined) throw error;
+    // Whoever names a directory means a server's, which `dev` refuses.
+    const hint = "is it the server's --data-dir, and does the server run?";
+    throw new EndpointsError(error.code, error.message, { cause: error, hint });
+  }
 }

@@ -1,7 +1,7 @@
 /** PEM files that an operator names: what is wrong in one is said with its path. */
 
 import { parsePem, PemError } from "../../core/x509/pem.ts";
-import { readBoundedFile } from "../../edge/config/private-files.ts";
+import { readPipedFile } from "../../edge/config/piped-file.ts";
 
 export interface CertificateFile {
   readonly pem: Uint8Array;
@@ -13,8 +13,11 @@ const fileBytesMax = 1_048_576;
 const blocksMax = 256;
 
 /** @throws PemError, PrivateFileError */
-export async function readCertificateFile(path: string): Promise<CertificateFile> {
-  const pem = await readBoundedFile(path, fileBytesMax);
+export async function readCertificateFile(
+  path: string,
+  signal: AbortSignal,
+): Promise<CertificateFile> {
+  const pem = await readPipedFile(path, fileBytesMax, signal);
   try {
     const certificates = parsePem(Buffer.from(pem).toString(), "CERTIFICATE", { blocksMax });
     return { pem, certificates };

@@ -20,6 +20,7 @@ export type StatusValue = {
     readonly requestsRefused: number;
     readonly servingNotAfter: string;
     readonly agentsConnected: number;
+    readonly signerAvailable: boolean;
   };
   readonly authorities: readonly {
     readonly id: string;
@@ -68,6 +69,7 @@ export function statusValue(status: GetStatusResponse): StatusValue {
       requestsRefused: Number(server?.requestsRefused ?? 0),
       servingNotAfter: text(server?.servingNotAfter),
       agentsConnected: server?.agentsConnected ?? 0,
+      signerAvailable: !(server?.signerUnavailable ?? false),
     },
     authorities: status.authorities.map(({ id, state, keyType, notAfter }) => ({
       id,

@@ -31,6 +31,10 @@ export function parseCaCertificates({ name, bytes }: CaFile): readonly CaCertifi
   );
 }
 
+/** How a certificate begins that has 256 octets and more; no text does. */
+const DER_SEQUENCE = 0x30;
+const DER_TWO_LENGTH_OCTETS = 0x82;
+
 /** The blocks of a file, which is not too large. */
 export function readPem({ name, bytes }: CaFile, label: string, blocksMax: number): Uint8Array[] {
   const bytesMax = CA_FILE_BYTES_MAX.get(name) ?? BYTES_MAX_DEFAULT;
@@ -40,6 +44,12 @@ export function readPem({ name, bytes }: CaFile, label: string, blocksMax: numbe
       name,
       `expected at most ${bytesMax} bytes, got ${bytes.length}`,
     );
+  }
+  if (bytes[0] === DER_SEQUENCE && bytes[1] === DER_TWO_LENGTH_OCTETS) {
+    const tool = label === "CERTIFICATE" ? "x509" : "crl";
+    throw new CaFilesError("ca-file-malformed", name, "expected PEM, got DER", {
+      hint: `convert it: openssl ${tool} -inform DER -in ${name}`,
+    });
   }
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
   return typed(name, () => parsePem(text, label, { blocksMax }));

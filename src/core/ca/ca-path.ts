@@ -44,7 +44,7 @@ export function findPath(
     if (intermediates.every((each) => path.chain.includes(each))) return path;
     shorter ??= path;
   }
-  if (shorter === undefined) throw broken(signing, issuers, roots);
+  if (shorter === undefined) throw broken(signing, issuers, roots, [...roots, ...intermediates]);
   const { chain } = shorter;
   throw leftover(intermediates.find((each) => !chain.includes(each)) ?? signing);
 }
@@ -81,6 +81,7 @@ function broken(
   signing: CaCertificate,
   issuers: Issuers,
   roots: readonly CaCertificate[],
+  candidates: readonly CaCertificate[],
 ): CaFilesError {
   const seen = new Set([signing]);
   let top = signing;
@@ -91,10 +92,13 @@ function broken(
   }
   const issuer = top.x509.issuer?.replaceAll("\n", ", ").slice(0, 200) ?? "";
   const rootFile = roots[0]?.file ?? "the file of roots";
+  // A CA that was made anew has its old name, and looks as if it were the one.
+  const namesake = candidates.find((each) => each !== top && each.x509.subject === top.x509.issuer);
+  const other = namesake === undefined ? "" : `; ${namesake.file} has another one of that name`;
   return new CaFilesError(
     "ca-chain-broken",
     top.file,
-    `expected the issuer "${issuer}" of ${top.description} among the intermediates or in ${rootFile}`,
+    `expected the issuer "${issuer}" of ${top.description} among the intermediates or in ${rootFile}${other}`,
     { hint: "add the certificate of that issuer, or take the root that it hangs on" },
   );
 }

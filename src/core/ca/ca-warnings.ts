@@ -1,5 +1,6 @@
 /** What of an operator's CA works today and will not be enough: said once, and never a reason to refuse it. */
 
+import { judgeExpiry } from "../issuance/expiry.ts";
 import { isInDate, formatTime, formatSpan, type CaCertificate } from "./ca-certificate.ts";
 import { maySignCrls } from "./ca-crls.ts";
 import type { CaPath } from "./ca-path.ts";
@@ -9,7 +10,6 @@ import type { CaWarning } from "./ca-warning.ts";
 const DAY_MS = 86_400_000;
 /** The default life of a workload's certificate. */
 const LEAF_LIFE_MS = DAY_MS;
-const EXPIRES_SOON_MS = 30 * DAY_MS;
 
 export function caWarnings(
   { chain, root }: CaPath,
@@ -34,7 +34,7 @@ function crlSign({ file, certificate, description }: CaCertificate): readonly Ca
 function expiry(each: CaCertificate, nowMs: number): readonly CaWarning[] {
   const { file, certificate, description } = each;
   const leftMs = certificate.notAfterMs - nowMs;
-  if (leftMs >= EXPIRES_SOON_MS) return [];
+  if (judgeExpiry(certificate.notAfterMs, nowMs) === "later") return [];
   const effect = leftMs < LEAF_LIFE_MS ? ", and no certificate outlives it" : "";
   const message = `${description} expires at ${formatTime(certificate.notAfterMs)}${effect}`;
   return [{ code: "ca-expires-soon", file, message }];

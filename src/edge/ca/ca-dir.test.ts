@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdirSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -46,7 +47,8 @@ describe("the files of a CA", () => {
     assert.match(first.path, /\.\.1$/);
   });
 
-  const refused: readonly (readonly [string, (path: string) => void, string, string])[] = [
+  type Refusal = readonly [string, (path: string) => void, string, string];
+  const refused: readonly Refusal[] = [
     [
       "a directory that is not there",
       (path) => rmSync(path, { recursive: true }),
@@ -66,6 +68,23 @@ describe("the files of a CA", () => {
       "ca-crl.pem",
     ],
     [
+      "a directory that is a file",
+      (path) => {
+        rmSync(path, { recursive: true });
+        writeFileSync(path, "");
+      },
+      "ca-files-unreadable",
+      "",
+    ],
+    ...["ca-cert.pem", "cert-chain.pem", "root-cert.pem", "ca-crl.pem", "tls.crt", "ca.crt"].map(
+      (name): Refusal => [
+        `a FIFO in place of ${name}`,
+        (path) => execFileSync("mkfifo", [join(path, name)]),
+        "ca-files-unreadable",
+        name,
+      ],
+    ),
+    [
       "a file that is too large",
       (path) => {
         write(path, { "root-cert.pem": "" });
@@ -81,13 +100,14 @@ describe("the files of a CA", () => {
       const path = join(temporary.path, "ca");
       mkdirSync(path);
       prepare(path);
-      await assert.rejects(
-        readCaDir(path),
-        (error) =>
-          error instanceof CaFilesError &&
-          error.code === code &&
-          error.file === (file === "" ? path : file),
-      );
+      await assert.rejects(readCaDir(path), (error) => {
+        assert.ok(error instanceof CaFilesError);
+        assert.equal(error.code, code);
+        assert.equal(error.file, file === "" ? path : file);
+        // What it is, said once.
+        assert.equal(error.message.split(error.file).length, 2, error.message);
+        return true;
+      });
     });
   }
 });

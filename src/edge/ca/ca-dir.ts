@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { CaFilesError } from "../../core/ca/ca-files-error.ts";
 import { CA_FILE_BYTES_MAX, CA_KEY_FILES, type CaFiles } from "../../core/ca/ca-layout.ts";
 import { errnoOf } from "../config/errno.ts";
-import { PrivateFileError, readBoundedFile } from "../config/private-files.ts";
+import { fileError, readBoundedFile, withinDeadline } from "../config/private-files.ts";
 
 export interface CaDir extends CaFiles {
   /** Where the files of this generation are. */
@@ -27,33 +27,43 @@ export async function readCaDir(directory: string): Promise<CaDir> {
   return { directory, path, contents, keyFiles };
 }
 
-async function openGeneration(
-  directory: string,
-): Promise<{ readonly path: string; readonly names: ReadonlySet<string> }> {
+interface Generation {
+  readonly path: string;
+  readonly names: ReadonlySet<string>;
+}
+
+async function openGeneration(directory: string): Promise<Generation> {
   try {
-    const isMountedSecret = (await readdir(directory)).includes("..data");
-    const path = await realpath(isMountedSecret ? join(directory, "..data") : directory);
-    return { path, names: new Set(await readdir(path)) };
+    return await withinDeadline(directory, listGeneration(directory));
   } catch (cause) {
-    const missing = errnoOf(cause) === "ENOENT";
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CaFilesError(
-      missing ? "ca-files-missing" : "ca-files-unreadable",
-      directory,
-      missing ? "no such directory" : reason,
-      { cause },
-    );
+    if (errnoOf(cause) === "ENOENT") {
+      throw new CaFilesError("ca-files-missing", directory, "no such directory", { cause });
+    }
+    throw unreadable(directory, directory, cause);
   }
+}
+
+async function listGeneration(directory: string): Promise<Generation> {
+  const isMountedSecret = (await readdir(directory)).includes("..data");
+  const path = await realpath(isMountedSecret ? join(directory, "..data") : directory);
+  return { path, names: new Set(await readdir(path)) };
 }
 
 async function readFile(path: string, name: string, bytesMax: number): Promise<Uint8Array> {
   try {
     return await readBoundedFile(path, bytesMax);
   } catch (cause) {
-    if (!(cause instanceof PrivateFileError)) throw cause;
-    const isTooLarge = cause.code === "file-too-large";
-    const reason = isTooLarge ? `expected at most ${bytesMax} bytes, got more` : cause.message;
-    const code = isTooLarge ? "ca-file-too-large" : "ca-files-unreadable";
-    throw new CaFilesError(code, name, reason, { cause });
+    throw unreadable(name, path, cause);
   }
+}
+
+/** @param name as the operator knows what is at `path` */
+export function unreadable(name: string, path: string, cause: unknown): CaFilesError {
+  const { code, message, hint } = fileError(path, cause);
+  return new CaFilesError(
+    code === "file-too-large" ? "ca-file-too-large" : "ca-files-unreadable",
+    name,
+    message.slice(`${path}: `.length),
+    { cause, ...(hint !== undefined && { hint }) },
+  );
 }

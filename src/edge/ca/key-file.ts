@@ -30,10 +30,17 @@ export async function readKeyFile(
   }
 }
 
-/** The file without the line break that an editor leaves at its end. */
-export async function readPassphrase(path: string | undefined): Promise<Uint8Array | undefined> {
+/**
+ * The file without the line break that an editor leaves at its end.
+ *
+ * @param read a verb that asks once may take a pipe. @default a regular file only
+ */
+export async function readPassphrase(
+  path: string | undefined,
+  read: typeof readBoundedFile = readBoundedFile,
+): Promise<Uint8Array | undefined> {
   if (path === undefined) return undefined;
-  const bytes = await readBoundedFile(path, PASSPHRASE_BYTES_MAX);
+  const bytes = await read(path, PASSPHRASE_BYTES_MAX);
   const withoutBreak = bytes.at(-1) === LINE_FEED ? bytes.subarray(0, -1) : bytes;
   const passphrase =
     withoutBreak.at(-1) === CARRIAGE_RETURN && withoutBreak !== bytes

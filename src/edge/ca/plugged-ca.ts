@@ -9,7 +9,7 @@ import { parseCaFiles, type PluggedCa } from "../../core/ca/ca-files.ts";
 import { CaFilesError } from "../../core/ca/ca-files-error.ts";
 import { caMaterial, keyFileOf } from "../../core/ca/ca-layout.ts";
 import { PrivateFileError } from "../config/private-files.ts";
-import { readCaDir, type CaDir } from "./ca-dir.ts";
+import { readCaDir, unreadable, type CaDir } from "./ca-dir.ts";
 import { CaKeyError } from "./ca-key-error.ts";
 import { keyFileWarnings, readKeyFile, readPassphrase } from "./key-file.ts";
 import { assertKeyOf } from "./private-key.ts";
@@ -74,7 +74,7 @@ async function readKeyOf(
     return { key: await readKeyFile(path, passphrase), path, name };
   } catch (error) {
     if (!(error instanceof PrivateFileError)) throw error;
-    throw new CaFilesError("ca-files-unreadable", name, error.message, { cause: error });
+    throw unreadable(name, path, error);
   } finally {
     passphrase?.fill(0);
   }

@@ -40,12 +40,16 @@ export function parsePrivateKey(
  * @param spki of the certificate that the key must be of
  * @throws CaKeyError
  */
-export function assertKeyOf(key: KeyObject, spki: Uint8Array, name: string, of: string): void {
+export function assertKeyOf(
+  key: KeyObject,
+  spki: Uint8Array,
+  name: string,
+  of: string,
+  hint = `replace both together: ${name} and ${of}`,
+): void {
   if (Buffer.compare(publicSpki(key), spki) === 0) return;
   const reason = `expected the key of ${of}, got that of another certificate`;
-  throw new CaKeyError("ca-key-mismatch", name, reason, {
-    hint: `replace both together: ${name} and ${of}`,
-  });
+  throw new CaKeyError("ca-key-mismatch", name, reason, { hint });
 }
 
 /** SubjectPublicKeyInfo, DER. */
@@ -104,7 +108,7 @@ function loadKey(name: string, pem: string, passphrase: Uint8Array | undefined):
     if (passphrase !== undefined) {
       const what = `the key cannot be decrypted: a wrong passphrase or a damaged file (${reason})`;
       throw new CaKeyError("ca-key-undecryptable", name, what, {
-        hint: `try: openssl pkey -noout -in ${name}`,
+        hint: `try the same passphrase where the file is: openssl pkey -noout -in ${name}`,
       });
     }
     throw new CaKeyError("ca-key-malformed", name, `OpenSSL cannot read the key (${reason})`);

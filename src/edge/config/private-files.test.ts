@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import {
   chmodSync,
   chownSync,
@@ -11,6 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 
@@ -175,12 +177,67 @@ test("refuses to read a private file through a link, from a FIFO, or open to oth
   await assert.rejects(readPrivateFile(path, 100), withCode("file-mode"));
 });
 
-test("reads an operator's file through links, but never endlessly", async () => {
+test("reads an operator's file through links, up to its limit", async () => {
   using directory = temporaryDirectory();
   const link = join(directory.path, "link");
   writeFileSync(join(directory.path, "file"), BYTES);
   symlinkSync("file", link);
-  assert.deepEqual(await readBoundedFile(link, 100), BYTES);
-  await assert.rejects(readBoundedFile("/dev/zero", 100), withCode("file-too-large"));
-  await assert.rejects(readBoundedFile(directory.path, 100), withCode("file-kind"));
+  assert.deepEqual(await readBoundedFile(link, BYTES.length), BYTES);
+  await assert.rejects(readBoundedFile(link, BYTES.length - 1), withCode("file-too-large"));
 });
+
+const NO_FILES: readonly (readonly [string, (path: string) => unknown, RegExp])[] = [
+  ["a directory", (path) => mkdirSync(path), /: expected a file, got a directory$/],
+  ["a FIFO", (path) => execFileSync("mkfifo", [path]), /: expected a file, got a FIFO$/],
+  ["a device", (path) => symlinkSync("/dev/zero", path), /: expected a file, got a device$/],
+  [
+    "a link to itself",
+    (path) => symlinkSync(path, path),
+    /: expected a file, got a symbolic link$/,
+  ],
+];
+for (const [what, make, message] of NO_FILES) {
+  test(`refuses ${what} in place of an operator's file, at once and by its path`, async () => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "file");
+    make(path);
+    await assert.rejects(readBoundedFile(path, 100), (error) => {
+      assert.ok(withCode("file-kind")(error) && error instanceof PrivateFileError);
+      assert.ok(error.message.startsWith(path));
+      assert.match(error.message, message);
+      return true;
+    });
+  });
+}
+
+test("refuses a socket in place of an operator's file", async () => {
+  using directory = temporaryDirectory();
+  const path = join(directory.path, "file");
+  const server = createServer();
+  await once(server.listen(path), "listening");
+  await assert.rejects(readBoundedFile(path, 100), withCode("file-kind"));
+  await server[Symbol.asyncDispose]();
+});
+
+test("waits no longer than 15 seconds for a file system that does not answer", async (context) => {
+  using directory = temporaryDirectory();
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const reading = readBoundedFile(join(directory.path, "file"), 100);
+  context.mock.timers.tick(15_000);
+  await assert.rejects(reading, /no answer from its file system within 15 s/);
+});
+
+test(
+  "says whose a file is, and how to be that user",
+  { skip: !isRoot && "needs root" },
+  async () => {
+    using directory = temporaryDirectory();
+    const file = join(directory.path, "file");
+    writeFileSync(file, BYTES, { mode: 0o600 });
+    chownSync(file, 65_534, 65_534);
+    await assert.rejects(readPrivateFile(file, 100), {
+      message: `${file}: the file is not ours: expected uid 0, got 65534`,
+      hint: "run it as that user: sudo -u '#65534' ...",
+    });
+  },
+);

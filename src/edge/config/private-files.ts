@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
 import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { getSystemErrorMessage } from "node:util";
 
 import { PortcullisError } from "../../core/error.ts";
 import { errnoOf } from "./errno.ts";
@@ -82,12 +83,39 @@ export async function readPrivateFile(path: string, bytesMax: number): Promise<U
 }
 
 /**
- * Reads a file that the operator names. Links and pipes are the operator's business; the size is
- * ours.
+ * Reads a file that the operator names. Links are the operator's business (a mounted Secret is made
+ * of them), the size is ours. A FIFO or a device is refused: waiting for a writer, the thread that
+ * reads could not even be ended by a signal.
+ *
+ * @throws PrivateFileError, within 15 seconds also where the mount hangs
  */
 export async function readBoundedFile(path: string, bytesMax: number): Promise<Uint8Array> {
+  return await withinDeadline(path, readRegular(path, bytesMax));
+}
+
+/** Of what is asked of a file system that may hang: a mount without its server never answers. */
+export async function withinDeadline<T>(path: string, answer: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const reason = `no answer from its file system within ${FILE_DEADLINE_MS / 1_000} s`;
+    const hint = "is its mount alive?";
+    reject(new PrivateFileError("file-io", `${path}: ${reason}`, { hint }));
+  }, FILE_DEADLINE_MS);
   try {
-    await using handle = await open(path, constants.O_RDONLY);
+    return await Promise.race([answer, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const FILE_DEADLINE_MS = 15_000;
+
+async function readRegular(path: string, bytesMax: number): Promise<Uint8Array> {
+  try {
+    // O_NONBLOCK, since opening a FIFO for reading would wait for a writer.
+    await using handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stats = await handle.stat();
+    if (!stats.isFile()) throw notOfKind(path, stats, "file");
     return await readBounded(path, handle, bytesMax);
   } catch (error) {
     throw fileError(path, error);
@@ -108,11 +136,13 @@ async function closeIfNew(path: string): Promise<void> {
 
 function assertPrivate(path: string, stats: Stats, kind: "directory" | "file"): void {
   if (!(kind === "directory" ? stats.isDirectory() : stats.isFile())) {
-    throw new PrivateFileError("file-kind", `${path}: expected a ${kind}, got ${kindName(stats)}`);
+    throw notOfKind(path, stats, kind);
   }
   if (stats.uid !== process.geteuid?.()) {
     const owners = `expected uid ${process.geteuid?.()}, got ${stats.uid}`;
-    throw new PrivateFileError("file-owner", `${path}: the ${kind} is not ours: ${owners}`);
+    throw new PrivateFileError("file-owner", `${path}: the ${kind} is not ours: ${owners}`, {
+      hint: `run it as that user: sudo -u '#${stats.uid}' ...`,
+    });
   }
   if ((stats.mode & 0o077) !== 0) {
     const mode = kind === "directory" ? "700" : "600";
@@ -123,10 +153,21 @@ function assertPrivate(path: string, stats: Stats, kind: "directory" | "file"): 
   }
 }
 
+export function notOfKind(
+  path: string,
+  stats: Stats,
+  kind: "directory" | "file",
+): PrivateFileError {
+  const message = `${path}: expected a ${kind}, got ${kindName(stats)}`;
+  return new PrivateFileError("file-kind", message);
+}
+
 function kindName(stats: Stats): string {
   if (stats.isSymbolicLink()) return "a symbolic link";
   if (stats.isDirectory()) return "a directory";
-  return stats.isFile() ? "a file" : "a special file";
+  if (stats.isFIFO()) return "a FIFO";
+  if (stats.isSocket()) return "a socket";
+  return stats.isFile() ? "a file" : "a device";
 }
 
 async function writeNewFile(path: string, bytes: Uint8Array, mode: number): Promise<void> {
@@ -142,9 +183,10 @@ async function syncDirectory(path: string): Promise<void> {
   await handle.sync();
 }
 
-async function readBounded(
+/** @throws PrivateFileError `file-too-large` */
+export async function readBounded(
   path: string,
-  handle: FileHandle,
+  handle: Pick<FileHandle, "read">,
   bytesMax: number,
 ): Promise<Uint8Array> {
   // One byte more than allowed tells "full" from "too large", also for files that grow or have no
@@ -168,12 +210,29 @@ const CODES_BY_ERRNO: ReadonlyMap<string, PrivateFileErrorCode> = new Map([
   ["ELOOP", "file-kind"],
   ["ENOENT", "file-missing"],
   ["ENOTDIR", "file-kind"],
+  // A socket, or a device that is not there.
+  ["ENXIO", "file-kind"],
 ]);
 
-function fileError(path: string, error: unknown): PrivateFileError {
+/** Where the system's own words would mislead. */
+const MESSAGES_BY_ERRNO: ReadonlyMap<string, string> = new Map([
+  ["ELOOP", "expected a file, got a symbolic link"],
+  ["ENXIO", "expected a file, got a socket or a device"],
+]);
+
+/** What the system said, by its path; one of ours stays. */
+export function fileError(path: string, error: unknown): PrivateFileError {
   if (error instanceof PrivateFileError) return error;
-  const code = CODES_BY_ERRNO.get(errnoOf(error) ?? "") ?? "file-io";
-  const reason = error instanceof Error ? error.message : String(error);
-  const message = code === "file-missing" ? `${path}: no such file or directory` : reason;
-  return new PrivateFileError(code, message, { cause: error });
+  const errno = errnoOf(error) ?? "";
+  const code = CODES_BY_ERRNO.get(errno) ?? "file-io";
+  const message = MESSAGES_BY_ERRNO.get(errno) ?? systemMessage(error);
+  const hint = errno === "EACCES" ? { hint: `this runs as uid ${process.geteuid?.()}` } : {};
+  return new PrivateFileError(code, `${path}: ${message}`, { cause: error, ...hint });
+}
+
+function systemMessage(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return "errno" in error && typeof error.errno === "number"
+    ? getSystemErrorMessage(error.errno)
+    : error.message;
 }

@@ -10,6 +10,10 @@ export interface ServerGauges {
   readonly rootNotAfterMs: () => number;
   readonly chainNotAfterMs: () => number;
   readonly servingNotAfterMs: () => number;
+  /** Undefined where the endpoint is off. */
+  readonly bundleEndpointNotAfterMs?: () => number | undefined;
+  /** Whether the CA's key can be used, as far as it is known. */
+  readonly signerAvailable: () => boolean;
   readonly queueDepth: () => number;
   readonly agentsConnected: () => number;
   readonly proxies: () => { readonly connected: number; readonly absent: number };
@@ -68,19 +72,29 @@ export class ServerMetrics {
   });
 
   constructor(gauges: ServerGauges) {
-    const expiries: [string, string, () => number][] = [
+    const expiries: [string, string, () => number | undefined][] = [
       ["citadel_server_root_cert_expiry", "the root certificate", gauges.rootNotAfterMs],
       ["citadel_server_cert_chain_expiry", "the signing certificate", gauges.chainNotAfterMs],
       ["portcullis_serving_cert_expiry", "the server's own certificate", gauges.servingNotAfterMs],
+      [
+        "portcullis_bundle_endpoint_cert_expiry",
+        "the bundle endpoint's certificate",
+        () => gauges.bundleEndpointNotAfterMs?.(),
+      ],
     ];
     for (const [name, what, notAfterMs] of expiries) {
-      this.#gauge(`${name}_timestamp`, `when ${what} expires, Unix seconds`, () =>
-        Math.floor(notAfterMs() / 1_000),
-      );
+      const secondsAfter = (startMs: number): number | undefined => {
+        const endMs = notAfterMs();
+        return endMs === undefined ? undefined : Math.floor((endMs - startMs) / 1_000);
+      };
+      this.#gauge(`${name}_timestamp`, `when ${what} expires, Unix seconds`, () => secondsAfter(0));
       this.#gauge(`${name}_seconds`, `seconds until ${what} expires; negative when it has`, () =>
-        Math.floor((notAfterMs() - gauges.nowMs()) / 1_000),
+        secondsAfter(gauges.nowMs()),
       );
     }
+    this.#gauge("portcullis_signer_available", "1 while the CA's key can be used, else 0", () =>
+      Number(gauges.signerAvailable()),
+    );
     this.#gauge("portcullis_issuance_queue_depth", "requests that wait", gauges.queueDepth);
     this.#gauge("portcullis_agents_connected", "open mesh streams", gauges.agentsConnected);
     this.#gauge(
@@ -95,9 +109,14 @@ export class ServerMetrics {
     return new Counter({ name, help, registers: [this.registry] });
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
+  /** Without a value there is no sample: 0 would be a date, and an alert. */
+  #gauge(name: string, help: string, read: () => number | undefined): void {
     const gauge = new Gauge({ name, help, registers: [this.registry], collect: () => set() });
-    const set = (): void => gauge.set(read());
+    const set = (): void => {
+      const value = read();
+      if (value === undefined) gauge.remove();
+      else gauge.set(value);
+    };
   }
 
   #proxies(gauges: ServerGauges): void {

@@ -4,7 +4,7 @@ import { encodeBundleDocument, parseBundleDocument } from "../../../core/spiffe/
 import { SpiffeId, TrustDomain } from "../../../core/spiffe/id.ts";
 import { trustBundle } from "../../../core/spiffe/trust-bundle.ts";
 import { parsePem } from "../../../core/x509/pem.ts";
-import { readBoundedFile } from "../../../edge/config/private-files.ts";
+import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { fetchBundle } from "../../../edge/rpc/admin-client.ts";
 import {
   fetchBundleDocument,
@@ -141,25 +141,32 @@ async function fetchedBundle(
   const trustDomain = flags["trust-domain"];
   if (trustDomain === undefined) throw missing("--trust-domain NAME", "beside --from");
   const { name } = TrustDomain.parse(trustDomain);
-  const { document, text } = await fetchBundleDocument(url, await endpointProfile(flags), signal);
+  const { document, text } = await fetchBundleDocument(
+    url,
+    await endpointProfile(flags, signal),
+    signal,
+  );
   return { ...document, trustDomain: name, document: withoutControls(text.trim()) };
 }
 
-async function endpointProfile(flags: SourceFlags): Promise<EndpointProfile> {
+async function endpointProfile(flags: SourceFlags, signal: AbortSignal): Promise<EndpointProfile> {
   const { profile, trust, "endpoint-id": endpointId } = flags;
   switch (profile) {
     case undefined:
       throw missing("--profile https_web or https_spiffe", "beside --from");
     case "https_web":
       if (endpointId !== undefined) throw missing("--profile https_spiffe", "beside --endpoint-id");
-      return { kind: profile, roots: trust === undefined ? undefined : await readRoots(trust) };
+      return {
+        kind: profile,
+        roots: trust === undefined ? undefined : await readRoots(trust, signal),
+      };
     case "https_spiffe":
       if (endpointId === undefined) throw missing("--endpoint-id SPIFFE_ID", "with https_spiffe");
       if (trust === undefined) throw missing("--trust FILE", "with https_spiffe");
       return {
         kind: profile,
         endpointId: SpiffeId.parse(endpointId),
-        roots: await readRoots(trust),
+        roots: await readRoots(trust, signal),
       };
     default:
       return profile satisfies never;
@@ -170,8 +177,8 @@ const fileBytesMax = 1_048_576;
 const rootsMax = 256;
 
 /** SPIFFE Federation 5.2.2: the document must be taken, and PEM may be. */
-async function readRoots(path: string): Promise<readonly Uint8Array[]> {
-  const text = Buffer.from(await readBoundedFile(path, fileBytesMax)).toString();
+async function readRoots(path: string, signal: AbortSignal): Promise<readonly Uint8Array[]> {
+  const text = Buffer.from(await readPipedFile(path, fileBytesMax, signal)).toString();
   return text.trimStart().startsWith("{")
     ? parseBundleDocument(text).roots
     : parsePem(text, "CERTIFICATE", { blocksMax: rootsMax });

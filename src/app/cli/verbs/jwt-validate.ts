@@ -1,6 +1,6 @@
 /** `portcullis jwt validate` */
 
-import { readBoundedFile } from "../../../edge/config/private-files.ts";
+import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { WorkloadApiClient } from "../../../edge/rpc/workload-api-client.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { outputFlag, writeOutput } from "../output.ts";
@@ -23,7 +23,7 @@ export const jwtValidate: Command = defineCommand({
     },
     ...outputFlag,
   },
-  positionals: [{ name: "FILE", help: "the file that the token is in" }],
+  positionals: [{ name: "FILE", help: "the file that the token is in; /dev/stdin for a pipe" }],
   examples: [
     {
       what: "A token that a caller sent",
@@ -32,7 +32,7 @@ export const jwtValidate: Command = defineCommand({
     },
   ],
   async run(context, { "workload-api": address, audience, output }, [file = ""]) {
-    const bytes = await readBoundedFile(file, fileBytesMax);
+    const bytes = await readPipedFile(file, fileBytesMax, context.signal);
     const svid = Buffer.from(bytes).toString().trim();
     using client = new WorkloadApiClient(address);
     const { spiffeId, claims } = await client.validateJwtSvid(audience, svid, timeoutMs);

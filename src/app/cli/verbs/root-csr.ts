@@ -7,6 +7,7 @@ import { encodePem } from "../../../core/x509/pem.ts";
 import { softwareSigner, type Signer } from "../../../core/x509/signer.ts";
 import { createKeyFile, newKeyTypes, readPassphrase } from "../../../edge/ca/key-file.ts";
 import { publicSpki } from "../../../edge/ca/private-key.ts";
+import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { ensurePrivateDir, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -51,7 +52,7 @@ export const rootCsr: Command = defineCommand({
         "  --key 'pkcs11:token=mesh;object=ca?module-path=/usr/lib/softhsm/libsofthsm2.so&pin-source=/etc/portcullis/pin'",
     },
   ],
-  async run({ stdout, stderr }, flags) {
+  async run({ signal, stdout, stderr }, flags) {
     const trustDomain = TrustDomain.parse(flags["trust-domain"]);
     const directory = resolve(flags.out);
     const { key: uri, "key-type": keyType, "key-passphrase-file": passphraseFile } = flags;
@@ -62,7 +63,9 @@ export const rootCsr: Command = defineCommand({
         { hint: "portcullis help root csr" },
       );
     }
-    const passphrase = await readPassphrase(passphraseFile);
+    const passphrase = await readPassphrase(passphraseFile, (path, bytesMax) =>
+      readPipedFile(path, bytesMax, signal),
+    );
     await ensurePrivateDir(directory);
     let csr: Uint8Array;
     if (uri === undefined) {

@@ -1,6 +1,7 @@
 /** `portcullis root import` */
 
 import { basename, join, resolve } from "node:path";
+import { CaFilesError } from "../../../core/ca/ca-files-error.ts";
 import type { PluggedCa } from "../../../core/ca/ca-files.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
 import type { CaDir } from "../../../edge/ca/ca-dir.ts";
@@ -8,6 +9,7 @@ import { CaKeyError } from "../../../edge/ca/ca-key-error.ts";
 import { importCa } from "../../../edge/ca/import-ca.ts";
 import { readKeyFile, readPassphrase } from "../../../edge/ca/key-file.ts";
 import { assertKeyOf } from "../../../edge/ca/private-key.ts";
+import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { formatRelative } from "../format.ts";
 import { printable } from "../text.ts";
@@ -41,6 +43,7 @@ export const rootImport: Command = defineCommand({
     const keyOfDirectory: KeyPlace = {
       uri: flags.key,
       passphraseFile: flags["key-passphrase-file"],
+      signal: context.signal,
     };
     const ca = await importCa({
       directory,
@@ -49,19 +52,35 @@ export const rootImport: Command = defineCommand({
       rootFile: flags.root,
       nowMs: context.nowMs(),
       assertKey: (spki, files) => assertKey(keyOfDirectory, spki, files, flags.cert),
+    }).catch((error: unknown) => {
+      throw inTermsOfFlags(error);
     });
     report(context, flags.dir, ca, keyOfDirectory);
     return ca.warnings.length === 0 ? ExitCode.ok : ExitCode.warning;
   },
 });
 
+/** What to do about it elsewhere goes by the names of files in a directory, which are to be written yet. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ["ca-chain-broken", "bring what is in between by --chain FILE, or the root that it hangs on"],
+  ["ca-root-not-self-signed", "the root alone goes to --root; intermediates go to --chain FILE"],
+]);
+
+function inTermsOfFlags(error: unknown): unknown {
+  const hint = error instanceof CaFilesError ? hints.get(error.code) : undefined;
+  if (!(error instanceof CaFilesError) || hint === undefined) return error;
+  const reason = error.message.slice(`${error.file}: `.length);
+  return new CaFilesError(error.code, error.file, reason, { cause: error, hint });
+}
+
 interface KeyPlace {
   readonly uri: string | undefined;
   readonly passphraseFile: string | undefined;
+  readonly signal: AbortSignal;
 }
 
 async function assertKey(
-  { uri, passphraseFile }: KeyPlace,
+  { uri, passphraseFile, signal }: KeyPlace,
   spki: Uint8Array,
   { path, keyFiles, directory }: CaDir,
   certFile: string,
@@ -78,8 +97,12 @@ async function assertKey(
         },
       );
     }
-    const key = await readKeyFile(join(path, keyFile), await readPassphrase(passphraseFile));
-    assertKeyOf(key, spki, keyFile, basename(certFile));
+    const passphrase = await readPassphrase(passphraseFile, (path, bytesMax) =>
+      readPipedFile(path, bytesMax, signal),
+    );
+    const key = await readKeyFile(join(path, keyFile), passphrase);
+    const hint = `has the root signed the request of this key, ${join(directory, "ca.csr")}?`;
+    assertKeyOf(key, spki, keyFile, basename(certFile), hint);
     return;
   }
   if (keyFile !== undefined) {

@@ -1,5 +1,6 @@
 /** `portcullis status` */
 
+import { judgeExpiry } from "../../../core/issuance/expiry.ts";
 import { fetchStatus } from "../../../edge/rpc/admin-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
@@ -12,7 +13,8 @@ export const status: Command = defineCommand({
   description:
     "Shows the server, its authorities, and what each proxy has proved: the certificate that it " +
     "holds, and the newest trust bundle that all its subscriptions have accepted.\n\n" +
-    "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle.",
+    "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle, and when an authority " +
+    "has less than 30 days left or its key cannot be used.",
   flags: { ...connectionFlags, ...outputFlag },
   examples: [
     { what: "dev's server", command: "portcullis status" },
@@ -25,9 +27,11 @@ export const status: Command = defineCommand({
   async run(context, flags) {
     const value = statusValue(await fetchStatus(await resolveAdminAddress(flags, context.env)));
     await writeOutput(context, flags.output, value, () => tables(value, wantsColour(context)));
-    return value.proxies.every((proxy) => troubleOf(proxy, value) === "")
-      ? ExitCode.ok
-      : ExitCode.warning;
+    const isWell =
+      value.proxies.every((proxy) => troubleOf(proxy, value) === "") &&
+      expiringOf(value).length === 0 &&
+      value.server.signerAvailable;
+    return isWell ? ExitCode.ok : ExitCode.warning;
   },
 });
 
@@ -39,6 +43,7 @@ function tables(value: StatusValue, colour: boolean): string {
       `up ${formatSpan(nowMs - Date.parse(server.startedAt))}`,
     `trust bundle ${server.bundleSequence}; ${server.agentsConnected} agents; since the start ` +
       `${server.certificatesSigned} certificates signed, ${server.requestsRefused} requests refused`,
+    ...(server.signerAvailable ? [] : ["nothing is signed: the CA's key cannot be used"]),
   ];
   const authorities = formatTable(
     [{ header: "authority" }, { header: "state" }, { header: "key" }, { header: "expires" }],
@@ -54,7 +59,20 @@ function tables(value: StatusValue, colour: boolean): string {
     value.proxies.length === 0
       ? "no proxies yet: start an agent and an Envoy (portcullis help agent)\n"
       : proxyTable(value, nowMs, colour);
-  return `${head.join("\n")}\n\n${authorities}\n${proxies}`;
+  const expiring = expiringOf(value).map(({ id, notAfter }) =>
+    judgeExpiry(Date.parse(notAfter), nowMs) === "past"
+      ? `authority ${id} has expired: it signs nothing more\n`
+      : `authority ${id} expires ${relative(notAfter, nowMs)}: nothing that it signs outlives it\n`,
+  );
+  return `${head.join("\n")}\n\n${authorities}${expiring.join("")}\n${proxies}`;
+}
+
+/** A key for JWT-SVIDs has no certificate, and so no end. */
+function expiringOf({ authorities, now }: StatusValue): StatusValue["authorities"] {
+  return authorities.filter(
+    ({ notAfter }) =>
+      notAfter !== "" && judgeExpiry(Date.parse(notAfter), Date.parse(now)) !== "later",
+  );
 }
 
 function proxyTable(value: StatusValue, nowMs: number, colour: boolean): string {

@@ -7,6 +7,7 @@ import { createCsr } from "../../../core/x509/csr-create.ts";
 import { encodeCertificates, encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
 import { defaultDevDataDir } from "../../../edge/config/paths.ts";
+import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { requestCertificate } from "../../../edge/rpc/ca-client.ts";
 import { checkReply, type CheckedReply } from "../../agent/certificate-reply.ts";
@@ -79,7 +80,9 @@ export const svidFetch: Command = defineCommand({
       return ExitCode.ok;
     }
     const access =
-      flags.server === undefined ? await devAccess(context, flags) : await serverAccess(flags);
+      flags.server === undefined
+        ? await devAccess(context, flags)
+        : await serverAccess(context, flags);
     const directory = await makeDirectory(flags.out);
     const csr = await createCsr();
     const certChain = await requestCertificate(
@@ -171,16 +174,19 @@ async function devAccess(
   return { server: ca, serverRoots, token };
 }
 
-async function serverAccess(flags: { readonly [name: string]: unknown }): Promise<Access> {
+async function serverAccess(
+  { signal }: Context,
+  flags: { readonly [name: string]: unknown },
+): Promise<Access> {
   const server = parseServerAddress(required(flags, "server", "--server HOST:PORT"));
   const rootFile = required(flags, "server-root", "--server-root FILE");
-  const { pem } = await readCertificateFile(rootFile);
-  const token = await readToken(required(flags, "token-file", "--token-file FILE"));
+  const { pem } = await readCertificateFile(rootFile, signal);
+  const token = await readToken(required(flags, "token-file", "--token-file FILE"), signal);
   return { server, serverRoots: pem, token };
 }
 
-async function readToken(path: string): Promise<string> {
-  const token = Buffer.from(await readBoundedFile(path, fileBytesMax))
+async function readToken(path: string, signal: AbortSignal): Promise<string> {
+  const token = Buffer.from(await readPipedFile(path, fileBytesMax, signal))
     .toString()
     .trim();
   if (/^[\x21-\x7e]+$/.test(token)) return token;

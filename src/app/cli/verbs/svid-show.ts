@@ -12,7 +12,9 @@ export const svidShow: Command = defineCommand({
   description:
     "Shows the certificates of a PEM file, the leaf first. Exits 3 when the leaf is not in date.",
   flags: outputFlag,
-  positionals: [{ name: "FILE", help: "PEM file: svid.pem, bundle.pem, root-cert.pem" }],
+  positionals: [
+    { name: "FILE", help: "PEM file: svid.pem, bundle.pem, root-cert.pem; /dev/stdin for a pipe" },
+  ],
   examples: [
     { what: "What was fetched", command: "portcullis svid show web/svid.pem" },
     {
@@ -21,7 +23,7 @@ export const svidShow: Command = defineCommand({
     },
   ],
   async run(context, { output }, [file = ""]) {
-    const { certificates } = await readCertificateFile(file);
+    const { certificates } = await readCertificateFile(file, context.signal);
     const nowMs = context.nowMs();
     const shown = certificates.map((der) => show(parseCertificate(der), nowMs));
     await writeOutput(context, output, shown, () =>

@@ -7,7 +7,8 @@ import { defineCommand, ExitCode, type Command } from "../command.ts";
 export const tokenMint: Command = defineCommand({
   description:
     "Prints a token of the shape that Kubernetes mints, signed by `portcullis dev`'s issuer. Only " +
-    "that `dev` believes it. The directory's server need not run.",
+    "that `dev` believes it. The directory's server need not run.\n\n" +
+    "A line's end follows on a terminal only: Envoy sends a token file as it is, and Kubernetes writes none.",
   flags: {
     "data-dir": {
       type: "string",
@@ -38,7 +39,7 @@ export const tokenMint: Command = defineCommand({
       command: "portcullis token mint -n default -s web --pod web-0 > token",
     },
   ],
-  async run({ env, nowMs, stdout }, flags) {
+  async run({ env, isTty, nowMs, stdout }, flags) {
     const issuer = await TokenIssuer.openExisting(flags["data-dir"] ?? defaultDevDataDir(env));
     const token = await issuer.mintToken({
       namespace: flags.namespace,
@@ -48,7 +49,7 @@ export const tokenMint: Command = defineCommand({
       nowMs: nowMs(),
       ...(flags.pod !== undefined && { pod: { name: flags.pod } }),
     });
-    stdout.write(`${token}\n`);
+    stdout.write(isTty ? `${token}\n` : token);
     return ExitCode.ok;
   },
 });
