@@ -205,3 +205,29 @@ describe("a chain", () => {
   ];
   for (const refusal of refusals) assertRefused(refusal);
 });
+
+describe("the message", () => {
+  const messages: readonly (readonly [string, Files, RegExp])[] = [
+    [
+      "of a root that was made anew says that it only has the name",
+      { ...good, "root-cert.pem": pem(pki.root("root")) },
+      /in root-cert\.pem; root-cert\.pem has another one of that name$/,
+    ],
+    [
+      "of a missing root names no other",
+      { ...good, "root-cert.pem": pem(otherRoot) },
+      /or in root-cert\.pem$/,
+    ],
+  ];
+  for (const [title, files, message] of messages) {
+    it(title, () => assert.throws(() => parseCaFiles(caFiles(files), nowMs), { message }));
+  }
+
+  it("of a certificate in DER says how to convert it", () => {
+    const files = caFiles({ ...good, "ca-cert.pem": root.der });
+    assert.throws(() => parseCaFiles(files, nowMs), {
+      message: "ca-cert.pem: expected PEM, got DER",
+      hint: "convert it: openssl x509 -inform DER -in ca-cert.pem",
+    });
+  });
+});

@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 
 import type { CertificateFiles } from "../../src/app/server/bundle-certificate.ts";
 import { BundleEndpoint } from "../../src/app/server/bundle-endpoint.ts";
+import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
 import { openTrustParts, type TrustParts } from "./trust-parts.ts";
 
 export interface BundleRig extends AsyncDisposable {
@@ -33,6 +34,8 @@ export async function startBundleRig(
       names: () => settings.names,
       refreshHintSeconds: () => settings.refreshHintSeconds,
       trust: parts.trust,
+      issue: async (names, uri) =>
+        issueServingCertificate(parts.trust.current, names, parts.nowMs(), uri),
       log: parts.log,
       nowMs: parts.nowMs,
     }),

@@ -9,7 +9,9 @@ import { TokenIssuer, TokenIssuerError } from "../../src/app/dev/token-issuer.ts
 import { openCallerAuthentication } from "../../src/app/server/caller-authentication.ts";
 import { AuthnError } from "../../src/core/identity/authn-error.ts";
 import type { JwksEvent } from "../../src/edge/authn/jwks.ts";
+import { UsedTokens } from "../../src/edge/authn/used-tokens.ts";
 import { resolveServerConfig, settingsFromFlags } from "../../src/edge/config/server-config.ts";
+import { Store } from "../../src/edge/store/store.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 function writeClusterKeys(path: string): string {
@@ -31,11 +33,13 @@ test("a server that runs keeps its keys when its file is replaced by dev's", asy
   const config = resolveServerConfig([settingsFromFlags(flags)]);
   const events: JwksEvent[] = [];
   const { signal } = new AbortController();
+  using store = await Store.open(join(directory.path, "data"), "server");
   using authentication = await openCallerAuthentication(
     config,
     "server",
     (event) => void events.push(event),
     signal,
+    { store, ownRoots: () => [], usedTokens: new UsedTokens(0) },
   );
   const issuer = await TokenIssuer.open(join(directory.path, "dev"));
   const nowMs = Date.now();
@@ -43,6 +47,7 @@ test("a server that runs keeps its keys when its file is replaced by dev's", asy
   copyFileSync(issuer.jwksPath, jwks);
   // An unknown key has them read again, once the gap between two reads is over.
   for (let tries = 0; events.at(-1)?.kind !== "failed" && tries < 80; tries++) {
+    assert.throws(() => authentication.authenticate(token, nowMs), AuthnError);
     await authentication.refreshKeys();
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

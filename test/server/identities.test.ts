@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -22,10 +22,15 @@ import type { Caller } from "../../src/core/identity/caller.ts";
 import { encodeJoinToken, joinTokenDigest } from "../../src/core/identity/join-token.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { DEV_ISSUER } from "../../src/edge/authn/dev-issuer.ts";
+import type { JwksEvent } from "../../src/edge/authn/jwks.ts";
 import { UsedTokens } from "../../src/edge/authn/used-tokens.ts";
 import { createX5cToken } from "../../src/edge/authn/x5c-token.ts";
 import { ConfigError } from "../../src/edge/config/config-error.ts";
-import { loadServerConfig, type ServerConfig } from "../../src/edge/config/server-config.ts";
+import {
+  loadServerConfig,
+  type FlagTexts,
+  type ServerConfig,
+} from "../../src/edge/config/server-config.ts";
 import { formatYaml } from "../../src/edge/config/yaml.ts";
 import type { Peer } from "../../src/edge/rpc/peer.ts";
 import { Store } from "../../src/edge/store/store.ts";
@@ -93,13 +98,18 @@ const identities = {
   ],
 };
 
-async function configOf(identities: object, renew: boolean): Promise<ServerConfig> {
+const CLUSTER = { "token-issuer": TEST_ISSUER, jwks: join(directory, "cluster.json") };
+
+async function configOf(
+  identities: object,
+  renew: boolean,
+  cluster: FlagTexts = CLUSTER,
+): Promise<ServerConfig> {
   const configFile = join(directory, `${randomUUID()}.yaml`);
   writeFileSync(configFile, formatYaml({ identities }));
   const flags = {
     "data-dir": directory,
-    "token-issuer": TEST_ISSUER,
-    jwks: join(directory, "cluster.json"),
+    ...cluster,
     ...(renew && { "renew-by-certificate": "true" }),
   };
   return await loadServerConfig({ flags, configFile });
@@ -109,15 +119,17 @@ async function open(
   what: object = identities,
   renew = true,
   maker: "server" | "dev" = "server",
+  cluster: FlagTexts = CLUSTER,
+  onEvent: (event: JwksEvent, issuer: string) => void = () => {},
 ): Promise<CallerAuthentication> {
   const others = {
     store,
     ownRoots: () => [meshRoot.der],
     usedTokens: new UsedTokens(nowMs - 60_000),
   };
-  const config = await configOf(what, renew);
+  const config = await configOf(what, renew, cluster);
   const { signal } = new AbortController();
-  const authentication = await openCallerAuthentication(config, maker, () => {}, signal, others);
+  const authentication = await openCallerAuthentication(config, maker, onEvent, signal, others);
   // The first reads are under way, and whoever asks waits for them.
   for (const iss of [FORGE, CLOUD]) {
     assert.ok(codeOf(authentication, { token: signToken(forgeKey, { payload: { iss } }) }));
@@ -163,7 +175,8 @@ function peerOf(changes: Partial<Peer> = {}): Peer {
 
 function enrolledPeer(): Peer {
   const peer = peerOf();
-  store.enrolments.add({ ...peer, enrolledAtMs: nowMs - 86_400_000 });
+  const joinTokenId = peer.serialHex;
+  store.enrolments.add({ ...peer, joinTokenId, enrolledAtMs: nowMs - 86_400_000 });
   return peer;
 }
 
@@ -206,19 +219,27 @@ const kinds: Readonly<Record<string, Kind>> = {
 describe("a credential", () => {
   const [forge, cloud] = identities.oidc;
   /** What is configured, and which kinds that lets in; the cluster and its operator always do. */
-  const servers: readonly (readonly [string, object, boolean, readonly string[]])[] = [
+  const servers: readonly (readonly [string, object, boolean, readonly string[], FlagTexts?])[] = [
     ["everything", identities, true, Object.keys(kinds)],
     ["nothing", {}, false, ["cluster", "join-token"]],
     ["one issuer", { oidc: [forge] }, false, ["cluster", "join-token", "forge"]],
     ["the other issuer", { oidc: [cloud] }, false, ["cluster", "join-token", "cloud"]],
     ["a PKI", { x5c: identities.x5c }, false, ["cluster", "join-token", "x5c"]],
     ["renewal", {}, true, ["cluster", "join-token", "certificate"]],
+    ["everything but a cluster", identities, true, Object.keys(kinds).slice(1), {}],
+    ["nothing, and no cluster", {}, false, ["join-token"], {}],
+    ["one issuer, and no cluster", { oidc: [forge] }, false, ["join-token", "forge"], {}],
   ];
-  for (const [what, configured, renew, lets] of servers) {
+  for (const [what, configured, renew, lets, cluster] of servers) {
+    test(`passes by the methods that are named where ${what} is configured`, async () => {
+      using authentication = await open(configured, renew, "server", cluster);
+      const methods = lets.map((name) => kinds[name]?.method);
+      assert.deepEqual(new Set(authentication.methods), new Set(methods));
+    });
     for (const [name, kind] of Object.entries(kinds)) {
       const passes = lets.includes(name);
       test(`${passes ? "passes" : "is refused"}: ${name} where ${what} is configured`, async () => {
-        using authentication = await open(configured, renew);
+        using authentication = await open(configured, renew, "server", cluster);
         const credential = kind.make();
         if (!passes) return assert.ok(codeOf(authentication, credential));
         const caller = authentication.authenticateCredential(credential, nowMs);
@@ -435,6 +456,9 @@ test("a join token is good once, and what it got can be renewed for seven days",
     const atMs = nowMs + day * 86_400_000;
     const caller = authentication.authenticateCredential({ peer }, atMs);
     assert.equal(caller.certificateNotAfterMs, nowMs + 7 * 86_400_000);
+    // So that each renewal can be traced to its token.
+    assert.ok(joined.evidence.method === "join-token" && caller.evidence.method === "certificate");
+    assert.equal(caller.evidence.joinTokenId, joined.evidence.joinTokenId);
     peer = peerOf({ id: caller.id, notAfterMs: nowMs + 8 * 86_400_000 });
     authentication.recordIssued(caller, peer);
   }
@@ -467,6 +491,129 @@ function callerOf(authentication: CallerAuthentication, token: string): Caller {
   using opened = authentication;
   return opened.authenticateCredential({ token }, nowMs);
 }
+
+test("says to whoever shows a certificate that renewal is off, and by which setting", async () => {
+  using authentication = await open({}, false);
+  assert.equal(codeOf(authentication, {}), "token-missing");
+  const peer = enrolledPeer();
+  assert.throws(
+    () => authentication.authenticateCredential({ peer }, nowMs),
+    (error) =>
+      error instanceof AuthnError &&
+      error.code === "renewal-off" &&
+      error.message.includes("certificates.renewByCertificate"),
+  );
+});
+
+const WITHOUT_CLUSTER: readonly (readonly [string, AuthnErrorCode, () => string])[] = [
+  ["a service account's token", "token-issuer", clusterToken],
+  ["a token of no issuer", "token-issuer", () => clusterToken({ iss: undefined })],
+  ["garbage", "token-malformed", () => "garbage"],
+  [
+    "a certificate's token",
+    "token-method",
+    () => withHeader(forgeKey, issuerClaims("https://nobody", "portcullis"), { x5c }),
+  ],
+];
+
+for (const [what, code, make] of WITHOUT_CLUSTER) {
+  test(`without a cluster, ${what} is refused: ${code}`, async () => {
+    for (const configured of [{}, { oidc: identities.oidc }]) {
+      using authentication = await open(configured, false, "server", {});
+      assert.equal(codeOf(authentication, { token: make() }), code);
+      assert.throws(() => authentication.authenticate(make(), nowMs), AuthnError);
+    }
+  });
+}
+
+describe("a reload", () => {
+  test("reads again the keys of no issuer that it does not change", async () => {
+    const reads: string[] = [];
+    using first = await open(identities, false, "server", CLUSTER, (_, issuer) =>
+      reads.push(issuer),
+    );
+    assert.deepEqual(new Set(reads), new Set([TEST_ISSUER, FORGE, CLOUD]));
+    const [forge, cloud] = identities.oidc;
+    const rules = [{ match: { repository: "acme/shop" }, spiffeId: "/other/{owner}" }];
+    const changes: readonly (readonly [object, FlagTexts])[] = [
+      [identities, CLUSTER],
+      [
+        { ...identities, x5c: [] },
+        { ...CLUSTER, audience: "other" },
+      ],
+      [{ oidc: [cloud, { ...forge, rules }] }, {}],
+    ];
+    for (const [what, cluster] of changes) {
+      reads.length = 0;
+      using next = await first.reopen(await configOf(what, false, cluster));
+      assert.ok(next.authenticate(forgeToken(), nowMs));
+      assert.ok(next.authenticate(cloudToken(), nowMs));
+      assert.deepEqual(reads, []);
+    }
+    // What was disposed of has taken nothing from whoever goes on.
+    for (const token of [clusterToken(), forgeToken(), cloudToken()]) {
+      assert.ok(first.authenticate(token, nowMs));
+    }
+  });
+
+  test("goes on with the keys of an issuer that is down at that moment", async () => {
+    const path = join(directory, "moved.json");
+    writeFileSync(path, jwksDocument(forgeKey));
+    const [forge] = identities.oidc;
+    const oidc = [{ ...forge, jwks: path }];
+    const first = await open({ oidc }, false);
+    rmSync(path);
+    using next = await first.reopen(await configOf({ oidc, x5c: identities.x5c }, true));
+    first[Symbol.dispose]();
+    assert.equal(codeOf(next, { token: forgeToken() }), undefined);
+    assert.equal(codeOf(next, { token: machineToken() }), undefined);
+  });
+
+  test("reads the keys of what is new or elsewhere, and judges by the new rules", async () => {
+    const [forge] = identities.oidc;
+    const read: string[] = [];
+    using first = await open({ oidc: [forge] }, false, "server", {}, (_, issuer) =>
+      read.push(issuer),
+    );
+    read.length = 0;
+    const path = join(directory, "elsewhere.json");
+    writeFileSync(path, jwksDocument(cloudKey));
+    const rules = [{ match: { repository: "acme/shop" }, spiffeId: "/elsewhere" }];
+    const oidc = [{ ...forge, jwks: path, rules }];
+    using next = await first.reopen(await configOf({ oidc }, false));
+    assert.equal(codeOf(next, { token: forgeToken({}, cloudKey) }), "keys-unavailable");
+    assert.equal(await next.refreshKeys(), true);
+    assert.deepEqual(read, [TEST_ISSUER, FORGE]);
+    const caller = next.authenticate(forgeToken({}, cloudKey), nowMs);
+    assert.equal(caller.id.path, "/elsewhere");
+    assert.equal(codeOf(next, { token: forgeToken() }), "token-signature");
+    assert.equal(codeOf(first, { token: forgeToken() }), undefined);
+    assert.equal(codeOf(next, { token: clusterToken() }), undefined);
+    assert.equal(codeOf(first, { token: clusterToken() }), "token-issuer");
+  });
+
+  test("that is refused changes nothing of what goes on", async () => {
+    using first = await open();
+    const [corp] = identities.x5c;
+    const broken: readonly (readonly [object, FlagTexts])[] = [
+      [{ x5c: [{ ...corp, roots: join(directory, "nowhere.pem") }] }, CLUSTER],
+      [identities, { ...CLUSTER, jwks: join(directory, "nowhere.json") }],
+    ];
+    for (const [what, cluster] of broken) {
+      await assert.rejects(first.reopen(await configOf(what, true, cluster)));
+    }
+    for (const { make } of Object.values(kinds)) assert.equal(codeOf(first, make()), undefined);
+  });
+});
+
+test("whoever asks for keys that somebody else is reading gets that answer, too", async () => {
+  using first = await open({}, false);
+  using next = await first.reopen(await configOf({ oidc: identities.oidc }, false));
+  for (const token of [forgeToken(), forgeToken()]) {
+    assert.equal(codeOf(next, { token }), "keys-unavailable");
+  }
+  assert.deepEqual(await Promise.all([next.refreshKeys(), next.refreshKeys()]), [true, true]);
+});
 
 test("an issuer that is down keeps nobody out but its own", async (t) => {
   let isDown = true;

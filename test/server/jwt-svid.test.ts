@@ -5,6 +5,7 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import assert from "node:assert/strict";
 import { createPublicKey, generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import type { OutgoingHttpHeaders } from "node:http2";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 
 import { jwtVerify } from "jose";
@@ -18,6 +19,8 @@ import { issueServingCertificate } from "../../src/app/server/serving-certificat
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { KeySet } from "../../src/edge/authn/key-set.ts";
 import { TokenAuthenticator } from "../../src/edge/authn/token-authenticator.ts";
+import { UsedTokens } from "../../src/edge/authn/used-tokens.ts";
+import { Store } from "../../src/edge/store/store.ts";
 import { createNetworkServer, shutdownGrpc } from "../../src/edge/rpc/grpc-server.ts";
 import { addService } from "../../src/edge/rpc/service-definition.ts";
 import { TlsListener } from "../../src/edge/rpc/tls-listener.ts";
@@ -49,14 +52,20 @@ async function startRig(changes: Partial<JwtSvidDependencies> = {}): Promise<Rig
   const { trust, config, nowMs, log } = parts;
   const stopping = new AbortController();
   owned.defer(() => stopping.abort());
+  const others = {
+    store: owned.use(await Store.open(join(parts.directory, "callers"), "server")),
+    ownRoots: () => trust.current.bundle.roots,
+    usedTokens: new UsedTokens(nowMs()),
+  };
   const authentication = owned.use(
-    await openCallerAuthentication(config, "server", () => {}, stopping.signal),
+    await openCallerAuthentication(config, "server", () => {}, stopping.signal, others),
   );
   const none = (): number => 0;
   const metrics = new ServerMetrics({
     rootNotAfterMs: none,
     chainNotAfterMs: none,
     servingNotAfterMs: none,
+    signerAvailable: () => true,
     queueDepth: none,
     agentsConnected: none,
     proxies: () => ({ connected: 0, absent: 0 }),

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { X509Certificate, createPrivateKey } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { fetchStatus } from "../../src/edge/rpc/admin-client.ts";
@@ -191,6 +191,23 @@ describe("a reload of an operator's CA", () => {
     assert.equal(chain.length, 3);
     assert.equal(chain[1], next.certPem);
     assertVerifies(chain);
+  });
+
+  test("that changes no root leaves the copy of the roots alone, and mends it where it differs", async () => {
+    const dir = pki.directory(istio(lower, [upper], [root]));
+    await using it = await start(dir);
+    const copy = join(it.config.dataDir, "root-cert.pem");
+    const { ino } = statSync(copy);
+    await it.controlPlane.reloadTrust();
+    replace(dir, files(next, [], [root]));
+    await it.controlPlane.reloadTrust();
+    // A file that is written is another one, renamed into place.
+    assert.equal(statSync(copy).ino, ino);
+    for (const damage of ["", `${it.rootPem}more`, it.rootPem.toLowerCase()]) {
+      writeFileSync(copy, damage);
+      await it.controlPlane.reloadTrust();
+      assert.equal(readFileSync(copy, "utf8"), it.rootPem);
+    }
   });
 
   const refusals: readonly (readonly [string, readonly (readonly [string, string])[], string])[] = [

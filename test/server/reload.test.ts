@@ -102,3 +102,23 @@ test("keeps the old configuration when the new one is wrong in any part", async 
   await eventually(async () => (await sign(connection, long)).code === CODE.invalidArgument);
   assert.ok(events.some(({ event }) => event === "reloaded"));
 });
+
+test("lets the cluster's workloads go and come at a reload, and says when only join tokens are left", async () => {
+  await using it = await startControlPlane();
+  await using connection = dialWire(it);
+  const said = (name: string) => it.log.filter(({ event }) => event === name);
+  const methods = () => said("authentication").at(-1)?.["methods"];
+  assert.deepEqual(methods(), ["jwt", "join-token"]);
+
+  const without = { ...it.config, tokenIssuer: undefined, jwks: undefined };
+  const { apply } = await it.controlPlane.reload(without);
+  assert.deepEqual(apply, ["tokens.issuer", "tokens.jwks"]);
+  assert.equal((await sign(connection)).code, CODE.unauthenticated);
+  assert.deepEqual(methods(), ["join-token"]);
+  assert.equal(said("join-tokens-only").length, 1);
+
+  await it.controlPlane.reload(it.config);
+  assert.equal((await sign(connection)).code, CODE.ok);
+  assert.deepEqual(methods(), ["jwt", "join-token"]);
+  assert.equal(said("join-tokens-only").length, 1);
+});

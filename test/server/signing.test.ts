@@ -15,6 +15,7 @@ import { makeAuthority, type TestAuthority } from "../support/authority.ts";
 import { WIRE_CSR } from "./grpc-wire.ts";
 
 const nowMs = Date.now();
+const times = { answerMs: 30_000, restMs: 10_000, endMs: 2_000 };
 const policy = { defaultTtlSeconds: 3_600, maxTtlSeconds: 7_200 };
 
 let test1: TestAuthority;
@@ -91,6 +92,9 @@ describe("signing threads", () => {
     parts: () => parts,
     policy: () => policy,
     onFailed: (error) => failures.push(error),
+    onRecovered: () => {},
+    onStuck: () => assert.fail("it has ended"),
+    times,
   });
   const use = (authority: TestAuthority): void => {
     current = authority;
@@ -175,6 +179,9 @@ describe("signing threads", () => {
       parts: () => partsOf(test1),
       policy: () => policy,
       onFailed: () => assert.fail("it did not fail"),
+      onRecovered: () => assert.fail("it did not fail"),
+      onStuck: () => assert.fail("it has ended"),
+      times,
     });
     const pending = own.sign(ordersOf(200), nowMs);
     await own[Symbol.asyncDispose]();

@@ -77,7 +77,7 @@ describe("with a server", () => {
     const { error } = JSON.parse(none.stderr) as { error: Record<string, string> };
     assert.deepEqual(
       [error["code"], error["hint"]],
-      ["endpoints-missing", "start one: portcullis dev &"],
+      ["endpoints-missing", "is it the server's --data-dir, and does the server run?"],
     );
     const gone = await run(["status", "--admin", `unix://${path("gone.sock")}`]);
     assert.equal(gone.status, 1);

@@ -50,7 +50,8 @@ test("svid fetch waits for a dev that is still starting", async () => {
   const bound = ["--pod", "web-0", "--ttl", "10m", "--audience", "a", "--audience", "b"];
   const who = ["-n", "default", "-s", "web", "--data-dir", dataDir];
   const minted = await run(["token", "mint", ...who, ...bound]);
-  assert.match(minted.stdout, /^[\w-]+\.[\w-]+\.[\w-]+\n$/);
+  // Without a line's end, which Envoy's google_grpc could not send.
+  assert.match(minted.stdout, /^[\w-]+\.[\w-]+\.[\w-]+$/);
   const [header, claims] = minted.stdout.split(".").map((part) => {
     try {
       return JSON.parse(Buffer.from(part, "base64url").toString()) as Record<string, unknown>;

@@ -22,6 +22,7 @@ export interface AdminDependencies {
   readonly totals: () => { readonly issued: bigint; readonly refused: bigint };
   readonly servingNotAfterMs: () => number;
   readonly agentsConnected: () => number;
+  readonly signerAvailable: () => boolean;
   readonly nowMs: () => number;
 }
 
@@ -49,6 +50,7 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
       requestsRefused: refused,
       servingNotAfter: timestampFromMs(dependencies.servingNotAfterMs()),
       agentsConnected: dependencies.agentsConnected(),
+      signerUnavailable: !dependencies.signerAvailable(),
     },
     authorities: authoritiesOf(trust),
     proxies: dependencies.roll.entries().map(proxyStatus),
@@ -60,7 +62,10 @@ function authoritiesOf({
   authorityParts: { source },
 }: Pick<Trust, "state" | "authorityParts">) {
   const x509 = state.authorities.map((authority) => {
-    const { notAfterMs, spki } = parseCertificate(authority.chain[0] ?? authority.root);
+    const { spki } = parseCertificate(authority.chain[0] ?? authority.root);
+    const path = [...authority.chain, authority.root];
+    // Nothing that it signs is good for longer than the first of its path.
+    const notAfterMs = Math.min(...path.map((der) => parseCertificate(der).notAfterMs));
     return {
       id: authority.id,
       state: authority.state,

@@ -9,8 +9,6 @@ import { SpiffeId, type TrustDomain } from "../../core/spiffe/id.ts";
 import { encodeCertificates, parsePem } from "../../core/x509/pem.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
 import type { BundleIdentity } from "../../edge/rpc/bundle-http.ts";
-import { issueServingCertificate } from "./serving-certificate.ts";
-import type { Trust } from "./trust.ts";
 
 export type BundleCertificateErrorCode =
   | "bundle-certificate-invalid"
@@ -33,18 +31,8 @@ export interface CertificateFiles {
 }
 
 /** Reserved: no caller can be given it. Whoever federates with us names it as the endpoint's ID. */
-function bundleEndpointId(trustDomain: TrustDomain): SpiffeId {
+export function bundleEndpointId(trustDomain: TrustDomain): SpiffeId {
   return SpiffeId.fromPath(trustDomain, "/portcullis/server");
-}
-
-/** @param names DNS names and addresses, for clients that know nothing of SPIFFE */
-export function issueEndpointSvid(
-  trust: Trust,
-  names: readonly string[],
-  nowMs: number,
-): BundleCertificate {
-  const id = bundleEndpointId(trust.bundle.trustDomain);
-  return issueServingCertificate(trust, names, nowMs, id);
 }
 
 /** @throws BundleCertificateError, PrivateFileError; each names the file */

@@ -13,11 +13,12 @@ import { formatListenAddress, type ListenAddress } from "../../edge/config/liste
 import { BundleHttp, type BundleResponse } from "../../edge/rpc/bundle-http.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import {
-  issueEndpointSvid,
+  bundleEndpointId,
   readWebCertificate,
   type BundleCertificate,
   type CertificateFiles,
 } from "./bundle-certificate.ts";
+import type { IssueServing } from "./serving-certificate.ts";
 import type { TrustKeeper } from "./trust-keeper.ts";
 
 export interface BundleEndpointOptions {
@@ -28,6 +29,8 @@ export interface BundleEndpointOptions {
   readonly names: () => readonly string[];
   readonly refreshHintSeconds: () => number;
   readonly trust: TrustKeeper;
+  /** Of an SVID. */
+  readonly issue: IssueServing;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
@@ -45,6 +48,7 @@ export class BundleEndpoint implements AsyncDisposable {
   #responseOf: TrustBundle | undefined;
   #renewing: Promise<void> = Promise.resolve();
   #url = "";
+  #isClosed = false;
 
   private constructor(options: BundleEndpointOptions, certificate: BundleCertificate) {
     this.#options = options;
@@ -67,6 +71,10 @@ export class BundleEndpoint implements AsyncDisposable {
     return this.#url;
   }
 
+  get notAfterMs(): number {
+    return this.#certificate.notAfterMs;
+  }
+
   /** Takes what the files, the names and the trust say now. Never rejects: what is there stays. */
   renew(): Promise<void> {
     this.#renewing = this.#renewing.then(() => this.#renewOnce());
@@ -74,8 +82,9 @@ export class BundleEndpoint implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // A renewal on its way is not waited for: it may wait for an HSM.
+    this.#isClosed = true;
     await this.#owned.disposeAsync();
-    await this.#renewing;
   }
 
   /** One encoding for each bundle; no listener has to be told, so it is never old. */
@@ -113,12 +122,14 @@ export class BundleEndpoint implements AsyncDisposable {
     const { log } = this.#options;
     try {
       const certificate = await loadCertificate(this.#options);
+      if (this.#isClosed) return;
       this.#http.renew(certificate);
       this.#certificate = certificate;
       const notAfter = new Date(certificate.notAfterMs).toISOString();
       log.info({ event: "bundle-certificate-renewed", notAfter }, "bundle certificate renewed");
       this.#warnIfExpired();
     } catch (error) {
+      if (this.#isClosed) return;
       const { code: reason, message: detail, hint } = error as Error & Partial<PortcullisError>;
       const fields = { event: "bundle-certificate-failed", reason, detail, hint };
       log.error(fields, "bundle certificate not renewed");
@@ -139,7 +150,8 @@ export class BundleEndpoint implements AsyncDisposable {
 }
 
 async function loadCertificate(options: BundleEndpointOptions): Promise<BundleCertificate> {
-  const { files, trust, names, nowMs } = options;
+  const { files, trust, names, issue } = options;
   if (files !== undefined) return await readWebCertificate(files);
-  return issueEndpointSvid(trust.current, names(), nowMs());
+  // The names are for clients that know nothing of SPIFFE.
+  return await issue(names(), bundleEndpointId(trust.current.bundle.trustDomain).toString());
 }

@@ -14,12 +14,12 @@ import {
 } from "../../edge/config/server-config.ts";
 import { Store, type StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
+import { CaExpiryWatch } from "./ca-expiry-watch.ts";
 import {
   openCallerAuthentication,
   type CallerAuthentication,
   type IdentityDependencies,
 } from "./caller-authentication.ts";
-import { closeSigner } from "./open-signer.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
 import { openPorts } from "./ports.ts";
 import { TrustKeeper } from "./trust-keeper.ts";
@@ -42,19 +42,16 @@ const authenticationKeys = /^(tokens\.|identities$|certificates\.renewByCertific
 export class ControlPlane implements AsyncDisposable {
   readonly endpoints: Endpoints;
   readonly #options: ControlPlaneOptions;
-  readonly #identities: IdentityDependencies;
   readonly #parts: Parts;
   readonly #owned: AsyncDisposableStack;
 
   private constructor(
     options: ControlPlaneOptions,
-    identities: IdentityDependencies,
     parts: Parts,
     endpoints: Endpoints,
     owned: AsyncDisposableStack,
   ) {
     this.#options = options;
-    this.#identities = identities;
     this.#parts = parts;
     this.endpoints = endpoints;
     this.#owned = owned;
@@ -67,7 +64,6 @@ export class ControlPlane implements AsyncDisposable {
     const passphrase = await readPassphrase(config.keyPassphraseFile);
     const store = owned.use(await Store.open(config.dataDir, maker, passphrase));
     const trust = new TrustKeeper(await loadTrust(store, config, nowMs()));
-    owned.defer(() => closeSigner(trust.current.authority.signer));
     logWarnings(trust.current, log);
     const identities = {
       store,
@@ -79,9 +75,10 @@ export class ControlPlane implements AsyncDisposable {
       authentication: await openAuthentication(options, config, identities),
     };
     owned.defer(() => live.authentication[Symbol.dispose]());
+    logMethods(live.authentication, log);
     const parts = buildParts({ live, trust, store, log, nowMs });
-    owned.use(parts.serving);
     owned.use(parts.signing);
+    owned.use(parts.serving);
     await parts.signing.open();
     const prune = (): void => {
       parts.roll.prune(nowMs());
@@ -92,10 +89,12 @@ export class ControlPlane implements AsyncDisposable {
     const isDraining = (): boolean => signal.aborted;
     const ports = { config, version, startedMs: nowMs(), nowMs, isDraining };
     const endpoints = await openPorts(parts, ports, owned);
+    const notAfterMs = (): number => trust.current.authority.notAfterMs;
+    owned.use(new CaExpiryWatch({ notAfterMs, log, nowMs }));
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
     log.info({ event: "ready", ...endpoints, trustDomain: config.trustDomain.name }, "ready");
-    return new ControlPlane(options, identities, parts, endpoints, owned.move());
+    return new ControlPlane(options, parts, endpoints, owned.move());
   }
 
   /**
@@ -108,6 +107,7 @@ export class ControlPlane implements AsyncDisposable {
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
       ...running,
+      tokenIssuer: config.tokenIssuer,
       jwks: config.jwks,
       audiences: config.audiences,
       identities: config.identities,
@@ -124,11 +124,10 @@ export class ControlPlane implements AsyncDisposable {
     const isAuthentication =
       // Their roots are files, which may have changed by themselves.
       config.identities.x5c.length > 0 || diff.apply.some((key) => authenticationKeys.test(key));
-    const authentication =
-      isAuthentication && (await openAuthentication(this.#options, next, this.#identities));
+    const authentication = isAuthentication && (await live.authentication.reopen(next));
     live.config = next;
     try {
-      if (diff.apply.includes("serving.dnsNames")) this.#parts.serving.renew();
+      if (diff.apply.includes("serving.dnsNames")) await this.#parts.serving.renew();
     } catch (error) {
       live.config = running;
       if (authentication !== false) authentication[Symbol.dispose]();
@@ -137,6 +136,7 @@ export class ControlPlane implements AsyncDisposable {
     if (authentication !== false) {
       live.authentication[Symbol.dispose]();
       live.authentication = authentication;
+      logMethods(authentication, this.#options.log);
     }
     this.#parts.bundleEndpoint.renew();
     this.#options.log.level = next.logLevel;
@@ -153,16 +153,15 @@ export class ControlPlane implements AsyncDisposable {
     const { nowMs, log } = this.#options;
     if (live.config.caDir === undefined) return false;
     const before = trust.current;
-    const next = await loadTrust(store, live.config, nowMs());
+    const next = await loadTrust(store, live.config, nowMs(), (parts) => signing.prove(parts));
     if (next.state.epoch === before.state.epoch && haveSameLists(next, before)) {
-      closeSigner(next.authority.signer);
+      signing.retry();
       return false;
     }
     trust.replace(next);
     signing.renew();
-    closeSigner(before.authority.signer);
     logWarnings(next, log);
-    serving.tryRenew();
+    await serving.tryRenew();
     return true;
   }
 
@@ -181,6 +180,14 @@ function logWarnings({ warnings }: Trust, log: Logger): void {
   for (const { code, file, message } of warnings) {
     log.warn({ event: "ca-warning", code, file, detail: message }, "the operator's CA");
   }
+}
+
+/** Who has forgotten `tokens` learns it at the start, and not by the first workload that is refused. */
+function logMethods({ methods }: CallerAuthentication, log: Logger): void {
+  log.info({ event: "authentication", methods }, "who can be let in");
+  if (methods.length > 1) return;
+  const hint = "give --token-issuer and --jwks, or identities in the configuration file";
+  log.warn({ event: "join-tokens-only", hint }, "nobody is let in but by a join token");
 }
 
 function openAuthentication(

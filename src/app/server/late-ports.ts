@@ -52,12 +52,13 @@ export function serveMesh(
     live.config.nodeAgents.some((each) => each.equals(id));
   const authenticate = (token: string, now: number): Caller =>
     live.authentication.authenticate(token, now);
+  const refreshKeys = (): Promise<unknown> => live.authentication.refreshKeys();
   const mesh = new MeshService({
     roll,
     events: meshEvents,
     bundle: () => trust.current.bundle,
     podOf: (serialHex) => pods.get(serialHex),
-    nodeAgents: { isNodeAgent, authenticate },
+    nodeAgents: { isNodeAgent, authenticate, refreshKeys },
     nowMs,
     streamsMax: agentStreamsMax,
   });
@@ -74,7 +75,7 @@ export function serveMesh(
   });
   const mintJwtSvid = mintJwtSvidHandler({
     authenticate,
-    refreshKeys: () => live.authentication.refreshKeys(),
+    refreshKeys,
     trust: () => trust.current,
     ttlSeconds: () => live.config.jwtSvidTtlSeconds,
     events,
@@ -95,7 +96,7 @@ export function serveMesh(
 }
 
 export async function openAdminSocket(
-  { log, store, live, trust, roll, events, serving, agents }: Parts,
+  { log, store, live, trust, roll, events, serving, signing, agents }: Parts,
   { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
@@ -109,6 +110,7 @@ export async function openAdminSocket(
       totals: () => events.totals,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       agentsConnected: () => agents.count(),
+      signerAvailable: () => signing.isAvailable,
       nowMs,
     }),
     getBundle: bundleHandler({

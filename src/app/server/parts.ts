@@ -11,7 +11,9 @@ import { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { ServerEvents } from "../../edge/telemetry/server-events.ts";
 import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-metrics.ts";
 import type { CallerAuthentication } from "./caller-authentication.ts";
+import { endWithoutThreads } from "./end-without-threads.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
+import type { IssueServing } from "./serving-certificate.ts";
 import { Serving } from "./serving.ts";
 import { SigningPool } from "./signing-pool.ts";
 import type { TrustKeeper } from "./trust-keeper.ts";
@@ -41,9 +43,10 @@ export interface Parts {
   readonly meshEvents: MeshEvents;
   /** How many agents are connected; set by whoever serves them. */
   readonly agents: { count: () => number };
-  /** Takes new names and files; set by whoever serves the bundle. */
-  readonly bundleEndpoint: { renew: () => void };
+  /** Takes new names and files, and knows when its certificate expires; set by whoever serves the bundle. */
+  readonly bundleEndpoint: { renew: () => void; notAfterMs: () => number | undefined };
   readonly signing: SigningPool;
+  readonly issueServing: IssueServing;
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
   /** By serial: the pod whose token a certificate was issued on. */
@@ -57,6 +60,7 @@ const rollLimits = {
   subscriptionsPerProxyMax: 64,
 };
 const podsRemembered = 16_384;
+const signingTimes = { answerMs: 30_000, restMs: 5_000, endMs: 2_000 };
 
 export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Parts {
   const roll = new Roll(rollLimits);
@@ -66,14 +70,23 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
   const events = new ServerEvents(log, metrics);
   const meshEvents = new MeshEvents(log, metrics);
   const agents = { count: () => 0 };
-  const bundleEndpoint = { renew: () => {} };
+  const bundleEndpoint: Parts["bundleEndpoint"] = { renew: () => {}, notAfterMs: () => undefined };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
     policy: () => live.config,
     onFailed: (error) =>
       log.error({ event: "signing-failed", error }, "the signing key cannot be used"),
+    onRecovered: () =>
+      log.info({ event: "signing-recovered" }, "the signing key can be used again"),
+    onStuck: () => {
+      log.warn({ event: "signing-stuck" }, "an HSM still holds its thread: ending without it");
+      endWithoutThreads();
+    },
+    times: signingTimes,
   });
+  const issueServing: IssueServing = (names, uri) =>
+    signing.issueServing({ roots: trust.current.bundle.roots, names, nowMs: nowMs(), uri });
   const queue = new IssuanceQueue(
     {
       refreshKeys: () => live.authentication.refreshKeys(),
@@ -87,7 +100,7 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
     }),
   );
   const serving: Serving = new Serving({
-    trust: () => trust.current,
+    issue: issueServing,
     nowMs,
     names: () => servingNames(live.config),
     onRenewed: ({ notAfterMs }) =>
@@ -107,6 +120,7 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
     agents,
     bundleEndpoint,
     signing,
+    issueServing,
     queue,
     serving,
     pods,
@@ -118,6 +132,8 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
         Math.min(...trust.current.bundle.roots.map((der) => parseCertificate(der).notAfterMs)),
       chainNotAfterMs: () => trust.current.authority.notAfterMs,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
+      bundleEndpointNotAfterMs: () => bundleEndpoint.notAfterMs(),
+      signerAvailable: () => signing.isAvailable,
       queueDepth: () => queue.depth,
       agentsConnected: () => agents.count(),
       proxies: () => countProxies(roll),

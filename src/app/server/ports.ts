@@ -37,6 +37,7 @@ export async function openPorts(
   owned: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const readiness = { isOpen: false };
+  await parts.serving.open();
   // First to open and last to close, so that a probe learns of the drain while calls finish.
   const metrics = await openHealthPort(parts, options, readiness, owned);
   const { ca, grpc } = await openCaPort(parts, options, owned);
@@ -82,7 +83,7 @@ async function openCaPort(
 
 /** Undefined where the endpoint is off. */
 async function openBundlePort(
-  { trust, live, log, bundleEndpoint }: Parts,
+  { trust, live, log, issueServing, bundleEndpoint }: Parts,
   { config, nowMs }: PortsOptions,
   owned: AsyncDisposableStack,
 ): Promise<string | undefined> {
@@ -97,16 +98,18 @@ async function openBundlePort(
       names: () => servingNames({ ...live.config, listen }),
       refreshHintSeconds: () => live.config.bundleRefreshHintSeconds,
       trust,
+      issue: issueServing,
       log,
       nowMs,
     }),
   );
   bundleEndpoint.renew = () => void endpoint.renew();
+  bundleEndpoint.notAfterMs = () => endpoint.notAfterMs;
   return endpoint.url;
 }
 
 async function openHealthPort(
-  { metrics }: Parts,
+  { metrics, signing }: Parts,
   { config, isDraining }: PortsOptions,
   readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
@@ -119,7 +122,8 @@ async function openHealthPort(
       }),
       notReady: () => {
         if (isDraining()) return "draining";
-        return readiness.isOpen ? undefined : "starting";
+        if (!readiness.isOpen) return "starting";
+        return signing.isAvailable ? undefined : "the signing key cannot be used";
       },
     }),
   );

@@ -5,35 +5,49 @@
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP, isIPv4 } from "node:net";
-import { signLeaf } from "../../core/issuance/authority.ts";
+import { signLeaf, type Authority } from "../../core/issuance/authority.ts";
 import { checkIssued } from "../../core/issuance/check-issued.ts";
 import { decideValidity } from "../../core/issuance/validity.ts";
-import type { SpiffeId } from "../../core/spiffe/id.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { servingProfile, workloadProfile } from "../../core/x509/profile.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
-import type { Trust } from "./trust.ts";
 
 export interface ServingCertificate extends ServingIdentity {
   readonly notAfterMs: number;
   readonly renewAtMs: number;
 }
 
+/** What one is made of, for whoever has the authority's key. */
+export interface ServingOrder {
+  /** That a client certificate must chain to; DER. */
+  readonly roots: readonly Uint8Array[];
+  /** DNS names and IP addresses that clients dial. */
+  readonly names: readonly string[];
+  readonly nowMs: number;
+  /** A SPIFFE ID, which makes it an X509-SVID. */
+  readonly uri: string | undefined;
+}
+
+/** Signs where the key is. Rejects while it cannot be used. */
+export type IssueServing = (names: readonly string[], uri?: string) => Promise<ServingCertificate>;
+
 const lifetimeSeconds = 24 * 3_600;
 
 /**
  * @param names DNS names and IP addresses that clients dial
- * @param spiffeId makes an X509-SVID of it, which by X509-SVID 4.4 may be a client, too
+ * @param uri a SPIFFE ID makes an X509-SVID of it, which by X509-SVID 4.4 may be a client, too
+ * @throws what the signer throws, IssuanceError
  */
 export function issueServingCertificate(
-  { authority, bundle }: Pick<Trust, "authority" | "bundle">,
+  { authority, bundle }: { authority: Authority; bundle: Pick<TrustBundle, "roots"> },
   names: readonly string[],
   nowMs: number,
-  spiffeId?: SpiffeId,
+  uri?: string,
 ): ServingCertificate {
   const [profile, encode] =
-    spiffeId === undefined
+    uri === undefined
       ? [servingProfile, authority.encodeServing]
       : [workloadProfile, authority.encodeWorkload];
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -46,7 +60,7 @@ export function issueServingCertificate(
     authority.notAfterMs,
   );
   const subjectAltNames = {
-    uris: spiffeId === undefined ? [] : [spiffeId.toString()],
+    uris: uri === undefined ? [] : [uri],
     dnsNames: names.filter((name) => isIP(name) === 0),
     ipAddresses: names.filter((name) => isIP(name) !== 0).map(addressOctets),
   };

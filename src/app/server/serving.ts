@@ -1,11 +1,10 @@
 /** Keeps the server's own certificate fresh: a new one at half of its life, or when its names change. */
 
 import type { TlsListener } from "../../edge/rpc/tls-listener.ts";
-import { issueServingCertificate, type ServingCertificate } from "./serving-certificate.ts";
-import type { Trust } from "./trust.ts";
+import type { IssueServing, ServingCertificate } from "./serving-certificate.ts";
 
 export interface ServingDependencies {
-  readonly trust: () => Trust;
+  readonly issue: IssueServing;
   readonly names: () => readonly string[];
   readonly nowMs: () => number;
   readonly onRenewed: (certificate: ServingCertificate) => void;
@@ -16,18 +15,27 @@ const checkIntervalMs = 60_000;
 
 export class Serving implements Disposable {
   readonly #dependencies: ServingDependencies;
-  readonly #timer: NodeJS.Timeout;
-  #certificate: ServingCertificate;
+  #timer: NodeJS.Timeout | undefined;
+  #certificate: ServingCertificate | undefined;
   #listener: TlsListener | undefined;
+  /** One after the other: an older certificate must not take the place of a newer one. */
+  #renewing: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
 
   constructor(dependencies: ServingDependencies) {
     this.#dependencies = dependencies;
-    this.#certificate = this.#issue();
+  }
+
+  /** The first one. @throws what keeps it from being signed */
+  async open(): Promise<void> {
+    this.#certificate = await this.#issue();
     // Looked at on the wall clock, since a suspended machine's timers sleep with it.
     this.#timer = setInterval(() => this.#renewIfDue(), checkIntervalMs).unref();
   }
 
+  /** Once it is open. */
   get certificate(): ServingCertificate {
+    if (this.#certificate === undefined) throw new TypeError("there is no certificate yet");
     return this.#certificate;
   }
 
@@ -36,31 +44,38 @@ export class Serving implements Disposable {
   }
 
   /** Connections that are open stay on the certificate that they began with. */
-  renew(): void {
-    this.#certificate = this.#issue();
-    this.#listener?.renew(this.#certificate);
-    this.#dependencies.onRenewed(this.#certificate);
+  renew(): Promise<void> {
+    const renewed = this.#renewing.then(() => this.#renewOnce());
+    this.#renewing = renewed.catch(() => {});
+    return renewed;
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true;
     clearInterval(this.#timer);
   }
 
-  /** The old one stays where there can be no new one, and the next turn tries again. */
-  tryRenew(): void {
+  /** Never rejects: the old one stays where there can be no new one, and the next turn tries again. */
+  async tryRenew(): Promise<void> {
     try {
-      this.renew();
+      await this.renew();
     } catch (error) {
-      this.#dependencies.onFailed(error);
+      if (!this.#isClosed) this.#dependencies.onFailed(error);
     }
   }
 
-  #renewIfDue(): void {
-    if (this.#dependencies.nowMs() >= this.#certificate.renewAtMs) this.tryRenew();
+  async #renewOnce(): Promise<void> {
+    const certificate = await this.#issue();
+    this.#certificate = certificate;
+    this.#listener?.renew(certificate);
+    this.#dependencies.onRenewed(certificate);
   }
 
-  #issue(): ServingCertificate {
-    const { trust, names, nowMs } = this.#dependencies;
-    return issueServingCertificate(trust(), names(), nowMs());
+  #renewIfDue(): void {
+    if (this.#dependencies.nowMs() >= this.certificate.renewAtMs) void this.tryRenew();
+  }
+
+  #issue(): Promise<ServingCertificate> {
+    return this.#dependencies.issue(this.#dependencies.names());
   }
 }

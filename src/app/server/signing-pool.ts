@@ -3,8 +3,6 @@
  * machine and the event loop stays free. With a key in an HSM that is always in a thread, because its calls block.
  */
 
-import { availableParallelism } from "node:os";
-import { PortcullisError } from "../../core/error.ts";
 import { replyChain, type Authority } from "../../core/issuance/authority.ts";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
 import {
@@ -13,14 +11,18 @@ import {
   type WorkloadOrder,
   type WorkloadOutcome,
 } from "../../core/issuance/workload.ts";
+import {
+  issueServingCertificate,
+  type ServingCertificate,
+  type ServingOrder,
+} from "./serving-certificate.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
-import { SigningThread, unavailable } from "./signing-thread.ts";
+import { signerUnavailable, unavailable, type SigningThread } from "./signing-thread.ts";
+import { SigningThreads, type SigningThreadsOptions } from "./signing-threads.ts";
 
-export interface SigningDependencies {
+export interface SigningDependencies extends SigningThreadsOptions {
   readonly authority: () => Authority;
-  readonly parts: () => AuthorityParts;
   readonly policy: () => TtlPolicy;
-  readonly onFailed: (error: unknown) => void;
 }
 
 /** By the authority that signed it, even if another one has taken its place since. */
@@ -33,90 +35,92 @@ export interface SignedBatch {
 const threadedMin = 16;
 /** So many at least go to one thread together. */
 const chunkMin = 25;
-const threadsMax = 4;
-const restAfterFailureMs = 10_000;
 
 export class SigningPool implements AsyncDisposable {
   readonly #dependencies: SigningDependencies;
-  readonly #threads = new Set<SigningThread>();
-  #isClosed = false;
-  /**
-   * Until then no thread takes the place of one that has failed. After a rejected PIN it is until the next authority:
-   * tokens lock themselves after a few.
-   */
-  #restMs = -Infinity;
+  readonly #threads: SigningThreads;
 
   constructor(dependencies: SigningDependencies) {
     this.#dependencies = dependencies;
+    this.#threads = new SigningThreads(dependencies);
   }
 
   /** For a key that only threads may use: resolves when they can. @throws what keeps it from being used */
   async open(): Promise<void> {
-    if (!this.#isBlocking) return;
-    this.#fill();
-    await Promise.all(Array.from(this.#threads, ({ ready }) => ready));
+    if (!this.#threads.isBlocking) return;
+    this.#threads.fill();
+    await Promise.all(Array.from(this.#threads.usable, ({ ready }) => ready));
+  }
+
+  /** False while a key that only threads may use has none. That an HSM has gone is known by what it does not sign. */
+  get isAvailable(): boolean {
+    const { isBlocking, usable } = this.#threads;
+    return !isBlocking || [...usable].some(({ isReady }) => isReady);
   }
 
   /** At once where it can. */
   sign(orders: readonly WorkloadOrder[], nowMs: number): SignedBatch | Promise<SignedBatch> {
     const { authority, policy } = this.#dependencies;
+    const { isBlocking } = this.#threads;
     const signer = authority();
     const reply = ({ der }: IssuedCertificate): readonly string[] => replyChain(signer, der);
     const isMany = orders.length >= threadedMin;
-    if (isMany || this.#isBlocking) this.#fill();
-    if (!isMany && !this.#isBlocking) {
+    if (isMany || isBlocking) this.#threads.fill();
+    if (!isMany && !isBlocking) {
       const outcomes = signWorkloads(orders, signer, policy(), nowMs);
       return { outcomes, replyChain: reply };
     }
     return this.#signInThreads(orders, nowMs).then((outcomes) => ({ outcomes, replyChain: reply }));
   }
 
+  /** A certificate of the server's own. @throws what keeps it from being signed */
+  async issueServing(order: ServingOrder): Promise<ServingCertificate> {
+    if (!this.#threads.isBlocking) {
+      const { names, nowMs, uri, ...bundle } = order;
+      const trust = { authority: this.#dependencies.authority(), bundle };
+      return issueServingCertificate(trust, names, nowMs, uri);
+    }
+    this.#threads.fill();
+    const [thread] = this.#threads.usable;
+    if (thread === undefined) throw signerUnavailable();
+    return await thread.issue(order);
+  }
+
+  /** That it could sign for an authority, before that takes the place of this one. @throws why not */
+  prove(parts: AuthorityParts): Promise<void> {
+    return this.#threads.prove(parts);
+  }
+
   /** After the authority has changed. */
   renew(): void {
-    this.#restMs = -Infinity;
-    for (const thread of this.#threads) thread.renew(this.#dependencies.parts());
+    this.#threads.renew();
+  }
+
+  /** At once, for a key that could not be used. */
+  retry(): void {
+    this.#threads.retry();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    await Promise.all(Array.from(this.#threads, (thread) => thread[Symbol.asyncDispose]()));
-    this.#threads.clear();
-  }
-
-  get #isBlocking(): boolean {
-    return this.#dependencies.parts().source.kind === "pkcs11";
-  }
-
-  #fill(): void {
-    if (this.#isClosed || performance.now() < this.#restMs) return;
-    const count = this.#isBlocking ? 1 : Math.min(availableParallelism(), threadsMax);
-    while (this.#threads.size < count) {
-      const thread = new SigningThread(this.#dependencies.parts(), (failed, error) => {
-        this.#threads.delete(failed);
-        const isPin = error instanceof PortcullisError && error.code === "pkcs11-pin-rejected";
-        this.#restMs = isPin ? Infinity : performance.now() + restAfterFailureMs;
-        this.#dependencies.onFailed(error);
-      });
-      this.#threads.add(thread);
-    }
+    await this.#threads[Symbol.asyncDispose]();
   }
 
   async #signInThreads(
     orders: readonly WorkloadOrder[],
     nowMs: number,
   ): Promise<readonly WorkloadOutcome[]> {
-    if (this.#threads.size === 0) return unavailable(orders.length);
+    const threads = [...this.#threads.usable];
+    if (threads.length === 0) return unavailable(orders.length);
     const policy = this.#dependencies.policy();
-    const size = Math.max(chunkMin, Math.ceil(orders.length / this.#threads.size));
+    const size = Math.max(chunkMin, Math.ceil(orders.length / threads.length));
     const chunks = Array.from({ length: Math.ceil(orders.length / size) }, (_, index) =>
-      this.#idlest().sign(orders.slice(index * size, (index + 1) * size), policy, nowMs),
+      idlest(threads).sign(orders.slice(index * size, (index + 1) * size), policy, nowMs),
     );
     return (await Promise.all(chunks)).flat();
   }
+}
 
-  #idlest(): SigningThread {
-    const [first, ...others] = this.#threads;
-    if (first === undefined) throw new TypeError("there is no signing thread");
-    return others.reduce((idlest, each) => (each.load < idlest.load ? each : idlest), first);
-  }
+function idlest([first, ...others]: readonly SigningThread[]): SigningThread {
+  if (first === undefined) throw new TypeError("there is no signing thread");
+  return others.reduce((found, each) => (each.load < found.load ? each : found), first);
 }

@@ -4,6 +4,7 @@ import type { KeyObject } from "node:crypto";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
 import type { WorkloadOrder, WorkloadOutcome } from "../../core/issuance/workload.ts";
 import { PortcullisError } from "../../core/error.ts";
+import type { ServingCertificate, ServingOrder } from "./serving-certificate.ts";
 
 /** Where an authority's key is. A key in an HSM is opened by each thread for itself. */
 export type KeySource =
@@ -17,21 +18,37 @@ export interface AuthorityParts {
   readonly root: Uint8Array;
 }
 
-export type ToSigner =
-  | { readonly kind: "authority"; readonly parts: AuthorityParts }
+/** Each is answered, in their order. */
+export interface ToSigner {
+  readonly id: number;
+  readonly request: SignerRequest;
+}
+
+export type SignerRequest =
   | {
-      readonly kind: "orders";
-      readonly id: number;
+      readonly kind: "authority";
+      readonly parts: AuthorityParts;
+      /** Whether an HSM's module is to begin anew. */
+      readonly anew: boolean;
+    }
+  | {
+      readonly kind: "workloads";
       readonly orders: readonly WorkloadOrder[];
       readonly policy: TtlPolicy;
       readonly nowMs: number;
-    };
+    }
+  | { readonly kind: "serving"; readonly order: ServingOrder };
 
 export type FromSigner =
+  | { readonly kind: "answer"; readonly id: number; readonly answer: SignerAnswer }
+  /** The authority's key cannot be used: the thread's last word. */
+  | { readonly kind: "failed"; readonly error: WireError };
+
+export type SignerAnswer =
   | { readonly kind: "ready" }
-  /** The authority's key cannot be used. */
-  | { readonly kind: "failed"; readonly error: WireError }
-  | { readonly kind: "outcomes"; readonly id: number; readonly outcomes: readonly WireOutcome[] };
+  | { readonly kind: "outcomes"; readonly outcomes: readonly WireOutcome[] }
+  | { readonly kind: "serving"; readonly certificate: ServingCertificate }
+  | { readonly kind: "refused"; readonly error: WireError };
 
 export type WireOutcome =
   | Extract<WorkloadOutcome, { kind: "issued" }>
@@ -43,6 +60,16 @@ export interface WireError {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
+}
+
+export function encodeOutcome(outcome: WorkloadOutcome): WireOutcome {
+  if (outcome.kind === "issued") return outcome;
+  return { kind: "refused", error: encodeError(outcome.error) };
+}
+
+export function parseOutcome(outcome: WireOutcome): WorkloadOutcome {
+  if (outcome.kind === "issued") return outcome;
+  return { kind: "refused", error: parseError(outcome.error) };
 }
 
 export function encodeError(error: unknown): WireError {

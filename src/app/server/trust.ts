@@ -5,6 +5,7 @@
 
 import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
+import { equalBytes } from "../../core/bytes.ts";
 import type { CaWarning } from "../../core/ca/ca-warning.ts";
 import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
@@ -17,12 +18,11 @@ import {
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { encodeCertificates } from "../../core/x509/pem.ts";
-import type { Signer } from "../../core/x509/signer.ts";
-import { writeFileAtomic } from "../../edge/config/private-files.ts";
+import { readBoundedFile, writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
-import { closeSigner, openSigner } from "./open-signer.ts";
+import { localSigner, proveSigner } from "./open-signer.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
 
@@ -47,16 +47,19 @@ export interface JwtSigningKey {
 
 /**
  * At the start, and again when the operator's files may have changed.
+ * @param prove that the operator's key can be used; the start itself may wait for an HSM, and initialises its module
  * @throws StoreError, TrustStateError, TrustChangeError, CaFilesError, CaKeyError, Pkcs11Error
  */
-export async function loadTrust(store: Store, config: ServerConfig, nowMs: number): Promise<Trust> {
+export async function loadTrust(
+  store: Store,
+  config: ServerConfig,
+  nowMs: number,
+  prove: (parts: AuthorityParts) => Promise<void> = proveSigner,
+): Promise<Trust> {
   const plugged = await readPlugged(config, nowMs);
   // Before anything is stored: a key that cannot be used must not bind a directory to its CA.
-  const external = plugged && (await openPlugged(plugged));
-  const state = await loadState(store, config, plugged, nowMs).catch((error: unknown) => {
-    if (external !== undefined) closeSigner(external);
-    throw error;
-  });
+  if (plugged !== undefined) await prove({ ...plugged.authority, source: plugged.source });
+  const state = await loadState(store, config, plugged, nowMs);
   const bundle = bundleOf(state);
   const { id, chain, root } = activeAuthority(state);
   const source: KeySource = plugged?.source ?? {
@@ -64,18 +67,14 @@ export async function loadTrust(store: Store, config: ServerConfig, nowMs: numbe
     location: "store",
     key: store.signingKey(id),
   };
-  const signer = external ?? (await openSigner(source, chain[0] ?? root));
-  const authority = signingAuthority(signer, chain, root, bundle.roots);
-  await writeFileAtomic(
-    join(config.dataDir, bundleFileName),
-    Buffer.from(encodeCertificates(bundle.roots)),
-    0o644,
-  );
+  const authorityParts = { source, chain, root };
+  const authority = signingAuthority(localSigner(authorityParts), chain, root, bundle.roots);
+  await publishRoots(join(config.dataDir, bundleFileName), bundle.roots);
   return Object.freeze({
     state,
     bundle,
     authority,
-    authorityParts: { source, chain, root },
+    authorityParts,
     jwt: jwtSigningKey(store, state),
     crls: plugged?.crls ?? [],
     warnings: plugged?.warnings ?? [],
@@ -89,8 +88,11 @@ async function readPlugged(config: ServerConfig, nowMs: number): Promise<Plugged
   return await readPluggedAuthority(config.caDir, config, nowMs);
 }
 
-function openPlugged({ source, authority: { chain, root } }: PluggedIn): Promise<Signer> {
-  return openSigner(source, chain[0] ?? root);
+/** Not written where they are there already: each write waits for the disk. */
+async function publishRoots(path: string, roots: readonly Uint8Array[]): Promise<void> {
+  const bytes = Buffer.from(encodeCertificates(roots));
+  const found = await readBoundedFile(path, bytes.length).catch(() => undefined);
+  if (found === undefined || !equalBytes(found, bytes)) await writeFileAtomic(path, bytes, 0o644);
 }
 
 async function loadState(

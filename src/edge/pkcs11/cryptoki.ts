@@ -1,7 +1,7 @@
 /**
  * A vendor's PKCS#11 library ("module"), loaded into this process and initialised. It is never
- * finalised and never unloaded: sessions and the login belong to the whole process, whose other
- * threads may be signing.
+ * unloaded, and finalised only to begin anew: sessions and the login belong to the whole process,
+ * whose other threads may be signing.
  */
 
 import { createRequire } from "node:module";
@@ -22,11 +22,28 @@ const loaded = new Map<string, PKCS11>();
 
 /** @throws Pkcs11Error `pkcs11-library-missing`, `pkcs11-module-unusable` */
 export function loadModule(path: string): CryptokiModule {
-  const constants = requireLibrary();
-  const functions = loaded.get(path) ?? load(constants, path);
-  initialize({ constants, functions }, path);
-  loaded.set(path, functions);
-  return { constants, functions };
+  const module = find(path);
+  initialize(module, path, isMainThread);
+  loaded.set(path, module.functions);
+  return module;
+}
+
+/**
+ * Initialises the module anew: SoftHSM, among others, takes a token that was away for broken until
+ * then. It ends all sessions of the process (PKCS#11 3.1, 5.4): only for a thread while no other
+ * one uses the module.
+ *
+ * @throws Pkcs11Error `pkcs11-library-missing`, `pkcs11-module-unusable`
+ */
+export function restartModule(path: string): void {
+  const module = find(path);
+  try {
+    module.functions.C_Finalize();
+  } catch {
+    // It was not initialised, or is beyond help: what comes next says which.
+  }
+  initialize(module, path, true);
+  loaded.set(path, module.functions);
 }
 
 /**
@@ -64,6 +81,11 @@ export function readAttribute(
   }
 }
 
+function find(path: string): CryptokiModule {
+  const constants = requireLibrary();
+  return { constants, functions: loaded.get(path) ?? load(constants, path) };
+}
+
 /** Only here, so that who has no HSM needs no compiler. */
 function requireLibrary(): Constants {
   try {
@@ -91,17 +113,21 @@ function load(constants: Constants, path: string): PKCS11 {
 }
 
 /**
- * By the main thread only. Threads that call C_Initialize at the same moment, which no module has
- * to stand (PKCS#11 3.1, 5.4), crash the process in SoftHSM.
+ * @param mayInitialize for one thread at a time: several that call C_Initialize at the same moment,
+ * which no module has to stand (PKCS#11 3.1, 5.4), crash the process in SoftHSM
  */
-function initialize({ constants, functions }: CryptokiModule, path: string): void {
+function initialize(
+  { constants, functions }: CryptokiModule,
+  path: string,
+  mayInitialize: boolean,
+): void {
   const { CKF_OS_LOCKING_OK, CKR_CRYPTOKI_ALREADY_INITIALIZED } = constants;
   try {
-    if (isMainThread) functions.C_Initialize({ flags: CKF_OS_LOCKING_OK });
+    if (mayInitialize) functions.C_Initialize({ flags: CKF_OS_LOCKING_OK });
     else functions.C_GetInfo();
   } catch (cause) {
     if (hasFailedWith(cause, CKR_CRYPTOKI_ALREADY_INITIALIZED)) return;
-    const hint = isMainThread
+    const hint = mayInitialize
       ? "check the module's own configuration, and that this user may read it"
       : "the main thread must open a signer before any other does";
     throw new Pkcs11Error(

@@ -11,7 +11,7 @@ import {
   type SignatureAlgorithm,
   type Signer,
 } from "../../core/x509/signer.ts";
-import { describeFailure } from "./cryptoki.ts";
+import { describeFailure, restartModule } from "./cryptoki.ts";
 import { openKey, type OpenKey } from "./open-key.ts";
 import { Pkcs11Error } from "./pkcs11-error.ts";
 import { parsePkcs11Uri, type Pkcs11Uri } from "./pkcs11-uri.ts";
@@ -27,6 +27,16 @@ import { parsePkcs11Uri, type Pkcs11Uri } from "./pkcs11-uri.ts";
  */
 export function openPkcs11Signer(uri: string, publicSpki?: Uint8Array): Signer & Disposable {
   return new Pkcs11Signer(parsePkcs11Uri(uri), publicSpki);
+}
+
+/**
+ * Before a signer is opened whose token was away: the module takes that for gone until it begins
+ * anew. All sessions of this process end: only where no other thread has one.
+ *
+ * @throws Pkcs11Error
+ */
+export function restartPkcs11(uri: string): void {
+  restartModule(parsePkcs11Uri(uri).modulePath);
 }
 
 class Pkcs11Signer implements Signer, Disposable {
