@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 
 import { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import { trustBundle } from "../spiffe/trust-bundle.ts";
-import { checkJwtSvid, type JwtSvidIntent } from "./jwt-svid-check.ts";
+import { checkJwtSvid, checkSigningInput, type JwtSvidIntent } from "./jwt-svid-check.ts";
 import { JwtSvidError } from "./jwt-svid-error.ts";
 
 const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -67,13 +67,18 @@ describe("the check before a JWT-SVID leaves", () => {
     ["claims that are no JSON", "to be read back", "e30.e.e30"],
   ];
   for (const [title, check, broken] of faults) {
-    it(`refuses ${title} by "${check}"`, () => {
+    const isUnsigned = check !== "signature-verifies" && broken.split(".").length === 3;
+    it(`refuses ${title} by "${check}"${isUnsigned ? ", before it is signed, too" : ""}`, () => {
+      const signingInput = broken.split(".").slice(0, 2).join(".");
+      const early = (): void => checkSigningInput(signingInput, intent, bundle);
+      if (isUnsigned) assert.throws(early, { code: "jwt-svid-check-failed" });
+      else early();
       assert.throws(
         () => checkJwtSvid(broken, intent, bundle),
         (error) => {
           assert.ok(error instanceof JwtSvidError);
           assert.equal(error.code, "jwt-svid-check-failed");
-          assert.ok(error.message.startsWith(`the signed JWT-SVID fails ${check}`), error.message);
+          assert.ok(error.message.startsWith(`the JWT-SVID fails ${check}`), error.message);
           return true;
         },
       );

@@ -33,7 +33,7 @@ interface JwtSvidCheck {
   holds(read: ReadJwtSvid, intent: JwtSvidIntent, bundle: TrustBundle): boolean;
 }
 
-const checks: readonly JwtSvidCheck[] = [
+const contentChecks: readonly JwtSvidCheck[] = [
   {
     name: "exact-header",
     source: "JWT-SVID 2: alg, kid and typ, and no other",
@@ -73,23 +73,45 @@ const checks: readonly JwtSvidCheck[] = [
     holds: ({ claims }, { tokenId }) =>
       hasMembers(claims, "aud", "exp", "iat", "jti", "sub") && claims["jti"] === tokenId,
   },
-  {
-    name: "signature-verifies",
-    source: "RFC 7515 5.2; the key is in the bundle before it signs (SPIFFE Federation 4.1)",
-    holds: ({ signingInput, signature }, { keyId }, { jwtKeys }) => {
-      const spki = jwtKeys.find((key) => key.keyId === keyId)?.spki;
-      if (spki === undefined) return false;
-      const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
-      const isP256 = key.asymmetricKeyDetails?.namedCurve === "prime256v1";
-      const options = { key, dsaEncoding: "ieee-p1363" as const };
-      return isP256 && verify("sha256", Buffer.from(signingInput), options, signature);
-    },
-  },
 ];
+
+const signatureCheck: JwtSvidCheck = {
+  name: "signature-verifies",
+  source: "RFC 7515 5.2; the key is in the bundle before it signs (SPIFFE Federation 4.1)",
+  holds: ({ signingInput, signature }, { keyId }, { jwtKeys }) => {
+    const spki = jwtKeys.find((key) => key.keyId === keyId)?.spki;
+    if (spki === undefined) return false;
+    const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+    const isP256 = key.asymmetricKeyDetails?.namedCurve === "prime256v1";
+    const options = { key, dsaEncoding: "ieee-p1363" as const };
+    return isP256 && verify("sha256", Buffer.from(signingInput), options, signature);
+  },
+};
+
+/**
+ * Everything but the signature, which there is not yet.
+ *
+ * @throws JwtSvidError `jwt-svid-check-failed`, naming the check
+ */
+export function checkSigningInput(
+  signingInput: string,
+  intent: JwtSvidIntent,
+  bundle: TrustBundle,
+): void {
+  assertChecks(contentChecks, readBack(`${signingInput}.`), intent, bundle);
+}
 
 /** @throws JwtSvidError `jwt-svid-check-failed`, naming the check */
 export function checkJwtSvid(token: string, intent: JwtSvidIntent, bundle: TrustBundle): void {
-  const read = readBack(token);
+  assertChecks([...contentChecks, signatureCheck], readBack(token), intent, bundle);
+}
+
+function assertChecks(
+  checks: readonly JwtSvidCheck[],
+  read: ReadJwtSvid,
+  intent: JwtSvidIntent,
+  bundle: TrustBundle,
+): void {
   const broken = checks.find((check) => !check.holds(read, intent, bundle));
   if (broken !== undefined) throw checkFailed(`${broken.name} (${broken.source})`);
 }
@@ -122,7 +144,7 @@ function hasMembers(object: JsonObject, ...sorted: readonly string[]): boolean {
 }
 
 function checkFailed(what: string): JwtSvidError {
-  return new JwtSvidError("jwt-svid-check-failed", `the signed JWT-SVID fails ${what}`, {
+  return new JwtSvidError("jwt-svid-check-failed", `the JWT-SVID fails ${what}`, {
     hint: "this is a fault of the CA, not of the caller: keep its log and report it",
   });
 }
