@@ -32,7 +32,7 @@ export function decideRefusal(
   validUntilMs: number | undefined,
   nowMs: number,
 ): RefusalStep {
-  if (code !== status.UNAUTHENTICATED && code !== status.PERMISSION_DENIED) return "retry";
+  if (!judgements.has(code)) return "retry";
   return validUntilMs !== undefined && nowMs < validUntilMs ? "keep" : "end";
 }
 
@@ -42,3 +42,6 @@ export function renewalError(id: SpiffeId | undefined, { code, message }: Refusa
     hint: "the server's log names the reason; the old one is served until it or its token expires",
   });
 }
+
+/** The server has judged the token itself. */
+const judgements: ReadonlySet<number> = new Set([status.UNAUTHENTICATED, status.PERMISSION_DENIED]);

@@ -222,17 +222,18 @@ export class Workload implements Disposable {
   #bear(refusal: Refusal): boolean {
     const { events, nowMs } = this.#dependencies;
     const validUntilMs = this.#validUntilMs();
-    switch (decideRefusal(refusal, validUntilMs, nowMs())) {
+    const step = decideRefusal(refusal, validUntilMs, nowMs());
+    switch (step) {
       case "end":
         events.tokenRefused(this.digest, refusal.code, refusal.message);
-        return false;
+        break;
       case "keep":
         events.renewalFailed(renewalError(this.id, refusal), this.#attempts, validUntilMs);
-        return true;
+        break;
       case "retry":
         events.signingPutOff(this.digest, refusal, this.#attempts);
-        return true;
     }
+    return step !== "end";
   }
 
   /** On disk first, so that a restarted agent has the key that Envoy holds. */

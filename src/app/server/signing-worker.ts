@@ -37,7 +37,7 @@ function serve(port: MessagePort): void {
     if (authority === undefined) throw new TypeError("orders came before an authority");
     return fulfil(request, await authority);
   };
-  port.on("message", async ({ id, request }: ToSigner) => {
+  const handle = async ({ id, request }: ToSigner): Promise<void> => {
     try {
       const { answer, failure } = await obey(request);
       tell({ kind: "answer", id, answer });
@@ -45,7 +45,8 @@ function serve(port: MessagePort): void {
     } catch (error) {
       tell({ kind: "failed", error: encodeError(error) });
     }
-  });
+  };
+  port.on("message", (message: ToSigner) => void handle(message));
 }
 
 async function openAuthority({

@@ -13,6 +13,8 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
+import { parseCertificate } from "./certificate.ts";
+import { lintCa } from "./lint/ca.ts";
 import { subjectKeyIdentifier } from "./signer.ts";
 import { rootProfile } from "./profile.ts";
 
@@ -57,6 +59,11 @@ export async function createRoot(options: NewRootOptions): Promise<NewRoot> {
     },
     crypto,
   );
+  // It signs itself, so this comes late; but nothing has trusted it yet.
+  const verdict = lintCa(parseCertificate(new Uint8Array(certificate.rawData)).tbs);
+  if (verdict.kind === "failed") {
+    throw new Error(`the new root fails ${verdict.rule.name} (${verdict.rule.source})`);
+  }
   const privateKeyPkcs8 = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
   return {
     certificate: new Uint8Array(certificate.rawData),
