@@ -18,7 +18,7 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
   );
   const { ipv6, host = "", port } = match?.groups ?? {};
   if (port === undefined || Number(port) > PORT_MAX) return undefined;
-  if (ipv6 === undefined ? !isHost(host) : !isIPv6(ipv6) || ipv6.includes("%")) return undefined;
+  if (ipv6 === undefined ? !isHost(host) : !isIPv6(ipv6)) return undefined;
   return Object.freeze({ host: ipv6 ?? host, port: Number(port) });
 }
 
