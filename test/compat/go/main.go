@@ -1,4 +1,5 @@
-// Clients that others wrote, against a running Portcullis: go-spiffe, grpc-go, and Istio's stubs.
+// Clients that others wrote, against a running Portcullis: go-spiffe, grpc-go, Istio's stubs, and Go's
+// own reader of transparency logs.
 //
 // Every command prints one JSON object a line. It ends by itself: with 0 when it saw what it was to
 // see, else with 1 and the reason on stderr. A refusal that a command asks for is something to see.
@@ -28,6 +29,8 @@ var commands = map[string]command{
 	"istio-agent":    istioAgent,
 	"ztunnel":        ztunnel,
 	"workload-codes": workloadCodes,
+	"log-verify":     logVerify,
+	"log-make":       logMake,
 }
 
 func main() {
