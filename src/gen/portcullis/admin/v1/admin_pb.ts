@@ -14,7 +14,284 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/admin/v1/admin.proto.
  */
 export const file_portcullis_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIhIKEEdldFN0YXR1c1JlcXVlc3Qi3QEKEUdldFN0YXR1c1Jlc3BvbnNlEjEKBnNlcnZlchgBIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuU2VydmVyU3RhdHVzEjkKC2F1dGhvcml0aWVzGAIgAygLMiQucG9ydGN1bGxpcy5hZG1pbi52MS5BdXRob3JpdHlTdGF0dXMSMQoHcHJveGllcxgDIAMoCzIgLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJveHlTdGF0dXMSJwoDbm93GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCISChBHZXRCdW5kbGVSZXF1ZXN0IpcBChFHZXRCdW5kbGVSZXNwb25zZRIUCgx0cnVzdF9kb21haW4YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSDQoFcm9vdHMYAyADKAwSLQoIand0X2tleXMYBCADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkp3dEtleRIcChRyZWZyZXNoX2hpbnRfc2Vjb25kcxgFIAEoAyIsCgZKd3RLZXkSDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiRgoWQ3JlYXRlSm9pblRva2VuUmVxdWVzdBIRCglzcGlmZmVfaWQYASABKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAiABKAMiawoXQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSEQoJc3BpZmZlX2lkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqICCgxTZXJ2ZXJTdGF0dXMSDwoHdmVyc2lvbhgBIAEoCRIUCgx0cnVzdF9kb21haW4YAiABKAkSLgoKc3RhcnRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEhsKE2NlcnRpZmljYXRlc19zaWduZWQYBSABKAQSGAoQcmVxdWVzdHNfcmVmdXNlZBgGIAEoBBI1ChFzZXJ2aW5nX25vdF9hZnRlchgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQYWdlbnRzX2Nvbm5lY3RlZBgIIAEoDRIaChJzaWduZXJfdW5hdmFpbGFibGUYCSABKAgikQEKD0F1dGhvcml0eVN0YXR1cxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCghrZXlfdHlwZRgDIAEoCRItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYBSABKAkSFAoMa2V5X2xvY2F0aW9uGAYgASgJIugBCgtQcm94eVN0YXR1cxIQCghwcm94eV9pZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSCwoDcG9kGAQgASgJEhEKCWNvbm5lY3RlZBgFIAEoCBItCglsYXN0X3NlZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KDXN1YnNjcmlwdGlvbnMYByADKAsyJy5wb3J0Y3VsbGlzLmFkbWluLnYxLlN1YnNjcmlwdGlvblN0YXR1cxITCgtyZXBvcnRlZF9ieRgIIAEoCSL1AQoSU3Vic2NyaXB0aW9uU3RhdHVzEhUKDXJlc291cmNlX25hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtuYWNrX2RldGFpbBgGIAEoCRItCgluYWNrZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMrQCCgxBZG1pblNlcnZpY2USWgoJR2V0U3RhdHVzEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZRJaCglHZXRCdW5kbGUSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlc3BvbnNlEmwKD0NyZWF0ZUpvaW5Ub2tlbhIrLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBosLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0It0BChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEgoQR2V0QnVuZGxlUmVxdWVzdCKXAQoRR2V0QnVuZGxlUmVzcG9uc2USFAoMdHJ1c3RfZG9tYWluGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBXJvb3RzGAMgAygMEi0KCGp3dF9rZXlzGAQgAygLMhsucG9ydGN1bGxpcy5hZG1pbi52MS5Kd3RLZXkSHAoUcmVmcmVzaF9oaW50X3NlY29uZHMYBSABKAMiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIkYKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSEQoJc3BpZmZlX2lkGAEgASgJEhkKEXZhbGlkaXR5X2R1cmF0aW9uGAIgASgDImsKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEhEKCXNwaWZmZV9pZBgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKiAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSFAoMdHJ1c3RfZG9tYWluGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIbChNjZXJ0aWZpY2F0ZXNfc2lnbmVkGAUgASgEEhgKEHJlcXVlc3RzX3JlZnVzZWQYBiABKAQSNQoRc2VydmluZ19ub3RfYWZ0ZXIYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFnZW50c19jb25uZWN0ZWQYCCABKA0SGgoSc2lnbmVyX3VuYXZhaWxhYmxlGAkgASgIIpEBCg9BdXRob3JpdHlTdGF0dXMSCgoCaWQYASABKAkSDQoFc3RhdGUYAiABKAkSEAoIa2V5X3R5cGUYAyABKAkSLQoJbm90X2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRraW5kGAUgASgJEhQKDGtleV9sb2NhdGlvbhgGIAEoCSLoAQoLUHJveHlTdGF0dXMSEAoIcHJveHlfaWQYASABKAkSEAoIYWdlbnRfaWQYAiABKAkSEQoJc3BpZmZlX2lkGAMgASgJEgsKA3BvZBgEIAEoCRIRCgljb25uZWN0ZWQYBSABKAgSLQoJbGFzdF9zZWVuGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI+Cg1zdWJzY3JpcHRpb25zGAcgAygLMicucG9ydGN1bGxpcy5hZG1pbi52MS5TdWJzY3JpcHRpb25TdGF0dXMSEwoLcmVwb3J0ZWRfYnkYCCABKAki9QEKElN1YnNjcmlwdGlvblN0YXR1cxIVCg1yZXNvdXJjZV9uYW1lGAEgASgJEg4KBnNlcmlhbBgCIAEoCRItCglub3RfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIsCghhY2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbmFja19kZXRhaWwYBiABKAkSLQoJbmFja2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLLBgoMQWRtaW5TZXJ2aWNlEloKCUdldFN0YXR1cxIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USWgoJR2V0QnVuZGxlEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXNwb25zZRJsCg9DcmVhdGVKb2luVG9rZW4SKy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaLC5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEk8KCUFkZERlbmlhbBIlLnBvcnRjdWxsaXMuYWRtaW4udjEuQWRkRGVuaWFsUmVxdWVzdBobLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEmAKC0xpc3REZW5pYWxzEicucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0RGVuaWFsc1JlcXVlc3QaKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkxpc3REZW5pYWxzUmVzcG9uc2USVQoMUmVtb3ZlRGVuaWFsEigucG9ydGN1bGxpcy5hZG1pbi52MS5SZW1vdmVEZW5pYWxSZXF1ZXN0GhsucG9ydGN1bGxpcy5hZG1pbi52MS5EZW5pYWwSVwoIUHJ1bmVMb2cSJC5wb3J0Y3VsbGlzLmFkbWluLnYxLlBydW5lTG9nUmVxdWVzdBolLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJ1bmVMb2dSZXNwb25zZRJgCgtBY2NlcHRDbG9jaxInLnBvcnRjdWxsaXMuYWRtaW4udjEuQWNjZXB0Q2xvY2tSZXF1ZXN0GigucG9ydGN1bGxpcy5hZG1pbi52MS5BY2NlcHRDbG9ja1Jlc3BvbnNlElAKBkJhY2t1cBIiLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwUmVxdWVzdBogLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwQ2h1bmswAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+
+/**
+ * @generated from message portcullis.admin.v1.AddDenialRequest
+ */
+export type AddDenialRequest = Message<"portcullis.admin.v1.AddDenialRequest"> & {
+  /**
+   * A SPIFFE ID, or a serial in hex.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * Claimed: whoever can open the socket may give any name.
+   *
+   * @generated from field: string operator = 3;
+   */
+  operator: string;
+
+  /**
+   * Without it for ever.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AddDenialRequest.
+ * Use `create(AddDenialRequestSchema)` to create a new message.
+ */
+export const AddDenialRequestSchema: GenMessage<AddDenialRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 0);
+
+/**
+ * @generated from message portcullis.admin.v1.ListDenialsRequest
+ */
+export type ListDenialsRequest = Message<"portcullis.admin.v1.ListDenialsRequest"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ListDenialsRequest.
+ * Use `create(ListDenialsRequestSchema)` to create a new message.
+ */
+export const ListDenialsRequestSchema: GenMessage<ListDenialsRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 1);
+
+/**
+ * @generated from message portcullis.admin.v1.ListDenialsResponse
+ */
+export type ListDenialsResponse = Message<"portcullis.admin.v1.ListDenialsResponse"> & {
+  /**
+   * @generated from field: repeated portcullis.admin.v1.Denial denials = 1;
+   */
+  denials: Denial[];
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ListDenialsResponse.
+ * Use `create(ListDenialsResponseSchema)` to create a new message.
+ */
+export const ListDenialsResponseSchema: GenMessage<ListDenialsResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 2);
+
+/**
+ * @generated from message portcullis.admin.v1.RemoveDenialRequest
+ */
+export type RemoveDenialRequest = Message<"portcullis.admin.v1.RemoveDenialRequest"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string operator = 3;
+   */
+  operator: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RemoveDenialRequest.
+ * Use `create(RemoveDenialRequestSchema)` to create a new message.
+ */
+export const RemoveDenialRequestSchema: GenMessage<RemoveDenialRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 3);
+
+/**
+ * @generated from message portcullis.admin.v1.Denial
+ */
+export type Denial = Message<"portcullis.admin.v1.Denial"> & {
+  /**
+   * Names it for ever; never given twice.
+   *
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: string target = 2;
+   */
+  target: string;
+
+  /**
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string operator = 4;
+   */
+  operator: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp created_at = 5;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 6;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Denial.
+ * Use `create(DenialSchema)` to create a new message.
+ */
+export const DenialSchema: GenMessage<Denial> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 4);
+
+/**
+ * @generated from message portcullis.admin.v1.PruneLogRequest
+ */
+export type PruneLogRequest = Message<"portcullis.admin.v1.PruneLogRequest"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp before = 1;
+   */
+  before?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string operator = 2;
+   */
+  operator: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.PruneLogRequest.
+ * Use `create(PruneLogRequestSchema)` to create a new message.
+ */
+export const PruneLogRequestSchema: GenMessage<PruneLogRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 5);
+
+/**
+ * @generated from message portcullis.admin.v1.PruneLogResponse
+ */
+export type PruneLogResponse = Message<"portcullis.admin.v1.PruneLogResponse"> & {
+  /**
+   * Entries that are gone now: from start, and before end. Both 0 when there were none.
+   *
+   * @generated from field: uint64 start = 1;
+   */
+  start: bigint;
+
+  /**
+   * @generated from field: uint64 end = 2;
+   */
+  end: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.PruneLogResponse.
+ * Use `create(PruneLogResponseSchema)` to create a new message.
+ */
+export const PruneLogResponseSchema: GenMessage<PruneLogResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 6);
+
+/**
+ * @generated from message portcullis.admin.v1.AcceptClockRequest
+ */
+export type AcceptClockRequest = Message<"portcullis.admin.v1.AcceptClockRequest"> & {
+  /**
+   * @generated from field: string operator = 1;
+   */
+  operator: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AcceptClockRequest.
+ * Use `create(AcceptClockRequestSchema)` to create a new message.
+ */
+export const AcceptClockRequestSchema: GenMessage<AcceptClockRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 7);
+
+/**
+ * @generated from message portcullis.admin.v1.AcceptClockResponse
+ */
+export type AcceptClockResponse = Message<"portcullis.admin.v1.AcceptClockResponse"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp now = 1;
+   */
+  now?: Timestamp | undefined;
+
+  /**
+   * How far the clock had jumped; 0 when it was not being questioned.
+   *
+   * @generated from field: int64 jump_ms = 2;
+   */
+  jumpMs: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AcceptClockResponse.
+ * Use `create(AcceptClockResponseSchema)` to create a new message.
+ */
+export const AcceptClockResponseSchema: GenMessage<AcceptClockResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 8);
+
+/**
+ * @generated from message portcullis.admin.v1.BackupRequest
+ */
+export type BackupRequest = Message<"portcullis.admin.v1.BackupRequest"> & {
+  /**
+   * @generated from field: string operator = 1;
+   */
+  operator: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.BackupRequest.
+ * Use `create(BackupRequestSchema)` to create a new message.
+ */
+export const BackupRequestSchema: GenMessage<BackupRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 9);
+
+/**
+ * @generated from message portcullis.admin.v1.BackupChunk
+ */
+export type BackupChunk = Message<"portcullis.admin.v1.BackupChunk"> & {
+  /**
+   * Of the file that begins with this chunk; empty in those that go on.
+   *
+   * @generated from field: string file = 1;
+   */
+  file: string;
+
+  /**
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.BackupChunk.
+ * Use `create(BackupChunkSchema)` to create a new message.
+ */
+export const BackupChunkSchema: GenMessage<BackupChunk> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 10);
 
 /**
  * @generated from message portcullis.admin.v1.GetStatusRequest
@@ -27,7 +304,7 @@ export type GetStatusRequest = Message<"portcullis.admin.v1.GetStatusRequest"> &
  * Use `create(GetStatusRequestSchema)` to create a new message.
  */
 export const GetStatusRequestSchema: GenMessage<GetStatusRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 0);
+  messageDesc(file_portcullis_admin_v1_admin, 11);
 
 /**
  * @generated from message portcullis.admin.v1.GetStatusResponse
@@ -61,7 +338,7 @@ export type GetStatusResponse = Message<"portcullis.admin.v1.GetStatusResponse">
  * Use `create(GetStatusResponseSchema)` to create a new message.
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 1);
+  messageDesc(file_portcullis_admin_v1_admin, 12);
 
 /**
  * @generated from message portcullis.admin.v1.GetBundleRequest
@@ -74,7 +351,7 @@ export type GetBundleRequest = Message<"portcullis.admin.v1.GetBundleRequest"> &
  * Use `create(GetBundleRequestSchema)` to create a new message.
  */
 export const GetBundleRequestSchema: GenMessage<GetBundleRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 2);
+  messageDesc(file_portcullis_admin_v1_admin, 13);
 
 /**
  * @generated from message portcullis.admin.v1.GetBundleResponse
@@ -115,7 +392,7 @@ export type GetBundleResponse = Message<"portcullis.admin.v1.GetBundleResponse">
  * Use `create(GetBundleResponseSchema)` to create a new message.
  */
 export const GetBundleResponseSchema: GenMessage<GetBundleResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 3);
+  messageDesc(file_portcullis_admin_v1_admin, 14);
 
 /**
  * @generated from message portcullis.admin.v1.JwtKey
@@ -139,7 +416,7 @@ export type JwtKey = Message<"portcullis.admin.v1.JwtKey"> & {
  * Use `create(JwtKeySchema)` to create a new message.
  */
 export const JwtKeySchema: GenMessage<JwtKey> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 4);
+  messageDesc(file_portcullis_admin_v1_admin, 15);
 
 /**
  * @generated from message portcullis.admin.v1.CreateJoinTokenRequest
@@ -163,7 +440,7 @@ export type CreateJoinTokenRequest = Message<"portcullis.admin.v1.CreateJoinToke
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 5);
+  messageDesc(file_portcullis_admin_v1_admin, 16);
 
 /**
  * @generated from message portcullis.admin.v1.CreateJoinTokenResponse
@@ -192,7 +469,7 @@ export type CreateJoinTokenResponse = Message<"portcullis.admin.v1.CreateJoinTok
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 6);
+  messageDesc(file_portcullis_admin_v1_admin, 17);
 
 /**
  * @generated from message portcullis.admin.v1.ServerStatus
@@ -253,7 +530,7 @@ export type ServerStatus = Message<"portcullis.admin.v1.ServerStatus"> & {
  * Use `create(ServerStatusSchema)` to create a new message.
  */
 export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 7);
+  messageDesc(file_portcullis_admin_v1_admin, 18);
 
 /**
  * @generated from message portcullis.admin.v1.AuthorityStatus
@@ -303,7 +580,7 @@ export type AuthorityStatus = Message<"portcullis.admin.v1.AuthorityStatus"> & {
  * Use `create(AuthorityStatusSchema)` to create a new message.
  */
 export const AuthorityStatusSchema: GenMessage<AuthorityStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 8);
+  messageDesc(file_portcullis_admin_v1_admin, 19);
 
 /**
  * @generated from message portcullis.admin.v1.ProxyStatus
@@ -359,7 +636,7 @@ export type ProxyStatus = Message<"portcullis.admin.v1.ProxyStatus"> & {
  * Use `create(ProxyStatusSchema)` to create a new message.
  */
 export const ProxyStatusSchema: GenMessage<ProxyStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 9);
+  messageDesc(file_portcullis_admin_v1_admin, 20);
 
 /**
  * @generated from message portcullis.admin.v1.SubscriptionStatus
@@ -406,7 +683,7 @@ export type SubscriptionStatus = Message<"portcullis.admin.v1.SubscriptionStatus
  * Use `create(SubscriptionStatusSchema)` to create a new message.
  */
 export const SubscriptionStatusSchema: GenMessage<SubscriptionStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 10);
+  messageDesc(file_portcullis_admin_v1_admin, 21);
 
 /**
  * @generated from service portcullis.admin.v1.AdminService
@@ -437,6 +714,62 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof CreateJoinTokenRequestSchema;
     output: typeof CreateJoinTokenResponseSchema;
+  },
+  /**
+   * Who gets no certificate any more, and which certificate counts for nothing any more.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.AddDenial
+   */
+  addDenial: {
+    methodKind: "unary";
+    input: typeof AddDenialRequestSchema;
+    output: typeof DenialSchema;
+  },
+  /**
+   * @generated from rpc portcullis.admin.v1.AdminService.ListDenials
+   */
+  listDenials: {
+    methodKind: "unary";
+    input: typeof ListDenialsRequestSchema;
+    output: typeof ListDenialsResponseSchema;
+  },
+  /**
+   * @generated from rpc portcullis.admin.v1.AdminService.RemoveDenial
+   */
+  removeDenial: {
+    methodKind: "unary";
+    input: typeof RemoveDenialRequestSchema;
+    output: typeof DenialSchema;
+  },
+  /**
+   * Forgets what is long over; the tree stays verifiable.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.PruneLog
+   */
+  pruneLog: {
+    methodKind: "unary";
+    input: typeof PruneLogRequestSchema;
+    output: typeof PruneLogResponseSchema;
+  },
+  /**
+   * The server's clock is right: signing goes on.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.AcceptClock
+   */
+  acceptClock: {
+    methodKind: "unary";
+    input: typeof AcceptClockRequestSchema;
+    output: typeof AcceptClockResponseSchema;
+  },
+  /**
+   * Consistent copies of what the server keeps, while it runs. Not encrypted: that is for whoever writes them down.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.Backup
+   */
+  backup: {
+    methodKind: "server_streaming";
+    input: typeof BackupRequestSchema;
+    output: typeof BackupChunkSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_admin_v1_admin, 0);
