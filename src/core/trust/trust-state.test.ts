@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
+import { DenyList } from "../deny/deny-list.ts";
 import { TrustDomain } from "../spiffe/id.ts";
 import { createRoot } from "../x509/root.ts";
 import {
@@ -11,6 +12,7 @@ import {
   parseTrustState,
   TrustStateError,
   withActiveAuthority,
+  withDenyList,
   withJwtAuthority,
   type AuthorityRecord,
   type AuthorityState,
@@ -45,6 +47,7 @@ const trustState: fc.Arbitrary<TrustState> = fc.record({
   bundleSequence: fc.bigInt({ min: 1n, max: 10n ** 18n }),
   jwtAuthorities: fc.array(jwtAuthority, { maxLength: 3 }),
   otherRoots: fc.array(der, { maxLength: 3 }),
+  denyDigest: fc.uint8Array({ minLength: 32, maxLength: 32 }),
   authorities: fc
     .tuple(authority(fc.constant("active")), fc.array(authority(passive), { maxLength: 5 }))
     .chain(([active, others]) =>
@@ -135,7 +138,7 @@ describe("a trust state", () => {
         root,
         key: "store" as const,
       }));
-      const rest = { jwtAuthorities: [], otherRoots: [] };
+      const rest = { jwtAuthorities: [], otherRoots: [], denyDigest: new Uint8Array(32) };
       const state = { epoch: 1, trustDomain, bundleSequence: 1n, authorities, ...rest };
       const { length } = encodeTrustState(state);
       assert.ok(length <= 16_384, `${keyType}: ${length}`);
@@ -170,6 +173,23 @@ describe("a trust state that changes", () => {
     );
   });
 
+  it("keeps its bundle when somebody is denied, and says who by a digest", () => {
+    const list = DenyList.empty.add({
+      target: { kind: "serial", serialHex: "ab".repeat(16) },
+      reason: "stolen",
+      operator: "alice",
+      createdAtMs: 1,
+    });
+    fc.assert(
+      fc.property(trustState, (state) => {
+        const next = withDenyList(state, list);
+        assert.equal(next.epoch, state.epoch + 1);
+        assert.deepEqual(next.denyDigest, list.digest());
+        assert.deepEqual(bundleOf(next), bundleOf(state));
+      }),
+    );
+  });
+
   it("is not written when it has become too large", () => {
     const root = new Uint8Array(5_000);
     const only = { id: "00", state: "active", chain: [root, root], root, key: "store" } as const;
@@ -182,12 +202,13 @@ describe("a trust state that changes", () => {
 
 describe("a stored trust state is refused as malformed", () => {
   const good = {
-    version: 2,
+    version: 3,
     trustDomain: "cluster.local",
     bundleSequence: "3",
     authorities: [{ id: "ab12", state: "active", key: "store", chain: ["AQ=="], root: "AgM=" }],
     jwtAuthorities: [{ keyId: "k-1", state: "active", spki: "AQ==" }],
     otherRoots: ["BA=="],
+    denyDigest: Buffer.alloc(32, 7).toString("base64"),
   };
   const [goodAuthority] = good.authorities;
 
@@ -204,8 +225,8 @@ describe("a stored trust state is refused as malformed", () => {
     ["a list", []],
     ["a number", 1],
     ["no version", { ...good, version: undefined }],
-    ["a newer version", { ...good, version: 3 }],
-    ["a version in text", { ...good, version: "2" }],
+    ["a newer version", { ...good, version: 4 }],
+    ["a version in text", { ...good, version: "3" }],
     ["no trust domain", { ...good, trustDomain: undefined }],
     ["an invalid trust domain", { ...good, trustDomain: "Cluster.Local" }],
     ["a trust domain that is no text", { ...good, trustDomain: ["cluster.local"] }],
@@ -231,6 +252,8 @@ describe("a stored trust state is refused as malformed", () => {
     ["no JWT authorities", { ...good, jwtAuthorities: undefined }],
     ["a JWT authority without key", { ...good, jwtAuthorities: [{ keyId: "a", state: "active" }] }],
     ["no other roots", { ...good, otherRoots: undefined }],
+    ["no digest of the deny list", { ...good, denyDigest: undefined }],
+    ["a digest that is too short", { ...good, denyDigest: "AQ==" }],
     ["no root", withAuthority({ root: undefined })],
     ["an empty root", withAuthority({ root: "" })],
     ["a root that is no base64", withAuthority({ root: "Ag!M=" })],
@@ -254,9 +277,17 @@ describe("a stored trust state is refused as malformed", () => {
     });
   }
 
+  it("but not one that version 2 wrote: nobody was denied then", () => {
+    const { denyDigest, ...old } = good;
+    const state = parseTrustState(1, JSON.stringify({ ...old, version: 2 }));
+    assert.deepEqual(Buffer.from(state.denyDigest), DenyList.empty.digest());
+    assert.notEqual(denyDigest, Buffer.from(state.denyDigest).toString("base64"));
+    assert.equal(state.otherRoots.length, 1);
+  });
+
   it("but not one that version 1 wrote", () => {
-    const { version: _, jwtAuthorities, otherRoots, ...old } = good;
-    assert.ok(jwtAuthorities.length + otherRoots.length > 0);
+    const { version: _, jwtAuthorities, otherRoots, denyDigest, ...old } = good;
+    assert.ok(jwtAuthorities.length + otherRoots.length + denyDigest.length > 0);
     const authorities = old.authorities.map(({ id, state, chain, root }) => {
       return { id, state, chain, root };
     });

@@ -3,6 +3,7 @@
  * its epoch. One X.509 authority and one of JWTs are active; rotation (prepare, activate, retire) will move them.
  */
 
+import { DenyList } from "../deny/deny-list.ts";
 import { PortcullisError } from "../error.ts";
 import { isJsonObject, type JsonObject } from "../identity/json-object.ts";
 import { TrustDomain } from "../spiffe/id.ts";
@@ -42,6 +43,8 @@ export interface TrustState {
   readonly jwtAuthorities: readonly JwtAuthorityRecord[];
   /** Trusted, and nothing here signs under them: the others of an operator's `root-cert.pem`. */
   readonly otherRoots: readonly Uint8Array[];
+  /** Of the deny list, which lies beside it: neither can be changed, or lost, without the other. */
+  readonly denyDigest: Uint8Array;
 }
 
 export type TrustStateErrorCode =
@@ -69,6 +72,7 @@ export function initialTrustState(first: FirstTrust): TrustState {
     authorities: Object.freeze([authority]),
     jwtAuthorities: Object.freeze(jwtAuthority === undefined ? [] : [jwtAuthority]),
     otherRoots: Object.freeze([...otherRoots]),
+    denyDigest: DenyList.empty.digest(),
   });
 }
 
@@ -90,6 +94,11 @@ export function withActiveAuthority(state: TrustState, authority: AuthorityRecor
     epoch: state.epoch + 1,
     authorities: Object.freeze([...others, authority]),
   });
+}
+
+/** Another deny list: nobody trusts anything else, so the bundle is what it was. */
+export function withDenyList(state: TrustState, list: DenyList): TrustState {
+  return Object.freeze({ ...state, epoch: state.epoch + 1, denyDigest: list.digest() });
 }
 
 /** Undefined in a trust state of a version that made no JWT-SVIDs. */
@@ -120,7 +129,7 @@ const documentLengthMax = 16_384;
  */
 export function encodeTrustState(state: TrustState): string {
   const document = JSON.stringify({
-    version: 2,
+    version: 3,
     trustDomain: state.trustDomain.name,
     bundleSequence: state.bundleSequence.toString(),
     authorities: state.authorities.map(({ id, state, chain, root, key }) => ({
@@ -136,6 +145,7 @@ export function encodeTrustState(state: TrustState): string {
       spki: base64(spki),
     })),
     otherRoots: state.otherRoots.map(base64),
+    denyDigest: base64(state.denyDigest),
   });
   if (document.length <= documentLengthMax) return document;
   throw new TrustStateError(
@@ -150,16 +160,17 @@ export function parseTrustState(epoch: number, document: string): TrustState {
   try {
     const stored: unknown = JSON.parse(document);
     if (!isJsonObject(stored)) throw unexpected("a document");
-    const { version, trustDomain, bundleSequence, authorities, jwtAuthorities, otherRoots } =
-      stored["version"] === 1 ? upgradeFromOne(stored) : stored;
-    if (version !== 2) throw unexpected("a document, version 1 or 2");
+    const { version, trustDomain, bundleSequence, authorities, jwtAuthorities, ...rest } =
+      upgradeFromTwo(upgradeFromOne(stored));
+    if (version !== 3) throw unexpected("a document, version 1 to 3");
     return Object.freeze({
       epoch,
       trustDomain: TrustDomain.parse(parseText(trustDomain, /^./)),
       bundleSequence: BigInt(parseText(bundleSequence, /^[1-9]\d{0,18}$/)),
       authorities: parseAuthorities(authorities),
       jwtAuthorities: parseJwtAuthorities(jwtAuthorities),
-      otherRoots: Object.freeze(parseList(otherRoots).map(parseDer)),
+      otherRoots: Object.freeze(parseList(rest["otherRoots"]).map(parseBytes)),
+      denyDigest: parseDigest(rest["denyDigest"]),
     });
   } catch (cause) {
     throw new TrustStateError("trust-state-malformed", "the stored trust state is unreadable", {
@@ -171,10 +182,17 @@ export function parseTrustState(epoch: number, document: string): TrustState {
 
 /** Version 1 had neither JWT authorities nor an operator's own roots and keys. */
 function upgradeFromOne(stored: JsonObject): JsonObject {
+  if (stored["version"] !== 1) return stored;
   const authorities = parseList(stored["authorities"]).map((authority) =>
     isJsonObject(authority) ? { ...authority, key: "store" } : authority,
   );
   return { ...stored, version: 2, authorities, jwtAuthorities: [], otherRoots: [] };
+}
+
+/** Version 2 knew no deny list: nobody was denied. */
+function upgradeFromTwo(stored: JsonObject): JsonObject {
+  if (stored["version"] !== 2) return stored;
+  return { ...stored, version: 3, denyDigest: base64(DenyList.empty.digest()) };
 }
 
 function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
@@ -195,8 +213,8 @@ function parseAuthority(stored: unknown): AuthorityRecord {
     id: parseText(id, /^[0-9a-f]{2,64}$/),
     state: parseAuthorityState(state),
     key,
-    chain: parseList(chain).map(parseDer),
-    root: parseDer(root),
+    chain: parseList(chain).map(parseBytes),
+    root: parseBytes(root),
   });
 }
 
@@ -206,7 +224,7 @@ function parseJwtAuthorities(stored: unknown): readonly JwtAuthorityRecord[] {
     return Object.freeze({
       keyId: parseText(each["keyId"], /^[\w-]{1,64}$/),
       state: parseAuthorityState(each["state"]),
-      spki: parseDer(each["spki"]),
+      spki: parseBytes(each["spki"]),
     });
   });
   return Object.freeze(authorities);
@@ -230,11 +248,17 @@ function parseText(value: unknown, pattern: RegExp): string {
 }
 
 /** Buffer.from skips what is no base64: only what is written the same way again was read whole. */
-function parseDer(value: unknown): Uint8Array {
+function parseBytes(value: unknown): Uint8Array {
   const text = parseText(value, /^./);
   const der = new Uint8Array(Buffer.from(text, "base64"));
   if (base64(der) !== text) throw unexpected("base64");
   return der;
+}
+
+function parseDigest(value: unknown): Uint8Array {
+  const digest = parseBytes(value);
+  if (digest.length !== 32) throw unexpected("a digest of 32 octets");
+  return digest;
 }
 
 function unexpected(expected: string): TypeError {

@@ -40,6 +40,12 @@ metrics:
 limits:
   callsInFlight: 64
   queueLength: 1000
+  rates:
+    identity: { perSecond: 12.5, burst: 40 }
+    namespace: { perSecond: none, burst: 1 }
+    global:
+      perSecond: 900
+      burst: 2000
 log:
   level: debug
 `;
@@ -62,7 +68,16 @@ test("says all that the flags can say", () => {
       .map(({ key }) => key)
       .toSorted(),
   );
-  const config = resolveServerConfig([source]);
+  const whole = { ...source, values: new Map(source.values) };
+  assert.throws(() => resolveServerConfig([whole]), {
+    path: "config.yaml: limits.rates.namespace.burst",
+  });
+  whole.values.delete("limits.rates.namespace.burst");
+  const config = resolveServerConfig([whole]);
+  assert.deepEqual(config.limits.rates, {
+    identity: { ratePerSecond: 12.5, burst: 40 },
+    global: { ratePerSecond: 900, burst: 2000 },
+  });
   assert.deepEqual(config.audiences, ["istio-ca", "portcullis"]);
   assert.equal(config.limits.callsInFlight, 64);
   assert.equal(config.rootKeyType, "p384");
@@ -97,6 +112,36 @@ const refusals: readonly (readonly [string, string, ConfigErrorCode, string])[] 
     "config-invalid-value",
     "config.yaml: limits.queueLength",
   ],
+  [
+    "an unknown scope of rates",
+    "limits: { rates: { pod: { perSecond: 1 } } }",
+    "config-unknown-key",
+    "config.yaml: limits.rates.pod",
+  ],
+  [
+    "a flag's name in a scope",
+    "limits: { rates: { identity: { rate: 1 } } }",
+    "config-unknown-key",
+    "config.yaml: limits.rates.identity.rate",
+  ],
+  [
+    "a number for a scope",
+    "limits: { rates: { identity: 5 } }",
+    "config-invalid-value",
+    "config.yaml: limits.rates.identity",
+  ],
+  [
+    "a list for a rate",
+    "limits: { rates: { identity: { perSecond: [5] } } }",
+    "config-invalid-value",
+    "config.yaml: limits.rates.identity.perSecond",
+  ],
+  [
+    "a fraction for a burst",
+    "limits: { rates: { identity: { burst: 5.5 } } }",
+    "config-invalid-value",
+    "config.yaml: limits.rates.identity.burst",
+  ],
   ["null for a section", "limits:", "config-invalid-value", "config.yaml: limits"],
   ["a list for the whole", "- a", "config-invalid-value", "config.yaml"],
   ["a text for the whole", "a", "config-invalid-value", "config.yaml"],
@@ -118,6 +163,10 @@ for (const [name, text, code, path] of refusals) {
 test("names the key that was probably meant", () => {
   assert.match(errorOf("tokens: { audience: [a] }").message, /did you mean "audiences"$/);
   assert.match(errorOf("token: {}").message, /did you mean "tokens"$/);
+  assert.match(
+    errorOf("limits: { rates: { identity: { perSec: 1 } } }").message,
+    /did you mean "perSecond"$/,
+  );
   assert.match(errorOf("lisen: a").message, /did you mean "listen"$/);
 });
 

@@ -58,22 +58,31 @@ function parseText(name: string, text: string): unknown {
 }
 
 function fileSchema(): z.ZodType<Record<string, unknown>> {
-  const sections = Map.groupBy(serverSettings(), ({ key }) => key.split(".").at(-2) ?? "");
-  const shape: Record<string, z.ZodType> = { identities: identitiesSchema.optional() };
-  for (const [section, settings] of sections) {
-    const fields = settings.map(
-      (setting) => [lastWord(setting.key), fieldSchema(setting)] as const,
-    );
-    const object = Object.fromEntries(fields);
-    if (section === "") Object.assign(shape, object);
-    else shape[section] = z.strictObject(object).optional();
-  }
-  return z.strictObject(shape);
+  const shape = sectionShape(serverSettings(), 0);
+  return z.strictObject({ ...shape, identities: identitiesSchema.optional() });
+}
+
+/** @param depth how many words of their keys have led to this section */
+function sectionShape(
+  settings: readonly SettingDescription[],
+  depth: number,
+): Readonly<Record<string, z.ZodType>> {
+  const words = (setting: SettingDescription): readonly string[] => setting.key.split(".");
+  const members = Map.groupBy(settings, (setting) => words(setting)[depth] ?? "");
+  return Object.fromEntries(
+    [...members].map(([word, within]) => {
+      const [first] = within;
+      const isField = first !== undefined && words(first).length === depth + 1;
+      const section = (): z.ZodType => z.strictObject(sectionShape(within, depth + 1)).optional();
+      return [word, isField ? fieldSchema(first) : section()];
+    }),
+  );
 }
 
 function fieldSchema({ multiple, valueName }: SettingDescription): z.ZodType {
   if (multiple) return z.array(z.string()).optional();
   if (valueName === "BOOL") return z.boolean().optional();
+  if (valueName === "RATE") return z.union([z.number(), z.string()]).optional();
   return valueName === "N" ? z.int().optional() : z.string().optional();
 }
 
@@ -96,8 +105,4 @@ function configError(name: string, { issues }: z.ZodError): ConfigError {
 
 function childOf(parent: unknown, word: string): unknown {
   return typeof parent === "object" && parent !== null ? Reflect.get(parent, word) : undefined;
-}
-
-function lastWord(key: string): string {
-  return key.split(".").at(-1) ?? key;
 }

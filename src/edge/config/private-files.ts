@@ -7,12 +7,14 @@
 
 import { randomBytes } from "node:crypto";
 import { constants, type Stats } from "node:fs";
-import { lstat, mkdir, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
+import { lstat, open, readdir, rename, rm, type FileHandle } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { getSystemErrorMessage } from "node:util";
 
 import { PortcullisError } from "../../core/error.ts";
+import { durable } from "../store/durable.ts";
 import { errnoOf } from "./errno.ts";
+import { makeDirectory } from "./make-directory.ts";
 
 export type PrivateFileErrorCode =
   | "file-io"
@@ -36,7 +38,7 @@ export async function ensurePrivateDir(path: string): Promise<void> {
   // Without resolve, a trailing slash would make lstat follow a symbolic link.
   const directory = resolve(path);
   try {
-    await mkdir(directory, { mode: 0o700, recursive: true });
+    await makeDirectory(directory, 0o700);
     await closeIfNew(directory);
     assertPrivate(directory, await lstat(directory), "directory");
   } catch (error) {
@@ -59,8 +61,10 @@ export async function writeFileAtomic(
   const temporary = join(directory, `.${basename(target)}.${suffix}.tmp`);
   try {
     await writeNewFile(temporary, bytes, mode);
-    await rename(temporary, target);
-    await syncDirectory(directory);
+    await durable("file-replace", async () => {
+      await rename(temporary, target);
+      await syncDirectory(directory);
+    });
   } catch (error) {
     await rm(temporary, { force: true }).catch(() => {});
     throw fileError(target, error);

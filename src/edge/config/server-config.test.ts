@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 
+import { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
 import { ConfigError, type ConfigErrorCode } from "./config-error.ts";
 import {
@@ -42,6 +43,7 @@ test("needs a directory, and has a default for everything else", () => {
     maxTtlSeconds: 90 * 86_400,
     renewByCertificate: false,
     jwtSvidTtlSeconds: 300,
+    restoreWaitSeconds: 120,
     rootKeyType: "p256",
     caDir: undefined,
     caKey: undefined,
@@ -52,7 +54,11 @@ test("needs a directory, and has a default for everything else", () => {
     bundleKey: undefined,
     bundleRefreshHintSeconds: 300,
     metricsListen: { host: "127.0.0.1", port: 15_014 },
-    limits: { callsInFlight: 256, queueLength: 4096 },
+    limits: {
+      callsInFlight: 256,
+      queueLength: 4096,
+      rates: { identity: { ratePerSecond: 50, burst: 500 } },
+    },
     logLevel: "info",
   });
   const missing = withCode("config-missing-value", "--data-dir");
@@ -61,7 +67,13 @@ test("needs a directory, and has a default for everything else", () => {
 
 test("gives out nothing that can be changed", () => {
   const config = configOf({});
-  for (const value of [config, config.listen, config.audiences, config.limits]) {
+  for (const value of [
+    config,
+    config.listen,
+    config.audiences,
+    config.limits,
+    config.limits.rates,
+  ]) {
     assert.ok(Object.isFrozen(value));
   }
 });
@@ -88,6 +100,15 @@ for (const [flag, text] of [
   ["calls-in-flight", "1e3"],
   ["queue-length", "99999999"],
   ["log-level", "trace"],
+  ["identity-rate", "0"],
+  ["identity-rate", "0.0001"],
+  ["identity-rate", "1e3"],
+  ["identity-rate", "-1"],
+  ["identity-rate", "off"],
+  ["namespace-rate", "1000001"],
+  ["global-rate", ""],
+  ["identity-burst", "0"],
+  ["identity-burst", "none"],
 ] as const) {
   test(`refuses --${flag} ${JSON.stringify(text)}, and names the flag`, () => {
     const refused = withCode("config-invalid-value", `--${flag}`);
@@ -141,6 +162,8 @@ test("refuses a setting that means nothing without another one", () => {
     [{ "bundle-cert": "/cert", "bundle-listen": "h:1" }, "--bundle-cert"],
     [{ "bundle-key": "/key", "bundle-listen": "h:1" }, "--bundle-key"],
     [{ "bundle-cert": "/cert", "bundle-key": "/key" }, "--bundle-cert"],
+    [{ "namespace-burst": "10" }, "--namespace-burst"],
+    [{ "identity-rate": "none", "identity-burst": "10" }, "--identity-burst"],
   ];
   for (const [flags, path] of table) {
     assert.throws(() => configOf(flags), withCode("config-conflict", path), path);
@@ -164,6 +187,7 @@ test("sorts every setting that changed into reloadable or not", () => {
     "queue-length": "1",
     "log-level": "debug",
     "renew-by-certificate": "true",
+    "restore-wait": "1m",
     "jwt-ttl": "1m",
     "ca-dir": "/ca",
     "key-passphrase-file": "/passphrase",
@@ -190,7 +214,42 @@ test("sorts every setting that changed into reloadable or not", () => {
     ([before, after]) => diffReloadable(configOf(before), configOf(after)).needRestart,
   );
   assert.deepEqual(needRestart, [["ca.key"], ["bundleEndpoint.certificate", "bundleEndpoint.key"]]);
-  assert.equal(Object.keys(changes).length + 3, serverSettings().length);
+  const rates = serverSettings().filter(({ key }) => key.startsWith("limits.rates."));
+  assert.equal(Object.keys(changes).length + 3 + rates.length, serverSettings().length);
+});
+
+test("takes rates as numbers or none, and ten seconds of one for its burst", () => {
+  const ratesOf = (flags: FlagTexts): unknown => configOf(flags).limits.rates;
+  assert.deepEqual(ratesOf({ "identity-rate": "none" }), {});
+  assert.deepEqual(
+    ratesOf({ "identity-rate": "0.25", "namespace-rate": "200", "namespace-burst": "1" }),
+    {
+      identity: { ratePerSecond: 0.25, burst: 3 },
+      namespace: { ratePerSecond: 200, burst: 1 },
+    },
+  );
+  assert.deepEqual(ratesOf({ "global-rate": "1000000", "identity-burst": "7" }), {
+    identity: { ratePerSecond: 50, burst: 7 },
+    global: { ratePerSecond: 1_000_000, burst: 10_000_000 },
+  });
+  // What is allowed here must not be refused there.
+  assert.doesNotThrow(() => new RateLimits(configOf({ "identity-rate": "0.001" }).limits.rates));
+});
+
+test("lets a running server take other rates", () => {
+  const running = configOf({});
+  const key = (scope: string, what: string): string => `limits.rates.${scope}.${what}`;
+  const table: readonly (readonly [FlagTexts, readonly string[]])[] = [
+    [{ "identity-burst": "7" }, [key("identity", "burst")]],
+    [{ "identity-rate": "5" }, [key("identity", "perSecond"), key("identity", "burst")]],
+    [{ "identity-rate": "5", "identity-burst": "500" }, [key("identity", "perSecond")]],
+    [{ "identity-rate": "none" }, [key("identity", "perSecond"), key("identity", "burst")]],
+    [{ "global-rate": "9" }, [key("global", "perSecond"), key("global", "burst")]],
+    [{ "namespace-rate": "9" }, [key("namespace", "perSecond"), key("namespace", "burst")]],
+  ];
+  for (const [flags, apply] of table) {
+    assert.deepEqual(diffReloadable(running, configOf(flags)), { apply, needRestart: [] });
+  }
 });
 
 test("knows no two settings by one name, and no default that it would refuse", () => {

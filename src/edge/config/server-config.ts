@@ -5,10 +5,12 @@
  */
 
 import { PortcullisError } from "../../core/error.ts";
+import type { RateLimitConfig } from "../../core/issuance/rate-limits.ts";
 import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ConfigError } from "./config-error.ts";
 import { assertOtherIssuers, NO_IDENTITIES, type IdentityConfig } from "./identity-config.ts";
 import { isLoopback, type ListenAddress } from "./listen-address.ts";
+import { rateValues, resolveRates } from "./rate-settings.ts";
 import {
   SERVER_SETTINGS,
   serverSettings,
@@ -47,6 +49,8 @@ export interface ServerConfig {
   /** Absolute path. */
   readonly bundleKey: string | undefined;
   readonly bundleRefreshHintSeconds: number;
+  /** After a restore; 0 for not at all. */
+  readonly restoreWaitSeconds: number;
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -55,6 +59,7 @@ export interface ServerConfig {
 export interface ServerLimits {
   readonly callsInFlight: number;
   readonly queueLength: number;
+  readonly rates: RateLimitConfig;
 }
 
 /** Keys of settings that differ: those a running server applies, and those it cannot. */
@@ -147,10 +152,12 @@ export function resolveServerConfig(
     bundleCertificate: read(SERVER_SETTINGS.bundleCertificate),
     bundleKey: read(SERVER_SETTINGS.bundleKey),
     bundleRefreshHintSeconds: read(SERVER_SETTINGS.bundleRefreshHintSeconds),
+    restoreWaitSeconds: read(SERVER_SETTINGS.restoreWaitSeconds),
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),
       queueLength: read(SERVER_SETTINGS.queueLength),
+      rates: resolveRates({ read, locate: (setting) => locate(setting, sources) }),
     }),
     logLevel: read(SERVER_SETTINGS.logLevel),
   });
@@ -180,8 +187,8 @@ export function assertLoopbackOnly(config: ServerConfig): void {
 }
 
 export function diffReloadable(running: ServerConfig, wanted: ServerConfig): ConfigDiff {
-  const before = new Map<string, unknown>(Object.entries({ ...running, ...running.limits }));
-  const after = new Map<string, unknown>(Object.entries({ ...wanted, ...wanted.limits }));
+  const before = valuesOf(running);
+  const after = valuesOf(wanted);
   const apply: string[] = [];
   const needRestart: string[] = [];
   for (const [name, { key, reloadable }] of Object.entries(SERVER_SETTINGS)) {
@@ -192,6 +199,12 @@ export function diffReloadable(running: ServerConfig, wanted: ServerConfig): Con
     apply.push("identities");
   }
   return { apply, needRestart };
+}
+
+/** By the names of their settings. */
+function valuesOf(config: ServerConfig): ReadonlyMap<string, unknown> {
+  const { limits } = config;
+  return new Map(Object.entries({ ...config, ...limits, ...rateValues(limits.rates) }));
 }
 
 function readSetting<T>(setting: Setting<T>, sources: readonly SettingSource[]): T {

@@ -4,8 +4,10 @@
  * read off this table.
  */
 
+import { parseDuration } from "../../core/duration.ts";
 import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { RATE_SETTINGS } from "./rate-settings.ts";
 import {
   absolutePath,
   boolean,
@@ -48,11 +50,12 @@ type SettingTable = {
   readonly bundleCertificate: Setting<string | undefined>;
   readonly bundleKey: Setting<string | undefined>;
   readonly bundleRefreshHintSeconds: Setting<number>;
+  readonly restoreWaitSeconds: Setting<number>;
   readonly metricsListen: Setting<ListenAddress>;
   readonly callsInFlight: Setting<number>;
   readonly queueLength: Setting<number>;
   readonly logLevel: Setting<LogLevel>;
-};
+} & typeof RATE_SETTINGS;
 
 export const SERVER_SETTINGS: SettingTable = {
   dataDir: {
@@ -217,6 +220,15 @@ export const SERVER_SETTINGS: SettingTable = {
     help: "PEM key of --bundle-cert",
     reloadable: false,
   },
+  restoreWaitSeconds: {
+    ...scalar(parseDuration),
+    key: "restore.wait",
+    flag: "restore-wait",
+    valueName: "DURATION",
+    help: "after a restore: how long agents are heard before anything is signed for workloads",
+    defaults: ["2m"],
+    reloadable: false,
+  },
   bundleRefreshHintSeconds: {
     ...scalar(positiveDuration),
     key: "bundleEndpoint.refreshHint",
@@ -253,6 +265,7 @@ export const SERVER_SETTINGS: SettingTable = {
     defaults: ["4096"],
     reloadable: true,
   },
+  ...RATE_SETTINGS,
   logLevel: {
     ...oneOf("debug", "info", "warn", "error"),
     key: "log.level",

@@ -1,7 +1,7 @@
 /** The operator's side of `portcullis.admin.v1`. */
 
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, type Interceptor, type ServiceError } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import {
   AdminService,
@@ -17,7 +17,7 @@ export class AdminClientError extends PortcullisError<"admin-unreachable"> {
   override name = "AdminClientError";
 }
 
-const timeoutMs = 5_000;
+const defaultTimeoutMs = 5_000;
 /** 20,000 proxies with a few subscriptions each. */
 const responseBytesMax = 64 * 1_048_576;
 
@@ -37,9 +37,12 @@ export async function callAdmin<M extends DescMethodUnary>(
   method: M,
   message: MessageShape<M["input"]>,
   errorOf: (error: ServiceError) => Error | undefined = () => undefined,
+  timeoutMs: number = defaultTimeoutMs,
+  interceptors: readonly Interceptor[] = [],
 ): Promise<MessageShape<M["output"]>> {
   const client = new Client(address, credentials.createInsecure(), {
     "grpc.max_receive_message_length": responseBytesMax,
+    interceptors: [...interceptors],
   });
   try {
     return await callUnary(client, {
@@ -53,7 +56,7 @@ export async function callAdmin<M extends DescMethodUnary>(
   }
 }
 
-function unreachable(address: string, cause: unknown): AdminClientError {
+export function unreachable(address: string, cause: unknown): AdminClientError {
   return new AdminClientError("admin-unreachable", `no server answers at ${address}`, {
     cause,
     hint: "name the running one by --data-dir DIR or --admin unix:///PATH",

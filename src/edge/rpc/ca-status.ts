@@ -5,6 +5,7 @@
 
 import { Metadata, status, type StatusObject } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
+import { RateLimitError } from "../../core/issuance/rate-limit-error.ts";
 
 export interface CaRefusal {
   readonly grpcCode: number;
@@ -38,6 +39,10 @@ export class CaCallError extends PortcullisError<CaCallErrorCode> {
 
 export function refusalOf(error: unknown): CaRefusal {
   if (!(error instanceof PortcullisError)) return internal("internal error");
+  if (error instanceof RateLimitError) {
+    const { message, retryAfterMs } = error;
+    return { grpcCode: status.RESOURCE_EXHAUSTED, message, metric: "OVERLOADED", retryAfterMs };
+  }
   const byCode = refusalsByCode.get(error.code);
   if (byCode !== undefined) return byCode(error.message);
   return refusalsByName.get(error.name)?.(error.message) ?? internal("internal error");
@@ -133,6 +138,18 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
       metric: "TTL_ERROR",
     }),
   ],
+  // What is wrong with the clock or with the disk is for the log.
+  ["log-clock-stopped", () => unavailable("the server's clock is being checked: try again")],
+  ["log-unwritable", () => unavailable("nothing can be recorded now: try again")],
+  [
+    "log-full",
+    () => ({
+      grpcCode: status.RESOURCE_EXHAUSTED,
+      message: "too many requests wait to be recorded: try again",
+      metric: "OVERLOADED",
+      retryAfterMs: 1_000,
+    }),
+  ],
   // What is wrong with our own certificate is for the log.
   ["certificate-check-failed", () => internal("the certificate failed its check")],
   ["certificate-lint-failed", () => internal("the certificate failed its check")],
@@ -159,6 +176,10 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
 
 const refusalsByName: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
   ["AuthnError", unauthenticated],
+  [
+    "DeniedError",
+    (message) => ({ grpcCode: status.PERMISSION_DENIED, message, metric: "AUTHENTICATION" }),
+  ],
   ["PeerError", unauthenticated],
   ["SpiffeIdError", unauthenticated],
   ["CsrError", csrError],

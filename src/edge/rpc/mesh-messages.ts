@@ -23,7 +23,10 @@ import {
   type TrustBundle as WireBundle,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 
-export type MeshMessageErrorCode = "mesh-name-too-long" | "mesh-time-out-of-range";
+export type MeshMessageErrorCode =
+  | "mesh-name-too-long"
+  | "mesh-time-out-of-range"
+  | "mesh-index-out-of-range";
 
 export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {
   override name = "MeshMessageError";
@@ -63,14 +66,20 @@ export function encodeReportAck(
   return create(ConnectResponseSchema, { message: { case: "reportAck", value } });
 }
 
+/** @param logCheckpoint the note that a witness of the log holds, "" at first contact; undefined from whoever is none */
 export function encodeHello(
   agentId: string,
   agentVersion: string,
   bundleSequence: bigint,
+  logCheckpoint?: string,
 ): ConnectRequest {
-  return create(ConnectRequestSchema, {
-    message: { case: "hello", value: { agentId, agentVersion, bundleSequence } },
-  });
+  const value = {
+    agentId,
+    agentVersion,
+    bundleSequence,
+    ...(logCheckpoint !== undefined && { logCheckpoint }),
+  };
+  return create(ConnectRequestSchema, { message: { case: "hello", value } });
 }
 
 /** They speak for their workloads: whoever sees them may be those. Only over TLS, never to a log. */

@@ -78,11 +78,17 @@ export class TlsListener {
     this.#tls.setSecureContext(secureContext(identity));
   }
 
-  /** Takes no more connections, and lets those that are open finish their calls. */
-  drain(graceMs: number): void {
+  /**
+   * Takes no more connections, and lets those that are open finish their calls.
+   * @returns when they have, or the time is over
+   */
+  async drain(graceMs: number): Promise<void> {
     this.#isDraining = true;
-    this.#tls.close();
+    const closed = Promise.withResolvers<void>();
+    this.#tls.close(() => closed.resolve());
     this.#injector.drain(graceMs);
+    const over = setTimeout(closed.resolve, graceMs);
+    await closed.promise.finally(() => clearTimeout(over));
   }
 }
 

@@ -6,7 +6,28 @@
 import type { DatabaseSync } from "node:sqlite";
 
 /** Each has a test that kills the process before and after it. */
-export const durableWrites = ["log-create", "log-schema", "log-commit", "log-prune"] as const;
+export const durableWrites = [
+  "log-create",
+  "log-schema",
+  "log-commit",
+  "log-prune",
+  "store-create",
+  "store-schema",
+  "store-maker",
+  "trust-initialize",
+  "trust-replace",
+  "key-keep",
+  "fact-remember",
+  "keys-encrypt",
+  "keys-scrub",
+  "denials-change",
+  "join-token-add",
+  "join-token-take",
+  "join-token-prune",
+  "enrolment-add",
+  "enrolment-prune",
+  "file-replace",
+] as const;
 
 export type DurableWrite = (typeof durableWrites)[number];
 

@@ -7,7 +7,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { enrolmentEndMs, type Enrolment } from "../../core/identity/enrolment.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
-import { transaction } from "./transaction.ts";
+import { durableTransaction } from "./durable.ts";
 
 const PER_CHAIN_MAX = 16;
 
@@ -20,7 +20,7 @@ export class Enrolments {
 
   /** Durable when it returns. @throws whatever SQLite throws */
   add({ serialHex, id, joinTokenId, enrolledAtMs, notAfterMs }: Enrolment): void {
-    transaction(this.#database, () => {
+    durableTransaction(this.#database, "enrolment-add", () => {
       this.#database
         .prepare(
           "INSERT INTO enrolments" +
@@ -57,8 +57,10 @@ export class Enrolments {
 
   /** Forgets what can no longer be renewed. */
   prune(nowMs: number): void {
-    this.#database
-      .prepare("DELETE FROM enrolments WHERE not_after_ms <= ? OR token_at_ms <= ?")
-      .run(nowMs, nowMs - enrolmentEndMs(0));
+    durableTransaction(this.#database, "enrolment-prune", () => {
+      this.#database
+        .prepare("DELETE FROM enrolments WHERE not_after_ms <= ? OR token_at_ms <= ?")
+        .run(nowMs, nowMs - enrolmentEndMs(0));
+    });
   }
 }

@@ -146,7 +146,10 @@ it("a directory of the first schema gets the new tables and keeps what it had", 
   }
   {
     using database = new DatabaseSync(join(directory.path, "portcullis.db"));
-    database.exec("DROP TABLE join_tokens; DROP TABLE enrolments; PRAGMA user_version = 1");
+    for (const table of ["join_tokens", "enrolments", "denials", "deny_list"]) {
+      database.exec(`DROP TABLE ${table}`);
+    }
+    database.exec("PRAGMA user_version = 1");
     database.exec("INSERT INTO meta (key, value) VALUES ('kept', 'yes')");
   }
   {

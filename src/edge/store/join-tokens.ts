@@ -7,7 +7,7 @@
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
 import { JoinTokenError, type JoinGrant } from "../../core/identity/join-token.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
-import { transaction } from "./transaction.ts";
+import { durableTransaction } from "./durable.ts";
 
 /** A table for ever full would keep honest operators out, one without bound fill the disk. */
 const OPEN_MAX = 10_000;
@@ -21,8 +21,8 @@ export class JoinTokens {
 
   /** @throws JoinTokenError `join-tokens-full`; whatever SQLite throws */
   add({ digest, id, expiresAtMs }: JoinGrant, nowMs: number): void {
-    transaction(this.#database, () => {
-      this.prune(nowMs);
+    durableTransaction(this.#database, "join-token-add", () => {
+      this.#deleteExpired(nowMs);
       const { open } =
         this.#database.prepare("SELECT count(*) AS open FROM join_tokens").get() ?? {};
       if (Number(open) >= OPEN_MAX) {
@@ -42,7 +42,7 @@ export class JoinTokens {
    * there: never made, or used before.
    */
   take(digest: Uint8Array): JoinGrant | undefined {
-    return transaction(this.#database, () => {
+    return durableTransaction(this.#database, "join-token-take", () => {
       const [row, second] = this.#database
         .prepare("DELETE FROM join_tokens WHERE digest = ? RETURNING spiffe_id, expires_at_ms")
         .all(digest);
@@ -53,6 +53,10 @@ export class JoinTokens {
 
   /** Forgets those that have expired. */
   prune(nowMs: number): void {
+    durableTransaction(this.#database, "join-token-prune", () => this.#deleteExpired(nowMs));
+  }
+
+  #deleteExpired(nowMs: number): void {
     this.#database.prepare("DELETE FROM join_tokens WHERE expires_at_ms <= ?").run(nowMs);
   }
 }

@@ -53,4 +53,23 @@ export const migrations: readonly string[] = [
   ALTER TABLE enrolments_by_token RENAME TO enrolments;
   CREATE INDEX enrolments_of_chain ON enrolments (join_token_id);
   `,
+  // The list has a sequence of its own: that of the newest denial is given once, also where it was removed again.
+  `
+  CREATE TABLE denials (
+    sequence INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL CHECK (kind IN ('identity', 'serial')),
+    target TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    until_ms INTEGER
+  ) STRICT;
+
+  CREATE TABLE deny_list (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sequence INTEGER NOT NULL
+  ) STRICT;
+
+  INSERT INTO deny_list (id, sequence) VALUES (1, 0);
+  `,
 ];

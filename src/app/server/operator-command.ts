@@ -1,0 +1,69 @@
+/**
+ * What the commands of operators have in common: who gives them and why, which the log keeps, and what is answered where
+ * one fails.
+ */
+
+import { status, type sendUnaryData } from "@grpc/grpc-js";
+import { PortcullisError } from "../../core/error.ts";
+import { LogError } from "../../core/log/log-error.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+
+export interface Claim {
+  /** The name that the operator claims: 1 to 60 printable characters. */
+  readonly operator: string;
+  /** 1 to 200 printable characters. */
+  readonly reason: string;
+}
+
+export class CommandError extends PortcullisError<"command-operator" | "command-reason"> {
+  override name = "CommandError";
+}
+
+/** @throws CommandError */
+export function assertClaim({ operator, reason }: Claim): void {
+  // The empty name is the server's own in the log.
+  if (!printable(60).test(operator)) {
+    throw invalid("command-operator", "the operator's name in 1 to 60", operator);
+  }
+  if (!printable(200).test(reason)) {
+    throw invalid("command-reason", "a reason of 1 to 200", reason);
+  }
+}
+
+/** No control characters, no line ends, nothing that turns the direction of writing. */
+function printable(lengthMax: number): RegExp {
+  return new RegExp(`^[^\\p{C}\\p{Zl}\\p{Zp}]{1,${lengthMax}}$`, "u");
+}
+
+function invalid(code: CommandError["code"], expected: string, text: string): CommandError {
+  const got = JSON.stringify(text.slice(0, 300));
+  return new CommandError(code, `expected ${expected} printable characters, got ${got}`);
+}
+
+/**
+ * Answers when the command has been carried out; a failure is logged, and changed nothing that is in force.
+ * @param codeOf a refusal that the operator is to read; undefined for what is no refusal
+ */
+export async function answerCommand<Reply>(
+  reply: sendUnaryData<Reply>,
+  log: Logger,
+  work: () => Promise<Reply>,
+  codeOf: (error: PortcullisError) => status | undefined = () => undefined,
+): Promise<void> {
+  let answer: Reply;
+  try {
+    answer = await work();
+  } catch (error) {
+    const known = error instanceof PortcullisError ? error : undefined;
+    const refusal =
+      known instanceof CommandError ? status.INVALID_ARGUMENT : known && codeOf(known);
+    if (known !== undefined && refusal !== undefined) {
+      return reply({ code: refusal, details: known.message });
+    }
+    log.error({ event: "command-failed", error }, "an operator's command failed");
+    // UNAVAILABLE would say that there is no server.
+    const details = known instanceof LogError ? known.message : "the store cannot be used";
+    return reply({ code: status.INTERNAL, details: `nothing was changed: ${details}` });
+  }
+  reply(null, answer);
+}

@@ -1,0 +1,64 @@
+/** The operator's side of PruneLog in `portcullis.admin.v1`. */
+
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { status, type ServiceError } from "@grpc/grpc-js";
+import type { IndexRange } from "../../core/log/index-ranges.ts";
+import { AdminService, PruneLogRequestSchema } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import { callAdmin } from "./admin-client.ts";
+import { CommandRefusedError } from "./command-client.ts";
+
+export interface PruneLogOptions {
+  /** What was over by then may go. */
+  readonly beforeMs: number;
+  /** Who asks, as claimed. */
+  readonly operator: string;
+}
+
+/** Tens of thousands of entries a second, in steps between which the server signs. */
+const timeoutMs = 600_000;
+
+/**
+ * @param address a gRPC target, `unix:///PATH`
+ * @returns what is gone; empty when nothing is
+ * @throws AdminClientError, CommandRefusedError
+ */
+export async function pruneLog(
+  address: string,
+  { beforeMs, operator }: PruneLogOptions,
+): Promise<IndexRange> {
+  const request = create(PruneLogRequestSchema, { before: timestampFromMs(beforeMs), operator });
+  const { start, end } = await callAdmin(
+    address,
+    AdminService.method.pruneLog,
+    request,
+    errorOf,
+    timeoutMs,
+  );
+  return { start: Number(start), end: Number(end) };
+}
+
+function errorOf({ code, details }: ServiceError): CommandRefusedError | undefined {
+  switch (code) {
+    case status.INVALID_ARGUMENT:
+      return new CommandRefusedError("command-invalid", details);
+    case status.FAILED_PRECONDITION:
+    case status.INTERNAL:
+      return new CommandRefusedError("command-failed", details);
+    case status.UNIMPLEMENTED:
+      return new CommandRefusedError(
+        "command-failed",
+        "the server keeps no log that can be pruned",
+      );
+    case status.DEADLINE_EXCEEDED:
+      return new CommandRefusedError(
+        "command-failed",
+        "the server has not finished in 10 minutes",
+        {
+          hint: "it goes on by itself; portcullis audit tail shows what it has pruned",
+        },
+      );
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,34 @@
+/** Small facts that must outlive the process, each replaced whole. */
+
+import type { DatabaseSync } from "node:sqlite";
+import { durableTransaction } from "./durable.ts";
+
+/**
+ * - `log-checkpoint`: the newest that was kept here; the log must have got that far.
+ * - `log-trust`: digest of the newest trust state that stands in the log.
+ * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
+ */
+export type Fact = "log-restores" | "log-checkpoint" | "log-trust" | "clock-accepted";
+
+export class Facts {
+  readonly #database: DatabaseSync;
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** @throws whatever SQLite throws */
+  recall(fact: Fact): string | undefined {
+    const row = this.#database.prepare("SELECT value FROM meta WHERE key = ?").get(fact);
+    return row === undefined ? undefined : String(row["value"]);
+  }
+
+  /** Durable when it returns. @throws whatever SQLite throws */
+  remember(fact: Fact, value: string): void {
+    durableTransaction(this.#database, "fact-remember", () => {
+      this.#database
+        .prepare("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)")
+        .run(fact, value);
+    });
+  }
+}

@@ -1,0 +1,97 @@
+/** The signing keys in the store, encrypted where there is a passphrase. */
+
+import type { KeyObject } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
+import { durable, durableTransaction } from "./durable.ts";
+import { encryptKey, isEncryptedKey, readKey } from "./key-at-rest.ts";
+import { StoreError, unreadable } from "./store-error.ts";
+
+export interface NewSigningKey {
+  readonly id: string;
+  readonly privateKeyPkcs8: Uint8Array;
+}
+
+export class SigningKeys {
+  readonly #path: string;
+  readonly #database: DatabaseSync;
+  readonly #passphrase: Uint8Array | undefined;
+
+  constructor(path: string, database: DatabaseSync, passphrase: Uint8Array | undefined) {
+    this.#path = path;
+    this.#database = database;
+    this.#passphrase = passphrase;
+  }
+
+  /** In the transaction of what they are new with. */
+  add(keys: readonly NewSigningKey[], nowMs: number): void {
+    const insert = this.#database.prepare(
+      "INSERT INTO signing_keys (id, pkcs8, created_at_ms) VALUES (?, ?, ?)",
+    );
+    for (const { id, privateKeyPkcs8 } of keys) {
+      const stored =
+        this.#passphrase === undefined
+          ? privateKeyPkcs8
+          : encryptKey(readKey(privateKeyPkcs8, undefined), this.#passphrase);
+      insert.run(id, stored, nowMs);
+    }
+  }
+
+  /** @throws StoreError `store-key-encrypted`, `store-passphrase-wrong`, `store-unreadable` */
+  find(id: string): KeyObject | undefined {
+    const pkcs8 = this.#stored(id);
+    if (!(pkcs8 instanceof Uint8Array)) return undefined;
+    try {
+      return readKey(pkcs8, this.#passphrase);
+    } catch (cause) {
+      throw isEncrypted(pkcs8) ? locked(this.#passphrase, cause) : unreadable(this.#path, cause);
+    }
+  }
+
+  /** What is there in the clear is encrypted, and what it was is overwritten: in the file, and in its write-ahead log. */
+  encryptAll(passphrase: Uint8Array): void {
+    const rows = this.#database.prepare("SELECT id, pkcs8 FROM signing_keys").all();
+    const clear = rows.filter(({ pkcs8 }) => pkcs8 instanceof Uint8Array && !isEncrypted(pkcs8));
+    if (clear.length > 0) {
+      this.#database.exec("PRAGMA secure_delete = ON");
+      durableTransaction(this.#database, "keys-encrypt", () => {
+        const update = this.#database.prepare("UPDATE signing_keys SET pkcs8 = ? WHERE id = ?");
+        for (const { id, pkcs8 } of clear) {
+          if (!(pkcs8 instanceof Uint8Array)) continue;
+          update.run(encryptKey(readKey(pkcs8, undefined), passphrase), String(id));
+        }
+      });
+    }
+    // Also where none is left in the clear: the process that encrypted them may have been killed before this.
+    durable("keys-scrub", () => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+
+  #stored(id: string): unknown {
+    try {
+      return this.#database.prepare("SELECT pkcs8 FROM signing_keys WHERE id = ?").get(id)?.[
+        "pkcs8"
+      ];
+    } catch (cause) {
+      throw unreadable(this.#path, cause);
+    }
+  }
+}
+
+function isEncrypted(pkcs8: Uint8Array): boolean {
+  try {
+    return isEncryptedKey(pkcs8);
+  } catch {
+    return false;
+  }
+}
+
+function locked(passphrase: Uint8Array | undefined, cause: unknown): StoreError {
+  return passphrase === undefined
+    ? new StoreError("store-key-encrypted", "the signing key is encrypted", {
+        cause,
+        hint: "give --key-passphrase-file",
+      })
+    : new StoreError("store-passphrase-wrong", "the passphrase is not that of the signing key", {
+        cause,
+        hint: "is this the --key-passphrase-file that the directory was made with?",
+      });
+}
