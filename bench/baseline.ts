@@ -51,9 +51,15 @@ function costOf({ kind }: Pick<Row, "kind">, value: number, unitMicros: number):
       return value / unitMicros;
     case "rate":
       return 1e6 / value / unitMicros;
+    case "share":
+      return 1 / value;
     case "duration":
     case "memory":
+    case "size":
       return value;
+    // What was refused is told, and no figure of speed.
+    case "count":
+      return 1;
     default:
       return kind satisfies never;
   }

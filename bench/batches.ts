@@ -16,8 +16,8 @@ export const batchCases: readonly LoadCase[] = [
     batch: 50,
     share: 1.5,
     bounds: {
-      cpu: { peer: { name: "SPIRE", value: 313 }, bound: { kind: "target", value: 175 } },
-      rate: { peer: { name: "SPIRE", value: 6_038 }, bound: { kind: "target", value: 10_000 } },
+      cpu: { peer: { name: "SPIRE", value: 313 }, bound: { kind: "target", value: 275 } },
+      rate: { peer: { name: "SPIRE", value: 6_038 }, bound: { kind: "target", value: 6_200 } },
     },
   },
   { ...common, name: "batch of 10, 8 in flight", batch: 10, share: 0.5 },

@@ -9,13 +9,13 @@ import { encodeCertificates } from "../src/core/x509/pem.ts";
 import { createRoot } from "../src/core/x509/root.ts";
 import { UsedTokens } from "../src/edge/authn/used-tokens.ts";
 import { resolveServerConfig, settingsFromFlags } from "../src/edge/config/server-config.ts";
-import { Store } from "../src/edge/store/store.ts";
 import { createLogger } from "../src/edge/telemetry/logger.ts";
 import { openCallerAuthentication } from "../src/app/server/caller-authentication.ts";
 import { buildParts, type Live } from "../src/app/server/parts.ts";
+import { openKept } from "../src/app/server/kept.ts";
 import { openPorts } from "../src/app/server/ports.ts";
+import { RateLimits } from "../src/core/issuance/rate-limits.ts";
 import { TrustKeeper } from "../src/app/server/trust-keeper.ts";
-import { loadTrust } from "../src/app/server/trust.ts";
 import type { Fixture } from "./fixture.ts";
 
 export class BenchControlPlane implements AsyncDisposable {
@@ -42,11 +42,15 @@ export class BenchControlPlane implements AsyncDisposable {
         "token-issuer": tokens.issuer,
         jwks: jwksFile,
         "node-agent": [nodeAgent],
+        "identity-rate": "none",
       }),
     ]);
     await using owned = new AsyncDisposableStack();
-    const store = owned.use(await Store.open(dataDir, "server"));
-    const trust = new TrustKeeper(await loadTrust(store, config, Date.now()));
+    const log = createLogger("bench", "error");
+    const nowMs = Date.now;
+    const monotonicMs = (): number => performance.now();
+    const kept = await openKept({ config, maker: "server", log, nowMs, monotonicMs, signal }, owned);
+    const { store, trust } = kept;
     const identities = {
       store,
       ownRoots: () => trust.current.bundle.roots,
@@ -56,8 +60,8 @@ export class BenchControlPlane implements AsyncDisposable {
       await openCallerAuthentication(config, "server", () => {}, signal, identities),
     );
     const live: Live = { config, authentication };
-    const log = createLogger("bench", "error");
-    const parts = buildParts({ live, trust, store, log, nowMs: Date.now });
+    const rates = new RateLimits(config.limits.rates);
+    const parts = buildParts({ ...kept, live, rates, log, nowMs });
     owned.use(parts.serving);
     owned.use(parts.signing);
     const isDraining = (): boolean => signal.aborted;

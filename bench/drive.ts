@@ -29,10 +29,10 @@ export interface DrivenServer {
 }
 
 /** Until V8 has compiled what is hot: before, its compiler threads cost as much as the work. */
-const warmUpCount = 8_000;
+export const warmUpCount = 8_000;
 
 /** How many certificates a run of the case asks for: whole batches. */
-function countOf({ share, batch = 1 }: LoadCase, count: number): number {
+export function countOf({ share, batch = 1 }: LoadCase, count: number): number {
   return Math.ceil((count * share) / batch) * batch;
 }
 
@@ -108,7 +108,7 @@ export async function drive(
   };
 }
 
-function measuresOf({ name, bounds }: LoadCase, runs: readonly Run[]): Measure[] {
+export function measuresOf({ name, bounds }: LoadCase, runs: readonly Run[]): Measure[] {
   const cpu = runs.map(({ cpuMicros }) => cpuMicros);
   const rate = runs.map(({ perSecond }) => perSecond);
   const p99 = runs.map(({ outcome }) => outcome.p99Ms);

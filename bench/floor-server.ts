@@ -10,7 +10,7 @@ import { resolveServerConfig, settingsFromFlags } from "../src/edge/config/serve
 import { createNetworkServer } from "../src/edge/rpc/grpc-server.ts";
 import { TlsListener } from "../src/edge/rpc/tls-listener.ts";
 import { Store } from "../src/edge/store/store.ts";
-import { issueServingCertificate } from "../src/app/server/serving-certificate.ts";
+import { issueServingCertificate } from "../test/support/serving.ts";
 import { loadTrust } from "../src/app/server/trust.ts";
 
 const [dataDir = ""] = process.argv.slice(2);

@@ -4,6 +4,7 @@ import { batchCases, benchBatches } from "./batches.ts";
 import { recordsNeeded } from "./drive.ts";
 import { makeLoadFixture, type BenchSize, type Fixture, type LoadFixture } from "./fixture.ts";
 import { benchFloor, benchIssuance, benchMemory, issuanceCases } from "./issuance.ts";
+import { benchLogged, loggedCases } from "./logged.ts";
 import { benchNodeAgent } from "./node-agent.ts";
 import { measurePkcs11 } from "./pkcs11.ts";
 import type { Measure } from "./report.ts";
@@ -33,6 +34,14 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
       kind: "load",
       records: ({ count, runs }) => recordsNeeded(batchCases, count, runs),
       run: benchBatches,
+    },
+  ],
+  [
+    "logged",
+    {
+      kind: "load",
+      records: ({ count, runs }) => recordsNeeded(loggedCases, count, runs),
+      run: benchLogged,
     },
   ],
   ["floor", { kind: "load", records: ({ count }) => count, run: benchFloor }],

@@ -10,7 +10,16 @@
 import type { Machine } from "./machine.ts";
 import { REFERENCE_UNIT_MICROS } from "./unit.ts";
 
-export type MeasureKind = "cpu" | "rate" | "latency" | "duration" | "memory";
+export type MeasureKind =
+  | "cpu"
+  | "rate"
+  | "latency"
+  | "duration"
+  | "memory"
+  | "size"
+  /** Of two figures of one run; higher is better. */
+  | "share"
+  | "count";
 
 export interface Measure {
   readonly name: string;
@@ -65,6 +74,9 @@ const RULES: Readonly<Record<MeasureKind, KindRule>> = {
   latency: { unit: "ms", better: "lower", scale: 1 },
   duration: { unit: "s", better: "lower", scale: 0 },
   memory: { unit: "MiB", better: "lower", scale: 0 },
+  size: { unit: "B", better: "lower", scale: 0 },
+  share: { unit: "", better: "higher", scale: 0 },
+  count: { unit: "", better: "lower", scale: 0 },
 };
 
 export function makeReport(head: ReportHead, measures: readonly Measure[]): Report {

@@ -1,6 +1,6 @@
 /** The server under test: `portcullis server` as a user would start it, on a directory of its own. */
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type StdioOptions } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -11,6 +11,8 @@ export const launcher: string = join(import.meta.dirname, "../bin/portcullis");
 
 /** Those of the launcher. */
 const longLivedFlags = ["--max-semi-space-size=4", "--heap-growing-percent=30"];
+const longLivedEnv = { MALLOC_ARENA_MAX: "2" };
+const scriptOf = (name: string): string => join(import.meta.dirname, `${name}.ts`);
 
 export interface BenchServerOptions {
   readonly dataDir: string;
@@ -21,6 +23,8 @@ export interface BenchServerOptions {
   /** @default any that is free */
   readonly port?: number;
   readonly flags?: readonly string[];
+  /** @default true; otherwise it is `unlogged-server.ts` */
+  readonly isLogged?: boolean;
 }
 
 export class BenchServer implements AsyncDisposable {
@@ -39,9 +43,13 @@ export class BenchServer implements AsyncDisposable {
     const { dataDir, tokens, jwksFile, signal, port = 0, flags = [] } = options;
     const log = openSync(join(dataDir, "..", "server.log"), "a", 0o600);
     const listen = ["--listen", `127.0.0.1:${port}`, "--metrics-listen", "127.0.0.1:0"];
-    const issuer = ["--token-issuer", tokens.issuer, "--jwks", jwksFile];
+    const issuer = ["--token-issuer", tokens.issuer, "--jwks", jwksFile, "--identity-rate", "none"];
     const args = ["server", "--data-dir", dataDir, ...listen, ...issuer, ...flags];
-    const child = spawn(launcher, args, { stdio: ["ignore", log, log] });
+    const stdio: StdioOptions = ["ignore", log, log];
+    const child =
+      options.isLogged === false
+        ? spawnScript("unlogged-server", args, stdio)
+        : spawn(launcher, args, { stdio });
     closeSync(log);
     const { ca } = await waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
     return new BenchServer(child, ca);
@@ -49,9 +57,8 @@ export class BenchServer implements AsyncDisposable {
 
   /** `floor-server.ts` on a directory whose server does not run. */
   static async startFloor(dataDir: string): Promise<BenchServer> {
-    const script = join(import.meta.dirname, "floor-server.ts");
-    const args = [...longLivedFlags, script, dataDir];
-    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawnScript("floor-server", [dataDir], ["ignore", "pipe", "inherit"]);
+    if (child.stdout === null) throw new TypeError("expected a pipe");
     const [address] = (await once(child.stdout, "data")) as [Buffer];
     return new BenchServer(child, address.toString().trim());
   }
@@ -62,4 +69,10 @@ export class BenchServer implements AsyncDisposable {
     this.#child.kill("SIGTERM");
     await exited;
   }
+}
+
+/** As the launcher would start it. */
+function spawnScript(name: string, args: readonly string[], stdio: StdioOptions): ChildProcess {
+  const env = { ...process.env, ...longLivedEnv };
+  return spawn(process.execPath, [...longLivedFlags, scriptOf(name), ...args], { stdio, env });
 }

@@ -79,7 +79,7 @@ describe("a server whose HSM", { skip: whyNoSoftHsm() }, () => {
     void codeOfSigning();
     // A reload wants to prove the key: not on the thread that answers here.
     server.kill("SIGHUP");
-    await eventually(() => server.stderr().includes('"event":"reloaded"'));
+    await eventually(() => server.stderr().includes('"event":"configuration-unchanged"'));
     assert.equal(await probe("/healthz"), "200 ok\n");
     await connection[Symbol.asyncDispose]();
     const startedMs = performance.now();

@@ -6,7 +6,6 @@ import { writeFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
 import { localSigner, proveSigner } from "../../src/app/server/open-signer.ts";
-import type { ServingOrder } from "../../src/app/server/serving-certificate.ts";
 import { SigningPool } from "../../src/app/server/signing-pool.ts";
 import type { AuthorityParts } from "../../src/app/server/signing-protocol.ts";
 import { signingAuthority } from "../../src/core/issuance/authority.ts";
@@ -69,17 +68,11 @@ describe("signing threads whose key is in a token", { skip: whyNoSoftHsm() }, ()
     return { pool, failures, seen, [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose]() };
   }
 
-  const serving = (): ServingOrder => ({
-    roots: [ca.root],
-    names: ["localhost", "::1"],
-    nowMs,
-    uri: undefined,
-  });
-
   /** @returns of each order; "issued" only for what verifies */
   async function kinds(pool: SigningPool, count = 1): Promise<Set<string>> {
     const root = new X509Certificate(ca.root);
-    const { outcomes } = await pool.sign(orders(count), nowMs);
+    const prepared = await pool.prepare(orders(count), nowMs);
+    const outcomes = await pool.sign(prepared.filter((each) => each.kind === "prepared"));
     return new Set(
       outcomes.map((outcome) => {
         if (outcome.kind === "refused") return refusalOf(outcome.error).metric;
@@ -96,15 +89,6 @@ describe("signing threads whose key is in a token", { skip: whyNoSoftHsm() }, ()
     assert.ok(pool.isAvailable);
     for (const count of [1, 15, 16, 60])
       assert.deepEqual(await kinds(pool, count), new Set(["issued"]));
-    const [plain, svid] = [
-      await pool.issueServing(serving()),
-      await pool.issueServing({ ...serving(), uri: "spiffe://cluster.local/portcullis/server" }),
-    ];
-    const root = new X509Certificate(ca.root);
-    for (const { certificateChain } of [plain, svid]) {
-      assert.ok(new X509Certificate(certificateChain).verify(root.publicKey));
-    }
-    assert.match(new X509Certificate(svid.certificateChain).subjectAltName ?? "", /URI:spiffe:/);
     assert.throws(() => localSigner(parts).sign(Buffer.from("a")), TypeError);
   });
 
@@ -128,7 +112,6 @@ describe("signing threads whose key is in a token", { skip: whyNoSoftHsm() }, ()
       const away = pullOut(hsm);
       assert.deepEqual(await kinds(pool), new Set(["UNAVAILABLE"]));
       await eventually(() => failures.length > 0 && !pool.isAvailable);
-      await assert.rejects(pool.issueServing(serving()));
       await assert.rejects(pool.prove(parts));
       away[Symbol.dispose]();
       await eventually(() => pool.isAvailable);
@@ -136,6 +119,27 @@ describe("signing threads whose key is in a token", { skip: whyNoSoftHsm() }, ()
       assert.equal(seen.recovered, round);
       failures.length = 0;
     }
+  });
+
+  test("prove another authority again after a proof while the token was away", async () => {
+    await using rig = await openPool();
+    const { pool } = rig;
+    const away = pullOut(hsm);
+    await assert.rejects(pool.prove(parts), (error: Error & { hint?: string }) => {
+      assert.match(String(codeOf(error)), /^pkcs11-/);
+      assert.match(error.hint ?? "", /token/);
+      return true;
+    });
+    away[Symbol.dispose]();
+    await eventually(() =>
+      pool.prove(parts).then(
+        () => true,
+        () => false,
+      ),
+    );
+    await eventually(() => pool.isAvailable);
+    assert.deepEqual(await kinds(pool), new Set(["issued"]));
+    await pool.prove(parts);
   });
 
   test("give up one that hangs, start no other before it has ended, and sign again then", async () => {

@@ -147,7 +147,7 @@ describe("a caller that is not authenticated", () => {
 /** A token may make the server read the keys again only some seconds after the last time. */
 function passSomeTime(t: TestContext): void {
   const real = performance.now.bind(performance);
-  t.mock.method(performance, "now", () => real() + 60_000);
+  t.mock.method(performance, "now", () => real() + 30_000);
 }
 
 test("reads the keys again for a key that is new, once for all who wait", async (t) => {

@@ -9,7 +9,7 @@ import type { TLSSocket } from "node:tls";
 
 import type { CertificateFiles } from "../../src/app/server/bundle-certificate.ts";
 import { BundleEndpoint } from "../../src/app/server/bundle-endpoint.ts";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
+import { issueServingCertificate } from "../support/serving.ts";
 import { openTrustParts, type TrustParts } from "./trust-parts.ts";
 
 export interface BundleRig extends AsyncDisposable {

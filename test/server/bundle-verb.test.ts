@@ -139,6 +139,18 @@ describe("the bundle of an endpoint", () => {
     }
   });
 
+  test("FED-7: is warned of when the endpoint is of another trust domain than the bundle is to be", async () => {
+    const trust = ["--trust", file("b.pem", rig.parts.rootPem)];
+    assert.doesNotMatch((await run([...bySpiffeId(), ...trust])).stderr, /warning/);
+    const other = [...bySpiffeId(), ...trust, "--trust-domain", "other.example", "-o", "json"];
+    const { status, stderr } = await run(other);
+    assert.equal(
+      stderr,
+      "warning: the endpoint is of cluster.local: is its bundle that of other.example?\n",
+    );
+    assert.equal(status, 0);
+  });
+
   test("is verified with the given roots of the web", async () => {
     const trust = file("b.pem", rig.parts.rootPem);
     const args = from("https_web", "--trust", trust, "--trust-domain", "other.example");

@@ -15,7 +15,9 @@ import {
   mintJwtSvidHandler,
   type JwtSvidDependencies,
 } from "../../src/app/server/jwt-svid-service.ts";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
+import { Ledger } from "../../src/app/server/ledger.ts";
+import { openStore } from "../support/log-store.ts";
+import { issueServingCertificate } from "../support/serving.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { KeySet } from "../../src/edge/authn/key-set.ts";
 import { TokenAuthenticator } from "../../src/edge/authn/token-authenticator.ts";
@@ -66,18 +68,25 @@ async function startRig(changes: Partial<JwtSvidDependencies> = {}): Promise<Rig
     chainNotAfterMs: none,
     servingNotAfterMs: none,
     signerAvailable: () => true,
+    logSize: () => 0,
+    logWritable: () => true,
+    clockGood: () => true,
     queueDepth: none,
     agentsConnected: none,
     proxies: () => ({ connected: 0, absent: 0 }),
     bundleSequence: none,
     nowMs,
   });
+  const { writer } = owned.use(await openStore(join(parts.directory, "log")));
   const mintJwtSvid = mintJwtSvidHandler({
+    assertSettled: () => {},
+    assertAdmitted: () => {},
+    ledger: new Ledger({ writer, time: { assertGood: nowMs, nowMs } }),
     authenticate: (token, now) => authentication.authenticate(token, now),
     refreshKeys: () => authentication.refreshKeys(),
     trust: () => trust.current,
     ttlSeconds: () => TTL_SECONDS,
-    events: new ServerEvents(log, metrics),
+    events: new ServerEvents(log, metrics, () => {}),
     nowMs,
     requestId: randomUUID,
     deadlineMs: 10_000,
@@ -94,7 +103,7 @@ async function startRig(changes: Partial<JwtSvidDependencies> = {}): Promise<Rig
   });
   const { port } = await listener.listen("127.0.0.1", 0);
   owned.defer(async () => {
-    listener.drain(1_000);
+    await listener.drain(1_000);
     await shutdownGrpc(grpc, 1_000);
   });
   const connection = owned.use(dialWire({ address: `127.0.0.1:${port}`, rootPem: parts.rootPem }));

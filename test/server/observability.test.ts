@@ -52,7 +52,7 @@ describe("a running server", () => {
       ["/healthz", 200, "ok\n"],
       ["/readyz", 200, "ok\n"],
       ["/readyz?verbose", 200, "ok\n"],
-      ["/", 404, "expected /metrics, /healthz or /readyz\n"],
+      ["/", 404, "expected /metrics, /healthz, /readyz or /log/checkpoint\n"],
     ] as const) {
       const response = await http(path);
       assert.deepEqual([response.status, await response.text()], [status, text]);

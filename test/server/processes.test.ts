@@ -81,7 +81,7 @@ describe("beside a dev that runs", () => {
       "an address that is taken",
       () => ["dev", "--data-dir", join(root, "c"), "--listen", running.endpoints.ca],
       1,
-      /^error: cannot listen on 127\.0\.0\.1:\d+: another process does\nhint: is a server running/,
+      /^error: cannot listen on 127\.0\.0\.1:\d+: another process does\nhint: is a server running/m,
     ],
   ];
   test("refuses what must not start, with the cause and the next step", async () => {

@@ -29,6 +29,7 @@ test("takes over what it can at SIGHUP, and names what waits for a restart", asy
     caDir: undefined,
     loadConfig,
     log,
+    nowMs: Date.now,
   });
   const hangUp = async (next: FlagTexts) => {
     const seen = events.length;
@@ -52,6 +53,7 @@ test("takes over what it can at SIGHUP, and names what waits for a restart", asy
   assert.equal((await sign(connection, { authorization })).code, CODE.ok);
   assert.equal((await sign(connection, tooLong)).code, CODE.invalidArgument);
 
+  assert.deepEqual(await hangUp(flags), [{ event: "configuration-unchanged" }]);
   const [reloaded, restart] = await hangUp({ listen: "127.0.0.1:1", "log-level": "error" });
   assert.deepEqual(reloaded?.["needRestart"], ["listen"]);
   assert.deepEqual(restart, { event: "restart-needed", needRestart: ["listen"] });
@@ -72,7 +74,8 @@ test("keeps the old configuration when the new one is wrong in any part", async 
   };
   file("");
   const loadConfig = () => loadServerConfig({ flags: {}, configFile });
-  using _ = reloadOnChange(it.controlPlane, { configFile, caDir: undefined, loadConfig, log });
+  const options = { configFile, caDir: undefined, loadConfig, log, nowMs: Date.now };
+  using _ = reloadOnChange(it.controlPlane, options);
   const maxTtl = 'certificates: { maxTtl: "1h", defaultTtl: "1h" }\n';
   const wrong = [
     ["certificates: { maxTtl: soon }", "config-invalid-value"],

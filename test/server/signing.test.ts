@@ -4,8 +4,10 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { IssuanceQueue } from "../../src/app/server/issuance-queue.ts";
-import { SigningPool, type SignedBatch } from "../../src/app/server/signing-pool.ts";
+import { SigningPool } from "../../src/app/server/signing-pool.ts";
 import type { AuthorityParts } from "../../src/app/server/signing-protocol.ts";
+import type { PreparedLeaf, PrepareOutcome } from "../../src/core/issuance/prepare.ts";
+import type { SignOutcome } from "../../src/core/issuance/sign-prepared.ts";
 import type { WorkloadOrder } from "../../src/core/issuance/workload.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { parseCertificate } from "../../src/core/x509/certificate.ts";
@@ -44,43 +46,44 @@ function ordersOf(count: number, changes: Partial<WorkloadOrder> = {}): Workload
 }
 
 test("a queue whose signing fails answers everybody who waits", async () => {
-  const failures = [
-    () => {
-      throw new TypeError("no more threads");
+  const queue = new IssuanceQueue(
+    {
+      refreshKeys: async () => true,
+      assertReady: () => {},
+      assertAdmitted: () => {},
+      held: () => undefined,
+      issue: () => Promise.reject(new TypeError("no more threads")),
+      nowMs: Date.now,
     },
-    () => Promise.reject(new TypeError("no more threads")),
-  ];
-  for (const sign of failures) {
-    const queue = new IssuanceQueue(
-      { refreshKeys: async () => true, sign, randomSerial: () => randomBytes(16), nowMs: Date.now },
-      () => ({ callsInFlightMax: 8, queueMax: 8 }),
-    );
-    const refused = await Promise.all(
-      Array.from(
-        { length: 3 },
-        () =>
-          new Promise<unknown>((resolve, reject) => {
-            queue.submit({
-              authenticate: () => ({
-                id: SpiffeId.parse("spiffe://cluster.local/ns/shop/sa/cart"),
-                expiresAtMs: Infinity,
-                evidence: { method: "jwt", issuer: "https://issuer" },
-              }),
-              csrPem: WIRE_CSR,
-              requestedTtlSeconds: 0n,
-              impersonatedIdentity: false,
-              deadlineMs: Infinity,
-              isCancelled: () => false,
-              onIssued: () => reject(new Error("issued")),
-              onRefused: resolve,
-            });
-          }),
-      ),
-    );
-    assert.ok(refused.every((error) => error instanceof TypeError));
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(queue.depth, 0);
-  }
+    () => ({ callsInFlightMax: 2, queueMax: 8 }),
+  );
+  const refused = await Promise.all(
+    Array.from(
+      { length: 5 },
+      (_, index) =>
+        new Promise<unknown>((resolve, reject) => {
+          queue.submit({
+            requestId: String(index),
+            address: "test",
+            authenticate: () => ({
+              id: SpiffeId.parse("spiffe://cluster.local/ns/shop/sa/cart"),
+              expiresAtMs: Infinity,
+              evidence: { method: "jwt", issuer: "https://issuer" },
+            }),
+            csrPem: WIRE_CSR,
+            requestedTtlSeconds: 0n,
+            impersonatedIdentity: false,
+            deadlineMs: Infinity,
+            isCancelled: () => false,
+            onIssued: () => reject(new Error("issued")),
+            onRefused: resolve,
+          });
+        }),
+    ),
+  );
+  assert.ok(refused.every((error) => error instanceof TypeError));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(queue.depth, 0);
 });
 
 describe("signing threads", () => {
@@ -104,19 +107,21 @@ describe("signing threads", () => {
   before(() => use(test1));
   after(() => pool[Symbol.asyncDispose]());
 
-  const urisOf = ({ outcomes }: SignedBatch): string[] =>
+  const urisOf = (outcomes: readonly SignOutcome[]): string[] =>
     outcomes.map((outcome) => {
       if (outcome.kind !== "issued") throw outcome.error;
       return parseCertificate(outcome.certificate.der).uris.join();
     });
 
-  test("have few orders signed at once, and many by themselves, each in its order", async () => {
+  test("have few orders prepared and signed at once, and many by themselves, each in its order", async () => {
     for (const count of [1, 15, 16, 25, 26, 51, 100, 256]) {
       const orders = ordersOf(count);
-      const batch = pool.sign(orders, nowMs);
-      assert.equal(batch instanceof Promise, count >= 16, String(count));
+      const preparing = pool.prepare(orders, nowMs);
+      assert.equal(preparing instanceof Promise, count >= 16, String(count));
+      const signing = pool.sign(leavesOf(await preparing));
+      assert.equal(signing instanceof Promise, count >= 16, String(count));
       assert.deepEqual(
-        urisOf(await batch),
+        urisOf(await signing),
         orders.map(({ spiffeId }) => spiffeId),
       );
     }
@@ -124,41 +129,32 @@ describe("signing threads", () => {
 
   test("say of a refusal what the server's own thread says", async () => {
     const bad = { csrPem: "no PEM" };
-    const [one] = (await pool.sign(ordersOf(1, bad), nowMs)).outcomes;
-    const [other] = (await pool.sign(ordersOf(50, bad), nowMs)).outcomes;
+    const [one] = await pool.prepare(ordersOf(1, bad), nowMs);
+    const [other] = await pool.prepare(ordersOf(50, bad), nowMs);
     assert.ok(one?.kind === "refused" && other?.kind === "refused");
     assert.ok(one.error instanceof PemError);
     assert.deepEqual(refusalOf(other.error), refusalOf(one.error));
   });
 
-  test("sign by the authority of the moment, and lay out its reply", async () => {
-    const before = pool.sign(ordersOf(30), nowMs);
-    use(test2);
-    const after = pool.sign(ordersOf(30), nowMs);
-    for (const [batch, { root }] of [
-      [await before, test1],
-      [await after, test2],
-    ] as const) {
-      for (const outcome of batch.outcomes) {
-        assert.ok(outcome.kind === "issued");
-        const { issuerDer } = parseCertificate(outcome.certificate.der);
-        assert.deepEqual(issuerDer, parseCertificate(root).subjectDer);
-        assert.equal(batch.replyChain(outcome.certificate).length, 2);
+  test("sign nothing that was prepared for the authority before", async () => {
+    for (const count of [1, 30]) {
+      const leaves = leavesOf(await pool.prepare(ordersOf(count), nowMs));
+      use(test2);
+      for (const outcome of await pool.sign(leaves)) {
+        assert.ok(outcome.kind === "refused");
+        assert.equal(outcome.outcome, "failed");
       }
+      const own = await pool.sign(leavesOf(await pool.prepare(ordersOf(count), nowMs)));
+      assert.equal(urisOf(own).length, count);
+      use(test1);
     }
-    const [first, second] = await Promise.all([before, after]);
-    const [a, b] = [first, second].map(({ outcomes, replyChain }) =>
-      outcomes[0]?.kind === "issued" ? replyChain(outcomes[0].certificate)[1] : "",
-    );
-    assert.notEqual(a, b);
-    use(test1);
   });
 
   test("that have no key refuse as unavailable, tell why, and are made anew", async () => {
-    const wrong = partsOf({ ...test1, privateKey: test2.privateKey });
-    parts = wrong;
+    const leaves = leavesOf(await pool.prepare(ordersOf(50), nowMs));
+    parts = partsOf({ ...test1, privateKey: test2.privateKey });
     pool.renew();
-    const { outcomes } = await pool.sign(ordersOf(50), nowMs);
+    const outcomes = await pool.sign(leaves);
     const codes = outcomes.map((outcome) =>
       outcome.kind === "refused" ? refusalOf(outcome.error).metric : outcome.kind,
     );
@@ -166,14 +162,14 @@ describe("signing threads", () => {
     assert.match(String(failures[0]), /private key of the certificate/);
     parts = partsOf(test1);
     // Not at once: a token locks itself when it is tried again and again.
-    const resting = await pool.sign(ordersOf(50), nowMs);
-    assert.ok(resting.outcomes.every(({ kind }) => kind === "refused"));
+    const resting = await pool.sign(leaves);
+    assert.ok(resting.every(({ kind }) => kind === "refused"));
     assert.equal(failures.length, 2);
     pool.renew();
-    assert.equal(urisOf(await pool.sign(ordersOf(50), nowMs)).length, 50);
+    assert.equal(urisOf(await pool.sign(leaves)).length, 50);
   });
 
-  test("end with their pool, and what they had not done is refused", async () => {
+  test("end with their pool, and of what they had not done nobody knows", async () => {
     const own = new SigningPool({
       authority: () => test1.authority,
       parts: () => partsOf(test1),
@@ -183,11 +179,23 @@ describe("signing threads", () => {
       onStuck: () => assert.fail("it has ended"),
       times,
     });
-    const pending = own.sign(ordersOf(200), nowMs);
+    const leaves = leavesOf(await own.prepare(ordersOf(200), nowMs));
+    const pending = own.sign(leaves);
     await own[Symbol.asyncDispose]();
-    const { outcomes } = await pending;
-    assert.ok(outcomes.every(({ kind }) => kind === "refused"));
-    const late = await own.sign(ordersOf(50), nowMs);
-    assert.ok(late.outcomes.every(({ kind }) => kind === "refused"));
+    for (const outcome of await pending) {
+      assert.ok(outcome.kind === "refused");
+      assert.equal(outcome.outcome, "unknown");
+    }
+    for (const outcome of await own.sign(leaves)) {
+      assert.ok(outcome.kind === "refused");
+      assert.equal(outcome.outcome, "failed");
+    }
   });
 });
+
+function leavesOf(outcomes: readonly PrepareOutcome[]): readonly PreparedLeaf[] {
+  return outcomes.map((outcome) => {
+    if (outcome.kind !== "prepared") throw outcome.error;
+    return outcome;
+  });
+}

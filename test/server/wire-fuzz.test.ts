@@ -69,7 +69,7 @@ describe(`damage by seed ${seed}`, () => {
   let it: TestControlPlane;
   let connection: WireConnection;
   before(async () => {
-    it = await startControlPlane({ flags: { "log-level": "warn" } });
+    it = await startControlPlane({ flags: { "log-level": "warn", "identity-rate": "none" } });
     connection = dialWire(it);
   });
   after(async () => {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import type { Server } from "@grpc/grpc-js";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
+import { issueServingCertificate } from "./serving.ts";
 import { signLeaf } from "../../src/core/issuance/authority.ts";
 import { encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
@@ -33,7 +33,7 @@ export class CaPort {
 
   /** At once, streams and all. */
   close(): void {
-    this.#listener?.drain(0);
+    void this.#listener?.drain(0);
     this.#grpc?.forceShutdown();
   }
 }

@@ -71,6 +71,7 @@ export async function startControlPlane(
       { write: (text) => void log.push({ ...JSON.parse(text), text }) },
     ),
     nowMs: options.nowMs ?? (() => Date.now() + aheadMs),
+    monotonicMs: options.nowMs ?? (() => performance.now() + aheadMs),
     signal: stopping.signal,
   });
   owned.use(controlPlane);

@@ -178,6 +178,7 @@ const anyEvent: fc.Arbitrary<Entry> = fc.record(
       "restored",
       "pruned",
       "clock-accepted",
+      "alarm",
     ),
     operator: name,
     subject: text(2048),

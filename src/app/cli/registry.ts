@@ -1,6 +1,6 @@
 /**
  * The verbs. A verb is added by one line here and one module in `verbs/`; its module is imported
- * only when it is used, so `svid show` never loads gRPC. `help` belongs to the frame.
+ * only when it is used, so `svid show FILE` never loads gRPC. `help` belongs to the frame.
  */
 
 import type { Registry } from "./command.ts";
@@ -32,9 +32,49 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/svid-fetch.ts")).svidFetch,
   },
   {
+    path: ["svid", "list"],
+    summary: "List what was signed, and who holds it",
+    load: async () => (await import("./verbs/svid-list.ts")).svidList,
+  },
+  {
     path: ["svid", "show"],
-    summary: "Show the certificates of a PEM file",
+    summary: "Show the certificates of a PEM file, or one by its serial",
     load: async () => (await import("./verbs/svid-show.ts")).svidShow,
+  },
+  {
+    path: ["audit", "tail"],
+    summary: "Show the last entries of the transparency log",
+    load: async () => (await import("./verbs/audit-tail.ts")).auditTail,
+  },
+  {
+    path: ["audit", "show"],
+    summary: "Show an entry of the transparency log",
+    load: async () => (await import("./verbs/audit-show.ts")).auditShow,
+  },
+  {
+    path: ["audit", "verify"],
+    summary: "Verify all of the transparency log",
+    load: async () => (await import("./verbs/audit-verify.ts")).auditVerify,
+  },
+  {
+    path: ["audit", "prove"],
+    summary: "Prove that a certificate is in the log",
+    load: async () => (await import("./verbs/audit-prove.ts")).auditProve,
+  },
+  {
+    path: ["audit", "check-proof"],
+    summary: "Verify such a proof, without the log",
+    load: async () => (await import("./verbs/audit-check-proof.ts")).auditCheckProof,
+  },
+  {
+    path: ["audit", "key"],
+    summary: "Print the log's verifier key",
+    load: async () => (await import("./verbs/audit-key.ts")).auditKey,
+  },
+  {
+    path: ["audit", "prune"],
+    summary: "Forget old entries of the log",
+    load: async () => (await import("./verbs/audit-prune.ts")).auditPrune,
   },
   {
     path: ["jwt", "fetch"],
@@ -57,6 +97,26 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/join-token-create.ts")).joinTokenCreate,
   },
   {
+    path: ["deny", "add"],
+    summary: "Give an identity or a certificate's holder nothing any more",
+    load: async () => (await import("./verbs/deny-add.ts")).denyAdd,
+  },
+  {
+    path: ["deny", "list"],
+    summary: "Show who is denied, and why",
+    load: async () => (await import("./verbs/deny-list.ts")).denyList,
+  },
+  {
+    path: ["deny", "remove"],
+    summary: "End a denial",
+    load: async () => (await import("./verbs/deny-remove.ts")).denyRemove,
+  },
+  {
+    path: ["clock", "accept"],
+    summary: "Say that the server's clock is right after a jump",
+    load: async () => (await import("./verbs/clock-accept.ts")).clockAccept,
+  },
+  {
     path: ["token", "mint"],
     summary: "Mint a token that dev's server believes",
     load: async () => (await import("./verbs/token-mint.ts")).tokenMint,
@@ -70,6 +130,16 @@ export const REGISTRY: Registry = [
     path: ["root", "import"],
     summary: "Take what an offline root signed",
     load: async () => (await import("./verbs/root-import.ts")).rootImport,
+  },
+  {
+    path: ["backup"],
+    summary: "Write what a server keeps into an encrypted file",
+    load: async () => (await import("./verbs/backup.ts")).backup,
+  },
+  {
+    path: ["restore"],
+    summary: "Make a data directory out of a backup",
+    load: async () => (await import("./verbs/restore.ts")).restore,
   },
   {
     path: ["envoy", "bootstrap"],

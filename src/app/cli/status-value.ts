@@ -29,6 +29,14 @@ export type StatusValue = {
     readonly notAfter: string;
   }[];
   readonly proxies: readonly ProxyValue[];
+  /** What lies on disk and was refused, so that something older runs: "configuration", "ca". */
+  readonly reloadRefusals: readonly {
+    readonly part: string;
+    readonly reason: string;
+    readonly detail: string;
+    readonly hint: string;
+    readonly since: string;
+  }[];
 };
 
 export type ProxyValue = {
@@ -78,6 +86,13 @@ export function statusValue(status: GetStatusResponse): StatusValue {
       notAfter: text(notAfter),
     })),
     proxies: status.proxies.map((proxy) => proxyValue(proxy)),
+    reloadRefusals: status.reloadRefusals.map(({ part, reason, detail, hint, since }) => ({
+      part,
+      reason,
+      detail,
+      hint,
+      since: text(since),
+    })),
   };
 }
 

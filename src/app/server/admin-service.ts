@@ -12,6 +12,7 @@ import {
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
+import type { ReloadRefusal } from "./reload-refusals.ts";
 import type { Trust } from "./trust.ts";
 
 export interface AdminDependencies {
@@ -23,6 +24,7 @@ export interface AdminDependencies {
   readonly servingNotAfterMs: () => number;
   readonly agentsConnected: () => number;
   readonly signerAvailable: () => boolean;
+  readonly reloadRefusals: () => readonly ReloadRefusal[];
   readonly nowMs: () => number;
 }
 
@@ -54,6 +56,15 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
     },
     authorities: authoritiesOf(trust),
     proxies: dependencies.roll.entries().map(proxyStatus),
+    reloadRefusals: dependencies
+      .reloadRefusals()
+      .map(({ part, reason, detail, hint, sinceMs }) => ({
+        part,
+        reason,
+        detail,
+        hint: hint ?? "",
+        since: timestampFromMs(sinceMs),
+      })),
   });
 }
 

@@ -90,6 +90,8 @@ function submit(
   };
   events.csrReceived();
   queue.submit({
+    requestId: context.requestId,
+    address: context.peer,
     authenticate: (now) => authenticate(token, now),
     csrPem: csr,
     requestedTtlSeconds: validityDuration,

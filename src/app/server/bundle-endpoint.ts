@@ -6,33 +6,22 @@
 
 import { hash } from "node:crypto";
 import { unwatchFile, watchFile } from "node:fs";
-import type { PortcullisError } from "../../core/error.ts";
 import { encodeBundleDocument } from "../../core/spiffe/bundle-document.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { formatListenAddress, type ListenAddress } from "../../edge/config/listen-address.ts";
 import { BundleHttp, type BundleResponse } from "../../edge/rpc/bundle-http.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import {
-  bundleEndpointId,
-  readWebCertificate,
-  type BundleCertificate,
-  type CertificateFiles,
-} from "./bundle-certificate.ts";
-import type { IssueServing } from "./serving-certificate.ts";
-import type { TrustKeeper } from "./trust-keeper.ts";
+  loadCertificate,
+  type CertificateOptions,
+  type LoadedCertificate,
+} from "./bundle-certificate-source.ts";
+import { failureFields } from "./failure-fields.ts";
 
-export interface BundleEndpointOptions {
+export interface BundleEndpointOptions extends CertificateOptions {
   readonly listen: ListenAddress;
-  /** `https_web` with these; without them `https_spiffe`. */
-  readonly files: CertificateFiles | undefined;
-  /** DNS names and addresses in the SVID. */
-  readonly names: () => readonly string[];
   readonly refreshHintSeconds: () => number;
-  readonly trust: TrustKeeper;
-  /** Of an SVID. */
-  readonly issue: IssueServing;
   readonly log: Logger;
-  readonly nowMs: () => number;
 }
 
 const checkIntervalMs = 60_000;
@@ -43,22 +32,22 @@ export class BundleEndpoint implements AsyncDisposable {
   readonly #options: BundleEndpointOptions;
   readonly #http: BundleHttp;
   readonly #owned = new AsyncDisposableStack();
-  #certificate: BundleCertificate;
+  #loaded: LoadedCertificate;
   #response: BundleResponse | undefined;
   #responseOf: TrustBundle | undefined;
   #renewing: Promise<void> = Promise.resolve();
   #url = "";
   #isClosed = false;
 
-  private constructor(options: BundleEndpointOptions, certificate: BundleCertificate) {
+  private constructor(options: BundleEndpointOptions, loaded: LoadedCertificate) {
     this.#options = options;
-    this.#certificate = certificate;
-    this.#http = this.#owned.use(new BundleHttp(certificate, () => this.#current()));
+    this.#loaded = loaded;
+    this.#http = this.#owned.use(new BundleHttp(loaded.certificate, () => this.#current()));
   }
 
   /** @throws ListenError, and what is wrong with the files */
   static async open(options: BundleEndpointOptions): Promise<BundleEndpoint> {
-    const endpoint = new BundleEndpoint(options, await loadCertificate(options));
+    const endpoint = new BundleEndpoint(options, await loadCertificate(options, undefined));
     endpoint.#warnIfExpired();
     const { host } = options.listen;
     const { port } = await endpoint.#http.listen(host, options.listen.port);
@@ -72,10 +61,10 @@ export class BundleEndpoint implements AsyncDisposable {
   }
 
   get notAfterMs(): number {
-    return this.#certificate.notAfterMs;
+    return this.#loaded.certificate.notAfterMs;
   }
 
-  /** Takes what the files, the names and the trust say now. Never rejects: what is there stays. */
+  /** Takes what the files, the names and the trust say now, if it is new. Never rejects: what is there stays. */
   renew(): Promise<void> {
     this.#renewing = this.#renewing.then(() => this.#renewOnce());
     return this.#renewing;
@@ -105,7 +94,8 @@ export class BundleEndpoint implements AsyncDisposable {
     const renew = (): void => void this.renew();
     if (files === undefined) {
       // Looked at on the wall clock, since a suspended machine's timers sleep with it.
-      const renewIfDue = (): void => void (nowMs() >= this.#certificate.renewAtMs && renew());
+      const renewIfDue = (): void =>
+        void (nowMs() >= this.#loaded.certificate.renewAtMs && renew());
       const timer = setInterval(renewIfDue, checkIntervalMs).unref();
       this.#owned.defer(() => clearInterval(timer));
       // Whoever fetched the new bundle must be able to verify with nothing but that.
@@ -121,17 +111,19 @@ export class BundleEndpoint implements AsyncDisposable {
   async #renewOnce(): Promise<void> {
     const { log } = this.#options;
     try {
-      const certificate = await loadCertificate(this.#options);
+      const before = this.#loaded;
+      const loaded = await loadCertificate(this.#options, before);
       if (this.#isClosed) return;
+      this.#loaded = loaded;
+      const { certificate } = loaded;
+      if (certificate === before.certificate) return this.#warnIfExpired();
       this.#http.renew(certificate);
-      this.#certificate = certificate;
       const notAfter = new Date(certificate.notAfterMs).toISOString();
       log.info({ event: "bundle-certificate-renewed", notAfter }, "bundle certificate renewed");
       this.#warnIfExpired();
     } catch (error) {
       if (this.#isClosed) return;
-      const { code: reason, message: detail, hint } = error as Error & Partial<PortcullisError>;
-      const fields = { event: "bundle-certificate-failed", reason, detail, hint };
+      const fields = { event: "bundle-certificate-failed", ...failureFields(error) };
       log.error(fields, "bundle certificate not renewed");
     }
   }
@@ -139,7 +131,7 @@ export class BundleEndpoint implements AsyncDisposable {
   /** Not refused: a start that fails for it would take the mesh's CA with it. */
   #warnIfExpired(): void {
     const { log, nowMs, files } = this.#options;
-    const { notAfterMs } = this.#certificate;
+    const { notAfterMs } = this.#loaded.certificate;
     if (nowMs() < notAfterMs) return;
     const fields = { event: "bundle-certificate-expired", file: files?.certificate };
     log.warn(
@@ -147,11 +139,4 @@ export class BundleEndpoint implements AsyncDisposable {
       "bundle certificate expired",
     );
   }
-}
-
-async function loadCertificate(options: BundleEndpointOptions): Promise<BundleCertificate> {
-  const { files, trust, names, issue } = options;
-  if (files !== undefined) return await readWebCertificate(files);
-  // The names are for clients that know nothing of SPIFFE.
-  return await issue(names(), bundleEndpointId(trust.current.bundle.trustDomain).toString());
 }

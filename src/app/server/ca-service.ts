@@ -51,6 +51,8 @@ export function createCertificateHandler(
       );
     }
     queue.submit({
+      requestId: context.requestId,
+      address: context.peer,
       authenticate: (now) => authentication().authenticateCredential(credentialOf(call), now),
       csrPem: call.request.csr,
       requestedTtlSeconds: call.request.validityDurationSeconds,

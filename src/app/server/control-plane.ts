@@ -4,15 +4,15 @@
  */
 
 import { hasBytes } from "../../core/bytes.ts";
+import { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { UsedTokens } from "../../edge/authn/used-tokens.ts";
-import { readPassphrase } from "../../edge/ca/key-file.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
 import {
   diffReloadable,
   type ConfigDiff,
   type ServerConfig,
 } from "../../edge/config/server-config.ts";
-import { Store, type StoreMaker } from "../../edge/store/store.ts";
+import type { StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { CaExpiryWatch } from "./ca-expiry-watch.ts";
 import {
@@ -21,8 +21,10 @@ import {
   type IdentityDependencies,
 } from "./caller-authentication.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
+import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
-import { TrustKeeper } from "./trust-keeper.ts";
+import type { ReloadsHolder } from "./reload-refusals.ts";
+import { unlessAborted } from "./start-proof.ts";
 import { loadTrust, type Trust } from "./trust.ts";
 
 export interface ControlPlaneOptions {
@@ -31,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly version: string;
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** Counts suspension; from any origin. */
+  readonly monotonicMs: () => number;
   /** Aborted at shutdown: ends what waits. */
   readonly signal: AbortSignal;
 }
@@ -59,12 +63,12 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Resolves when it is ready: every port is bound, and `endpoints.json` says so. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { config, maker, version, log, nowMs, signal } = options;
+    const { config, version, log, nowMs, signal } = options;
     await using owned = new AsyncDisposableStack();
-    const passphrase = await readPassphrase(config.keyPassphraseFile);
-    const store = owned.use(await Store.open(config.dataDir, maker, passphrase));
-    const trust = new TrustKeeper(await loadTrust(store, config, nowMs()));
+    const kept = await openKept(options, owned);
+    const { store, trust, restoration, denials } = kept;
     logWarnings(trust.current, log);
+    const rates = new RateLimits(config.limits.rates);
     const identities = {
       store,
       ownRoots: () => trust.current.bundle.roots,
@@ -76,25 +80,42 @@ export class ControlPlane implements AsyncDisposable {
     };
     owned.defer(() => live.authentication[Symbol.dispose]());
     logMethods(live.authentication, log);
-    const parts = buildParts({ live, trust, store, log, nowMs });
+    const parts = buildParts({ ...kept, live, rates, log, nowMs });
     owned.use(parts.signing);
     owned.use(parts.serving);
-    await parts.signing.open();
+    await unlessAborted(signal, parts.signing.open());
     const prune = (): void => {
       parts.roll.prune(nowMs());
       live.authentication.prune(nowMs());
+      denials.prune().catch((error: unknown) => {
+        log.error({ event: "denials-prune-failed", error }, "ended denials are still kept");
+      });
     };
     const pruning = setInterval(prune, pruneIntervalMs).unref();
     owned.defer(() => clearInterval(pruning));
     const isDraining = (): boolean => signal.aborted;
     const ports = { config, version, startedMs: nowMs(), nowMs, isDraining };
     const endpoints = await openPorts(parts, ports, owned);
+    const { witnessing } = parts.witnesses;
+    owned.use(witnessing);
+    restoration.hear({
+      newestSeen: () => witnessing.newestSeen,
+      onSettled: () => witnessing.settled(),
+    });
     const notAfterMs = (): number => trust.current.authority.notAfterMs;
     owned.use(new CaExpiryWatch({ notAfterMs, log, nowMs }));
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
     log.info({ event: "ready", ...endpoints, trustDomain: config.trustDomain.name }, "ready");
     return new ControlPlane(options, parts, endpoints, owned.move());
+  }
+
+  get trust(): Trust {
+    return this.#parts.trust.current;
+  }
+
+  get reloads(): ReloadsHolder {
+    return this.#parts.reloads;
   }
 
   /**
@@ -136,8 +157,9 @@ export class ControlPlane implements AsyncDisposable {
     if (authentication !== false) {
       live.authentication[Symbol.dispose]();
       live.authentication = authentication;
-      logMethods(authentication, this.#options.log);
+      if (diff.apply.length > 0) logMethods(authentication, this.#options.log);
     }
+    this.#parts.rates.reload(next.limits.rates, this.#options.nowMs());
     this.#parts.bundleEndpoint.renew();
     this.#options.log.level = next.logLevel;
     return diff;
@@ -158,6 +180,7 @@ export class ControlPlane implements AsyncDisposable {
       signing.retry();
       return false;
     }
+    await this.#parts.keeper.trustIs(next.state);
     trust.replace(next);
     signing.renew();
     logWarnings(next, log);

@@ -1,20 +1,20 @@
 /**
- * All CSRs that arrived in one turn of the event loop are taken through each step together: all tokens, then all proofs
- * of possession, signatures and checks. Keeping one kind of work warm in the processor's caches costs a fifth less than
- * caller by caller (`npm run bench`). The queue is bounded; whoever no longer waits costs nothing.
+ * From calls to the issuer. First all calls that have arrived are asked who they are, a bounded number in each turn of the
+ * event loop; whoever is let in waits in the fair queue until the issuer has room. Both are bounded together; whoever no
+ * longer waits costs nothing.
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
-import type { IssuedCertificate, WorkloadOrder } from "../../core/issuance/workload.ts";
+import { FairQueue } from "../../core/issuance/fair-queue.ts";
+import type { HeldCertificate } from "../../core/issuance/issuance-class.ts";
+import type { IssuedCertificate } from "../../core/issuance/workload.ts";
 import { isHealedByRefresh } from "../../edge/authn/token-authenticator.ts";
 import { CaCallError } from "../../edge/rpc/ca-status.ts";
-import type { SignedBatch } from "./signing-pool.ts";
+import type { Order, OrderOutcome } from "./issuer.ts";
 
-export interface IssuanceRequest {
+export interface IssuanceRequest extends Omit<Order, "caller"> {
   /** Who asks. @throws AuthnError when what came with the call does not say */
   readonly authenticate: (nowMs: number) => Caller;
-  readonly csrPem: string;
-  readonly requestedTtlSeconds: bigint;
   readonly impersonatedIdentity: boolean;
   readonly deadlineMs: number;
   readonly isCancelled: () => boolean;
@@ -25,11 +25,13 @@ export interface IssuanceRequest {
 export interface IssuanceDependencies {
   /** Reads the token issuers' keys anew, after a token named an unknown one. Never throws. */
   readonly refreshKeys: () => Promise<unknown>;
-  readonly sign: (
-    orders: readonly WorkloadOrder[],
-    nowMs: number,
-  ) => SignedBatch | Promise<SignedBatch>;
-  readonly randomSerial: () => Uint8Array;
+  /** Before what counts once is used up. @throws while nothing can be signed */
+  readonly assertReady: () => void;
+  /** @throws DeniedError, RateLimitError for a caller who gets nothing, or nothing now */
+  readonly assertAdmitted: (caller: Caller, nowMs: number) => void;
+  /** What the identity has by the log; asked only of those who must wait. */
+  readonly held: (identity: string) => HeldCertificate | undefined;
+  readonly issue: (orders: readonly Order[], nowMs: number) => Promise<readonly OrderOutcome[]>;
   readonly nowMs: () => number;
 }
 
@@ -46,14 +48,23 @@ interface Job {
   keysRefreshed: boolean;
 }
 
+interface AdmittedJob {
+  readonly request: IssuanceRequest;
+  readonly caller: Caller;
+}
+
+/** A token costs some 30 us to verify: so many keep a turn of the event loop short. */
+const authenticatedPerTurn = 128;
+
 export class IssuanceQueue {
   readonly #dependencies: IssuanceDependencies;
   readonly #limits: () => IssuanceQueueLimits;
-  #jobs: Job[] = [];
+  #arrived: Job[] = [];
+  readonly #admitted = new FairQueue<AdmittedJob>();
   /** How many wait for a token issuer's keys; they count against the queue's limit. */
   #parked = 0;
-  /** How many are with the signing threads; they count, too. */
-  #signing = 0;
+  /** How many are with the issuer; they count, too. */
+  #issuing = 0;
   #scheduled = false;
 
   constructor(dependencies: IssuanceDependencies, limits: () => IssuanceQueueLimits) {
@@ -62,7 +73,7 @@ export class IssuanceQueue {
   }
 
   get depth(): number {
-    return this.#jobs.length + this.#parked + this.#signing;
+    return this.#arrived.length + this.#admitted.size + this.#parked + this.#issuing;
   }
 
   submit(request: IssuanceRequest): void {
@@ -71,71 +82,75 @@ export class IssuanceQueue {
       request.onRefused(error, undefined);
       return;
     }
-    this.#jobs.push({ request, keysRefreshed: false });
+    this.#arrived.push({ request, keysRefreshed: false });
     this.#schedule();
   }
 
   #schedule(): void {
-    const room = this.#limits().callsInFlightMax - this.#signing;
-    if (this.#scheduled || this.#jobs.length === 0 || room <= 0) return;
+    if (this.#scheduled) return;
+    const hasRoom = this.#issuing < this.#limits().callsInFlightMax;
+    if (this.#arrived.length === 0 && !(hasRoom && this.#admitted.size > 0)) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#runBatch(room);
+      this.#runTurn();
       this.#schedule();
     });
   }
 
-  #runBatch(room: number): void {
+  #runTurn(): void {
     const nowMs = this.#dependencies.nowMs();
-    const wanted = this.#jobs.splice(0, room).filter((job) => isStillWanted(job.request, nowMs));
-    const unknownKey: Job[] = [];
-    const authenticated = wanted.filter((job) => {
-      try {
-        job.caller ??= job.request.authenticate(nowMs);
-        if (!job.request.impersonatedIdentity) return true;
-        // Only a node's own account may ask for another's identity, and none is configured (`istio.md` 1).
-        throw new CaCallError("impersonation-refused", "no account may impersonate");
-      } catch (error) {
-        if (!job.keysRefreshed && isHealedByRefresh(error)) unknownKey.push(job);
-        else job.request.onRefused(error, job.caller);
-        return false;
-      }
-    });
-    this.#waitForKeys(unknownKey);
-    if (authenticated.length > 0) this.#sign(authenticated, nowMs);
+    const jobs = this.#authenticate(this.#arrived.splice(0, authenticatedPerTurn), nowMs);
+    const room = Math.max(0, this.#limits().callsInFlightMax - this.#issuing);
+    // Whoever need not wait needs no place in a line.
+    if (this.#admitted.size === 0 && jobs.length <= room) return this.#issue(jobs, nowMs);
+    for (const job of jobs) {
+      const identity = job.caller.id.toString();
+      this.#admitted.push(job, identity, this.#dependencies.held(identity), nowMs);
+    }
+    const next = this.#admitted.take(room, nowMs);
+    this.#issue(
+      next.filter(({ request, caller }) => isStillWanted(request, caller, nowMs)),
+      nowMs,
+    );
   }
 
-  #sign(jobs: readonly Job[], nowMs: number): void {
-    let batch: SignedBatch | Promise<SignedBatch>;
-    try {
-      const orders = jobs.map((job) => this.#orderOf(job));
-      batch = this.#dependencies.sign(orders, nowMs);
-    } catch (error) {
-      return refuseAll(jobs, error);
+  #authenticate(arrived: readonly Job[], nowMs: number): readonly AdmittedJob[] {
+    const unknownKey: Job[] = [];
+    const admitted: AdmittedJob[] = [];
+    for (const job of arrived) {
+      const { request } = job;
+      if (!isStillWanted(request, undefined, nowMs)) continue;
+      try {
+        this.#dependencies.assertReady();
+        const caller = (job.caller ??= request.authenticate(nowMs));
+        if (request.impersonatedIdentity) {
+          // Only a node's own account may ask for another's identity, and none is configured (`istio.md` 1).
+          throw new CaCallError("impersonation-refused", "no account may impersonate");
+        }
+        this.#dependencies.assertAdmitted(caller, nowMs);
+        admitted.push({ request, caller });
+      } catch (error) {
+        if (!job.keysRefreshed && isHealedByRefresh(error)) unknownKey.push(job);
+        else request.onRefused(error, job.caller);
+      }
     }
-    if (!(batch instanceof Promise)) return settleAll(jobs, batch);
-    this.#signing += jobs.length;
-    const settled = batch.then(
-      (signed) => settleAll(jobs, signed),
+    this.#waitForKeys(unknownKey);
+    return admitted;
+  }
+
+  #issue(jobs: readonly AdmittedJob[], nowMs: number): void {
+    if (jobs.length === 0) return;
+    this.#issuing += jobs.length;
+    const orders = jobs.map(({ request, caller }) => orderOf(request, caller));
+    const settled = this.#dependencies.issue(orders, nowMs).then(
+      (outcomes) => settleAll(jobs, outcomes),
       (error: unknown) => refuseAll(jobs, error),
     );
     void settled.finally(() => {
-      this.#signing -= jobs.length;
+      this.#issuing -= jobs.length;
       this.#schedule();
     });
-  }
-
-  #orderOf({ request, caller }: Job): WorkloadOrder {
-    if (caller === undefined) throw new TypeError("a step was skipped");
-    const { certificateNotAfterMs } = caller;
-    return {
-      spiffeId: caller.id.toString(),
-      csrPem: request.csrPem,
-      requestedTtlSeconds: request.requestedTtlSeconds,
-      serial: this.#dependencies.randomSerial(),
-      ...(certificateNotAfterMs !== undefined && { notAfterMaxMs: certificateNotAfterMs }),
-    };
   }
 
   /** A token under a key that we do not know yet waits for one refresh of the keys, and is tried once more. */
@@ -154,30 +169,38 @@ export class IssuanceQueue {
     void this.#dependencies.refreshKeys().finally(() => {
       this.#parked -= waiting.length;
       for (const job of waiting) job.keysRefreshed = true;
-      this.#jobs.push(...waiting);
+      this.#arrived.push(...waiting);
       this.#schedule();
     });
   }
 }
 
-function isStillWanted(request: IssuanceRequest, nowMs: number): boolean {
+function orderOf(
+  { requestId, address, csrPem, requestedTtlSeconds }: IssuanceRequest,
+  caller: Caller,
+): Order {
+  return { caller, requestId, address, csrPem, requestedTtlSeconds };
+}
+
+function isStillWanted(
+  request: IssuanceRequest,
+  caller: Caller | undefined,
+  nowMs: number,
+): boolean {
   if (!request.isCancelled() && nowMs < request.deadlineMs) return true;
   const reason = "the deadline passed while the request waited";
-  request.onRefused(new CaCallError("deadline-exceeded", reason), undefined);
+  request.onRefused(new CaCallError("deadline-exceeded", reason), caller);
   return false;
 }
 
-function refuseAll(jobs: readonly Job[], error: unknown): void {
+function refuseAll(jobs: readonly AdmittedJob[], error: unknown): void {
   for (const { request, caller } of jobs) request.onRefused(error, caller);
 }
 
-function settleAll(jobs: readonly Job[], { outcomes, replyChain }: SignedBatch): void {
+function settleAll(jobs: readonly AdmittedJob[], outcomes: readonly OrderOutcome[]): void {
   for (const [index, { request, caller }] of jobs.entries()) {
     const outcome = outcomes[index];
-    if (outcome?.kind === "issued" && caller !== undefined) {
-      request.onIssued(outcome.certificate, replyChain(outcome.certificate), caller);
-    } else {
-      request.onRefused(outcome?.kind === "refused" ? outcome.error : undefined, caller);
-    }
+    if (outcome?.kind === "issued") request.onIssued(outcome.certificate, outcome.chain, caller);
+    else request.onRefused(outcome?.error, caller);
   }
 }

@@ -3,11 +3,20 @@
  * rules as a certificate. The log names the token by its `jti`, which is the ID of the request.
  */
 
+import { hash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Caller } from "../../core/identity/caller.ts";
-import { signJwtSvid, type JwtSvid } from "../../core/issuance/jwt-svid.ts";
+import { serialMagnitude } from "../../core/issuance/intent-checks.ts";
+import {
+  prepareJwtSvid,
+  signPreparedJwtSvid,
+  type JwtSvid,
+  type JwtSvidAuthority,
+  type PreparedJwtSvid,
+} from "../../core/issuance/jwt-svid.ts";
+import { evidenceOf } from "../../core/log/caller-evidence.ts";
 import { extractBearer } from "../../edge/authn/bearer.ts";
 import { isHealedByRefresh } from "../../edge/authn/token-authenticator.ts";
 import { CaCallError, refusalOf, refusalStatus } from "../../edge/rpc/ca-status.ts";
@@ -17,19 +26,25 @@ import {
   type MintJwtSvidRequest,
   type MintJwtSvidResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { Intent, Ledger, Signed } from "./ledger.ts";
 import type { Trust } from "./trust.ts";
 
 export interface JwtSvidDependencies {
   readonly authenticate: (token: string, nowMs: number) => Caller;
   /** Reads the token issuers' keys anew, after a token named an unknown one. Never throws. */
   readonly refreshKeys: () => Promise<unknown>;
+  /** @throws while it is not known what a restored log has lost */
+  readonly assertSettled: () => void;
+  /** @throws DeniedError, RateLimitError for a caller who gets nothing, or nothing now */
+  readonly assertAdmitted: (caller: Caller, nowMs: number) => void;
+  readonly ledger: Ledger;
   readonly trust: () => Pick<Trust, "bundle" | "jwt">;
   readonly ttlSeconds: () => number;
   readonly events: ServerEvents;
   readonly nowMs: () => number;
   readonly requestId: () => string;
   readonly deadlineMs: number;
-  /** How many may wait for a token issuer's keys. Nothing else of a call waits. */
+  /** How many may wait for a token issuer's keys. */
   readonly waitingMax: number;
 }
 
@@ -63,39 +78,98 @@ export function mintJwtSvidHandler(
       events.jwtSvidIssued(context, caller, { tokenId: context.requestId, audiences, expiresAtMs });
       reply(null, encodeReply(caller, svid));
     };
-    const first = mint(call, context.requestId, dependencies);
-    if (first.kind === "minted" || !isHealedByRefresh(first.error)) return settle(first);
-    if (waiting >= waitingMax) return settle(refused("queue-full", "too many requests wait"));
-    waiting++;
-    void refreshKeys().finally(() => {
+    const mintAgain = async (): Promise<Outcome> => {
+      waiting++;
+      await refreshKeys();
       waiting--;
       const isLate = call.cancelled || nowMs() >= context.startedMs + deadlineMs;
-      if (isLate) settle(refused("deadline-exceeded", "the deadline passed while keys were read"));
-      else settle(mint(call, context.requestId, dependencies));
-    });
+      return isLate
+        ? refused("deadline-exceeded", "the deadline passed while keys were read")
+        : await mint(call, context, dependencies);
+    };
+    void mint(call, context, dependencies)
+      .then((first) => {
+        if (first.kind === "minted" || !isHealedByRefresh(first.error)) return first;
+        return waiting < waitingMax ? mintAgain() : refused("queue-full", "too many requests wait");
+      })
+      .then(settle);
   };
 }
 
-function mint(
+/** Never rejects. */
+async function mint(
   { metadata, request }: MintCall,
-  tokenId: string,
-  { authenticate, trust, ttlSeconds, nowMs }: JwtSvidDependencies,
-): Outcome {
+  { requestId, peer }: CallContext,
+  {
+    authenticate,
+    assertSettled,
+    assertAdmitted,
+    trust,
+    ttlSeconds,
+    ledger,
+    nowMs,
+  }: JwtSvidDependencies,
+): Promise<Outcome> {
   let caller: Caller | undefined;
   try {
+    assertSettled();
     caller = authenticate(extractBearer(metadata.get("authorization").map(String)), nowMs());
+    assertAdmitted(caller, nowMs());
     const { bundle, jwt } = trust();
     const order = {
       id: caller.id,
       audiences: request.audience,
       requestedTtlSeconds: request.validityDuration,
       evidenceExpiresAtMs: caller.expiresAtMs,
-      tokenId,
+      tokenId: requestId,
     };
-    const svid = signJwtSvid(order, { ...jwt, bundle }, ttlSeconds(), nowMs());
-    return { kind: "minted", caller, svid };
+    const prepared = prepareJwtSvid(order, { ...jwt, bundle }, ttlSeconds(), nowMs());
+    const intent = jwtIntent(prepared, caller, jwt.keyId, peer);
+    const [outcome] = await ledger.record([intent], () => [
+      signRecorded(prepared, { ...jwt, bundle }),
+    ]);
+    if (outcome?.kind !== "issued") return { kind: "refused", caller, error: outcome?.error };
+    return { kind: "minted", caller, svid: outcome.certificate };
   } catch (error) {
     return { kind: "refused", caller, error };
+  }
+}
+
+function jwtIntent(
+  { digest, intent }: PreparedJwtSvid,
+  caller: Caller,
+  keyId: string,
+  address: string,
+): Intent {
+  return {
+    artifact: "jwt",
+    requestId: intent.tokenId,
+    identity: caller.id.toString(),
+    authority: Buffer.from(keyId, "base64url").toString("hex"),
+    evidence: evidenceOf(caller, address),
+    prepared: {
+      serial: serialMagnitude(Buffer.from(intent.tokenId.replaceAll("-", ""), "hex")),
+      notBeforeMs: intent.iat * 1_000,
+      notAfterMs: intent.exp * 1_000,
+      // A JWT-SVID is bound to no key.
+      keyDigest: new Uint8Array(32),
+      tbsDigest: digest,
+    },
+  };
+}
+
+function signRecorded(
+  prepared: PreparedJwtSvid,
+  authority: JwtSvidAuthority,
+): Signed<JwtSvid & { readonly digest: Uint8Array }> {
+  try {
+    const svid = signPreparedJwtSvid(prepared, authority);
+    return {
+      kind: "issued",
+      certificate: { ...svid, digest: hash("sha256", svid.token, "buffer") },
+    };
+  } catch (error) {
+    return { kind: "refused", error, outcome: "unknown" };
   }
 }
 

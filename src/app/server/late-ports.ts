@@ -15,7 +15,11 @@ import { AdminService } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { statusHandler } from "./admin-service.ts";
 import { signBatchHandler } from "./batch-service.ts";
+import { backupHandler } from "./backup-service.ts";
 import { bundleHandler } from "./bundle-service.ts";
+import { acceptClockHandler } from "./clock-service.ts";
+import { denyHandlers } from "./deny-service.ts";
+import { pruneLogHandler } from "./log-prune-service.ts";
 import { createJoinTokenHandler } from "./join-token-service.ts";
 import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
 import { MeshService } from "./mesh-service.ts";
@@ -47,7 +51,8 @@ export function serveMesh(
   { nowMs, requestId, deadlineMs }: MeshOptions,
   owned: AsyncDisposableStack,
 ): void {
-  const { live, roll, events, queue, meshEvents, trust, pods, agents } = parts;
+  const { live, roll, events, queue, meshEvents, trust, pods, agents, ledger, assertAdmitted } =
+    parts;
   const isNodeAgent = (id: SpiffeId): boolean =>
     live.config.nodeAgents.some((each) => each.equals(id));
   const authenticate = (token: string, now: number): Caller =>
@@ -59,6 +64,7 @@ export function serveMesh(
     bundle: () => trust.current.bundle,
     podOf: (serialHex) => pods.get(serialHex),
     nodeAgents: { isNodeAgent, authenticate, refreshKeys },
+    witnessing: parts.witnesses.witnessing,
     nowMs,
     streamsMax: agentStreamsMax,
   });
@@ -75,6 +81,9 @@ export function serveMesh(
   });
   const mintJwtSvid = mintJwtSvidHandler({
     authenticate,
+    assertSettled: () => parts.restoration.assertSettled(),
+    assertAdmitted,
+    ledger,
     refreshKeys,
     trust: () => trust.current,
     ttlSeconds: () => live.config.jwtSvidTtlSeconds,
@@ -96,10 +105,12 @@ export function serveMesh(
 }
 
 export async function openAdminSocket(
-  { log, store, live, trust, roll, events, serving, signing, agents }: Parts,
+  parts: Parts,
   { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
+  const { log, store, live, trust, roll, events, serving, signing, agents, reloads } = parts;
+  const { transparency, keeper, denials } = parts;
   const grpc = createLocalServer();
   addService(grpc, AdminService, {
     getStatus: statusHandler({
@@ -111,11 +122,36 @@ export async function openAdminSocket(
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       agentsConnected: () => agents.count(),
       signerAvailable: () => signing.isAvailable,
+      reloadRefusals: () => reloads.refusals.all,
       nowMs,
     }),
     getBundle: bundleHandler({
       bundle: () => trust.current.bundle,
       refreshHintSeconds: () => live.config.bundleRefreshHintSeconds,
+    }),
+    ...denyHandlers({
+      denials,
+      trustDomain: config.trustDomain,
+      isKnownSerial: (serial) => transparency.reader.certificates.bySerial(serial) !== undefined,
+      log,
+    }),
+    acceptClock: acceptClockHandler({
+      accept: (operator, reason) => keeper.acceptClock(operator, reason),
+      log,
+      nowMs,
+    }),
+    pruneLog: pruneLogHandler({
+      writer: transparency.writer,
+      log,
+      assertGoodMs: () => keeper.time.assertGood(),
+    }),
+    backup: backupHandler({
+      dataDir: config.dataDir,
+      copyStore: (path) => store.copyTo(path),
+      version,
+      nowMs,
+      record: (event) => keeper.event(event),
+      log,
     }),
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,

@@ -9,11 +9,17 @@ import type { EvidenceReport, Reporter } from "../../core/roll/evidence.ts";
 import { RollError, type Roll } from "../../core/roll/roll.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
-import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type {
+  ConnectRequest,
+  ConnectResponse,
+  Hello,
+} from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { parseLogAlarm } from "../../edge/rpc/log-messages.ts";
 import { encodeBundle, encodeReportAck, parseReport } from "../../edge/rpc/mesh-messages.ts";
 import { authenticatedPeer, type Peer } from "../../edge/rpc/peer.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
+import type { LogWitnessing, WitnessStream } from "./log-witnessing.ts";
 import { SpokenFor, type NodeAgents } from "./spoken-for.ts";
 
 type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -28,6 +34,8 @@ export interface MeshDependencies {
   readonly streamsMax: number;
   /** Undefined where none is configured: then every stream speaks for itself alone. */
   readonly nodeAgents?: NodeAgents;
+  /** Shows the transparency log to agents that witness it; undefined without a log. */
+  readonly witnessing?: LogWitnessing;
 }
 
 /** One agent's stream. */
@@ -38,6 +46,8 @@ interface Session {
   readonly spokenFor: SpokenFor | undefined;
   /** From its Hello on. */
   reporter?: Reporter;
+  /** From its Hello on, if it witnesses the log. */
+  witness?: WitnessStream;
 }
 
 /** How long an agent may take to say Hello. */
@@ -116,6 +126,7 @@ export class MeshService {
       clearTimeout(helloTimer);
       clearTimeout(expiryTimer);
       if (session.reporter !== undefined) this.#closed(session.reporter, call);
+      if (session.witness !== undefined) this.#dependencies.witnessing?.end(session.witness);
       if (isOpen) this.#release(identity);
       isOpen = false;
     };
@@ -151,13 +162,20 @@ export class MeshService {
     }
     try {
       if (message.case === "hello" && reporter === undefined) {
-        return this.#welcome(session, message.value.agentId);
+        return this.#welcome(session, message.value);
       }
       if (message.case === "report" && reporter !== undefined) {
         return this.#takeReport(session, reporter, parseReport(message.value));
       }
       if (message.case === "tokens" && reporter !== undefined) {
         return this.#takeTokens(session, reporter, message.value.tokens);
+      }
+      if (message.case === "inclusion" && session.witness !== undefined) {
+        return this.#dependencies.witnessing?.ask(session.witness, message.value.serials);
+      }
+      if (message.case === "logAlarm" && session.witness !== undefined) {
+        const alarm = parseLogAlarm(message.value);
+        return this.#dependencies.witnessing?.takeAlarm(session.witness, alarm);
       }
       this.#end(call, status.INVALID_ARGUMENT, "expected one Hello, then reports");
     } catch (error) {
@@ -168,7 +186,7 @@ export class MeshService {
     }
   }
 
-  #welcome(session: Session, agentId: string): void {
+  #welcome(session: Session, { agentId, logCheckpoint }: Hello): void {
     const { call, peer } = session;
     if (!agentIdPattern.test(agentId)) {
       const details = "expected an agent_id of 1 to 128 word characters";
@@ -184,6 +202,20 @@ export class MeshService {
     previous?.emit("error", { code: status.ABORTED, details: "the agent has a newer stream" });
     this.#dependencies.events.agentConnected(reporter, call.getPeer());
     call.write(encodeBundle(this.#dependencies.bundle()));
+    if (logCheckpoint !== undefined) this.#showLog(session, reporter, logCheckpoint);
+  }
+
+  #showLog(session: Session, reporter: Reporter, note: string): void {
+    const { witnessing, nowMs } = this.#dependencies;
+    if (witnessing === undefined) return;
+    const { call, spokenFor } = session;
+    session.witness = {
+      reporter,
+      send: (message) => void call.write(message),
+      isSlow: () => call.writableNeedDrain,
+      speaksFor: (id) => id === reporter.spiffeId || spokenFor?.has(id, nowMs()) === true,
+    };
+    witnessing.begin(session.witness, note);
   }
 
   #takeTokens({ call, spokenFor }: Session, reporter: Reporter, tokens: readonly string[]): void {

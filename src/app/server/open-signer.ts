@@ -11,7 +11,7 @@ import {
 import type { AuthorityParts } from "./signing-protocol.ts";
 
 /**
- * May wait for an HSM: for signing threads, and for the start.
+ * May wait for an HSM: for signing threads.
  * @param how "anew" for a token that was away; ends all HSM sessions of the process
  * @throws SignerError, Pkcs11Error
  */
@@ -27,12 +27,19 @@ export async function openSigner(
   return openPkcs11Signer(source.uri, spki);
 }
 
+/** Before threads use a key in an HSM. Asks the HSM for nothing. @throws Pkcs11Error */
+export async function holdLibrary({ source }: AuthorityParts): Promise<void> {
+  if (source.kind === "software") return;
+  const { holdPkcs11 } = await import("../../edge/pkcs11/pkcs11-signer.ts");
+  holdPkcs11(source.uri);
+}
+
 /** What an HSM's signer holds open. */
 export function closeSigner(signer: Signer): void {
   if (Symbol.dispose in signer) (signer as Signer & Disposable)[Symbol.dispose]();
 }
 
-/** That the key can be used and is the certificate's. May wait for an HSM. @throws SignerError, Pkcs11Error */
+/** That the key can be used and is the certificate's. May wait for an HSM: for threads. @throws SignerError, Pkcs11Error */
 export async function proveSigner(parts: AuthorityParts): Promise<void> {
   closeSigner(await openSigner(parts));
 }

@@ -1,22 +1,29 @@
 /** Everything of a control plane that has no port of its own, built on a loaded trust state. */
 
 import { LRUCache } from "lru-cache";
-import { randomBytes } from "node:crypto";
 import { Roll } from "../../core/roll/roll.ts";
+import type { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import type { Store } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
+import { addReloadGauge } from "../../edge/telemetry/reload-metrics.ts";
 import { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { ServerEvents } from "../../edge/telemetry/server-events.ts";
 import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-metrics.ts";
 import type { CallerAuthentication } from "./caller-authentication.ts";
-import { endWithoutThreads } from "./end-without-threads.ts";
-import { IssuanceQueue } from "./issuance-queue.ts";
+import { admission, type AssertAdmitted } from "./admission.ts";
+import type { Kept } from "./kept.ts";
+import { buildIssuance } from "./issuance.ts";
+import type { IssuanceQueue } from "./issuance-queue.ts";
+import type { Ledger } from "./ledger.ts";
 import type { IssueServing } from "./serving-certificate.ts";
 import { Serving } from "./serving.ts";
+import { buildWitnesses, type Witnesses } from "./log-witnesses.ts";
+import { failureFields } from "./failure-fields.ts";
+import { ReloadRefusals, reloadParts, type ReloadsHolder } from "./reload-refusals.ts";
 import { SigningPool } from "./signing-pool.ts";
-import type { TrustKeeper } from "./trust-keeper.ts";
+import { signingTimes } from "./signing-threads.ts";
+import { sayStuck } from "./start-proof.ts";
 
 /** What a reload replaces while everything else stays. */
 export interface Live {
@@ -24,25 +31,28 @@ export interface Live {
   authentication: CallerAuthentication;
 }
 
-export interface PartsOptions {
+export interface PartsOptions extends Kept {
   readonly live: Live;
-  readonly trust: TrustKeeper;
-  readonly store: Store;
+  readonly rates: RateLimits;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
 
-export interface Parts {
+export interface Parts extends Kept {
+  /** For diagnosis; what was signed stands in `transparency`. */
   readonly log: Logger;
-  readonly store: Store;
+  readonly ledger: Ledger;
+  readonly witnesses: Witnesses;
+  readonly rates: RateLimits;
+  readonly assertAdmitted: AssertAdmitted;
   readonly live: Live;
-  readonly trust: TrustKeeper;
   readonly roll: Roll;
   readonly metrics: ServerMetrics;
   readonly events: ServerEvents;
   readonly meshEvents: MeshEvents;
   /** How many agents are connected; set by whoever serves them. */
   readonly agents: { count: () => number };
+  readonly reloads: ReloadsHolder;
   /** Takes new names and files, and knows when its certificate expires; set by whoever serves the bundle. */
   readonly bundleEndpoint: { renew: () => void; notAfterMs: () => number | undefined };
   readonly signing: SigningPool;
@@ -60,45 +70,60 @@ const rollLimits = {
   subscriptionsPerProxyMax: 64,
 };
 const podsRemembered = 16_384;
-const signingTimes = { answerMs: 30_000, restMs: 5_000, endMs: 2_000 };
 
-export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Parts {
+export function buildParts(options: PartsOptions): Parts {
+  const { live, trust, transparency, keeper, denials, rates, restoration, log, nowMs } = options;
   const roll = new Roll(rollLimits);
   const metrics: ServerMetrics = new ServerMetrics(gauges());
-  // The transparency log will know for ever; until then a restart forgets.
+  // The transparency log knows for ever; this is for whoever asks often.
   const pods = new LRUCache<string, string>({ max: podsRemembered });
-  const events = new ServerEvents(log, metrics);
+  const events = new ServerEvents(log, metrics, (caller, reason, address) =>
+    keeper.countRefusal(caller, reason, address),
+  );
   const meshEvents = new MeshEvents(log, metrics);
+  const witnesses = buildWitnesses({
+    log: transparency,
+    events: meshEvents,
+    nowMs,
+    restores: () => options.records.list(),
+    isSettled: () => restoration.isSettled,
+  });
   const agents = { count: () => 0 };
+  const reloads: ReloadsHolder = { refusals: new ReloadRefusals(), retry: () => {} };
+  addReloadGauge(metrics.registry, reloadParts, () => reloads.refusals.all);
   const bundleEndpoint: Parts["bundleEndpoint"] = { renew: () => {}, notAfterMs: () => undefined };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
     policy: () => live.config,
     onFailed: (error) =>
-      log.error({ event: "signing-failed", error }, "the signing key cannot be used"),
-    onRecovered: () =>
-      log.info({ event: "signing-recovered" }, "the signing key can be used again"),
-    onStuck: () => {
-      log.warn({ event: "signing-stuck" }, "an HSM still holds its thread: ending without it");
-      endWithoutThreads();
+      log.error(
+        { event: "signing-failed", ...failureFields(error) },
+        "the signing key cannot be used",
+      ),
+    onRecovered: () => {
+      log.info({ event: "signing-recovered" }, "the signing key can be used again");
+      reloads.retry();
     },
+    onStuck: () => sayStuck(log),
     times: signingTimes,
   });
-  const issueServing: IssueServing = (names, uri) =>
-    signing.issueServing({ roots: trust.current.bundle.roots, names, nowMs: nowMs(), uri });
-  const queue = new IssuanceQueue(
-    {
-      refreshKeys: () => live.authentication.refreshKeys(),
-      sign: (orders, now) => signing.sign(orders, now),
-      randomSerial: randomSerials(),
-      nowMs,
-    },
-    () => ({
-      callsInFlightMax: live.config.limits.callsInFlight,
-      queueMax: live.config.limits.queueLength,
-    }),
-  );
+  const assertAdmitted = admission({
+    assertNotDenied: (identity, serialHex) => denials.assertNotDenied(identity, serialHex),
+    rates,
+    random: Math.random,
+  });
+  const { ledger, queue, issueServing } = buildIssuance({
+    trust: () => trust.current,
+    signing,
+    transparency,
+    time: keeper.time,
+    limits: () => live.config.limits,
+    refreshKeys: () => live.authentication.refreshKeys(),
+    assertSettled: () => restoration.assertSettled(),
+    assertAdmitted,
+    nowMs,
+  });
   const serving: Serving = new Serving({
     issue: issueServing,
     nowMs,
@@ -109,17 +134,18 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
       log.error({ event: "serving-certificate-failed", error }, "serving certificate not renewed"),
   });
   return {
-    log,
-    store,
-    live,
-    trust,
+    ...options,
     roll,
     metrics,
     events,
     meshEvents,
     agents,
+    reloads,
     bundleEndpoint,
     signing,
+    ledger,
+    witnesses,
+    assertAdmitted,
     issueServing,
     queue,
     serving,
@@ -134,6 +160,9 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       bundleEndpointNotAfterMs: () => bundleEndpoint.notAfterMs(),
       signerAvailable: () => signing.isAvailable,
+      logSize: () => transparency.reader.head().size,
+      logWritable: () => transparency.writer.state.failure === undefined,
+      clockGood: () => keeper.time.status.kind === "ok",
       queueDepth: () => queue.depth,
       agentsConnected: () => agents.count(),
       proxies: () => countProxies(roll),
@@ -141,18 +170,6 @@ export function buildParts({ live, trust, store, log, nowMs }: PartsOptions): Pa
       nowMs,
     };
   }
-}
-
-/** 128 random bits each; drawn for many at a time, because each draw is a call into OpenSSL. */
-function randomSerials(): () => Uint8Array {
-  const bytesEach = 16;
-  let pool = new Uint8Array();
-  return () => {
-    if (pool.length === 0) pool = randomBytes(256 * bytesEach);
-    const serial = pool.subarray(0, bytesEach);
-    pool = pool.subarray(bytesEach);
-    return serial;
-  };
 }
 
 /** An address to listen on is a name to dial, unless it is all of them. */

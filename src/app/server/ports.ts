@@ -74,8 +74,7 @@ async function openCaPort(
   });
   serving.attach(listener);
   owned.defer(async () => {
-    listener.drain(drainMs);
-    await shutdownGrpc(grpc, drainMs);
+    await Promise.all([listener.drain(drainMs), shutdownGrpc(grpc, drainMs)]);
   });
   const { port } = await listener.listen(config.listen.host, config.listen.port);
   return { ca: formatListenAddress({ host: config.listen.host, port }), grpc };
@@ -109,7 +108,7 @@ async function openBundlePort(
 }
 
 async function openHealthPort(
-  { metrics, signing }: Parts,
+  { metrics, signing, transparency, keeper }: Parts,
   { config, isDraining }: PortsOptions,
   readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
@@ -123,8 +122,12 @@ async function openHealthPort(
       notReady: () => {
         if (isDraining()) return "draining";
         if (!readiness.isOpen) return "starting";
-        return signing.isAvailable ? undefined : "the signing key cannot be used";
+        if (!signing.isAvailable) return "the signing key cannot be used";
+        if (transparency.writer.state.failure !== undefined) return "the log cannot be written";
+        if (keeper.time.status.kind !== "ok") return "the clock has jumped";
+        return undefined;
       },
+      log: () => transparency.reader,
     }),
   );
   const { host } = config.metricsListen;

@@ -3,6 +3,7 @@
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { StoreMaker } from "../../edge/store/store.ts";
 import { createLogger } from "../../edge/telemetry/logger.ts";
+import { bootClock } from "./boot-clock.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { reloadOnChange } from "./reload.ts";
 
@@ -29,6 +30,7 @@ export async function runServer(options: RunServerOptions): Promise<void> {
     version,
     log,
     nowMs,
+    monotonicMs: bootClock(),
     signal,
   });
   using _ = reloadOnChange(controlPlane, {
@@ -36,6 +38,7 @@ export async function runServer(options: RunServerOptions): Promise<void> {
     caDir: config.caDir,
     loadConfig,
     log,
+    nowMs,
   });
   options.onReady(controlPlane, config);
   await new Promise<void>((resolve) => {

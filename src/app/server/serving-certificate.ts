@@ -1,79 +1,90 @@
 /**
  * The control plane's own TLS certificate: from its own CA, with a new key each time, renewed at half of its life while
- * connections stay. It lives in memory only; a restart makes another.
+ * connections stay. It lives in memory only; a restart makes another. It is recorded as any other signature is.
  */
 
 import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP, isIPv4 } from "node:net";
-import { signLeaf, type Authority } from "../../core/issuance/authority.ts";
-import { checkIssued } from "../../core/issuance/check-issued.ts";
-import { decideValidity } from "../../core/issuance/validity.ts";
-import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import type { Authority } from "../../core/issuance/authority.ts";
+import { prepareLeaves, type PreparedLeaf } from "../../core/issuance/prepare.ts";
+import { serverEvidence } from "../../core/log/caller-evidence.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
-import { servingProfile, workloadProfile } from "../../core/x509/profile.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
+import type { Intent } from "./ledger.ts";
 
 export interface ServingCertificate extends ServingIdentity {
   readonly notAfterMs: number;
   readonly renewAtMs: number;
 }
 
-/** What one is made of, for whoever has the authority's key. */
-export interface ServingOrder {
-  /** That a client certificate must chain to; DER. */
-  readonly roots: readonly Uint8Array[];
-  /** DNS names and IP addresses that clients dial. */
-  readonly names: readonly string[];
-  readonly nowMs: number;
-  /** A SPIFFE ID, which makes it an X509-SVID. */
-  readonly uri: string | undefined;
-}
-
-/** Signs where the key is. Rejects while it cannot be used. */
+/** Rejects while nothing can be signed or recorded. */
 export type IssueServing = (names: readonly string[], uri?: string) => Promise<ServingCertificate>;
+
+/** Everything but the signature. */
+export interface ServingDraft {
+  readonly prepared: PreparedLeaf;
+  /** @param der the signed certificate */
+  readonly finish: (der: Uint8Array) => ServingCertificate;
+}
 
 const lifetimeSeconds = 24 * 3_600;
 
 /**
  * @param names DNS names and IP addresses that clients dial
  * @param uri a SPIFFE ID makes an X509-SVID of it, which by X509-SVID 4.4 may be a client, too
- * @throws what the signer throws, IssuanceError
+ * @throws IssuanceError
  */
-export function issueServingCertificate(
-  { authority, bundle }: { authority: Authority; bundle: Pick<TrustBundle, "roots"> },
+export function prepareServing(
+  authority: Authority,
+  roots: readonly Uint8Array[],
   names: readonly string[],
   nowMs: number,
   uri?: string,
-): ServingCertificate {
-  const [profile, encode] =
-    uri === undefined
-      ? [servingProfile, authority.encodeServing]
-      : [workloadProfile, authority.encodeWorkload];
+): ServingDraft {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
-  const spki = pair.publicKey.export({ format: "der", type: "spki" });
-  const serial = randomBytes(16);
-  const validity = decideValidity(
-    nowMs,
-    lifetimeSeconds,
-    profile.backdateSeconds,
-    authority.notAfterMs,
-  );
-  const subjectAltNames = {
-    uris: uri === undefined ? [] : [uri],
-    dnsNames: names.filter((name) => isIP(name) === 0),
-    ipAddresses: names.filter((name) => isIP(name) !== 0).map(addressOctets),
+  const order = {
+    profile: uri === undefined ? ("serving" as const) : ("workload" as const),
+    publicKey: parsePublicKey(pair.publicKey.export({ format: "der", type: "spki" })),
+    requestedTtlSeconds: 0n,
+    serial: randomBytes(16),
+    names: {
+      uris: uri === undefined ? [] : [uri],
+      dnsNames: names.filter((name) => isIP(name) === 0),
+      ipAddresses: names.filter((name) => isIP(name) !== 0).map(addressOctets),
+    },
   };
-  const publicKey = parsePublicKey(spki);
-  const tbs = encode({ serial, publicKey, subjectAltNames, ...validity });
-  const der = signLeaf(authority, tbs);
-  checkIssued(der, { profile, tbs, serial, validity, names: subjectAltNames, spki }, authority);
+  const policy = { defaultTtlSeconds: lifetimeSeconds, maxTtlSeconds: lifetimeSeconds };
+  const [outcome] = prepareLeaves([order], authority, policy, nowMs);
+  if (outcome?.kind !== "prepared") throw outcome?.error;
+  const { kind: _, ...prepared } = outcome;
+  const { notAfterMs } = prepared;
   return {
-    certificateChain: [encodePem(der, "CERTIFICATE"), ...authority.intermediates].join(""),
-    privateKeyPem: pair.privateKey.export({ format: "pem", type: "pkcs8" }),
-    clientRoots: encodeCertificates(bundle.roots),
-    notAfterMs: validity.notAfterMs,
-    renewAtMs: nowMs + (validity.notAfterMs - nowMs) / 2,
+    prepared,
+    finish: (der) => ({
+      certificateChain: [encodePem(der, "CERTIFICATE"), ...authority.intermediates].join(""),
+      privateKeyPem: pair.privateKey.export({ format: "pem", type: "pkcs8" }),
+      clientRoots: encodeCertificates(roots),
+      notAfterMs,
+      renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
+    }),
+  };
+}
+
+export function servingIntent(
+  { prepared }: ServingDraft,
+  { signer }: Authority,
+  names: readonly string[],
+  uri: string | undefined,
+  requestId: string,
+): Intent {
+  return {
+    artifact: "serving",
+    requestId,
+    identity: uri ?? names.join(","),
+    authority: signer.id,
+    evidence: serverEvidence,
+    prepared,
   };
 }
 

@@ -3,32 +3,18 @@
  * machine and the event loop stays free. With a key in an HSM that is always in a thread, because its calls block.
  */
 
-import { replyChain, type Authority } from "../../core/issuance/authority.ts";
+import type { Authority } from "../../core/issuance/authority.ts";
+import type { PreparedLeaf, PrepareOutcome } from "../../core/issuance/prepare.ts";
+import { signPrepared, type SignOutcome } from "../../core/issuance/sign-prepared.ts";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
-import {
-  signWorkloads,
-  type IssuedCertificate,
-  type WorkloadOrder,
-  type WorkloadOutcome,
-} from "../../core/issuance/workload.ts";
-import {
-  issueServingCertificate,
-  type ServingCertificate,
-  type ServingOrder,
-} from "./serving-certificate.ts";
+import { prepareWorkloads, type WorkloadOrder } from "../../core/issuance/workload.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
-import { signerUnavailable, unavailable, type SigningThread } from "./signing-thread.ts";
+import { unsigned, type SigningThread } from "./signing-thread.ts";
 import { SigningThreads, type SigningThreadsOptions } from "./signing-threads.ts";
 
 export interface SigningDependencies extends SigningThreadsOptions {
   readonly authority: () => Authority;
   readonly policy: () => TtlPolicy;
-}
-
-/** By the authority that signed it, even if another one has taken its place since. */
-export interface SignedBatch {
-  readonly outcomes: readonly WorkloadOutcome[];
-  readonly replyChain: (certificate: IssuedCertificate) => readonly string[];
 }
 
 /** Below, a hand-over to a thread costs more than it saves (`npm run bench`). */
@@ -58,32 +44,31 @@ export class SigningPool implements AsyncDisposable {
     return !isBlocking || [...usable].some(({ isReady }) => isReady);
   }
 
-  /** At once where it can. */
-  sign(orders: readonly WorkloadOrder[], nowMs: number): SignedBatch | Promise<SignedBatch> {
+  /** The first half, for which no key is needed; at once where it can. */
+  prepare(
+    orders: readonly WorkloadOrder[],
+    nowMs: number,
+  ): readonly PrepareOutcome[] | Promise<readonly PrepareOutcome[]> {
     const { authority, policy } = this.#dependencies;
-    const { isBlocking } = this.#threads;
-    const signer = authority();
-    const reply = ({ der }: IssuedCertificate): readonly string[] => replyChain(signer, der);
-    const isMany = orders.length >= threadedMin;
-    if (isMany || isBlocking) this.#threads.fill();
-    if (!isMany && !isBlocking) {
-      const outcomes = signWorkloads(orders, signer, policy(), nowMs);
-      return { outcomes, replyChain: reply };
-    }
-    return this.#signInThreads(orders, nowMs).then((outcomes) => ({ outcomes, replyChain: reply }));
+    const isHere = orders.length < threadedMin || this.#threads.isBlocking;
+    if (!isHere) this.#threads.fill();
+    const threads = isHere ? [] : [...this.#threads.usable];
+    if (threads.length === 0) return prepareWorkloads(orders, authority(), policy(), nowMs);
+    return inChunks(orders, threads, (thread, chunk) => thread.prepare(chunk, policy(), nowMs));
   }
 
-  /** A certificate of the server's own. @throws what keeps it from being signed */
-  async issueServing(order: ServingOrder): Promise<ServingCertificate> {
-    if (!this.#threads.isBlocking) {
-      const { names, nowMs, uri, ...bundle } = order;
-      const trust = { authority: this.#dependencies.authority(), bundle };
-      return issueServingCertificate(trust, names, nowMs, uri);
+  /** The second half: where the key is, and at once where it can. Never rejects. */
+  sign(
+    prepared: readonly PreparedLeaf[],
+  ): readonly SignOutcome[] | Promise<readonly SignOutcome[]> {
+    const { isBlocking } = this.#threads;
+    if (prepared.length < threadedMin && !isBlocking) {
+      return signPrepared(prepared, this.#dependencies.authority());
     }
     this.#threads.fill();
-    const [thread] = this.#threads.usable;
-    if (thread === undefined) throw signerUnavailable();
-    return await thread.issue(order);
+    const threads = [...this.#threads.usable];
+    if (threads.length === 0) return unsigned(prepared.length, "failed");
+    return inChunks(prepared, threads, (thread, chunk) => thread.sign(chunk));
   }
 
   /** That it could sign for an authority, before that takes the place of this one. @throws why not */
@@ -104,20 +89,18 @@ export class SigningPool implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#threads[Symbol.asyncDispose]();
   }
+}
 
-  async #signInThreads(
-    orders: readonly WorkloadOrder[],
-    nowMs: number,
-  ): Promise<readonly WorkloadOutcome[]> {
-    const threads = [...this.#threads.usable];
-    if (threads.length === 0) return unavailable(orders.length);
-    const policy = this.#dependencies.policy();
-    const size = Math.max(chunkMin, Math.ceil(orders.length / threads.length));
-    const chunks = Array.from({ length: Math.ceil(orders.length / size) }, (_, index) =>
-      idlest(threads).sign(orders.slice(index * size, (index + 1) * size), policy, nowMs),
-    );
-    return (await Promise.all(chunks)).flat();
-  }
+async function inChunks<Order, Outcome>(
+  orders: readonly Order[],
+  threads: readonly SigningThread[],
+  work: (thread: SigningThread, chunk: readonly Order[]) => Promise<readonly Outcome[]>,
+): Promise<readonly Outcome[]> {
+  const size = Math.max(chunkMin, Math.ceil(orders.length / threads.length));
+  const chunks = Array.from({ length: Math.ceil(orders.length / size) }, (_, index) =>
+    work(idlest(threads), orders.slice(index * size, (index + 1) * size)),
+  );
+  return (await Promise.all(chunks)).flat();
 }
 
 function idlest([first, ...others]: readonly SigningThread[]): SigningThread {

@@ -2,9 +2,10 @@
 
 import type { KeyObject } from "node:crypto";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
-import type { WorkloadOrder, WorkloadOutcome } from "../../core/issuance/workload.ts";
+import type { PreparedLeaf, PrepareOutcome } from "../../core/issuance/prepare.ts";
+import type { SignOutcome } from "../../core/issuance/sign-prepared.ts";
+import type { WorkloadOrder } from "../../core/issuance/workload.ts";
 import { PortcullisError } from "../../core/error.ts";
-import type { ServingCertificate, ServingOrder } from "./serving-certificate.ts";
 
 /** Where an authority's key is. A key in an HSM is opened by each thread for itself. */
 export type KeySource =
@@ -32,12 +33,12 @@ export type SignerRequest =
       readonly anew: boolean;
     }
   | {
-      readonly kind: "workloads";
+      readonly kind: "prepare";
       readonly orders: readonly WorkloadOrder[];
       readonly policy: TtlPolicy;
       readonly nowMs: number;
     }
-  | { readonly kind: "serving"; readonly order: ServingOrder };
+  | { readonly kind: "sign"; readonly prepared: readonly PreparedLeaf[] };
 
 export type FromSigner =
   | { readonly kind: "answer"; readonly id: number; readonly answer: SignerAnswer }
@@ -46,13 +47,18 @@ export type FromSigner =
 
 export type SignerAnswer =
   | { readonly kind: "ready" }
-  | { readonly kind: "outcomes"; readonly outcomes: readonly WireOutcome[] }
-  | { readonly kind: "serving"; readonly certificate: ServingCertificate }
-  | { readonly kind: "refused"; readonly error: WireError };
+  | { readonly kind: "prepared"; readonly outcomes: readonly Wire<PrepareOutcome>[] }
+  | { readonly kind: "signed"; readonly outcomes: readonly Wire<SignOutcome>[] };
 
-export type WireOutcome =
-  | Extract<WorkloadOutcome, { kind: "issued" }>
-  | { readonly kind: "refused"; readonly error: WireError };
+interface Refused {
+  readonly kind: "refused";
+  readonly error: unknown;
+}
+
+/** An outcome whose error can be sent. */
+export type Wire<Outcome extends { readonly kind: string }> =
+  | Exclude<Outcome, Refused>
+  | (Omit<Extract<Outcome, Refused>, "error"> & { readonly error: WireError });
 
 /** A structured clone keeps of an error neither its class nor its code. */
 export interface WireError {
@@ -62,14 +68,20 @@ export interface WireError {
   readonly hint: string | undefined;
 }
 
-export function encodeOutcome(outcome: WorkloadOutcome): WireOutcome {
-  if (outcome.kind === "issued") return outcome;
-  return { kind: "refused", error: encodeError(outcome.error) };
+export function encodePrepared(outcome: PrepareOutcome): Wire<PrepareOutcome> {
+  return outcome.kind === "prepared" ? outcome : { ...outcome, error: encodeError(outcome.error) };
 }
 
-export function parseOutcome(outcome: WireOutcome): WorkloadOutcome {
-  if (outcome.kind === "issued") return outcome;
-  return { kind: "refused", error: parseError(outcome.error) };
+export function parsePrepared(outcome: Wire<PrepareOutcome>): PrepareOutcome {
+  return outcome.kind === "prepared" ? outcome : { ...outcome, error: parseError(outcome.error) };
+}
+
+export function encodeSigned(outcome: SignOutcome): Wire<SignOutcome> {
+  return outcome.kind === "issued" ? outcome : { ...outcome, error: encodeError(outcome.error) };
+}
+
+export function parseSigned(outcome: Wire<SignOutcome>): SignOutcome {
+  return outcome.kind === "issued" ? outcome : { ...outcome, error: parseError(outcome.error) };
 }
 
 export function encodeError(error: unknown): WireError {

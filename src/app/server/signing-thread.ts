@@ -3,18 +3,21 @@
 import { extname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { TtlPolicy } from "../../core/issuance/validity.ts";
-import type { WorkloadOrder, WorkloadOutcome } from "../../core/issuance/workload.ts";
+import type { PreparedLeaf, PrepareOutcome } from "../../core/issuance/prepare.ts";
+import type { SignOutcome, UnsignedOutcome } from "../../core/issuance/sign-prepared.ts";
+import type { WorkloadOrder } from "../../core/issuance/workload.ts";
 import { CaCallError } from "../../edge/rpc/ca-status.ts";
-import type { ServingCertificate, ServingOrder } from "./serving-certificate.ts";
 import {
   parseError,
-  parseOutcome,
+  parsePrepared,
+  parseSigned,
   type AuthorityParts,
   type FromSigner,
   type SignerAnswer,
   type SignerRequest,
   type ToSigner,
 } from "./signing-protocol.ts";
+import { SigningThreadError } from "./signing-thread-error.ts";
 
 export interface SigningThreadOptions {
   readonly parts: AuthorityParts;
@@ -56,7 +59,7 @@ export class SigningThread {
     this.#worker.on("message", (message: FromSigner) => this.#receive(message));
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", (code) => {
-      this.#fail(new Error(`the thread has exited with ${code}`));
+      this.#fail(SigningThreadError.exited(code));
       this.#exited.resolve();
       options.onExit(this);
     });
@@ -86,24 +89,31 @@ export class SigningThread {
   }
 
   /** Never rejects: what the thread cannot do any more is refused as `signer-unavailable`. */
-  async sign(
+  async prepare(
     orders: readonly WorkloadOrder[],
     { defaultTtlSeconds, maxTtlSeconds }: TtlPolicy,
     nowMs: number,
-  ): Promise<readonly WorkloadOutcome[]> {
+  ): Promise<readonly PrepareOutcome[]> {
     const policy = { defaultTtlSeconds, maxTtlSeconds };
-    const request = { kind: "workloads", orders, policy, nowMs } as const;
+    const request = { kind: "prepare", orders, policy, nowMs } as const;
     const answer = await this.#ask(request, orders.length).catch(() => undefined);
-    return answer?.kind === "outcomes"
-      ? answer.outcomes.map(parseOutcome)
-      : unavailable(orders.length);
+    if (answer?.kind === "prepared") return answer.outcomes.map(parsePrepared);
+    return orders.map(() => ({ kind: "refused", error: signerUnavailable() }));
   }
 
-  /** Rejects with why there can be none. */
-  async issue(order: ServingOrder): Promise<ServingCertificate> {
-    const answer = await this.#ask({ kind: "serving", order }, 1);
-    if (answer.kind === "serving") return answer.certificate;
-    throw answer.kind === "refused" ? parseError(answer.error) : signerUnavailable();
+  /** Never rejects: of what the thread does not answer nobody knows whether it was signed. */
+  async sign(prepared: readonly PreparedLeaf[]): Promise<readonly SignOutcome[]> {
+    const wasTold = !this.#hasEnded;
+    const request = { kind: "sign", prepared } as const;
+    const answer = await this.#ask(request, prepared.length).catch(() => undefined);
+    if (answer?.kind === "signed") return answer.outcomes.map(parseSigned);
+    return unsigned(prepared.length, wasTold ? "unknown" : "failed");
+  }
+
+  /** When it has answered all that it was told so far, or never will. */
+  async answered(): Promise<void> {
+    const request = { kind: "sign", prepared: [] } as const;
+    await this.#ask(request).catch(() => undefined);
   }
 
   /**
@@ -140,7 +150,7 @@ export class SigningThread {
     clearTimeout(this.#timer);
     if (this.#pending.size === 0) return;
     const { answerMs } = this.#options;
-    const late = (): void => this.#fail(new Error(`no answer within ${answerMs} ms`));
+    const late = (): void => this.#fail(SigningThreadError.silent(answerMs));
     this.#timer = setTimeout(late, answerMs).unref();
   }
 
@@ -161,9 +171,9 @@ export class SigningThread {
   }
 }
 
-export function unavailable(count: number): readonly WorkloadOutcome[] {
+export function unsigned(count: number, outcome: UnsignedOutcome): readonly SignOutcome[] {
   const error = signerUnavailable();
-  return Array.from({ length: count }, () => ({ kind: "refused", error }));
+  return Array.from({ length: count }, () => ({ kind: "refused", error, outcome }));
 }
 
 export function signerUnavailable(): CaCallError {

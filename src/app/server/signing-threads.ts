@@ -6,6 +6,7 @@
 
 import { availableParallelism } from "node:os";
 import { PortcullisError } from "../../core/error.ts";
+import { PASSING_CODES } from "../../edge/pkcs11/pkcs11-error.ts";
 import { proveSigner } from "./open-signer.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
 import { signerUnavailable, SigningThread } from "./signing-thread.ts";
@@ -29,6 +30,9 @@ export interface SigningThreadsOptions {
   readonly onStuck: () => void;
 }
 
+/** Of a server. */
+export const signingTimes: SigningTimes = { answerMs: 30_000, restMs: 5_000, endMs: 2_000 };
+
 const threadsMax = 4;
 
 export class SigningThreads implements AsyncDisposable {
@@ -38,6 +42,8 @@ export class SigningThreads implements AsyncDisposable {
   readonly #alive = new Set<SigningThread>();
   #hasFailed = false;
   #isClosed = false;
+  /** While a proof must be alone. */
+  #isHeld = false;
   /**
    * Until then no thread takes the place of one that has failed. After a rejected PIN it is until the next reload: tokens
    * lock themselves after a few.
@@ -60,7 +66,7 @@ export class SigningThreads implements AsyncDisposable {
 
   /** Starts what is missing, if it is time. */
   fill(): void {
-    if (this.#isClosed || performance.now() < this.#restUntilMs) return;
+    if (this.#isClosed || this.#isHeld || performance.now() < this.#restUntilMs) return;
     const parts = this.#options.parts();
     const count = isBlocking(parts) ? 1 : Math.min(availableParallelism(), threadsMax);
     // A software key's threads end at once when they are told to: their successors need not wait.
@@ -94,11 +100,13 @@ export class SigningThreads implements AsyncDisposable {
     // Not while one begins anew, which ends the sessions of all.
     await Promise.allSettled(Array.from(this.#usable, ({ ready }) => ready));
     if (this.#isClosed || this.#alive.size > this.#usable.size) throw signerUnavailable();
-    const trial = this.#start(parts, () => {});
     try {
-      await trial.ready;
-    } finally {
-      await trial.end(this.#options.times.endMs);
+      await this.#try(parts);
+    } catch (error) {
+      const { size } = this.#usable;
+      const wasAlone = size === 0;
+      if (wasAlone || this.#alive.size > size || !mayPass(error)) throw error;
+      await this.#proveAlone(parts);
     }
   }
 
@@ -111,12 +119,46 @@ export class SigningThreads implements AsyncDisposable {
     if (ended.includes(false)) onStuck();
   }
 
+  async #try(parts: AuthorityParts): Promise<void> {
+    const trial = this.#start(parts, () => {});
+    try {
+      await trial.ready;
+    } finally {
+      await trial.end(this.#options.times.endMs);
+    }
+  }
+
+  /**
+   * A module that has once seen its token away opens no session any more until it begins anew, although older sessions
+   * sign again when that is back. So these end, after what they were told, and nothing is signed meanwhile.
+   */
+  async #proveAlone(parts: AuthorityParts): Promise<void> {
+    const before = [...this.#usable];
+    this.#isHeld = true;
+    this.#usable.clear();
+    try {
+      await Promise.all(before.map((thread) => thread.answered()));
+      const { endMs } = this.#options.times;
+      const ended = await Promise.all(before.map((thread) => thread.end(endMs)));
+      if (ended.includes(false)) throw signerUnavailable();
+      await this.#try(parts);
+    } catch (error) {
+      // Another certificate's key says nothing of this one's.
+      if (mayPass(error) || isPinRejected(error)) this.#rest(error);
+      throw error;
+    } finally {
+      this.#isHeld = false;
+      this.fill();
+    }
+  }
+
   #start(
     parts: AuthorityParts,
     onFailed: (thread: SigningThread, error: unknown) => void,
   ): SigningThread {
-    // A module takes a token that was away for gone until it begins anew, which ends all sessions: only who is alone may.
-    const anew = isBlocking(parts) && this.#hasFailed && this.#alive.size === 0;
+    // The first initialises the module. Later a token that was away stays away for it until it begins anew, which ends all
+    // sessions: only who is alone may.
+    const anew = isBlocking(parts) && this.#alive.size === 0;
     const onExit = (exited: SigningThread): void => {
       this.#alive.delete(exited);
       if (isBlocking(parts)) this.fill();
@@ -129,15 +171,28 @@ export class SigningThreads implements AsyncDisposable {
 
   #replace(failed: SigningThread, error: unknown): void {
     this.#usable.delete(failed);
+    this.#rest(error);
+  }
+
+  #rest(error: unknown): void {
     this.#hasFailed = true;
     this.#options.onFailed(error);
-    const isPin = error instanceof PortcullisError && error.code === "pkcs11-pin-rejected";
+    const isPin = isPinRejected(error);
     const { restMs } = this.#options.times;
     this.#restUntilMs = isPin ? Infinity : performance.now() + restMs;
     clearTimeout(this.#timer);
     // Not only when somebody orders: a server that is not ready gets no orders.
     if (!isPin && this.isBlocking) this.#timer = setTimeout(() => this.retry(), restMs).unref();
   }
+}
+
+function mayPass(error: unknown): boolean {
+  if (!(error instanceof PortcullisError)) return false;
+  return PASSING_CODES.has(error.code) || error.code === "signer-unavailable";
+}
+
+function isPinRejected(error: unknown): boolean {
+  return error instanceof PortcullisError && error.code === "pkcs11-pin-rejected";
 }
 
 function isBlocking({ source }: AuthorityParts): boolean {

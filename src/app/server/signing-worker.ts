@@ -2,13 +2,14 @@
 
 import { parentPort, type MessagePort } from "node:worker_threads";
 import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
-import { signWorkloads } from "../../core/issuance/workload.ts";
+import { signPrepared } from "../../core/issuance/sign-prepared.ts";
+import { prepareWorkloads } from "../../core/issuance/workload.ts";
 import { Pkcs11Error } from "../../edge/pkcs11/pkcs11-error.ts";
 import { closeSigner, openSigner } from "./open-signer.ts";
-import { issueServingCertificate } from "./serving-certificate.ts";
 import {
   encodeError,
-  encodeOutcome,
+  encodePrepared,
+  encodeSigned,
   type FromSigner,
   type SignerAnswer,
   type SignerRequest,
@@ -17,6 +18,12 @@ import {
 
 if (parentPort !== null) serve(parentPort);
 
+interface Opened {
+  readonly authority: Authority;
+  /** Which may have signed although it did not say so. */
+  readonly isDevice: boolean;
+}
+
 /** What was done, and why the key is of no use any more, if that was found on the way. */
 interface Done {
   readonly answer: SignerAnswer;
@@ -24,18 +31,18 @@ interface Done {
 }
 
 function serve(port: MessagePort): void {
-  let authority: Promise<Authority> | undefined;
+  let opened: Promise<Opened> | undefined;
   const tell = (message: FromSigner): void => port.postMessage(message);
   const obey = async (request: SignerRequest): Promise<Done> => {
     if (request.kind === "authority") {
-      const previous = authority;
-      authority = openAuthority(request);
-      await authority;
-      if (previous !== undefined) closeSigner((await previous).signer);
+      const previous = opened;
+      opened = openAuthority(request);
+      await opened;
+      if (previous !== undefined) closeSigner((await previous).authority.signer);
       return { answer: { kind: "ready" } };
     }
-    if (authority === undefined) throw new TypeError("orders came before an authority");
-    return fulfil(request, await authority);
+    if (opened === undefined) throw new TypeError("orders came before an authority");
+    return fulfil(request, await opened);
   };
   const handle = async ({ id, request }: ToSigner): Promise<void> => {
     try {
@@ -52,35 +59,30 @@ function serve(port: MessagePort): void {
 async function openAuthority({
   parts,
   anew,
-}: Extract<SignerRequest, { kind: "authority" }>): Promise<Authority> {
+}: Extract<SignerRequest, { kind: "authority" }>): Promise<Opened> {
   const signer = await (anew ? openSigner(parts, "anew") : openSigner(parts));
-  return signingAuthority(signer, parts.chain, parts.root, [parts.root]);
+  const authority = signingAuthority(signer, parts.chain, parts.root, [parts.root]);
+  return { authority, isDevice: parts.source.kind === "pkcs11" };
 }
 
 function fulfil(
   request: Exclude<SignerRequest, { kind: "authority" }>,
-  authority: Authority,
+  { authority, isDevice }: Opened,
 ): Done {
-  if (request.kind === "serving") {
-    try {
-      const { roots, names, nowMs, uri } = request.order;
-      const trust = { authority, bundle: { roots } };
-      const certificate = issueServingCertificate(trust, names, nowMs, uri);
-      return { answer: { kind: "serving", certificate } };
-    } catch (error) {
-      return { answer: { kind: "refused", error: encodeError(error) }, failure: keyLoss(error) };
-    }
+  if (request.kind === "prepare") {
+    const { orders, policy, nowMs } = request;
+    const outcomes = prepareWorkloads(orders, authority, policy, nowMs);
+    return { answer: { kind: "prepared", outcomes: outcomes.map(encodePrepared) } };
   }
-  const { orders, policy, nowMs } = request;
-  const outcomes = signWorkloads(orders, authority, policy, nowMs);
+  const outcomes = signPrepared(request.prepared, authority, isDevice ? "unknown" : "failed");
   const failure = outcomes
     .map((outcome) => (outcome.kind === "refused" ? keyLoss(outcome.error) : undefined))
     .find((each) => each !== undefined);
-  return { answer: { kind: "outcomes", outcomes: outcomes.map(encodeOutcome) }, failure };
+  return { answer: { kind: "signed", outcomes: outcomes.map(encodeSigned) }, failure };
 }
 
 /** The signer has tried a new session already: what is left is another thread. */
 function keyLoss(error: unknown): Pkcs11Error | undefined {
-  if (!(error instanceof Pkcs11Error)) return undefined;
-  return error.cause instanceof Pkcs11Error ? error.cause : error;
+  if (!(error instanceof Error)) return undefined;
+  return keyLoss(error.cause) ?? (error instanceof Pkcs11Error ? error : undefined);
 }

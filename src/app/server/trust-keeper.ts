@@ -1,5 +1,6 @@
 /** The trust of a running server: one value at each moment, and those who must know when it changes. */
 
+import type { TrustState } from "../../core/trust/trust-state.ts";
 import type { Trust } from "./trust.ts";
 
 export class TrustKeeper {
@@ -12,6 +13,11 @@ export class TrustKeeper {
 
   get current(): Trust {
     return this.#current;
+  }
+
+  /** The stored document has another epoch, and trusts and signs as before: nobody is told. */
+  keepState(state: TrustState): void {
+    this.#current = Object.freeze({ ...this.#current, state });
   }
 
   /** What is durable already; whoever listens is told before this returns. */

@@ -2,7 +2,7 @@
 
 import { LogError } from "./log-error.ts";
 import { HASH_BYTES, isSize } from "./merkle.ts";
-import type { NoteSigner, NoteVerifier } from "./note-key.ts";
+import { isNoteKeyName, type NoteSigner, type NoteVerifier } from "./note-key.ts";
 import { openNote, signNote } from "./note.ts";
 
 export interface Checkpoint {
@@ -50,7 +50,7 @@ function parseCheckpoint(text: string): Checkpoint {
     root: new Uint8Array(Buffer.from(root, "base64")),
   };
   const isWhole =
-    origin !== "" &&
+    isNoteKeyName(origin) &&
     isSize(checkpoint.size) &&
     checkpoint.root.length === HASH_BYTES &&
     encodeCheckpoint(checkpoint) === text;

@@ -21,6 +21,7 @@ const eventTypes: readonly EventType[] = [
   "restored",
   "pruned",
   "clock-accepted",
+  "alarm",
 ];
 
 /** @throws LogError */

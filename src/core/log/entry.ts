@@ -92,7 +92,8 @@ export type EventType =
   | "denial-removed"
   | "restored"
   | "pruned"
-  | "clock-accepted";
+  | "clock-accepted"
+  | "alarm";
 
 export interface EventEntry {
   readonly kind: "event";

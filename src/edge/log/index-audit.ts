@@ -4,7 +4,9 @@ import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
 import { equalBytes } from "../../core/bytes.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { Entry, IntentEntry } from "../../core/log/entry.ts";
+import { LogError } from "../../core/log/log-error.ts";
 import { artifactNumbers, outcomeNumbers } from "./certificate-writer.ts";
+import type { LogFault } from "./log-fault.ts";
 
 type Row = Record<string, SQLOutputValue>;
 
@@ -32,18 +34,18 @@ export class IndexAudit {
   }
 
   /** @returns what is wrong with the rows of these entries, which follow one another */
-  fault(from: number, entries: readonly Uint8Array[]): string | undefined {
+  fault(from: number, entries: readonly Entry[]): LogFault | undefined {
     const rows = this.#rows.all(from, from + entries.length);
     let next = 0;
-    for (const [position, data] of entries.entries()) {
-      const entry = decodeEntry(data);
+    for (const [position, entry] of entries.entries()) {
       if (entry.kind !== "intent") continue;
       const row = rows[next++];
       if (row === undefined || !this.#matches(row, from + position, entry)) {
-        return `the index does not have the certificate of entry ${from + position}`;
+        return wrong(from, `the index does not have the certificate of entry ${from + position}`);
       }
     }
-    return next === rows.length ? undefined : "the index has a certificate without an intent";
+    if (next === rows.length) return undefined;
+    return wrong(from, "the index has a certificate without an intent");
   }
 
   #matches(row: Row, index: number, intent: IntentEntry): boolean {
@@ -65,11 +67,25 @@ export class IndexAudit {
       return true;
     }
     const data = this.#result.get(Number(result))?.["data"];
-    const entry: Entry | undefined = data instanceof Uint8Array ? decodeEntry(data) : undefined;
+    const entry = data instanceof Uint8Array ? decode(data) : undefined;
     return (
       entry?.kind === "result" &&
       entry.intentIndex === intentIndex &&
       outcome === outcomeNumbers.indexOf(entry.outcome)
     );
   }
+}
+
+/** Of an entry that has not been audited yet. */
+function decode(data: Uint8Array): Entry | undefined {
+  try {
+    return decodeEntry(data);
+  } catch (error) {
+    if (error instanceof LogError) return undefined;
+    throw error;
+  }
+}
+
+function wrong(index: number, message: string): LogFault {
+  return { index, code: "index-wrong", message };
 }

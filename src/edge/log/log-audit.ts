@@ -3,135 +3,152 @@
  * writes; what comes after the beginning is not looked at.
  */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { equalBytes } from "../../core/bytes.ts";
-import { LogAuditor, type AuditFaultCode, type AuditSummary } from "../../core/log/audit.ts";
+import type { AuditSummary } from "../../core/log/audit.ts";
 import { openCheckpoint, type Checkpoint } from "../../core/log/checkpoint.ts";
-import { HASH_BYTES } from "../../core/log/merkle.ts";
+import { LogError } from "../../core/log/log-error.ts";
 import type { NoteVerifier } from "../../core/log/note-key.ts";
 import { TILE_WIDTH } from "../../core/log/tile.ts";
-import { IndexAudit } from "./index-audit.ts";
+import { AuditRows } from "./audit-rows.ts";
+import { EntryAudit } from "./entry-audit.ts";
 import { logPath, openForReading } from "./log-database.ts";
-import { unreadable } from "./log-failure.ts";
+import { isCorrupt, unreadable } from "./log-failure.ts";
+import type { LogFault } from "./log-fault.ts";
 import { tileFault } from "./tile-audit.ts";
-
-export interface LogFault {
-  /** Of the entry that it was found at; the log's size for what concerns all of it. */
-  readonly index: number;
-  readonly code:
-    | AuditFaultCode
-    | "entry-missing"
-    | "index-wrong"
-    | "tile-wrong"
-    | "root-wrong"
-    | "database-wrong";
-  readonly message: string;
-}
+import type { LoggedAlarm, LoggedRestore } from "./witness-audit.ts";
 
 export interface LogAudit {
   readonly checkpoint: Checkpoint;
+  /** The checkpoint's signed note. */
+  readonly note: string;
   readonly summary: AuditSummary;
+  readonly alarms: readonly LoggedAlarm[];
+  readonly restores: readonly LoggedRestore[];
+  /** The restore that has lost entries of the older checkpoint, if one has. */
+  readonly sinceRestored: LoggedRestore | undefined;
   /** The first one. */
   readonly fault: LogFault | undefined;
 }
 
+export interface LogAuditOptions {
+  /** One of them must have signed the last checkpoint. */
+  readonly verifiers: readonly NoteVerifier[];
+  /** An older one, verified: the log must go on from it. */
+  readonly since?: Checkpoint | undefined;
+}
+
+/** About as long as a turn of the event loop may take. */
+const STEP_TILES = 16;
+const ATTEMPTS_MAX = 3;
+
+/** @throws as `auditSteps` */
+export function auditLog(dataDir: string, verifiers: readonly NoteVerifier[]): LogAudit {
+  const steps = auditSteps(dataDir, { verifiers });
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
 /**
+ * In steps, for those who have something else to do meanwhile; yields how many entries have been read.
  * @throws LogError `log-lost`, `log-newer`, `log-unreadable`, and as `openCheckpoint` does when none of the verifiers has
  *   signed the last checkpoint
  */
-export function auditLog(dataDir: string, verifiers: readonly NoteVerifier[]): LogAudit {
+export function* auditSteps(
+  dataDir: string,
+  options: LogAuditOptions,
+): Generator<number, LogAudit, void> {
   const path = logPath(dataDir);
   using database = openForReading(path);
   try {
-    return new Audit(database, verifiers).run();
+    for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
+      const audit = new Audit(database, options);
+      const found = yield* audit.run();
+      if (found.fault?.code !== "pruned-wrong" || !audit.hasBeenPruned()) return found;
+    }
   } catch (error) {
     throw unreadable(path, error);
   }
+  throw new LogError("log-unreadable", `${path} is being pruned faster than it can be read`, {
+    hint: "try again when that is over",
+  });
 }
 
 class Audit {
   readonly #database: DatabaseSync;
+  readonly #note: string;
+  readonly #prunedTo: number;
   readonly #checkpoint: Checkpoint;
-  readonly #auditor = new LogAuditor();
-  readonly #index: IndexAudit;
-  readonly #entries: StatementSync;
-  readonly #leaves: StatementSync;
+  readonly #options: LogAuditOptions;
+  readonly #entries: EntryAudit;
+  readonly #rows: AuditRows;
 
-  constructor(database: DatabaseSync, verifiers: readonly NoteVerifier[]) {
+  constructor(database: DatabaseSync, options: LogAuditOptions) {
     this.#database = database;
-    const note = database.prepare("SELECT checkpoint FROM head").get()?.["checkpoint"];
-    this.#checkpoint = openCheckpoint(String(note), verifiers);
-    this.#index = new IndexAudit(database, this.#checkpoint.size);
-    this.#entries = database.prepare(
-      "SELECT data FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
-    );
-    this.#leaves = database.prepare("SELECT hashes FROM tiles WHERE level = 0 AND idx = ?");
+    this.#rows = new AuditRows(database);
+    const { note, prunedTo } = this.#rows.head();
+    this.#note = note;
+    this.#prunedTo = prunedTo;
+    this.#checkpoint = openCheckpoint(note, options.verifiers);
+    this.#options = options;
+    this.#entries = new EntryAudit(database, this.#rows, this.#checkpoint.size);
   }
 
-  run(): LogAudit {
+  *run(): Generator<number, LogAudit, void> {
     const { size } = this.#checkpoint;
     let fault: LogFault | undefined;
     for (let from = 0; from < size && fault === undefined; from += TILE_WIDTH) {
-      fault = this.#atOnce(() => this.#take(from, Math.min(from + TILE_WIDTH, size)));
+      if (from % (STEP_TILES * TILE_WIDTH) === 0) yield from;
+      fault = this.#expectReadable(from, () => {
+        return this.#rows.atOnce(() => this.#entries.take(from, Math.min(from + TILE_WIDTH, size)));
+      });
     }
-    const summary = this.#auditor.finish();
-    fault ??= this.#finish(summary);
-    return { checkpoint: this.#checkpoint, summary, fault };
+    const summary = this.#entries.summary();
+    fault ??= this.#expectReadable(size, () => this.#finish(summary));
+    const { witnesses } = this.#entries;
+    return {
+      checkpoint: this.#checkpoint,
+      note: this.#note,
+      summary,
+      alarms: witnesses.alarms,
+      restores: witnesses.restores,
+      sinceRestored: this.#options.since && witnesses.restoreOf(this.#options.since),
+      fault,
+    };
   }
 
-  /** Nothing is forgotten meanwhile. */
-  #atOnce<T>(work: () => T): T {
-    this.#database.exec("BEGIN");
+  hasBeenPruned(): boolean {
+    return this.#rows.head().prunedTo !== this.#prunedTo;
+  }
+
+  /** A broken database is an answer, and not a failure to find one. */
+  #expectReadable(index: number, work: () => LogFault | undefined): LogFault | undefined {
     try {
       return work();
-    } finally {
-      this.#database.exec("ROLLBACK");
+    } catch (error) {
+      if (!isCorrupt(error) && !(error instanceof RangeError)) throw error;
+      return { index, code: "database-wrong", message: error.message };
     }
   }
 
-  #take(from: number, to: number): LogFault | undefined {
-    const rows = this.#entries.all(from, to);
-    const entries = rows.map(({ data }) => data).filter((data) => data instanceof Uint8Array);
-    if (entries.length !== to - from) return this.#skip(from, to);
-    for (const [position, data] of entries.entries()) {
-      const fault = this.#auditor.take(from + position, data);
-      if (fault !== undefined) return fault;
-    }
-    const message = this.#index.fault(from, entries);
-    return message === undefined ? undefined : { index: from, code: "index-wrong", message };
-  }
-
-  /** Pruned, perhaps since this audit began. */
-  #skip(from: number, to: number): LogFault | undefined {
-    const head = this.#database.prepare("SELECT pruned_to FROM head").get();
-    const leaves = this.#leaves.get(from / TILE_WIDTH)?.["hashes"];
-    if (to > Number(head?.["pruned_to"]) || !(leaves instanceof Uint8Array)) {
-      const message = `expected the entries ${from} to ${to - 1}, some are missing`;
-      return { index: from, code: "entry-missing", message };
-    }
-    for (let index = from; index < to; index++) {
-      const start = (index - from) * HASH_BYTES;
-      const fault = this.#auditor.skip(index, leaves.subarray(start, start + HASH_BYTES));
-      if (fault !== undefined) return fault;
-    }
-    return undefined;
-  }
-
-  #finish({ root, openIntents }: AuditSummary): LogFault | undefined {
-    const { size, root: expected } = this.#checkpoint;
+  #finish(summary: AuditSummary): LogFault | undefined {
+    const { size, root } = this.#checkpoint;
     const fault = (code: LogFault["code"], message: string): LogFault => {
       return { index: size, code, message };
     };
-    if (!equalBytes(root, expected)) {
+    if (!equalBytes(root, summary.root)) {
       return fault("root-wrong", "the entries do not lead to the root of the checkpoint");
     }
-    if (openIntents.length !== this.#index.open) {
-      const counts = `expected ${openIntents.length} open intents in the index`;
-      return fault("index-wrong", `${counts}, got ${this.#index.open}`);
-    }
-    const tile = this.#atOnce(() => tileFault(this.#database, size, root));
+    const whole = this.#entries.fault(summary);
+    if (whole !== undefined) return whole;
+    const tile = this.#rows.atOnce(() => tileFault(this.#database, size, root));
     if (tile !== undefined) return fault("tile-wrong", tile);
-    const check = this.#database.prepare("PRAGMA integrity_check(1)").get()?.["integrity_check"];
-    return check === "ok" ? undefined : fault("database-wrong", String(check));
+    const { verifiers, since } = this.#options;
+    const held = this.#entries.witnesses.fault(this.#database, this.#checkpoint, verifiers, since);
+    if (held !== undefined) return held;
+    const check = this.#rows.integrity();
+    return check === "ok" ? undefined : fault("database-wrong", check);
   }
 }

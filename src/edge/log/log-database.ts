@@ -53,13 +53,12 @@ export function openForWriting(path: string, mustExist: boolean): DatabaseSync {
  * @throws LogError `log-lost`, `log-newer`, `log-unreadable`
  */
 export function openForReading(path: string): DatabaseSync {
-  if (statSync(path, { throwIfNoEntry: false }) === undefined) throw lost(path);
   try {
+    if (statSync(path, { throwIfNoEntry: false }) === undefined) throw lost(path);
     return openReadOnly(path, path);
   } catch (error) {
     // Readers share memory through a file beside it. Where none can be made, nobody writes.
-    const hasWal = (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
-    if (!isCannotOpen(error) || hasWal) throw unreadable(path, error);
+    if (!isCannotOpen(error) || hasWal(path)) throw unreadable(path, error);
   }
   try {
     const immutable = pathToFileURL(path);
@@ -68,6 +67,10 @@ export function openForReading(path: string): DatabaseSync {
   } catch (error) {
     throw unreadable(path, error);
   }
+}
+
+function hasWal(path: string): boolean {
+  return (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
 }
 
 function openReadOnly(location: string | URL, path: string): DatabaseSync {

@@ -5,9 +5,11 @@ import { errnoOf } from "../config/errno.ts";
 
 /** SQLite's primary result codes (https://www.sqlite.org/rescode.html). */
 const sqliteReadOnly = 8;
+const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteCannotOpen = 14;
 const sqliteConstraint = 19;
+const sqliteNotADatabase = 26;
 const reasons: ReadonlyMap<number, string> = new Map([
   [5, "another process holds it"],
   [sqliteReadOnly, "it is read-only (EROFS)"],
@@ -27,6 +29,12 @@ export function isConstraint(error: unknown): boolean {
 
 export function isCannotOpen(error: unknown): boolean {
   return resultCode(error) === sqliteCannotOpen;
+}
+
+/** The file is there and can be read, and is no database, or a broken one. */
+export function isCorrupt(error: unknown): error is Error {
+  const code = resultCode(error instanceof LogError ? error.cause : error);
+  return code === sqliteCorrupt || code === sqliteNotADatabase;
 }
 
 /** Of a log that is opened for writing. */

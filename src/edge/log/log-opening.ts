@@ -39,7 +39,7 @@ export function openLog(opening: LogOpening): OpenedLog {
     const last = database.prepare("SELECT max(idx) AS last FROM entries").get()?.["last"];
     if (head?.["size"] === 0 && last === null) {
       if (mustExist) throw lost(path);
-      begin(appender, opening);
+      begin(database, appender, opening);
     } else {
       const checkpoint = expectOurs(String(head?.["checkpoint"]), opening);
       if (last !== checkpoint.size - 1) throw damaged(path, `${checkpoint.size} entries`);
@@ -52,7 +52,12 @@ export function openLog(opening: LogOpening): OpenedLog {
   }
 }
 
-function begin(appender: LogAppender, { origin, signingKey, nowMs }: LogOpening): void {
+function begin(
+  database: DatabaseSync,
+  appender: LogAppender,
+  { origin, signingKey, nowMs }: LogOpening,
+): void {
+  const verifierKey = encodeVerifierKey(noteVerifier(origin, createPublicKey(signingKey)));
   const started = encodeEntry({
     kind: "event",
     timeMs: nowMs,
@@ -61,9 +66,11 @@ function begin(appender: LogAppender, { origin, signingKey, nowMs }: LogOpening)
     subject: origin,
     reason: "",
     digest: new Uint8Array(0),
-    detail: encodeVerifierKey(noteVerifier(origin, createPublicKey(signingKey))),
+    detail: verifierKey,
   });
-  appender.append([started]);
+  appender.append([started], "log-commit", () => {
+    database.prepare("UPDATE head SET verifier_key = ?").run(verifierKey);
+  });
 }
 
 function expectOurs(note: string, { path, origin, signingKey }: LogOpening): Checkpoint {

@@ -19,7 +19,12 @@ export interface Group {
 
 export type ToLogThread =
   | { readonly kind: "append"; readonly group: Group }
-  | { readonly kind: "prune"; readonly beforeMs: number; readonly timeMs: number }
+  | {
+      readonly kind: "prune";
+      readonly beforeMs: number;
+      readonly timeMs: number;
+      readonly operator: string;
+    }
   | { readonly kind: "close" };
 
 export type FromLogThread =

@@ -11,6 +11,7 @@ import { temporaryDirectory } from "../../../test/support/temporary-directory.ts
 import { openCheckpoint } from "../../core/log/checkpoint.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import { leafHash } from "../../core/log/merkle.ts";
+import { parsePruned } from "../../core/log/pruned.ts";
 import { verifyConsistency, verifyInclusion } from "../../core/log/proof-check.ts";
 import type { LogStore } from "./log-store.ts";
 
@@ -34,13 +35,15 @@ describe("pruning", () => {
     await withTwoDays(async ({ writer, reader }) => {
       assert.equal(await writer.prune(endOfFirstMs, nowMs), undefined);
       assert.equal(reader.head().size, 1_025);
-      assert.deepEqual(await writer.prune(endOfFirstMs + 1_000, nowMs), { start: 0, end: 512 });
+      const gone = { start: 0, end: 512 };
+      assert.deepEqual(await writer.prune(endOfFirstMs + 1_000, nowMs, "ann"), gone);
       assert.equal(reader.head().prunedTo, 512);
       assert.equal(reader.entry(511), undefined);
       assert.ok(reader.entry(512) !== undefined);
       const event = decodeEntry(reader.entry(1_025) ?? new Uint8Array());
       assert.ok(event.kind === "event" && event.type === "pruned");
       assert.equal(event.subject, "entries 0 to 511");
+      assert.deepEqual([event.operator, parsePruned(event.detail)], ["ann", gone]);
       assert.equal(await writer.prune(endOfFirstMs + 1_000, nowMs), undefined);
     });
   });

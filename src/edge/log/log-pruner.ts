@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { decodeEntry, encodeEntry } from "../../core/log/entry-codec.ts";
 import type { IndexRange } from "../../core/log/index-ranges.ts";
+import { encodePruned } from "../../core/log/pruned.ts";
 import { TILE_WIDTH } from "../../core/log/tile.ts";
 import type { LogAppender } from "./log-appender.ts";
 
@@ -38,9 +39,10 @@ export class LogPruner {
   /**
    * One step. Undefined when there is nothing to forget.
    * @param beforeMs entries and ends of certificates from then on are kept
-   * @throws as LogAppender.append
+   * @param operator who asks, as claimed; at most 254 octets
+   * @throws as LogAppender.append; LogError `log-entry-malformed`
    */
-  prune(beforeMs: number, timeMs: number): Pruned | undefined {
+  prune(beforeMs: number, timeMs: number, operator: string): Pruned | undefined {
     const start = Number(this.#prunedTo.get()?.["pruned_to"]);
     const { size } = this.#appender.state();
     const max = Math.min(start + TILES_MAX * TILE_WIDTH, size - (size % TILE_WIDTH));
@@ -51,11 +53,11 @@ export class LogPruner {
       kind: "event",
       timeMs,
       type: "pruned",
-      operator: "",
+      operator,
       subject: `entries ${start} to ${end - 1}`,
       reason: `all certificates expired before ${new Date(beforeMs).toISOString()}`,
       digest: new Uint8Array(0),
-      detail: "",
+      detail: encodePruned({ start, end }),
     });
     const isPartial = end === start + TILES_MAX * TILE_WIDTH;
     const forget = (): void => this.#forget(start, end, isPartial);

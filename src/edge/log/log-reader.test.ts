@@ -103,6 +103,12 @@ describe("tiles", () => {
   });
 });
 
+describe("the verifier key", () => {
+  it("is that of the checkpoint", () => {
+    assert.equal(store.reader.verifierKey(), encodeVerifierKey(logVerifier));
+  });
+});
+
 describe("proofs", () => {
   const rootAt = (size: number): Uint8Array =>
     size === 0 ? emptyRoot : naiveRoot(leaves.slice(0, size));
@@ -157,6 +163,10 @@ describe("certificates", () => {
     const identity = "spiffe://cluster.local/ns/default/sa/web-7";
     assert.equal(certificates.page({ identity }).records.length, 7);
     assert.equal(certificates.page({ identity: `${identity}x` }).records.length, 0);
+    assert.equal(certificates.page({ namespace: "default" }).records.length, 700);
+    for (const namespace of ["defaul", "default/sa", "%", "", "sa"]) {
+      assert.equal(certificates.page({ namespace }).records.length, 0);
+    }
     const { authority } = sampleIntent();
     assert.equal(certificates.page({ authority, identity }).records.length, 7);
     assert.equal(certificates.page({ authority: "00" }).records.length, 0);

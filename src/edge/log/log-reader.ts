@@ -56,6 +56,12 @@ export class LogReader implements Disposable {
     };
   }
 
+  /** As text. Proves nothing by itself: whoever can exchange the log can exchange it, too. */
+  verifierKey(): string {
+    const row = this.#database.prepare("SELECT verifier_key FROM head").get();
+    return String(row?.["verifier_key"]);
+  }
+
   /** Undefined when it is not there yet, or not any more. */
   entry(index: number): Uint8Array | undefined {
     return this.#read(index, index + 1)[0]?.data;

@@ -51,9 +51,12 @@ export const logMigrations: readonly string[] = [
     -- No intent before it is without a result.
     open_from INTEGER NOT NULL,
     -- The data of the entries before it is gone.
-    pruned_to INTEGER NOT NULL
+    pruned_to INTEGER NOT NULL,
+    -- For whoever has no better source of it: the log names its own key.
+    verifier_key TEXT NOT NULL
   ) STRICT;
 
-  INSERT INTO head (id, size, checkpoint, open_from, pruned_to) VALUES (1, 0, '', 0, 0);
+  INSERT INTO head (id, size, checkpoint, open_from, pruned_to, verifier_key)
+    VALUES (1, 0, '', 0, 0, '');
   `,
 ];

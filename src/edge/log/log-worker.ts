@@ -43,7 +43,8 @@ function obey(
     if (message.kind === "append") {
       return { kind: "appended", outcomes: appendAll(message.group, appender) };
     }
-    return { kind: "pruned", pruned: pruner.prune(message.beforeMs, message.timeMs) };
+    const { beforeMs, timeMs, operator } = message;
+    return { kind: "pruned", pruned: pruner.prune(beforeMs, timeMs, operator) };
   } catch (error) {
     return { kind: "failed", error: encodeError(error) };
   }

@@ -66,13 +66,18 @@ export class LogWriter implements AsyncDisposable {
   /**
    * Forgets what is past, in steps; other entries are written in between.
    * @param beforeMs entries and ends of certificates from then on are kept
+   * @param operator who asks, as claimed; at most 254 octets
    * @returns the entries that are gone now
-   * @throws LogError `log-unwritable`
+   * @throws LogError `log-unwritable`, `log-entry-malformed`
    */
-  async prune(beforeMs: number, timeMs: number): Promise<IndexRange | undefined> {
+  async prune(
+    beforeMs: number,
+    timeMs: number,
+    operator: string = "",
+  ): Promise<IndexRange | undefined> {
     let range: IndexRange | undefined;
     for (;;) {
-      const pruned = await this.#inTurn(() => this.#pruneStep(beforeMs, timeMs));
+      const pruned = await this.#inTurn(() => this.#pruneStep(beforeMs, timeMs, operator));
       if (pruned === undefined) return range;
       range = { start: range?.start ?? pruned.start, end: pruned.end };
       if (!pruned.isPartial) return range;
@@ -142,9 +147,13 @@ export class LogWriter implements AsyncDisposable {
     request.done.reject(error);
   }
 
-  async #pruneStep(beforeMs: number, timeMs: number): Promise<Pruned | undefined> {
+  async #pruneStep(
+    beforeMs: number,
+    timeMs: number,
+    operator: string,
+  ): Promise<Pruned | undefined> {
     this.#lastTimeMs = Math.max(this.#lastTimeMs, timeMs);
-    const message = { kind: "prune", beforeMs, timeMs: this.#lastTimeMs } as const;
+    const message = { kind: "prune", beforeMs, timeMs: this.#lastTimeMs, operator } as const;
     return (await this.#thread.call("pruned", message)).pruned;
   }
 

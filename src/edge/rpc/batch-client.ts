@@ -145,7 +145,10 @@ function call(
 
 const codes: ReadonlyMap<number, readonly [BatchClientErrorCode, string?]> = new Map([
   [status.UNAUTHENTICATED, ["batch-unauthenticated", "the server's log names the reason"]],
-  [status.PERMISSION_DENIED, ["batch-not-allowed", "is this node agent in the server's list?"]],
+  [
+    status.PERMISSION_DENIED,
+    ["batch-not-allowed", "at the server: --node-agent and the ID that this agent has"],
+  ],
   [status.UNIMPLEMENTED, ["batch-not-allowed", "this server serves no node agents"]],
   [status.RESOURCE_EXHAUSTED, ["batch-overloaded"]],
   [status.UNAVAILABLE, ["batch-unreachable", "is the server running, and is this its address?"]],

@@ -61,7 +61,9 @@ export function decodeCertificateRequest(bytes: Uint8Array): CertificateRequestM
     else if (field === 3 && wireType === WireType.Varint) {
       validityDurationSeconds = BigInt(reader.int64());
     } else if (field === 4 && wireType === WireType.LengthDelimited) {
-      impersonates ||= structImpersonates(reader.bytes());
+      // Its octets are read off in any case.
+      const asked = structImpersonates(reader.bytes());
+      impersonates ||= asked;
     } else reader.skip(wireType, field);
   }
   return { csr, validityDurationSeconds, impersonates };

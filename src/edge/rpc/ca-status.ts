@@ -140,6 +140,7 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
   ],
   // What is wrong with the clock or with the disk is for the log.
   ["log-clock-stopped", () => unavailable("the server's clock is being checked: try again")],
+  ["restore-unsettled", () => unavailable("the server has just been restored: try again")],
   ["log-unwritable", () => unavailable("nothing can be recorded now: try again")],
   [
     "log-full",

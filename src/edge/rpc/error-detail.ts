@@ -26,6 +26,14 @@ export function isClosed({ code, details }: Pick<ServiceError, "code" | "details
 
 const hungUp = /\b(ECONNRESET|EPIPE)\b|^Connection dropped$|^Client network socket disconnected/;
 
+/**
+ * A control plane of ours has answered, so it is there: each of its refusals names its request, and what grpc-js says itself
+ * has no metadata.
+ */
+export function isAnswer({ metadata }: Pick<ServiceError, "metadata">): boolean {
+  return metadata.get("x-request-id").length > 0;
+}
+
 /** The server's words, or why it could not be reached. */
 export function errorDetail(error: Pick<ServiceError, "details">): string {
   return connectionProblem(error) ?? error.details;

@@ -1,13 +1,16 @@
-/** The plain HTTP port for scrapers and probes: `/metrics`, `/healthz` (alive), `/readyz` (takes calls). */
+/** The plain HTTP port for scrapers, probes and the log's monitors: `/metrics`, `/healthz`, `/readyz`, `/log/...`. */
 
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { listenOn } from "./listen.ts";
+import { serveLog, type LogHttpSource } from "./log-http.ts";
 
 export interface HealthHttpOptions {
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>;
   /** Undefined when ready, else what is missing. */
   readonly notReady: () => string | undefined;
+  /** For monitors; undefined while it is not open. */
+  readonly log: () => LogHttpSource | undefined;
 }
 
 export class HealthHttp implements AsyncDisposable {
@@ -15,6 +18,7 @@ export class HealthHttp implements AsyncDisposable {
 
   constructor(options: HealthHttpOptions) {
     this.#server = createServer({ requestTimeout: 5_000, headersTimeout: 5_000 }, (req, res) => {
+      if (serveLog(options.log, req, res)) return;
       void respond(options, req.method ?? "", req.url ?? "").then(({ status, type, text }) => {
         res.writeHead(status, { "content-type": type, "cache-control": "no-store" });
         res.end(req.method === "HEAD" ? "" : text);
@@ -61,7 +65,7 @@ async function respond(
         return plain(500, "metrics could not be collected");
       }
     default:
-      return plain(404, "expected /metrics, /healthz or /readyz");
+      return plain(404, "expected /metrics, /healthz, /readyz or /log/checkpoint");
   }
 }
 

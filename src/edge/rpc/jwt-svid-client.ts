@@ -13,7 +13,7 @@ import {
   type MintJwtSvidResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { dial } from "./dial.ts";
-import { errorDetail } from "./error-detail.ts";
+import { errorDetail, isAnswer } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 import { callUnary } from "./unary-call.ts";
 
@@ -41,6 +41,8 @@ export type JwtSvidClientErrorCode =
   | "jwt-svid-denied"
   | "jwt-svid-unsupported"
   | "jwt-svid-invalid-argument"
+  /** It has answered that it cannot now. */
+  | "jwt-svid-unavailable"
   | "jwt-svid-unreachable"
   | "jwt-svid-failed";
 
@@ -95,6 +97,7 @@ const codes: ReadonlyMap<number, JwtSvidClientErrorCode> = new Map([
 ]);
 
 function clientError(cause: ServiceError, { server }: JwtSvidMintRequest): JwtSvidClientError {
-  const code = codes.get(cause.code) ?? "jwt-svid-failed";
+  const known = codes.get(cause.code) ?? "jwt-svid-failed";
+  const code = known === "jwt-svid-unreachable" && isAnswer(cause) ? "jwt-svid-unavailable" : known;
   return new JwtSvidClientError(code, `${server}: ${errorDetail(cause)}`, { cause });
 }

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { parseWorkloadApiAddress, WorkloadApiError } from "./workload-api-client.ts";
+import { status, type sendUnaryData, type Server } from "@grpc/grpc-js";
+import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
+import { SpiffeWorkloadAPI } from "../../gen/spiffe/workload/workload_pb.ts";
+import { createLocalServer } from "./grpc-server.ts";
+import { addService } from "./service-definition.ts";
+import { listenOnUnixSocket } from "./unix-listener.ts";
+import {
+  parseWorkloadApiAddress,
+  WorkloadApiClient,
+  WorkloadApiError,
+} from "./workload-api-client.ts";
 
 describe("the address of a Workload API (SPIFFE Workload Endpoint 4)", () => {
   const good = [
@@ -63,4 +74,52 @@ describe("the address of a Workload API (SPIFFE Workload Endpoint 4)", () => {
       );
     });
   }
+});
+
+describe("what a client says", () => {
+  const ask = async (add?: (grpc: Server) => void): Promise<readonly WorkloadApiError[]> => {
+    using directory = temporaryDirectory();
+    const socket = join(directory.path, "agent.sock");
+    const grpc = createLocalServer();
+    add?.(grpc);
+    await using _ = add && (await listenOnUnixSocket(grpc, socket, 0o600));
+    using client = new WorkloadApiClient(socket);
+    const svids = client.x509Svids(new AbortController().signal);
+    const outcomes = await Promise.allSettled([client.fetchJwtSvid(["db"], 5_000), svids.next()]);
+    return outcomes.map((outcome) => {
+      assert.ok(outcome.status === "rejected" && outcome.reason instanceof WorkloadApiError);
+      return outcome.reason;
+    });
+  };
+
+  it("of a socket without the service, a node agent's, is who has it", async () => {
+    for (const { code, message, hint } of await ask(() => {})) {
+      assert.equal(code, "workload-api-unsupported");
+      assert.match(message, /agent\.sock: the Workload API is not served here$/);
+      assert.match(String(hint), /node agent serves SDS .*agent without --node/);
+    }
+  });
+
+  it("of an agent that cannot serve now is where the reason is", async () => {
+    const answer = { code: status.UNAVAILABLE, details: "no JWT-SVID: file-missing" };
+    const service = {
+      fetchX509SVID: (call: { emit: (name: "error", error: object) => void }) =>
+        void call.emit("error", answer),
+      fetchJWTSVID: (_: unknown, reply: sendUnaryData<object>) => reply(answer),
+    };
+    for (const { code, message, hint } of await ask((grpc) =>
+      addService(grpc, SpiffeWorkloadAPI, service),
+    )) {
+      assert.equal(code, "workload-api-unavailable");
+      assert.match(message, /: no JWT-SVID: file-missing$/);
+      assert.match(String(hint), /^the agent is there, and its log/);
+    }
+  });
+
+  it("of a socket that is not there is that the agent may not run", async () => {
+    for (const { code, hint } of await ask()) {
+      assert.equal(code, "workload-api-unavailable");
+      assert.match(String(hint), /^is the agent running/);
+    }
+  });
 });

@@ -14,7 +14,7 @@ import {
   type X509SVIDResponse,
 } from "../../gen/spiffe/workload/workload_pb.ts";
 import { parseListenAddress } from "../config/listen-address.ts";
-import { errorDetail } from "./error-detail.ts";
+import { connectionProblem, errorDetail, isClosed } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 export type WorkloadApiErrorCode =
@@ -22,6 +22,7 @@ export type WorkloadApiErrorCode =
   | "workload-api-unavailable"
   | "workload-api-denied"
   | "workload-api-invalid-argument"
+  | "workload-api-unsupported"
   | "workload-api-failed";
 
 export class WorkloadApiError extends PortcullisError<WorkloadApiErrorCode> {
@@ -131,8 +132,11 @@ export class WorkloadApiClient implements Disposable {
   }
 
   #problem(cause: ServiceError): WorkloadApiError {
-    const [code, hint] = codes.get(cause.code) ?? ["workload-api-failed"];
-    return new WorkloadApiError(code, `${this.#address}: ${errorDetail(cause)}`, {
+    const [code, hint] = problemOf(cause);
+    const message = notServed.test(cause.details)
+      ? "the Workload API is not served here"
+      : errorDetail(cause);
+    return new WorkloadApiError(code, `${this.#address}: ${message}`, {
       cause,
       ...(hint !== undefined && { hint }),
     });
@@ -146,12 +150,37 @@ function securityHeader(): Metadata {
   return metadata;
 }
 
-const codes: ReadonlyMap<number, readonly [WorkloadApiErrorCode, string?]> = new Map([
+type Problem = readonly [WorkloadApiErrorCode, string?];
+
+function problemOf(error: ServiceError): Problem {
+  if (notServed.test(error.details)) {
+    const hint =
+      "a node agent serves SDS to Envoys only, each with its token: name the socket of an agent without --node";
+    return ["workload-api-unsupported", hint];
+  }
+  const isAnswer = connectionProblem(error) === undefined && !isClosed(error);
+  const answer = isAnswer ? answers.get(error.code) : undefined;
+  return answer ?? codes.get(error.code) ?? ["workload-api-failed"];
+}
+
+/** What grpc-js and grpc-go say of a service that they do not have. */
+const notServed = /^The server does not implement the method |^unknown (service|method) /;
+
+const codes: ReadonlyMap<number, Problem> = new Map<number, Problem>([
   [
     status.UNAVAILABLE,
-    ["workload-api-unavailable", "is the agent running, and has it a certificate? try again"],
+    ["workload-api-unavailable", "is the agent running, and is this its socket?"],
   ],
   [status.DEADLINE_EXCEEDED, ["workload-api-unavailable"]],
   [status.PERMISSION_DENIED, ["workload-api-denied"]],
   [status.INVALID_ARGUMENT, ["workload-api-invalid-argument"]],
+  [status.UNIMPLEMENTED, ["workload-api-unsupported"]],
+]);
+
+/** In place of these, where there is an agent. */
+const answers: ReadonlyMap<number, Problem> = new Map<number, Problem>([
+  [
+    status.UNAVAILABLE,
+    ["workload-api-unavailable", "the agent is there, and its log names the reason"],
+  ],
 ]);

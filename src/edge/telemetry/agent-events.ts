@@ -1,6 +1,8 @@
 /** What happens at an agent, one function and one log line for each event. */
 
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import type { RestoredRange } from "../../core/log/restored.ts";
+import type { LogAlarm, WitnessState } from "../../core/log/witness.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import type { Logger } from "./logger.ts";
@@ -139,6 +141,58 @@ export class AgentEvents {
 
   meshLost(error: unknown): void {
     this.#log.warn({ event: "mesh-lost", ...problem(error) }, "mesh stream lost: trying again");
+  }
+
+  /** First contact: from now on, only this log is accepted. */
+  logPinned({ verifierKey, checkpoint }: WitnessState): void {
+    this.#log.info(
+      { event: "log-pinned", verifierKey, size: checkpoint.size },
+      "the server's transparency log is pinned",
+    );
+  }
+
+  /** Security: both notes together convict the server. */
+  logAlarm({ kind, message }: LogAlarm, held: string, shown: string): void {
+    this.#log.error(
+      { event: kind, detail: message, held, shown },
+      "the server's transparency log is not the one that it was: kept the old checkpoint",
+    );
+  }
+
+  logRestored({ from, to, possibleUntilMs }: RestoredRange, held: number, size: number): void {
+    const possibleUntil = new Date(possibleUntilMs).toISOString();
+    this.#log.warn(
+      { event: "log-restored", from, to, possibleUntil, held, size },
+      "the server was restored from a backup: entries of its log are lost",
+    );
+  }
+
+  leafLogged(spiffeId: string, serial: string, index: number): void {
+    this.#log.info(
+      { event: "log-leaf-found", spiffeId, serial, index },
+      "certificate is in the log",
+    );
+  }
+
+  leafOlderThanLog(spiffeId: string, serial: string): void {
+    this.#log.warn(
+      { event: "log-leaf-unknown", spiffeId, serial },
+      "a certificate from before this log, or before its restore, is not in it",
+    );
+  }
+
+  leafUnproven(spiffeId: string, serial: string): void {
+    this.#log.warn(
+      { event: "log-leaf-unproven", spiffeId, serial },
+      "a certificate has expired before the server has shown it in the log",
+    );
+  }
+
+  checkpointNotWritten(error: unknown): void {
+    this.#log.error(
+      { event: "checkpoint-not-written", ...problem(error) },
+      "checkpoint not written: a restart would know an older one",
+    );
   }
 
   workloadApiFailed(error: unknown): void {

@@ -1,5 +1,7 @@
 /** What happens on agents' streams, one function for each event: metric and log line together. */
 
+import { Counter } from "prom-client";
+import type { LogAlarm } from "../../core/log/witness.ts";
 import type { Reporter } from "../../core/roll/evidence.ts";
 import type { NewNack } from "../../core/roll/roll.ts";
 import type { ConnectionRefusal } from "../rpc/tls-listener.ts";
@@ -9,6 +11,7 @@ import type { ServerMetrics } from "./server-metrics.ts";
 export class MeshEvents {
   readonly #log: Logger;
   readonly #metrics: ServerMetrics;
+  #logAlarms: Counter<"kind" | "by"> | undefined;
 
   constructor(log: Logger, metrics: ServerMetrics) {
     this.#log = log;
@@ -67,6 +70,34 @@ export class MeshEvents {
       },
       "a proxy refused a secret",
     );
+  }
+
+  /** @param isOwn the server has seen it by itself; else it is the agent's word */
+  logAlarm(reporter: Reporter, { kind, message }: LogAlarm, isOwn: boolean): void {
+    this.#logAlarms ??= new Counter({
+      name: "portcullis_log_alarms_total",
+      help: "alarms of the transparency log: forks, rollbacks, leaves that are missing",
+      labelNames: ["kind", "by"],
+      registers: [this.#metrics.registry],
+    });
+    const by = isOwn ? "server" : "agent";
+    this.#logAlarms.inc({ kind, by });
+    this.#log.error(
+      { event: "log-alarm", kind, by, ...reporter, detail: message },
+      "the transparency log is not the one that an agent knows",
+    );
+  }
+
+  logAlarmNotWritten(error: unknown): void {
+    const { code, message } = (error ?? {}) as { code?: string; message?: string };
+    const fields = { event: "log-alarm-not-written", code, detail: message };
+    this.#log.error(fields, "an alarm of the log could not be written to the log");
+  }
+
+  logNotShown(error: unknown): void {
+    const { code, message } = (error ?? {}) as { code?: string; message?: string };
+    const fields = { event: "log-not-shown", code, detail: message };
+    this.#log.error(fields, "the log could not be shown to an agent");
   }
 
   connectionRefused(reason: ConnectionRefusal): void {

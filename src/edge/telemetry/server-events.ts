@@ -1,6 +1,6 @@
 /**
  * What happens at the server, one function for each event: it writes the metric and the log line together, and never
- * throws. Who, what and why of each issuance and refusal stand here until the transparency log holds them.
+ * throws. Who, what and why of each issuance stand in the transparency log; refusals are counted for it here.
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
@@ -15,15 +15,20 @@ export interface CallContext {
   readonly startedMs: number;
 }
 
+/** @param caller "" for one that proved no identity */
+type CountRefusal = (caller: string, reason: string, address: string) => void;
+
 export class ServerEvents {
   readonly #log: Logger;
   readonly #metrics: ServerMetrics;
+  readonly #count: CountRefusal;
   #issued = 0n;
   #refused = 0n;
 
-  constructor(log: Logger, metrics: ServerMetrics) {
+  constructor(log: Logger, metrics: ServerMetrics, count: CountRefusal) {
     this.#log = log;
     this.#metrics = metrics;
+    this.#count = count;
   }
 
   /** Since this process started. */
@@ -67,6 +72,7 @@ export class ServerEvents {
     this.#refused++;
     this.#countRefusal(refusal);
     const fields = refusalFields(call, caller, error);
+    this.#count(fields.spiffeId ?? "", fields.reason, call.peer);
     this.#log.warn({ event: "request-refused", ...fields }, "request refused");
   }
 
@@ -101,6 +107,7 @@ export class ServerEvents {
     this.#refused++;
     this.#metrics.jwtSvidsRefused.inc({ reason: metric.toLowerCase() });
     const fields = refusalFields(call, caller, error);
+    this.#count(fields.spiffeId ?? "", fields.reason, call.peer);
     this.#log.warn({ event: "jwt-svid-refused", ...fields }, "JWT-SVID refused");
   }
 

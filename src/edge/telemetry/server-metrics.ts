@@ -14,6 +14,12 @@ export interface ServerGauges {
   readonly bundleEndpointNotAfterMs?: () => number | undefined;
   /** Whether the CA's key can be used, as far as it is known. */
   readonly signerAvailable: () => boolean;
+  /** Entries of the transparency log. */
+  readonly logSize: () => number;
+  /** Whether the last entries could be written. */
+  readonly logWritable: () => boolean;
+  /** Whether the wall clock has not jumped. */
+  readonly clockGood: () => boolean;
   readonly queueDepth: () => number;
   readonly agentsConnected: () => number;
   readonly proxies: () => { readonly connected: number; readonly absent: number };
@@ -94,6 +100,13 @@ export class ServerMetrics {
     }
     this.#gauge("portcullis_signer_available", "1 while the CA's key can be used, else 0", () =>
       Number(gauges.signerAvailable()),
+    );
+    this.#gauge("portcullis_log_entries", "size of the transparency log", gauges.logSize);
+    this.#gauge("portcullis_log_writable", "1 unless the log could not be written, else 0", () =>
+      Number(gauges.logWritable()),
+    );
+    this.#gauge("portcullis_clock_good", "1 unless the wall clock has jumped, else 0", () =>
+      Number(gauges.clockGood()),
     );
     this.#gauge("portcullis_issuance_queue_depth", "requests that wait", gauges.queueDepth);
     this.#gauge("portcullis_agents_connected", "open mesh streams", gauges.agentsConnected);

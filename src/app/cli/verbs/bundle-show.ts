@@ -132,7 +132,7 @@ async function ownBundle(flags: SourceFlags, { env }: Context): Promise<ShownBun
 async function fetchedBundle(
   from: string,
   flags: SourceFlags,
-  { signal }: Context,
+  { signal, stderr }: Context,
 ): Promise<ShownBundle> {
   if (flags.admin !== undefined || flags["data-dir"] !== undefined) {
     throw new UsageError("usage-invalid-value", "expected --from or a server of ours, got both");
@@ -141,11 +141,15 @@ async function fetchedBundle(
   const trustDomain = flags["trust-domain"];
   if (trustDomain === undefined) throw missing("--trust-domain NAME", "beside --from");
   const { name } = TrustDomain.parse(trustDomain);
-  const { document, text } = await fetchBundleDocument(
-    url,
-    await endpointProfile(flags, signal),
-    signal,
-  );
+  const profile = await endpointProfile(flags, signal);
+  const { document, text } = await fetchBundleDocument(url, profile, signal);
+  if (profile.kind === "https_spiffe") {
+    // SPIFFE Federation 5.1 lets the two differ; more often somebody has mixed them up.
+    const endpoint = profile.endpointId.trustDomain.name;
+    if (endpoint !== name) {
+      stderr.write(`warning: the endpoint is of ${endpoint}: is its bundle that of ${name}?\n`);
+    }
+  }
   return { ...document, trustDomain: name, document: withoutControls(text.trim()) };
 }
 

@@ -15,6 +15,7 @@ import { serverFlags } from "../server-flags.ts";
 import { packageVersion } from "../version-info.ts";
 
 const settingFlags = serverFlags([
+  "restore-wait",
   "metrics-listen",
   "trust-domain",
   "default-ttl",

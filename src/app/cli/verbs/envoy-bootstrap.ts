@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import { envoyArguments, envoyBootstrap } from "../../../core/envoy/bootstrap.ts";
-import { parseInbound, parseOutbound } from "../../../core/envoy/listen.ts";
+import { ListenError, parseInbound, parseOutbound } from "../../../core/envoy/listen.ts";
 import type { SdsCredential } from "../../../core/envoy/tls-context.ts";
-import { TrustDomain } from "../../../core/spiffe/id.ts";
+import { SpiffeIdError, TrustDomain } from "../../../core/spiffe/id.ts";
 import { readBoundedFile } from "../../../edge/config/private-files.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { UsageError } from "../usage-error.ts";
@@ -113,8 +113,8 @@ export const envoyBootstrapVerb: Command = defineCommand({
       sdsSocketPath: resolve(flags["sds-socket"]),
       sdsCredential: await sdsCredential(flags["sds-token-file"], flags["sds-grpc"]),
       adminSocketPath: resolve(flags["admin-socket"]),
-      inbound: (flags.inbound ?? []).map(parseInbound),
-      outbound: (flags.outbound ?? []).map(parseOutbound),
+      inbound: (flags.inbound ?? []).map((text) => ofFlag("--inbound", text, parseInbound)),
+      outbound: (flags.outbound ?? []).map((text) => ofFlag("--outbound", text, parseOutbound)),
     });
     if (flags.command !== undefined) {
       stdout.write(`${envoyArguments(flags.command).join(" ")}\n`);
@@ -127,6 +127,18 @@ export const envoyBootstrapVerb: Command = defineCommand({
     return ExitCode.ok;
   },
 });
+
+function ofFlag<T>(flag: string, text: string, parse: (text: string) => T): T {
+  try {
+    return parse(text);
+  } catch (cause) {
+    if (!(cause instanceof ListenError || cause instanceof SpiffeIdError)) throw cause;
+    throw new UsageError("usage-invalid-value", `${flag}: ${cause.message}`, {
+      cause,
+      ...(cause.hint !== undefined && { hint: cause.hint }),
+    });
+  }
+}
 
 const tokenBytesMax = 65_536;
 

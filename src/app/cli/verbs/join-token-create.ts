@@ -1,6 +1,7 @@
 /** `portcullis join-token create` */
 
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { decideJoinTtlSeconds, JoinTokenError } from "../../../core/identity/join-token.ts";
 import { createJoinToken } from "../../../edge/rpc/join-token-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
@@ -38,9 +39,7 @@ export const joinTokenCreate: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    if (flags.ttl === 0) {
-      throw new UsageError("usage-invalid-value", "--ttl: expected a duration longer than zero");
-    }
+    assertTtl(flags.ttl);
     const address = await resolveAdminAddress(flags, context.env);
     const request = { spiffeId: flags["spiffe-id"], ttlSeconds: flags.ttl };
     const { token, spiffeId, expiresAt } = await createJoinToken(address, request);
@@ -52,3 +51,19 @@ export const joinTokenCreate: Command = defineCommand({
     return ExitCode.ok;
   },
 });
+
+/** As the server will, which cannot name the flag, and takes 0 for its default. */
+function assertTtl(seconds: number): void {
+  if (seconds === 0) {
+    throw new UsageError("usage-invalid-value", "--ttl: expected a duration longer than zero");
+  }
+  try {
+    decideJoinTtlSeconds(BigInt(seconds));
+  } catch (cause) {
+    if (!(cause instanceof JoinTokenError)) throw cause;
+    throw new UsageError("usage-invalid-value", `--ttl: ${cause.message}`, {
+      cause,
+      ...(cause.hint !== undefined && { hint: cause.hint }),
+    });
+  }
+}

@@ -14,7 +14,8 @@ export const status: Command = defineCommand({
     "Shows the server, its authorities, and what each proxy has proved: the certificate that it " +
     "holds, and the newest trust bundle that all its subscriptions have accepted.\n\n" +
     "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle, and when an authority " +
-    "has less than 30 days left or its key cannot be used.",
+    "has less than 30 days left or its key cannot be used, and when the newest configuration or CA on " +
+    "disk was refused.",
   flags: { ...connectionFlags, ...outputFlag },
   examples: [
     { what: "dev's server", command: "portcullis status" },
@@ -30,6 +31,7 @@ export const status: Command = defineCommand({
     const isWell =
       value.proxies.every((proxy) => troubleOf(proxy, value) === "") &&
       expiringOf(value).length === 0 &&
+      value.reloadRefusals.length === 0 &&
       value.server.signerAvailable;
     return isWell ? ExitCode.ok : ExitCode.warning;
   },
@@ -44,6 +46,7 @@ function tables(value: StatusValue, colour: boolean): string {
     `trust bundle ${server.bundleSequence}; ${server.agentsConnected} agents; since the start ` +
       `${server.certificatesSigned} certificates signed, ${server.requestsRefused} requests refused`,
     ...(server.signerAvailable ? [] : ["nothing is signed: the CA's key cannot be used"]),
+    ...value.reloadRefusals.flatMap((refusal) => refusedLines(refusal, nowMs)),
   ];
   const authorities = formatTable(
     [{ header: "authority" }, { header: "state" }, { header: "key" }, { header: "expires" }],
@@ -65,6 +68,15 @@ function tables(value: StatusValue, colour: boolean): string {
       : `authority ${id} expires ${relative(notAfter, nowMs)}: nothing that it signs outlives it\n`,
   );
   return `${head.join("\n")}\n\n${authorities}${expiring.join("")}\n${proxies}`;
+}
+
+function refusedLines(
+  { part, detail, hint, since }: StatusValue["reloadRefusals"][number],
+  nowMs: number,
+): readonly string[] {
+  const what = part === "ca" ? "CA" : part;
+  const line = `the ${what} on disk was refused ${relative(since, nowMs)}, and an older one runs: ${detail}`;
+  return hint === "" ? [line] : [line, `hint: ${hint}`];
 }
 
 /** A key for JWT-SVIDs has no certificate, and so no end. */

@@ -1,6 +1,5 @@
 /** `portcullis svid fetch` */
 
-import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { SpiffeId } from "../../../core/spiffe/id.ts";
 import { createCsr } from "../../../core/x509/csr-create.ts";
@@ -8,7 +7,8 @@ import { encodeCertificates, encodePem } from "../../../core/x509/pem.ts";
 import { waitForEndpoints } from "../../../edge/config/endpoints.ts";
 import { defaultDevDataDir } from "../../../edge/config/paths.ts";
 import { readPipedFile } from "../../../edge/config/piped-file.ts";
-import { readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
+import { makeDirectory } from "../../../edge/config/make-directory.ts";
+import { fileError, readBoundedFile, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { requestCertificate } from "../../../edge/rpc/ca-client.ts";
 import { checkReply, type CheckedReply } from "../../agent/certificate-reply.ts";
 import { readCertificateFile } from "../certificate-file.ts";
@@ -75,7 +75,7 @@ export const svidFetch: Command = defineCommand({
     const { signal, nowMs, stdout } = context;
     const address = workloadApiAddress(flags, context.env);
     if (address !== undefined) {
-      const options = { address, directory: await makeDirectory(flags.out), watch: flags.watch };
+      const options = { address, directory: await outDirectory(flags.out), watch: flags.watch };
       await fetchWorkloadSvid(context, options);
       return ExitCode.ok;
     }
@@ -83,7 +83,7 @@ export const svidFetch: Command = defineCommand({
       flags.server === undefined
         ? await devAccess(context, flags)
         : await serverAccess(context, flags);
-    const directory = await makeDirectory(flags.out);
+    const directory = await outDirectory(flags.out);
     const csr = await createCsr();
     const certChain = await requestCertificate(
       {
@@ -202,13 +202,14 @@ function required(flags: { readonly [name: string]: unknown }, name: string, for
 }
 
 /** Before anything is signed for it. */
-async function makeDirectory(out: string): Promise<string> {
+async function outDirectory(out: string): Promise<string> {
   const directory = resolve(out);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory, 0o700);
     return directory;
-  } catch (cause) {
-    const reason = `cannot make the directory ${directory}`;
+  } catch (error) {
+    const cause = fileError(directory, error);
+    const reason = `cannot make the directory ${cause.message}`;
     throw new UsageError("usage-invalid-value", `--out: ${reason}`, { cause });
   }
 }

@@ -1,19 +1,27 @@
 /** `portcullis svid show` */
 
+import { existsSync } from "node:fs";
 import { parseCertificate, type Certificate } from "../../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../../core/x509/public-key.ts";
 import { readCertificateFile } from "../certificate-file.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatTimestamp } from "../format.ts";
+import { logDirectory, logFlags } from "../log-flags.ts";
+import { parseSerial } from "../log-lookup.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { formatTable } from "../table.ts";
 
 export const svidShow: Command = defineCommand({
   description:
-    "Shows the certificates of a PEM file, the leaf first. Exits 3 when the leaf is not in date.",
-  flags: outputFlag,
+    "Shows the certificates of a PEM file, the leaf first, or by its serial what the server's " +
+    "transparency log has of one: who asked for it and on what evidence, what came of it, and who " +
+    "holds it. Exits 3 when it is not in date, or was not signed.",
+  flags: { ...logFlags, ...outputFlag },
   positionals: [
-    { name: "FILE", help: "PEM file: svid.pem, bundle.pem, root-cert.pem; /dev/stdin for a pipe" },
+    {
+      name: "FILE|SERIAL",
+      help: "PEM file: svid.pem, bundle.pem, root-cert.pem, /dev/stdin for a pipe; or a serial in hex",
+    },
   ],
   examples: [
     { what: "What was fetched", command: "portcullis svid show web/svid.pem" },
@@ -21,8 +29,17 @@ export const svidShow: Command = defineCommand({
       what: "Seconds until it expires",
       command: "portcullis svid show web/svid.pem -o json | jq '.[0].expiresInSeconds'",
     },
+    {
+      what: "What the log says of a certificate",
+      command: "portcullis svid show 5a1f09c2d4e8b7a6 --data-dir /var/lib/portcullis",
+    },
   ],
-  async run(context, { output }, [file = ""]) {
+  async run(context, { output, ...flags }, [file = ""]) {
+    const serial = parseSerial(file);
+    if (serial !== undefined && !existsSync(file)) {
+      const { showLoggedSvid } = await import("../log-svid.ts");
+      return await showLoggedSvid(context, logDirectory(flags, context), serial, output);
+    }
     const { certificates } = await readCertificateFile(file, context.signal);
     const nowMs = context.nowMs();
     const shown = certificates.map((der) => show(parseCertificate(der), nowMs));

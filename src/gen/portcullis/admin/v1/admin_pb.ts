@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/admin/v1/admin.proto.
  */
 export const file_portcullis_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0It0BChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiEgoQR2V0QnVuZGxlUmVxdWVzdCKXAQoRR2V0QnVuZGxlUmVzcG9uc2USFAoMdHJ1c3RfZG9tYWluGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBXJvb3RzGAMgAygMEi0KCGp3dF9rZXlzGAQgAygLMhsucG9ydGN1bGxpcy5hZG1pbi52MS5Kd3RLZXkSHAoUcmVmcmVzaF9oaW50X3NlY29uZHMYBSABKAMiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIkYKFkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QSEQoJc3BpZmZlX2lkGAEgASgJEhkKEXZhbGlkaXR5X2R1cmF0aW9uGAIgASgDImsKF0NyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEhEKCXNwaWZmZV9pZBgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKiAgoMU2VydmVyU3RhdHVzEg8KB3ZlcnNpb24YASABKAkSFAoMdHJ1c3RfZG9tYWluGAIgASgJEi4KCnN0YXJ0ZWRfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIbChNjZXJ0aWZpY2F0ZXNfc2lnbmVkGAUgASgEEhgKEHJlcXVlc3RzX3JlZnVzZWQYBiABKAQSNQoRc2VydmluZ19ub3RfYWZ0ZXIYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhgKEGFnZW50c19jb25uZWN0ZWQYCCABKA0SGgoSc2lnbmVyX3VuYXZhaWxhYmxlGAkgASgIIpEBCg9BdXRob3JpdHlTdGF0dXMSCgoCaWQYASABKAkSDQoFc3RhdGUYAiABKAkSEAoIa2V5X3R5cGUYAyABKAkSLQoJbm90X2FmdGVyGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRraW5kGAUgASgJEhQKDGtleV9sb2NhdGlvbhgGIAEoCSLoAQoLUHJveHlTdGF0dXMSEAoIcHJveHlfaWQYASABKAkSEAoIYWdlbnRfaWQYAiABKAkSEQoJc3BpZmZlX2lkGAMgASgJEgsKA3BvZBgEIAEoCRIRCgljb25uZWN0ZWQYBSABKAgSLQoJbGFzdF9zZWVuGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI+Cg1zdWJzY3JpcHRpb25zGAcgAygLMicucG9ydGN1bGxpcy5hZG1pbi52MS5TdWJzY3JpcHRpb25TdGF0dXMSEwoLcmVwb3J0ZWRfYnkYCCABKAki9QEKElN1YnNjcmlwdGlvblN0YXR1cxIVCg1yZXNvdXJjZV9uYW1lGAEgASgJEg4KBnNlcmlhbBgCIAEoCRItCglub3RfYWZ0ZXIYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIsCghhY2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbmFja19kZXRhaWwYBiABKAkSLQoJbmFja2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDLLBgoMQWRtaW5TZXJ2aWNlEloKCUdldFN0YXR1cxIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USWgoJR2V0QnVuZGxlEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXNwb25zZRJsCg9DcmVhdGVKb2luVG9rZW4SKy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaLC5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEk8KCUFkZERlbmlhbBIlLnBvcnRjdWxsaXMuYWRtaW4udjEuQWRkRGVuaWFsUmVxdWVzdBobLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEmAKC0xpc3REZW5pYWxzEicucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0RGVuaWFsc1JlcXVlc3QaKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkxpc3REZW5pYWxzUmVzcG9uc2USVQoMUmVtb3ZlRGVuaWFsEigucG9ydGN1bGxpcy5hZG1pbi52MS5SZW1vdmVEZW5pYWxSZXF1ZXN0GhsucG9ydGN1bGxpcy5hZG1pbi52MS5EZW5pYWwSVwoIUHJ1bmVMb2cSJC5wb3J0Y3VsbGlzLmFkbWluLnYxLlBydW5lTG9nUmVxdWVzdBolLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJ1bmVMb2dSZXNwb25zZRJgCgtBY2NlcHRDbG9jaxInLnBvcnRjdWxsaXMuYWRtaW4udjEuQWNjZXB0Q2xvY2tSZXF1ZXN0GigucG9ydGN1bGxpcy5hZG1pbi52MS5BY2NlcHRDbG9ja1Jlc3BvbnNlElAKBkJhY2t1cBIiLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwUmVxdWVzdBogLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwQ2h1bmswAWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpoCChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOwoPcmVsb2FkX3JlZnVzYWxzGAUgAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsInYKDVJlbG9hZFJlZnVzYWwSDAoEcGFydBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEgwKBGhpbnQYBCABKAkSKQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEJ1bmRsZVJlcXVlc3QilwEKEUdldEJ1bmRsZVJlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBItCghqd3Rfa2V5cxgEIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuSnd0S2V5EhwKFHJlZnJlc2hfaGludF9zZWNvbmRzGAUgASgDIiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCJGChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhEKCXNwaWZmZV9pZBgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJrChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiogIKDFNlcnZlclN0YXR1cxIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSGwoTY2VydGlmaWNhdGVzX3NpZ25lZBgFIAEoBBIYChByZXF1ZXN0c19yZWZ1c2VkGAYgASgEEjUKEXNlcnZpbmdfbm90X2FmdGVyGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhZ2VudHNfY29ubmVjdGVkGAggASgNEhoKEnNpZ25lcl91bmF2YWlsYWJsZRgJIAEoCCKRAQoPQXV0aG9yaXR5U3RhdHVzEgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEhAKCGtleV90eXBlGAMgASgJEi0KCW5vdF9hZnRlchgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEa2luZBgFIAEoCRIUCgxrZXlfbG9jYXRpb24YBiABKAki6AEKC1Byb3h5U3RhdHVzEhAKCHByb3h5X2lkGAEgASgJEhAKCGFnZW50X2lkGAIgASgJEhEKCXNwaWZmZV9pZBgDIAEoCRILCgNwb2QYBCABKAkSEQoJY29ubmVjdGVkGAUgASgIEi0KCWxhc3Rfc2VlbhgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASPgoNc3Vic2NyaXB0aW9ucxgHIAMoCzInLnBvcnRjdWxsaXMuYWRtaW4udjEuU3Vic2NyaXB0aW9uU3RhdHVzEhMKC3JlcG9ydGVkX2J5GAggASgJIvUBChJTdWJzY3JpcHRpb25TdGF0dXMSFQoNcmVzb3VyY2VfbmFtZRgBIAEoCRIOCgZzZXJpYWwYAiABKAkSLQoJbm90X2FmdGVyGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhMKC25hY2tfZGV0YWlsGAYgASgJEi0KCW5hY2tlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyywYKDEFkbWluU2VydmljZRJaCglHZXRTdGF0dXMSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEloKCUdldEJ1bmRsZRIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVzcG9uc2USbAoPQ3JlYXRlSm9pblRva2VuEisucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GiwucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJPCglBZGREZW5pYWwSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkFkZERlbmlhbFJlcXVlc3QaGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkRlbmlhbBJgCgtMaXN0RGVuaWFscxInLnBvcnRjdWxsaXMuYWRtaW4udjEuTGlzdERlbmlhbHNSZXF1ZXN0GigucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0RGVuaWFsc1Jlc3BvbnNlElUKDFJlbW92ZURlbmlhbBIoLnBvcnRjdWxsaXMuYWRtaW4udjEuUmVtb3ZlRGVuaWFsUmVxdWVzdBobLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsElcKCFBydW5lTG9nEiQucG9ydGN1bGxpcy5hZG1pbi52MS5QcnVuZUxvZ1JlcXVlc3QaJS5wb3J0Y3VsbGlzLmFkbWluLnYxLlBydW5lTG9nUmVzcG9uc2USYAoLQWNjZXB0Q2xvY2sSJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkFjY2VwdENsb2NrUmVxdWVzdBooLnBvcnRjdWxsaXMuYWRtaW4udjEuQWNjZXB0Q2xvY2tSZXNwb25zZRJQCgZCYWNrdXASIi5wb3J0Y3VsbGlzLmFkbWluLnYxLkJhY2t1cFJlcXVlc3QaIC5wb3J0Y3VsbGlzLmFkbWluLnYxLkJhY2t1cENodW5rMAFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.admin.v1.AddDenialRequest
@@ -331,6 +331,11 @@ export type GetStatusResponse = Message<"portcullis.admin.v1.GetStatusResponse">
    * @generated from field: google.protobuf.Timestamp now = 4;
    */
   now?: Timestamp | undefined;
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.ReloadRefusal reload_refusals = 5;
+   */
+  reloadRefusals: ReloadRefusal[];
 };
 
 /**
@@ -339,6 +344,53 @@ export type GetStatusResponse = Message<"portcullis.admin.v1.GetStatusResponse">
  */
 export const GetStatusResponseSchema: GenMessage<GetStatusResponse> = /*@__PURE__*/
   messageDesc(file_portcullis_admin_v1_admin, 12);
+
+/**
+ * What lies on disk and was refused, so that something older runs.
+ *
+ * @generated from message portcullis.admin.v1.ReloadRefusal
+ */
+export type ReloadRefusal = Message<"portcullis.admin.v1.ReloadRefusal"> & {
+  /**
+   * "configuration" or "ca".
+   *
+   * @generated from field: string part = 1;
+   */
+  part: string;
+
+  /**
+   * A stable code.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string detail = 3;
+   */
+  detail: string;
+
+  /**
+   * What to do about it; may be empty.
+   *
+   * @generated from field: string hint = 4;
+   */
+  hint: string;
+
+  /**
+   * When it was first refused for this reason.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 5;
+   */
+  since?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ReloadRefusal.
+ * Use `create(ReloadRefusalSchema)` to create a new message.
+ */
+export const ReloadRefusalSchema: GenMessage<ReloadRefusal> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 13);
 
 /**
  * @generated from message portcullis.admin.v1.GetBundleRequest
@@ -351,7 +403,7 @@ export type GetBundleRequest = Message<"portcullis.admin.v1.GetBundleRequest"> &
  * Use `create(GetBundleRequestSchema)` to create a new message.
  */
 export const GetBundleRequestSchema: GenMessage<GetBundleRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 13);
+  messageDesc(file_portcullis_admin_v1_admin, 14);
 
 /**
  * @generated from message portcullis.admin.v1.GetBundleResponse
@@ -392,7 +444,7 @@ export type GetBundleResponse = Message<"portcullis.admin.v1.GetBundleResponse">
  * Use `create(GetBundleResponseSchema)` to create a new message.
  */
 export const GetBundleResponseSchema: GenMessage<GetBundleResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 14);
+  messageDesc(file_portcullis_admin_v1_admin, 15);
 
 /**
  * @generated from message portcullis.admin.v1.JwtKey
@@ -416,7 +468,7 @@ export type JwtKey = Message<"portcullis.admin.v1.JwtKey"> & {
  * Use `create(JwtKeySchema)` to create a new message.
  */
 export const JwtKeySchema: GenMessage<JwtKey> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 15);
+  messageDesc(file_portcullis_admin_v1_admin, 16);
 
 /**
  * @generated from message portcullis.admin.v1.CreateJoinTokenRequest
@@ -440,7 +492,7 @@ export type CreateJoinTokenRequest = Message<"portcullis.admin.v1.CreateJoinToke
  * Use `create(CreateJoinTokenRequestSchema)` to create a new message.
  */
 export const CreateJoinTokenRequestSchema: GenMessage<CreateJoinTokenRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 16);
+  messageDesc(file_portcullis_admin_v1_admin, 17);
 
 /**
  * @generated from message portcullis.admin.v1.CreateJoinTokenResponse
@@ -469,7 +521,7 @@ export type CreateJoinTokenResponse = Message<"portcullis.admin.v1.CreateJoinTok
  * Use `create(CreateJoinTokenResponseSchema)` to create a new message.
  */
 export const CreateJoinTokenResponseSchema: GenMessage<CreateJoinTokenResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 17);
+  messageDesc(file_portcullis_admin_v1_admin, 18);
 
 /**
  * @generated from message portcullis.admin.v1.ServerStatus
@@ -530,7 +582,7 @@ export type ServerStatus = Message<"portcullis.admin.v1.ServerStatus"> & {
  * Use `create(ServerStatusSchema)` to create a new message.
  */
 export const ServerStatusSchema: GenMessage<ServerStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 18);
+  messageDesc(file_portcullis_admin_v1_admin, 19);
 
 /**
  * @generated from message portcullis.admin.v1.AuthorityStatus
@@ -580,7 +632,7 @@ export type AuthorityStatus = Message<"portcullis.admin.v1.AuthorityStatus"> & {
  * Use `create(AuthorityStatusSchema)` to create a new message.
  */
 export const AuthorityStatusSchema: GenMessage<AuthorityStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 19);
+  messageDesc(file_portcullis_admin_v1_admin, 20);
 
 /**
  * @generated from message portcullis.admin.v1.ProxyStatus
@@ -636,7 +688,7 @@ export type ProxyStatus = Message<"portcullis.admin.v1.ProxyStatus"> & {
  * Use `create(ProxyStatusSchema)` to create a new message.
  */
 export const ProxyStatusSchema: GenMessage<ProxyStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 20);
+  messageDesc(file_portcullis_admin_v1_admin, 21);
 
 /**
  * @generated from message portcullis.admin.v1.SubscriptionStatus
@@ -683,7 +735,7 @@ export type SubscriptionStatus = Message<"portcullis.admin.v1.SubscriptionStatus
  * Use `create(SubscriptionStatusSchema)` to create a new message.
  */
 export const SubscriptionStatusSchema: GenMessage<SubscriptionStatus> = /*@__PURE__*/
-  messageDesc(file_portcullis_admin_v1_admin, 21);
+  messageDesc(file_portcullis_admin_v1_admin, 22);
 
 /**
  * @generated from service portcullis.admin.v1.AdminService

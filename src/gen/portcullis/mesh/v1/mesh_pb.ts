@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/mesh/v1/mesh.proto.
  */
 export const file_portcullis_mesh_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIrMBCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAQgkKB21lc3NhZ2UihAEKD0Nvbm5lY3RSZXNwb25zZRIxCgZidW5kbGUYASABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuVHJ1c3RCdW5kbGVIABIzCgpyZXBvcnRfYWNrGAIgASgLMh0ucG9ydGN1bGxpcy5tZXNoLnYxLlJlcG9ydEFja0gAQgkKB21lc3NhZ2UiSQoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAkSFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIXCg9idW5kbGVfc2VxdWVuY2UYAyABKAQicgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBXJvb3RzGAMgAygMEiwKCGp3dF9rZXlzGAQgAygLMhoucG9ydGN1bGxpcy5tZXNoLnYxLkp3dEtleSIsCgZKd3RLZXkSDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiIAoOV29ya2xvYWRUb2tlbnMSDgoGdG9rZW5zGAEgAygJInIKDkV2aWRlbmNlUmVwb3J0EhAKCHNlcXVlbmNlGAEgASgEEgwKBGZ1bGwYAiABKAgSMgoHcHJveGllcxgDIAMoCzIhLnBvcnRjdWxsaXMubWVzaC52MS5Qcm94eUV2aWRlbmNlEgwKBGdvbmUYBCADKAkiLwoJUmVwb3J0QWNrEhAKCHNlcXVlbmNlGAEgASgEEhAKCHVucHJvdmVuGAIgAygJInUKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAki6QEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjayJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMp8CCgtNZXNoU2VydmljZRJWCgdDb25uZWN0EiIucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXF1ZXN0GiMucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESWAoJU2lnbkJhdGNoEiQucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlcXVlc3QaJS5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVzcG9uc2USXgoLTWludEp3dFN2aWQSJi5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXF1ZXN0GicucG9ydGN1bGxpcy5tZXNoLnYxLk1pbnRKd3RTdmlkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIqECCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSABCCQoHbWVzc2FnZSK3AQoPQ29ubmVjdFJlc3BvbnNlEjEKBmJ1bmRsZRgBIAEoCzIfLnBvcnRjdWxsaXMubWVzaC52MS5UcnVzdEJ1bmRsZUgAEjMKCnJlcG9ydF9hY2sYAiABKAsyHS5wb3J0Y3VsbGlzLm1lc2gudjEuUmVwb3J0QWNrSAASMQoJbG9nX3Byb29mGAMgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ1Byb29mSABCCQoHbWVzc2FnZSJ5CgVIZWxsbxIQCghhZ2VudF9pZBgBIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAIgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgDIAEoBBIbCg5sb2dfY2hlY2twb2ludBgEIAEoCUgAiAEBQhEKD19sb2dfY2hlY2twb2ludCJyCgtUcnVzdEJ1bmRsZRIUCgx0cnVzdF9kb21haW4YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSDQoFcm9vdHMYAyADKAwSLAoIand0X2tleXMYBCADKAsyGi5wb3J0Y3VsbGlzLm1lc2gudjEuSnd0S2V5IiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCIgCg5Xb3JrbG9hZFRva2VucxIOCgZ0b2tlbnMYASADKAkicgoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCSIvCglSZXBvcnRBY2sSEAoIc2VxdWVuY2UYASABKAQSEAoIdW5wcm92ZW4YAiADKAkiwQEKCExvZ1Byb29mEhIKCmNoZWNrcG9pbnQYASABKAkSFAoMdmVyaWZpZXJfa2V5GAIgASgJEhEKCWZyb21fc2l6ZRgDIAEoBBITCgtjb25zaXN0ZW5jeRgEIAMoDBItCghyZXN0b3JlZBgFIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEjQKCmluY2x1c2lvbnMYBiADKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nSW5jbHVzaW9uIjYKB0xvZ0xlYWYSDQoFaW5kZXgYASABKAQSDQoFZW50cnkYAiABKAwSDQoFcHJvb2YYAyADKAwiIwoQSW5jbHVzaW9uUmVxdWVzdBIPCgdzZXJpYWxzGAEgAygMIokBCgxMb2dJbmNsdXNpb24SDgoGc2VyaWFsGAEgASgMEisKBmludGVudBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEisKBnJlc3VsdBgDIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEg8KB2ZvcmVpZ24YBCABKAgiawoITG9nQWxhcm0SDAoEa2luZBgBIAEoCRIOCgZkZXRhaWwYAiABKAkSFwoPaGVsZF9jaGVja3BvaW50GAMgASgJEhgKEHNob3duX2NoZWNrcG9pbnQYBCABKAkSDgoGc2VyaWFsGAUgASgMInUKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAki6QEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjayJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMp8CCgtNZXNoU2VydmljZRJWCgdDb25uZWN0EiIucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXF1ZXN0GiMucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESWAoJU2lnbkJhdGNoEiQucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlcXVlc3QaJS5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVzcG9uc2USXgoLTWludEp3dFN2aWQSJi5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXF1ZXN0GicucG9ydGN1bGxpcy5tZXNoLnYxLk1pbnRKd3RTdmlkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.mesh.v1.ConnectRequest
@@ -42,6 +42,20 @@ export type ConnectRequest = Message<"portcullis.mesh.v1.ConnectRequest"> & {
      */
     value: WorkloadTokens;
     case: "tokens";
+  } | {
+    /**
+     * Only after a LogProof: a server that sends none knows neither of these.
+     *
+     * @generated from field: portcullis.mesh.v1.InclusionRequest inclusion = 4;
+     */
+    value: InclusionRequest;
+    case: "inclusion";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.LogAlarm log_alarm = 5;
+     */
+    value: LogAlarm;
+    case: "logAlarm";
   } | { case: undefined; value?: undefined };
 };
 
@@ -71,6 +85,14 @@ export type ConnectResponse = Message<"portcullis.mesh.v1.ConnectResponse"> & {
      */
     value: ReportAck;
     case: "reportAck";
+  } | {
+    /**
+     * To a witness: after its Hello, when the log has grown, and with what it asked for.
+     *
+     * @generated from field: portcullis.mesh.v1.LogProof log_proof = 3;
+     */
+    value: LogProof;
+    case: "logProof";
   } | { case: undefined; value?: undefined };
 };
 
@@ -103,6 +125,14 @@ export type Hello = Message<"portcullis.mesh.v1.Hello"> & {
    * @generated from field: uint64 bundle_sequence = 3;
    */
   bundleSequence: bigint;
+
+  /**
+   * Present from a witness of the transparency log: the newest checkpoint that it has accepted, a signed note; empty at first
+   * contact.
+   *
+   * @generated from field: optional string log_checkpoint = 4;
+   */
+  logCheckpoint?: string | undefined;
 };
 
 /**
@@ -263,6 +293,190 @@ export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
   messageDesc(file_portcullis_mesh_v1_mesh, 7);
 
 /**
+ * What the transparency log is now, as docs/log.md describes it. The witness believes nothing of it unverified.
+ *
+ * @generated from message portcullis.mesh.v1.LogProof
+ */
+export type LogProof = Message<"portcullis.mesh.v1.LogProof"> & {
+  /**
+   * The newest checkpoint, a signed note, and the key that it is signed with.
+   *
+   * @generated from field: string checkpoint = 1;
+   */
+  checkpoint: string;
+
+  /**
+   * @generated from field: string verifier_key = 2;
+   */
+  verifierKey: string;
+
+  /**
+   * The consistency proof, and the size that it begins at: of the checkpoint that the agent came with, or was sent last on
+   * this stream; 0 where that is none of this log.
+   *
+   * @generated from field: uint64 from_size = 3;
+   */
+  fromSize: bigint;
+
+  /**
+   * @generated from field: repeated bytes consistency = 4;
+   */
+  consistency: Uint8Array[];
+
+  /**
+   * A `restored` event that the agent may not have seen.
+   *
+   * @generated from field: portcullis.mesh.v1.LogLeaf restored = 5;
+   */
+  restored?: LogLeaf | undefined;
+
+  /**
+   * Answers to InclusionRequest.
+   *
+   * @generated from field: repeated portcullis.mesh.v1.LogInclusion inclusions = 6;
+   */
+  inclusions: LogInclusion[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.LogProof.
+ * Use `create(LogProofSchema)` to create a new message.
+ */
+export const LogProofSchema: GenMessage<LogProof> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 8);
+
+/**
+ * One entry, and its inclusion proof in the tree of the message's checkpoint.
+ *
+ * @generated from message portcullis.mesh.v1.LogLeaf
+ */
+export type LogLeaf = Message<"portcullis.mesh.v1.LogLeaf"> & {
+  /**
+   * @generated from field: uint64 index = 1;
+   */
+  index: bigint;
+
+  /**
+   * @generated from field: bytes entry = 2;
+   */
+  entry: Uint8Array;
+
+  /**
+   * @generated from field: repeated bytes proof = 3;
+   */
+  proof: Uint8Array[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.LogLeaf.
+ * Use `create(LogLeafSchema)` to create a new message.
+ */
+export const LogLeafSchema: GenMessage<LogLeaf> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 9);
+
+/**
+ * Whether certificates of the stream's own, or of those that it speaks for, are in the log. Asked again when no answer comes.
+ *
+ * @generated from message portcullis.mesh.v1.InclusionRequest
+ */
+export type InclusionRequest = Message<"portcullis.mesh.v1.InclusionRequest"> & {
+  /**
+   * Magnitudes, without a leading zero octet.
+   *
+   * @generated from field: repeated bytes serials = 1;
+   */
+  serials: Uint8Array[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.InclusionRequest.
+ * Use `create(InclusionRequestSchema)` to create a new message.
+ */
+export const InclusionRequestSchema: GenMessage<InclusionRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 10);
+
+/**
+ * @generated from message portcullis.mesh.v1.LogInclusion
+ */
+export type LogInclusion = Message<"portcullis.mesh.v1.LogInclusion"> & {
+  /**
+   * @generated from field: bytes serial = 1;
+   */
+  serial: Uint8Array;
+
+  /**
+   * Both, or none: then the log has no such certificate.
+   *
+   * @generated from field: portcullis.mesh.v1.LogLeaf intent = 2;
+   */
+  intent?: LogLeaf | undefined;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.LogLeaf result = 3;
+   */
+  result?: LogLeaf | undefined;
+
+  /**
+   * It names somebody for whom the stream does not speak, or not yet: no entries, and to be asked again later.
+   *
+   * @generated from field: bool foreign = 4;
+   */
+  foreign: boolean;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.LogInclusion.
+ * Use `create(LogInclusionSchema)` to create a new message.
+ */
+export const LogInclusionSchema: GenMessage<LogInclusion> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+
+/**
+ * The agent has kept its own checkpoint, and says why. It goes on serving.
+ *
+ * @generated from message portcullis.mesh.v1.LogAlarm
+ */
+export type LogAlarm = Message<"portcullis.mesh.v1.LogAlarm"> & {
+  /**
+   * log-fork, log-rollback, log-key-changed, log-leaf-missing, log-invalid.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string detail = 2;
+   */
+  detail: string;
+
+  /**
+   * The notes that contradict each other: the agent's, and the server's.
+   *
+   * @generated from field: string held_checkpoint = 3;
+   */
+  heldCheckpoint: string;
+
+  /**
+   * @generated from field: string shown_checkpoint = 4;
+   */
+  shownCheckpoint: string;
+
+  /**
+   * Of a leaf that is missing.
+   *
+   * @generated from field: bytes serial = 5;
+   */
+  serial: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.LogAlarm.
+ * Use `create(LogAlarmSchema)` to create a new message.
+ */
+export const LogAlarmSchema: GenMessage<LogAlarm> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+
+/**
  * @generated from message portcullis.mesh.v1.ProxyEvidence
  */
 export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
@@ -291,7 +505,7 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
  * Use `create(ProxyEvidenceSchema)` to create a new message.
  */
 export const ProxyEvidenceSchema: GenMessage<ProxyEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 8);
+  messageDesc(file_portcullis_mesh_v1_mesh, 13);
 
 /**
  * One resource name on one xDS stream. A proxy confirms a bundle only when each of its open ones has.
@@ -339,7 +553,7 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
  * Use `create(SubscriptionEvidenceSchema)` to create a new message.
  */
 export const SubscriptionEvidenceSchema: GenMessage<SubscriptionEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 9);
+  messageDesc(file_portcullis_mesh_v1_mesh, 14);
 
 /**
  * @generated from message portcullis.mesh.v1.HeldCertificate
@@ -363,7 +577,7 @@ export type HeldCertificate = Message<"portcullis.mesh.v1.HeldCertificate"> & {
  * Use `create(HeldCertificateSchema)` to create a new message.
  */
 export const HeldCertificateSchema: GenMessage<HeldCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 10);
+  messageDesc(file_portcullis_mesh_v1_mesh, 15);
 
 /**
  * @generated from message portcullis.mesh.v1.Nack
@@ -392,7 +606,7 @@ export type Nack = Message<"portcullis.mesh.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+  messageDesc(file_portcullis_mesh_v1_mesh, 16);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchRequest
@@ -409,7 +623,7 @@ export type SignBatchRequest = Message<"portcullis.mesh.v1.SignBatchRequest"> & 
  * Use `create(SignBatchRequestSchema)` to create a new message.
  */
 export const SignBatchRequestSchema: GenMessage<SignBatchRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+  messageDesc(file_portcullis_mesh_v1_mesh, 17);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchEntry
@@ -442,7 +656,7 @@ export type SignBatchEntry = Message<"portcullis.mesh.v1.SignBatchEntry"> & {
  * Use `create(SignBatchEntrySchema)` to create a new message.
  */
 export const SignBatchEntrySchema: GenMessage<SignBatchEntry> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 13);
+  messageDesc(file_portcullis_mesh_v1_mesh, 18);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResponse
@@ -461,7 +675,7 @@ export type SignBatchResponse = Message<"portcullis.mesh.v1.SignBatchResponse"> 
  * Use `create(SignBatchResponseSchema)` to create a new message.
  */
 export const SignBatchResponseSchema: GenMessage<SignBatchResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+  messageDesc(file_portcullis_mesh_v1_mesh, 19);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResult
@@ -490,7 +704,7 @@ export type SignBatchResult = Message<"portcullis.mesh.v1.SignBatchResult"> & {
  * Use `create(SignBatchResultSchema)` to create a new message.
  */
 export const SignBatchResultSchema: GenMessage<SignBatchResult> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+  messageDesc(file_portcullis_mesh_v1_mesh, 20);
 
 /**
  * @generated from message portcullis.mesh.v1.SignedCertificate
@@ -521,7 +735,7 @@ export type SignedCertificate = Message<"portcullis.mesh.v1.SignedCertificate"> 
  * Use `create(SignedCertificateSchema)` to create a new message.
  */
 export const SignedCertificateSchema: GenMessage<SignedCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+  messageDesc(file_portcullis_mesh_v1_mesh, 21);
 
 /**
  * @generated from message portcullis.mesh.v1.Refusal
@@ -552,7 +766,7 @@ export type Refusal = Message<"portcullis.mesh.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+  messageDesc(file_portcullis_mesh_v1_mesh, 22);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidRequest
@@ -576,7 +790,7 @@ export type MintJwtSvidRequest = Message<"portcullis.mesh.v1.MintJwtSvidRequest"
  * Use `create(MintJwtSvidRequestSchema)` to create a new message.
  */
 export const MintJwtSvidRequestSchema: GenMessage<MintJwtSvidRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+  messageDesc(file_portcullis_mesh_v1_mesh, 23);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidResponse
@@ -605,7 +819,7 @@ export type MintJwtSvidResponse = Message<"portcullis.mesh.v1.MintJwtSvidRespons
  * Use `create(MintJwtSvidResponseSchema)` to create a new message.
  */
 export const MintJwtSvidResponseSchema: GenMessage<MintJwtSvidResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+  messageDesc(file_portcullis_mesh_v1_mesh, 24);
 
 /**
  * @generated from service portcullis.mesh.v1.MeshService

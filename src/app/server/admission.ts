@@ -1,0 +1,27 @@
+/** Whoever was let in at the door gets something, unless it is denied or asks too often. */
+
+import type { Caller } from "../../core/identity/caller.ts";
+import type { RateLimits } from "../../core/issuance/rate-limits.ts";
+
+export interface AdmissionDependencies {
+  /** @throws DeniedError */
+  readonly assertNotDenied: (identity: string, serialHex: string | undefined) => void;
+  readonly rates: RateLimits;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+/** @throws DeniedError, RateLimitError */
+export type AssertAdmitted = (caller: Caller, nowMs: number) => void;
+
+export function admission({
+  assertNotDenied,
+  rates,
+  random,
+}: AdmissionDependencies): AssertAdmitted {
+  return ({ id, evidence }, nowMs) => {
+    const serialHex = evidence.method === "certificate" ? evidence.serialHex : undefined;
+    assertNotDenied(id.toString(), serialHex);
+    rates.admit(id, nowMs, random());
+  };
+}

@@ -1,0 +1,82 @@
+/** Everything between a caller who was let in and a signature, put together. */
+
+import { randomBytes, randomUUID } from "node:crypto";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { LogStore } from "../../edge/log/log-store.ts";
+import type { AssertAdmitted } from "./admission.ts";
+import { IssuanceQueue } from "./issuance-queue.ts";
+import { Issuer } from "./issuer.ts";
+import { Ledger } from "./ledger.ts";
+import type { LogTime } from "./log-time.ts";
+import { prepareServing, servingIntent, type IssueServing } from "./serving-certificate.ts";
+import type { SigningPool } from "./signing-pool.ts";
+import { signerUnavailable } from "./signing-thread.ts";
+import type { Trust } from "./trust.ts";
+
+export interface IssuanceOptions {
+  readonly trust: () => Trust;
+  readonly signing: SigningPool;
+  readonly transparency: LogStore;
+  readonly time: LogTime;
+  readonly limits: () => ServerConfig["limits"];
+  readonly refreshKeys: () => Promise<unknown>;
+  /** @throws while it is not known what a restored log has lost */
+  readonly assertSettled: () => void;
+  readonly assertAdmitted: AssertAdmitted;
+  readonly nowMs: () => number;
+}
+
+export interface Issuance {
+  readonly ledger: Ledger;
+  readonly queue: IssuanceQueue;
+  readonly issueServing: IssueServing;
+}
+
+export function buildIssuance(options: IssuanceOptions): Issuance {
+  const { trust, signing, transparency, time, limits, nowMs } = options;
+  const { refreshKeys, assertSettled, assertAdmitted } = options;
+  const ledger = new Ledger({ writer: transparency.writer, time });
+  const issuer = new Issuer({
+    authority: () => trust().authority,
+    prepare: (orders, now) => signing.prepare(orders, now),
+    sign: (prepared) => signing.sign(prepared),
+    ledger,
+    randomSerial: randomSerials(),
+  });
+  const queue = new IssuanceQueue(
+    {
+      refreshKeys,
+      assertReady: () => {
+        if (!signing.isAvailable) throw signerUnavailable();
+        time.assertGood();
+        assertSettled();
+      },
+      assertAdmitted,
+      held: (identity) => transparency.reader.certificates.newest(identity),
+      issue: (orders, now) => issuer.issue(orders, now),
+      nowMs,
+    },
+    () => ({ callsInFlightMax: limits().callsInFlight, queueMax: limits().queueLength }),
+  );
+  const issueServing: IssueServing = async (names, uri) => {
+    const { authority, bundle } = trust();
+    const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri);
+    const intent = servingIntent(draft, authority, names, uri, randomUUID());
+    const [outcome] = await ledger.record([intent], () => signing.sign([draft.prepared]));
+    if (outcome?.kind !== "issued") throw outcome?.error;
+    return draft.finish(outcome.certificate.der);
+  };
+  return { ledger, queue, issueServing };
+}
+
+/** 128 random bits each; drawn for many at a time, because each draw is a call into OpenSSL. */
+function randomSerials(): () => Uint8Array {
+  const bytesEach = 16;
+  let pool = new Uint8Array();
+  return () => {
+    if (pool.length === 0) pool = randomBytes(256 * bytesEach);
+    const serial = pool.subarray(0, bytesEach);
+    pool = pool.subarray(bytesEach);
+    return serial;
+  };
+}

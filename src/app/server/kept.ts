@@ -1,0 +1,109 @@
+/**
+ * What the server keeps, opened in the order in which one needs the other: the store, the trust in it, the log under a key
+ * from it, and then, before anything new is written, what the log must say of this start.
+ */
+
+import type { LogClockStatus } from "../../core/log/log-clock.ts";
+import { parseVerifierKey } from "../../core/log/note-key.ts";
+import { removeLeftCopies } from "../../edge/backup/copy-directory.ts";
+import { readPassphrase } from "../../edge/ca/key-file.ts";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { LogStore } from "../../edge/log/log-store.ts";
+import { Store, type StoreMaker } from "../../edge/store/store.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+import { Denials } from "./denials.ts";
+import { LogKeeper } from "./log-keeper.ts";
+import { openLog } from "./open-log.ts";
+import { Restoration } from "./restoration.ts";
+import { RestoreRecords } from "./restore-records.ts";
+import type { AuthorityParts } from "./signing-protocol.ts";
+import { proveAtStart } from "./start-proof.ts";
+import { TrustKeeper } from "./trust-keeper.ts";
+import { loadTrust } from "./trust.ts";
+
+export interface KeptOptions {
+  readonly config: ServerConfig;
+  readonly maker: StoreMaker;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  /** Counts suspension; from any origin. */
+  readonly monotonicMs: () => number;
+  /** Aborted when the server is told to end. */
+  readonly signal: AbortSignal;
+}
+
+export interface Kept {
+  readonly store: Store;
+  readonly trust: TrustKeeper;
+  /** The log of what was signed. */
+  readonly transparency: LogStore;
+  readonly keeper: LogKeeper;
+  readonly records: RestoreRecords;
+  readonly restoration: Restoration;
+  readonly denials: Denials;
+}
+
+/**
+ * @param owned closes it all again, in reverse order
+ * @throws StoreError, LogError, BackupError, PrivateFileError; whatever `loadTrust` throws
+ */
+export async function openKept(
+  { config, maker, log, nowMs, monotonicMs, signal }: KeptOptions,
+  owned: AsyncDisposableStack,
+): Promise<Kept> {
+  const { dataDir, trustDomain } = config;
+  const prove = (parts: AuthorityParts): Promise<void> => proveAtStart(parts, { log, signal });
+  const passphrase = await readPassphrase(config.keyPassphraseFile);
+  const store = owned.use(await Store.open(dataDir, maker, passphrase));
+  await removeLeftCopies(dataDir);
+  const trust = new TrustKeeper(await loadTrust(store, config, nowMs(), prove));
+  const { log: transparency, unknown } = await openLog(store, dataDir, trustDomain, nowMs());
+  owned.use(transparency);
+  if (unknown > 0) log.warn({ event: "log-intents-closed", unknown }, "may have been signed");
+  const keeper = owned.use(
+    new LogKeeper({
+      log: transparency,
+      facts: store.facts,
+      read: () => ({ wallMs: nowMs(), monotonicMs: monotonicMs() }),
+      onChange: (status) => logClockStatus(status, log),
+      onFailed: (error) => log.error({ event: "log-failed", error }, "not recorded"),
+    }),
+  );
+  const records = new RestoreRecords({
+    reader: transparency.reader,
+    recall: () => store.facts.recall("log-restores"),
+    remember: (text) => store.facts.remember("log-restores", text),
+  });
+  const restoration = owned.use(
+    await Restoration.begin({
+      dataDir,
+      verifier: parseVerifierKey(transparency.reader.verifierKey()),
+      record: (event) => keeper.event(event),
+      records,
+      maxTtlMs: () => config.maxTtlSeconds * 1_000,
+      waitMs: config.restoreWaitSeconds * 1_000,
+      log,
+    }),
+  );
+  await keeper.trustIs(trust.current.state);
+  const denials = new Denials({
+    stored: store.denials,
+    writer: transparency.writer,
+    onStored: (state) => trust.keepState(state),
+    nowMs: () => keeper.time.nowMs(),
+  });
+  return { store, trust, transparency, keeper, records, restoration, denials };
+}
+
+function logClockStatus(status: LogClockStatus, log: Logger): void {
+  if (status.kind === "ok") {
+    log.warn({ event: "clock-good" }, "the clock is good again: signing goes on");
+    return;
+  }
+  const { jumpMs, direction } = status;
+  const hint = "set the clock right, or `portcullis clock accept` if it is right now";
+  log.error(
+    { event: "clock-jumped", jumpMs, direction, hint },
+    "the clock has jumped: nothing is signed",
+  );
+}

@@ -1,0 +1,131 @@
+/**
+ * What the server writes into its log besides signatures: refusals, counted, and each trust state before anything is signed
+ * under it. It also keeps what `portcullis.db` knows of the log: how far it has got.
+ */
+
+import { createHash } from "node:crypto";
+import { decodeEntry } from "../../core/log/entry-codec.ts";
+import type { Entry, EventEntry } from "../../core/log/entry.ts";
+import { RefusalTally } from "../../core/log/refusal-tally.ts";
+import { encodeTrustState, type TrustState } from "../../core/trust/trust-state.ts";
+import type { LogStore } from "../../edge/log/log-store.ts";
+import type { Facts } from "../../edge/store/facts.ts";
+import { LogTime, type LogTimeDependencies } from "./log-time.ts";
+
+export interface LogKeeperDependencies extends LogTimeDependencies {
+  readonly log: LogStore;
+  readonly facts: Facts;
+  /** What was counted is lost. */
+  readonly onFailed: (error: unknown) => void;
+}
+
+/** An event without what the log itself fills in. */
+export type LogEvent = Pick<EventEntry, "type"> &
+  Partial<Pick<EventEntry, "operator" | "subject" | "reason" | "digest" | "detail">>;
+
+const refusalsIntervalMs = 60_000;
+/** Each time costs a commit on the main thread. */
+const checkpointIntervalMs = 600_000;
+/** Denials have events of their own. */
+const none = new Uint8Array(32);
+const nothing = { operator: "", subject: "", reason: "", digest: new Uint8Array(), detail: "" };
+
+export class LogKeeper implements AsyncDisposable {
+  readonly time: LogTime;
+  readonly #dependencies: LogKeeperDependencies;
+  readonly #refusals = new RefusalTally();
+  readonly #timers: readonly NodeJS.Timeout[];
+
+  constructor(dependencies: LogKeeperDependencies) {
+    this.#dependencies = dependencies;
+    const { log, facts } = dependencies;
+    const newestMs = newestTimeMs(log);
+    this.time = new LogTime(dependencies, newestMs, acceptedWallMs(facts, newestMs));
+    this.#timers = [
+      setInterval(() => void this.#writeRefusals(), refusalsIntervalMs).unref(),
+      setInterval(() => this.#keepCheckpoint(), checkpointIntervalMs).unref(),
+    ];
+  }
+
+  /** @param caller "" for one that proved no identity */
+  countRefusal(caller: string, reason: string, address: string): void {
+    this.#refusals.add(caller, reason, address.slice(0, addressMax), this.time.nowMs());
+  }
+
+  /** Durable when it resolves. @throws LogError */
+  async event(event: LogEvent): Promise<void> {
+    await this.#append([{ kind: "event", timeMs: this.time.nowMs(), ...nothing, ...event }]);
+  }
+
+  /** Before anything is signed under a trust state that does not stand in the log yet. @throws LogError */
+  async trustIs(state: TrustState): Promise<void> {
+    const { facts } = this.#dependencies;
+    const digest = createHash("sha256")
+      .update(encodeTrustState({ ...state, denyDigest: none }))
+      .digest();
+    if (facts.recall("log-trust") === digest.toString("hex")) return;
+    const detail = state.authorities.map(({ id, state: step }) => `${id} ${step}`).join("\n");
+    await this.event({ type: "trust-changed", subject: `epoch ${state.epoch}`, digest, detail });
+    facts.remember("log-trust", digest.toString("hex"));
+  }
+
+  /** An operator says that the clock is right. @returns how far it had jumped, in ms */
+  async acceptClock(operator: string, reason: string): Promise<number> {
+    const { status } = this.time;
+    const { wallMs } = this.#dependencies.read();
+    const jumpMs = status.kind === "stopped" ? status.jumpMs : 0;
+    const subject = new Date(wallMs).toISOString();
+    const detail = `jump of ${jumpMs} ms`;
+    await this.event({ type: "clock-accepted", operator, reason, subject, detail });
+    this.time.accept();
+    const accepted = { wallMs, logMs: this.time.nowMs() };
+    this.#dependencies.facts.remember("clock-accepted", JSON.stringify(accepted));
+    return jumpMs;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#writeRefusals();
+    this.#keepCheckpoint();
+  }
+
+  async #writeRefusals(): Promise<void> {
+    const entries = this.#refusals.flush(this.time.nowMs());
+    if (entries.length === 0) return;
+    await this.#append(entries).catch(this.#dependencies.onFailed);
+  }
+
+  #keepCheckpoint(): void {
+    const { log, facts, onFailed } = this.#dependencies;
+    try {
+      const { checkpoint } = log.reader.head();
+      if (facts.recall("log-checkpoint") === checkpoint) return;
+      facts.remember("log-checkpoint", checkpoint);
+    } catch (error) {
+      onFailed(error);
+    }
+  }
+
+  async #append(entries: readonly Entry[]): Promise<void> {
+    await this.#dependencies.log.writer.append(entries);
+  }
+}
+
+/** Octets of a name in the log. */
+const addressMax = 254;
+
+/** Its last entry's: pruning leaves that. */
+function newestTimeMs({ reader }: LogStore): number | undefined {
+  const { size } = reader.head();
+  const bytes = size === 0 ? undefined : reader.entry(size - 1);
+  return bytes && decodeEntry(bytes).timeMs;
+}
+
+/** Where an accepted clock is behind the log, the log's time stands still until it has caught up. */
+function acceptedWallMs(facts: Facts, newestMs: number | undefined): number | undefined {
+  const text = facts.recall("clock-accepted");
+  if (text === undefined || newestMs === undefined) return undefined;
+  const { wallMs, logMs }: { wallMs?: unknown; logMs?: unknown } = JSON.parse(text);
+  const isCurrent = typeof wallMs === "number" && typeof logMs === "number" && newestMs <= logMs;
+  return isCurrent && wallMs < newestMs ? wallMs : undefined;
+}
