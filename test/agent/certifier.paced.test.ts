@@ -36,6 +36,8 @@ async function openScene(): Promise<Scene> {
   };
 }
 
+const judgements = [status.INVALID_ARGUMENT, status.PERMISSION_DENIED, status.UNAUTHENTICATED];
+
 // Most of the time is spent waiting for certificates to age.
 describe("an agent", { concurrency: true, timeout: 20_000 }, () => {
   test("renews at half of the life left at receipt, with a new key and token", async () => {
@@ -81,11 +83,13 @@ describe("an agent", { concurrency: true, timeout: 20_000 }, () => {
     assert.equal(scene.ca.requests[0]?.authorization, "Bearer token-2");
   });
 
-  test("asks again after every gRPC status, at a pace, and holds what it has", async () => {
+  test("asks again after every gRPC status that judges nothing, at a pace, and holds what it has", async () => {
     await using scene = await openScene();
     const { ca } = scene;
     ca.ttlSeconds = 6;
-    const codes = Array.from({ length: 16 }, (_, at) => at + 1);
+    const codes = Array.from({ length: 16 }, (_, at) => at + 1).filter(
+      (code) => !judgements.includes(code),
+    );
     const agent = await scene.start();
     const { serial } = await agent.untilCount("certificate-received", 1);
     for (const code of codes) ca.script.push(() => ({ code }));
@@ -96,6 +100,26 @@ describe("an agent", { concurrency: true, timeout: 20_000 }, () => {
     for (const waitedMs of gaps(ca.requests.slice(1))) {
       assert(waitedMs >= 140 && waitedMs < 400, `waited ${waitedMs} ms`);
     }
+  });
+
+  test("waits longer after each judgement, also in the last seconds, and holds nothing after them", async () => {
+    await using scene = await openScene();
+    const { ca } = scene;
+    ca.ttlSeconds = 6;
+    for (const code of [0, ...judgements, ...judgements]) {
+      ca.script.push((request) => (code === 0 ? ca.sign(request.publicKey) : { code }));
+    }
+    const agent = await scene.start();
+    const { notAfter } = await agent.untilCount("certificate-received", 1);
+    await agent.untilCount("certificate-expired", 1);
+    const endMs = Date.parse(String(notAfter));
+    const before = ca.requests.slice(1).filter(({ atMs }) => atMs < endMs);
+    assert(before.length >= 3 && before.length <= 5, `asked ${before.length} times in 3 s`);
+    await agent.untilCount("renewal-failed", before.length + 1);
+    const held = agent.events("renewal-failed").map(({ heldUntil }) => heldUntil);
+    assert.deepEqual(held.slice(0, before.length - 1), held.slice(1, before.length));
+    assert.equal(held[0], notAfter);
+    assert.equal(held[before.length], undefined);
   });
 
   test("asks at its start for a certificate of the root that the server has now", async () => {

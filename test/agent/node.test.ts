@@ -266,6 +266,18 @@ for (const end of [
   });
 }
 
+test("says once that the server does not take it for a node agent, and what to do, and goes on", async () => {
+  const failed = it.agent.events("batch-failed").length;
+  for (let count = 0; count < 3; count++) it.ca.script.push({ code: status.PERMISSION_DENIED });
+  await all([it.ca.token("cart")]);
+  assert.deepEqual(it.ca.script, []);
+  const said = it.agent.events("batch-failed").slice(failed);
+  assert.deepEqual(
+    said.map(({ reason, hint }) => [reason, hint]),
+    [["batch-not-allowed", "at the server: --node-agent and the ID that this agent has"]],
+  );
+});
+
 test("keeps each workload's set to its owner, under a name that is no token", async () => {
   const token = it.ca.token("cart");
   await all([token]);

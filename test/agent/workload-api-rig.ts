@@ -26,7 +26,7 @@ import { join } from "node:path";
 import { checkReply } from "../../src/app/agent/certificate-reply.ts";
 import { WorkloadApi } from "../../src/app/agent/workload-api/workload-api.ts";
 import type { WorkloadSet } from "../../src/app/agent/workload-set.ts";
-import { issueServingCertificate } from "../../src/app/server/serving-certificate.ts";
+import { issueServingCertificate } from "../support/serving.ts";
 import { proveKey } from "../../src/core/issuance/workload.ts";
 import { trustBundle, type TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { createCsr } from "../../src/core/x509/csr-create.ts";
@@ -172,7 +172,7 @@ export class WorkloadApiRig implements AsyncDisposable {
     const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
     const listener = new TlsListener(grpc, identity, limits);
     this.#owned.defer(() => {
-      listener.drain(0);
+      void listener.drain(0);
       grpc.forceShutdown();
     });
     return `127.0.0.1:${(await listener.listen("127.0.0.1", 0)).port}`;

@@ -7,7 +7,11 @@ import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import { createCsr, type NewCsr } from "../../core/x509/csr-create.ts";
-import type { BatchClient, BatchResult } from "../../edge/rpc/batch-client.ts";
+import {
+  BatchClientError,
+  type BatchClient,
+  type BatchResult,
+} from "../../edge/rpc/batch-client.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
 
@@ -58,6 +62,8 @@ export class BatchSigner {
   #timer: NodeJS.Timeout | undefined;
   /** Failed batches since the last answer. */
   #failures = 0;
+  /** The server takes no batches from us, and the operator has been told. */
+  #isDenied = false;
   /** By the monotonic clock: one that is set back must not make for a long wait. */
   #notBefore = 0;
 
@@ -77,6 +83,7 @@ export class BatchSigner {
   /** There is a certificate to come with: no reason to wait any longer. */
   wake(): void {
     this.#notBefore = 0;
+    this.#isDenied = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#schedule();
@@ -129,11 +136,15 @@ export class BatchSigner {
     } catch (error) {
       if (this.#signal.aborted) return;
       this.#delay();
-      events.batchFailed(error, batch.length, this.#failures);
+      const wasDenied = this.#isDenied;
+      this.#isDenied = error instanceof BatchClientError && error.code === "batch-not-allowed";
+      // Until somebody acts at the server it would be the same line, again and again.
+      if (!(wasDenied && this.#isDenied)) events.batchFailed(error, batch.length, this.#failures);
       this.#queue.unshift(...batch);
       return;
     }
     this.#failures = 0;
+    this.#isDenied = false;
     for (const [at, order] of batch.entries()) {
       if (order.isWanted()) order.settle(this.#outcome(results[at], csrs[at]));
     }

@@ -6,17 +6,19 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
-import { decideRenewalMs, decideRetryMs } from "../../core/issuance/renewal.ts";
+import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
+import { isJudgement } from "../../edge/rpc/ca-client.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
 import { CertificateRequester } from "./certificate-request.ts";
 import type { CredentialSource } from "./credential.ts";
+import { decidePaceMs } from "./renewal-pace.ts";
 import { isOfRoots, readServerRoots } from "./server-roots.ts";
 import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
@@ -106,13 +108,14 @@ export class Certifier {
     const { random } = this.#options;
     let wasValid = this.#remainingMs() > 0;
     for (let attempt = 0; !signal.aborted; attempt++) {
-      if (await this.#tryRenew(attempt, signal)) return;
+      const renewal = await this.#tryRenew(attempt, signal);
+      if (renewal === "done") return;
       const remainingMs = this.#remainingMs();
       // Many quick attempts while it lasted must not make for a long wait when it has just expired.
       if (wasValid && remainingMs <= 0) attempt = 0;
       wasValid = remainingMs > 0;
       // Not until a time: a clock that is set back must not make for a long wait.
-      await pause(decideRetryMs(attempt, remainingMs, random()), signal);
+      await pause(decidePaceMs(attempt, remainingMs, renewal === "judged", random()), signal);
     }
   }
 
@@ -121,16 +124,17 @@ export class Certifier {
     return this.#set === undefined ? 0 : this.#set.certificate.notAfterMs - this.#options.nowMs();
   }
 
-  async #tryRenew(attempt: number, signal: AbortSignal): Promise<boolean> {
+  async #tryRenew(attempt: number, signal: AbortSignal): Promise<"done" | "failed" | "judged"> {
     const { events, nowMs } = this.#options;
     try {
       const startedMs = nowMs();
       const certificate = await this.#renew(signal);
       events.certificateReceived(certificate, nowMs() - startedMs);
-      return true;
+      return "done";
     } catch (error) {
-      if (!signal.aborted) events.renewalFailed(error, attempt, this.#set?.certificate.notAfterMs);
-      return false;
+      const heldUntilMs = this.#remainingMs() > 0 ? this.#set?.certificate.notAfterMs : undefined;
+      if (!signal.aborted) events.renewalFailed(error, attempt, heldUntilMs);
+      return isJudgement(error) ? "judged" : "failed";
     }
   }
 

@@ -23,20 +23,25 @@ import {
 import { MeshReport, type Evidence, type ShownToken } from "./mesh-report.ts";
 import { readServerRoots } from "./server-roots.ts";
 import { Unproven } from "./unproven.ts";
-import type { WorkloadSet } from "./workload-set.ts";
+import { LogWitness } from "./witness.ts";
+import type { ReceivedCertificate, WorkloadSet } from "./workload-set.ts";
 
 export interface MeshLinkOptions {
   readonly server: string;
   readonly serverRootFile: string;
   readonly agentId: string;
   readonly agentVersion: string;
+  readonly stateDir: string;
   readonly events: AgentEvents;
+  readonly nowMs: () => number;
   readonly random: () => number;
   /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
   readonly evidence: () => Evidence;
   /** For whom else a node agent speaks. */
   readonly tokens?: () => readonly ShownToken[];
+  /** What it holds for them: the log must have it. */
+  readonly leaves?: () => readonly ReceivedCertificate[];
   readonly onBundle: (bundle: TrustBundle) => void;
 }
 
@@ -50,6 +55,8 @@ const superseded = Symbol("superseded");
 export class MeshLink {
   readonly #options: MeshLinkOptions;
   #stream: MeshStream | undefined;
+  /** From the start of the run on. */
+  #witness: LogWitness | undefined;
   /** Of this stream. */
   #report = new MeshReport();
   #reportScheduled = false;
@@ -65,6 +72,7 @@ export class MeshLink {
 
   /** There may be a new certificate to come with. */
   setChanged(): void {
+    this.#witness?.certificatesChanged();
     if (this.#options.set()?.certificate.serialHex !== this.#serialHex) {
       this.#renewed.resolve(superseded);
     }
@@ -76,16 +84,25 @@ export class MeshLink {
     this.#reportScheduled = true;
     setImmediate(() => {
       this.#reportScheduled = false;
+      this.#witness?.certificatesChanged();
       this.#write(this.#report.update(...this.#known()));
     });
   }
 
   /** Runs until the signal; then it returns. */
   async run(signal: AbortSignal): Promise<void> {
+    const witness = await LogWitness.open(this.#options);
+    this.#witness = witness;
+    witness.certificatesChanged();
+    await this.#keepConnected(witness, signal);
+    await witness.settled();
+  }
+
+  async #keepConnected(witness: LogWitness, signal: AbortSignal): Promise<void> {
     for (let attempt = 0; !signal.aborted; attempt++) {
       this.#renewed = Promise.withResolvers();
       if (this.#options.set() !== undefined) {
-        const end = await this.#connect(signal, () => (attempt = 0));
+        const end = await this.#connect(witness, signal, () => (attempt = 0));
         if (end === superseded) continue;
         if (signal.aborted) return this.#endPrevious();
         this.#options.events.meshLost(end);
@@ -101,7 +118,7 @@ export class MeshLink {
   }
 
   /** One stream, from its first byte to its end, or until it is to be replaced. @returns why */
-  async #connect(signal: AbortSignal, onOpen: () => void): Promise<unknown> {
+  async #connect(witness: LogWitness, signal: AbortSignal, onOpen: () => void): Promise<unknown> {
     let client: Client;
     try {
       client = await this.#dial();
@@ -122,7 +139,7 @@ export class MeshLink {
     signal.addEventListener("abort", close, { once: true });
     // It may have come during the dial; a signal tells nobody twice.
     if (signal.aborted) close();
-    const ended = this.#talk(stream, onOpen);
+    const ended = this.#talk(stream, witness, onOpen);
     const end = await Promise.race([ended, this.#renewed.promise]);
     if (end === superseded) {
       this.#endPrevious();
@@ -144,14 +161,18 @@ export class MeshLink {
     return dial({ server, serverRoots, identity: { certificateChain, privateKey } });
   }
 
-  #talk(stream: MeshStream, onOpen: () => void): Promise<unknown> {
+  #talk(stream: MeshStream, witness: LogWitness, onOpen: () => void): Promise<unknown> {
     const { agentId, agentVersion, set, events, server, random } = this.#options;
     const report = new MeshReport();
     const unproven = new Unproven(random, (spiffeIds) => {
       report.forget(spiffeIds);
       this.evidenceChanged();
     });
-    stream.on("close", () => unproven[Symbol.dispose]());
+    const talk = witness.begin((message) => void stream.write(message));
+    stream.on("close", () => {
+      unproven[Symbol.dispose]();
+      talk.isFollowing = false;
+    });
     let isOpen = false;
     return new Promise((resolve) => {
       stream.on("error", (error: ServiceError) =>
@@ -169,11 +190,15 @@ export class MeshLink {
         }
         try {
           this.#receive(response, unproven, onOpen);
+          if (response.message.case === "logProof") {
+            witness.take(talk, response.message.value);
+          }
         } catch (error) {
           resolve(error);
         }
       });
-      stream.write(encodeHello(agentId, agentVersion, set()?.bundle.sequence ?? 0n));
+      const bundleSequence = set()?.bundle.sequence ?? 0n;
+      stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note));
     });
   }
 

@@ -112,6 +112,7 @@ class Node implements Disposable {
       set,
       evidence: () => this.workloads.evidence(),
       tokens: () => this.workloads.shownTokens(),
+      leaves: () => this.workloads.received(),
       onBundle: (bundle) => {
         this.#certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
       },

@@ -6,12 +6,13 @@
 
 import { status } from "@grpc/grpc-js";
 import type { ProxyEvidence } from "../../core/roll/evidence.ts";
-import { decideRenewalMs, decideRetryMs } from "../../core/issuance/renewal.ts";
+import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { BatchSigner, SignOutcome } from "./batch-signer.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
+import { decidePaceMs } from "./renewal-pace.ts";
 import { SecretChannel, serialOf, type SecretStream, type StreamEnd } from "./secret-channel.ts";
 import { SecretPublisher } from "./secret-publisher.ts";
 import {
@@ -20,8 +21,9 @@ import {
   type BundleSecrets,
   type CertificateSecrets,
 } from "./secrets.ts";
+import type { ReceivedCertificate } from "./workload-set.ts";
 import type { VerifiedCertificate, WorkloadStore } from "./workload-store.ts";
-import { decideRefusal, renewalError, type Refusal } from "./workload-refusal.ts";
+import { decideRefusal, renewalError, type Refusal, type RefusalStep } from "./workload-refusal.ts";
 import { decideWorkloadStep } from "./workload-step.ts";
 
 export interface WorkloadDependencies {
@@ -40,6 +42,7 @@ export interface WorkloadDependencies {
 
 interface Held {
   readonly secrets: CertificateSecrets;
+  readonly receivedAtMs: number;
   readonly renewAtMs: number;
   readonly tokenExpiresAtMs: number;
 }
@@ -105,6 +108,12 @@ export class Workload implements Disposable {
     const isGood =
       this.#held !== undefined && this.#dependencies.nowMs() < this.#held.tokenExpiresAtMs;
     return isGood ? this.#token : undefined;
+  }
+
+  /** For the log's witness. */
+  get received(): ReceivedCertificate | undefined {
+    const held = this.#held;
+    return held && { certificate: held.secrets.certificate, receivedAtMs: held.receivedAtMs };
   }
 
   /** By `proxyKey`; none before it is known whose it is. */
@@ -203,23 +212,24 @@ export class Workload implements Disposable {
       case "signed":
         await this.#take(outcome);
         break;
-      case "refused":
-        if (!this.#bear(outcome)) {
+      case "refused": {
+        const step = this.#bear(outcome);
+        if (step === "end") {
           return this.#end({ code: outcome.code, details: "the token was refused" });
         }
-        this.#retryLater(outcome.retryAfterMs);
+        this.#retryLater(outcome.retryAfterMs, step === "keep");
         break;
+      }
       case "invalid":
         events.signingPutOff(this.digest, outcome.error, this.#attempts);
-        this.#retryLater(0);
+        this.#retryLater(0, false);
     }
     this.#isAsking = false;
     this.#lookAtMs = nowMs();
     this.#look();
   }
 
-  /** @returns false when it is over */
-  #bear(refusal: Refusal): boolean {
+  #bear(refusal: Refusal): RefusalStep {
     const { events, nowMs } = this.#dependencies;
     const validUntilMs = this.#validUntilMs();
     const step = decideRefusal(refusal, validUntilMs, nowMs());
@@ -233,7 +243,7 @@ export class Workload implements Disposable {
       case "retry":
         events.signingPutOff(this.digest, refusal, this.#attempts);
     }
-    return step !== "end";
+    return step;
   }
 
   /** On disk first, so that a restarted agent has the key that Envoy holds. */
@@ -257,17 +267,17 @@ export class Workload implements Disposable {
     const { random, onEvidence } = this.#dependencies;
     const renewAtMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
     const secrets = encodeCertificateSecrets(certificate);
-    this.#held = { secrets, renewAtMs, tokenExpiresAtMs };
+    this.#held = { secrets, receivedAtMs, renewAtMs, tokenExpiresAtMs };
     this.#evidence = undefined;
     this.publish();
     onEvidence();
   }
 
-  #retryLater(atLeastMs: number): void {
+  #retryLater(atLeastMs: number, isJudged: boolean): void {
     const { nowMs, random } = this.#dependencies;
     const notAfterMs = this.#held?.secrets.certificate.notAfterMs;
     const remainingMs = notAfterMs === undefined ? undefined : notAfterMs - nowMs();
-    const delayMs = decideRetryMs(this.#attempts - 1, remainingMs, random());
+    const delayMs = decidePaceMs(this.#attempts - 1, remainingMs, isJudged, random());
     this.#retryAtMs = nowMs() + Math.max(delayMs, atLeastMs);
   }
 

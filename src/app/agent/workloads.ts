@@ -3,6 +3,7 @@
  * can tell whether that is true.
  */
 
+import type { ReceivedCertificate } from "./workload-set.ts";
 import { status, type Metadata } from "@grpc/grpc-js";
 import type { ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { ShownToken } from "./mesh-report.ts";
@@ -82,6 +83,11 @@ export class Workloads implements Disposable {
     return [...this.#byDigest.values()].flatMap(({ id, shownToken: token }) =>
       id === undefined || token === undefined ? [] : [{ spiffeId: id.toString(), token }],
     );
+  }
+
+  /** For the log's witness. */
+  received(): ReceivedCertificate[] {
+    return [...this.#byDigest.values()].flatMap(({ received }) => received ?? []);
   }
 
   [Symbol.dispose](): void {
