@@ -1,0 +1,122 @@
+/** Messages to the CA and to the mesh service, as octets. */
+
+import assert from "node:assert/strict";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { decodeCertificateRequest } from "../../../src/edge/rpc/ca-messages.ts";
+import {
+  encodeHello,
+  encodeReport,
+  encodeTokens,
+  parseReport,
+} from "../../../src/edge/rpc/mesh-messages.ts";
+import {
+  IstioCertificateRequestSchema,
+  type IstioCertificateRequest,
+} from "../../../src/gen/istio/v1/auth/ca_pb.ts";
+import {
+  ConnectRequestSchema,
+  type ConnectRequest,
+} from "../../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
+import { valueOrNoProtobuf, valueOrTyped, type FuzzTarget } from "../target.ts";
+
+export const caRequest: FuzzTarget = {
+  name: "ca-request",
+  shape: "bytes",
+  dictionary: ["ImpersonatedIdentity", "\n", "\u001a", '"', "\u0012\u0003\u001a\u0001a"],
+  seeds: () => {
+    const request = { csr: "-----BEGIN CERTIFICATE REQUEST-----", validityDuration: 3600n };
+    const encode = (metadata: Record<string, string | number>) =>
+      toBinary(
+        IstioCertificateRequestSchema,
+        create(IstioCertificateRequestSchema, { ...request, metadata }),
+      );
+    return {
+      plain: encode({ ClusterID: "a" }),
+      impersonating: encode({ ImpersonatedIdentity: "spiffe://a/b", CertSigner: 1 }),
+    };
+  },
+  check: (input) => {
+    const ours = valueOrNoProtobuf(() => decodeCertificateRequest(input));
+    const theirs = valueOrNoProtobuf(() => fromBinary(IstioCertificateRequestSchema, input));
+    if (theirs === undefined || !isSound(input, "request")) return ours !== undefined;
+    if (ours?.isTooLarge === true) return true;
+    const meant = meaningOf(theirs);
+    // Of several `metadata` one that asks is enough for ours; merged, the last one would count.
+    const impersonates = ours?.impersonates === true || meant.impersonates;
+    assert.deepEqual(ours, { ...meant, impersonates });
+    return true;
+  },
+};
+
+/** The wire types of the request and of google.protobuf.Struct, or the message that is in a field. */
+const { Varint, Bit64, LengthDelimited } = WireType;
+const fields: Readonly<Record<string, Readonly<Record<number, WireType | string>>>> = {
+  request: { 1: LengthDelimited, 3: Varint, 4: "struct" },
+  struct: { 1: "entry" },
+  entry: { 1: LengthDelimited, 2: "value" },
+  value: { 1: Varint, 2: Bit64, 3: LengthDelimited, 4: Varint, 5: "struct", 6: "list" },
+  list: { 1: "value" },
+};
+
+/** Whether each length ends within its message and each field has its wire type: the generated code looks at neither. */
+function isSound(bytes: Uint8Array, type: string): boolean {
+  const reader = new BinaryReader(bytes);
+  try {
+    while (reader.pos < reader.len) {
+      const [field, wireType] = reader.tag();
+      const meant = fields[type]?.[field] ?? wireType;
+      if (wireType !== (typeof meant === "string" ? LengthDelimited : meant)) return false;
+      if (typeof meant !== "string") reader.skip(wireType, field);
+      else if (!isSound(reader.bytes(), meant)) return false;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function meaningOf({ csr, validityDuration, metadata }: IstioCertificateRequest) {
+  const asked = metadata?.["ImpersonatedIdentity"];
+  const impersonates = typeof asked === "string" && asked !== "";
+  return { csr, validityDurationSeconds: validityDuration, impersonates };
+}
+
+const encode = (message: ConnectRequest): Uint8Array => toBinary(ConnectRequestSchema, message);
+
+export const meshRequest: FuzzTarget = {
+  name: "mesh-request",
+  shape: "bytes",
+  dictionary: [
+    "spiffe://td/ns/a/sa/b",
+    "spiffe://td/ns/a/sa/b proxy-1",
+    "\u0010\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff",
+  ],
+  seeds: () => {
+    const acked = {
+      bundleSequence: 3n,
+      atMs: 1_790_000_000_500,
+      certificate: { serialHex: "ab", notAfterMs: 1_790_000_000_000 },
+    };
+    const nack = { version: "7", detail: "no", atMs: 1_790_000_000_000 };
+    const subscriptions = [{ streamId: 1n, resourceName: "default", acked, nack }];
+    const proxies = [{ proxyId: "proxy-1", spiffeId: "spiffe://td/ns/a/sa/b", subscriptions }];
+    return {
+      hello: encode(encodeHello("agent", "0.1.0", 3n)),
+      tokens: encode(encodeTokens(["a.b.c", "d.e.f"])),
+      report: encode(encodeReport({ sequence: 1n, full: true, proxies, gone: ["proxy-2"] })),
+    };
+  },
+  check: (input) => {
+    const request = valueOrNoProtobuf(() => fromBinary(ConnectRequestSchema, input));
+    if (request === undefined) return false;
+    const { message } = request;
+    if (message.case !== "report") return true;
+    const report = valueOrTyped(() => parseReport(message.value));
+    if (report === undefined) return false;
+    const again = encodeReport(report).message;
+    assert.ok(again.case === "report");
+    assert.deepEqual(parseReport(again.value), report);
+    return true;
+  },
+};
