@@ -64,7 +64,7 @@ describe("a server whose HSM", { skip: whyNoSoftHsm() }, () => {
       assert.match(await probe("/metrics"), /^portcullis_signer_available 0$/m);
       const { status, stdout } = await runVerb(["status", "--data-dir", dataDir]);
       assert.equal(status, 3);
-      assert.match(stdout, /^nothing is signed: the CA's key cannot be used$/m);
+      assert.match(stdout, /^nothing is signed: the signing key cannot be used$/m);
     }
     await eventually(async () => (await probe("/readyz")) === "200 ok\n", 15_000);
     assert.equal(await codeOfSigning(), CODE.ok);

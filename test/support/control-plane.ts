@@ -35,6 +35,8 @@ export interface TestControlPlane extends AsyncDisposable {
   readonly log: readonly LogLine[];
   /** Moves its clock, and nobody else's. */
   advance(ms: number): void;
+  /** Moves its wall clock only, as somebody who sets it. */
+  jump(ms: number): void;
   /** Begins the shutdown; disposing waits for its end. */
   stop(): void;
 }
@@ -62,6 +64,7 @@ export async function startControlPlane(
   const stopping = new AbortController();
   const log: LogLine[] = [];
   let aheadMs = 0;
+  let jumpedMs = 0;
   const controlPlane = await ControlPlane.start({
     config,
     maker: "server",
@@ -70,7 +73,7 @@ export async function startControlPlane(
       { level: config.logLevel },
       { write: (text) => void log.push({ ...JSON.parse(text), text }) },
     ),
-    nowMs: options.nowMs ?? (() => Date.now() + aheadMs),
+    nowMs: options.nowMs ?? (() => Date.now() + aheadMs + jumpedMs),
     monotonicMs: options.nowMs ?? (() => performance.now() + aheadMs),
     signal: stopping.signal,
   });
@@ -85,6 +88,7 @@ export async function startControlPlane(
     jwksPath,
     log,
     advance: (ms) => void (aheadMs += ms),
+    jump: (ms) => void (jumpedMs += ms),
     stop: () => stopping.abort(),
     [Symbol.asyncDispose]: () => rest.disposeAsync(),
   };

@@ -4,7 +4,8 @@
  */
 
 import type { CertificateRequest } from "../../edge/rpc/ca-client.ts";
-import { CaClientError, requestCertificate } from "../../edge/rpc/ca-client.ts";
+import { CaClientError } from "../../edge/rpc/ca-client-error.ts";
+import { requestCertificate } from "../../edge/rpc/ca-client.ts";
 import { readCredential, type Credential, type CredentialSource } from "./credential.ts";
 import { isOfRoots } from "./server-roots.ts";
 import type { WorkloadSet } from "./workload-set.ts";

@@ -13,7 +13,7 @@ import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bun
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
-import { isJudgement } from "../../edge/rpc/ca-client.ts";
+import { isJudgement } from "../../edge/rpc/ca-client-error.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
 import { CertificateRequester } from "./certificate-request.ts";

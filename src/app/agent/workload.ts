@@ -4,7 +4,6 @@
  * whatever the server says meanwhile. Another token is another workload, also when it is of the same identity.
  */
 
-import { status } from "@grpc/grpc-js";
 import type { ProxyEvidence } from "../../core/roll/evidence.ts";
 import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
@@ -21,9 +20,10 @@ import {
   type BundleSecrets,
   type CertificateSecrets,
 } from "./secrets.ts";
+import { foreignNameAsked, isForeignName, tokenExpired, tokenRefused } from "./workload-end.ts";
 import type { ReceivedCertificate } from "./workload-set.ts";
 import type { VerifiedCertificate, WorkloadStore } from "./workload-store.ts";
-import { decideRefusal, renewalError, type Refusal, type RefusalStep } from "./workload-refusal.ts";
+import { decideRefusal, renewalError, type Refusal } from "./workload-refusal.ts";
 import { decideWorkloadStep } from "./workload-step.ts";
 
 export interface WorkloadDependencies {
@@ -51,11 +51,6 @@ interface Held {
 const streamsMax = 64;
 /** Looked at again at least so often, since a suspended machine's timers sleep with it. */
 const longestTimerMs = 30_000;
-
-const tokenExpired: StreamEnd = {
-  code: status.UNAUTHENTICATED,
-  details: "token expired: come back with a fresh one",
-};
 
 export class Workload implements Disposable {
   readonly digest: string;
@@ -212,14 +207,9 @@ export class Workload implements Disposable {
       case "signed":
         await this.#take(outcome);
         break;
-      case "refused": {
-        const step = this.#bear(outcome);
-        if (step === "end") {
-          return this.#end({ code: outcome.code, details: "the token was refused" });
-        }
-        this.#retryLater(outcome.retryAfterMs, step === "keep");
+      case "refused":
+        if (!this.#bear(outcome)) return;
         break;
-      }
       case "invalid":
         events.signingPutOff(this.digest, outcome.error, this.#attempts);
         this.#retryLater(0, false);
@@ -229,21 +219,22 @@ export class Workload implements Disposable {
     this.#look();
   }
 
-  #bear(refusal: Refusal): RefusalStep {
+  /** @returns false when it is over */
+  #bear(refusal: Refusal): boolean {
     const { events, nowMs } = this.#dependencies;
     const validUntilMs = this.#validUntilMs();
     const step = decideRefusal(refusal, validUntilMs, nowMs());
-    switch (step) {
-      case "end":
-        events.tokenRefused(this.digest, refusal.code, refusal.message);
-        break;
-      case "keep":
-        events.renewalFailed(renewalError(this.id, refusal), this.#attempts, validUntilMs);
-        break;
-      case "retry":
-        events.signingPutOff(this.digest, refusal, this.#attempts);
+    if (step === "end") {
+      events.tokenRefused(this.digest, refusal.code, refusal.message);
+      this.#end(tokenRefused(refusal.code));
+      return false;
     }
-    return step;
+    const isJudged = step === "keep";
+    const error = isJudged ? renewalError(this.id, refusal) : refusal;
+    if (isJudged) events.renewalFailed(error, this.#attempts, validUntilMs);
+    else events.signingPutOff(this.digest, error, this.#attempts);
+    this.#retryLater(refusal.retryAfterMs, isJudged);
+    return true;
   }
 
   /** On disk first, so that a restarted agent has the key that Envoy holds. */
@@ -253,7 +244,7 @@ export class Workload implements Disposable {
     const held = this.id;
     if (held !== undefined && !held.equals(certificate.id)) {
       events.identityChanged(this.digest, held, certificate.id);
-      return this.#end({ code: status.UNAUTHENTICATED, details: "the token was refused" });
+      return this.#end(tokenRefused());
     }
     await store.write(this.digest, signed);
     if (this.#isOver) return;
@@ -275,8 +266,8 @@ export class Workload implements Disposable {
 
   #retryLater(atLeastMs: number, isJudged: boolean): void {
     const { nowMs, random } = this.#dependencies;
-    const notAfterMs = this.#held?.secrets.certificate.notAfterMs;
-    const remainingMs = notAfterMs === undefined ? undefined : notAfterMs - nowMs();
+    const { notAfterMs } = this.#held?.secrets.certificate ?? {};
+    const remainingMs = notAfterMs && notAfterMs - nowMs();
     const delayMs = decidePaceMs(this.#attempts - 1, remainingMs, isJudged, random());
     this.#retryAtMs = nowMs() + Math.max(delayMs, atLeastMs);
   }
@@ -296,10 +287,9 @@ export class Workload implements Disposable {
   /** Whoever asks for somebody else by name is told so, and so is the operator. */
   #refuseName({ subscriber }: SecretStream, name: string): StreamEnd | undefined {
     const { id } = this;
-    if (id === undefined || !name.startsWith("spiffe://")) return undefined;
-    if (name === id.toString() || name === id.trustDomain.id.toString()) return undefined;
+    if (id === undefined || !isForeignName(id, name)) return undefined;
     this.#dependencies.events.foreignSecretAsked(id, subscriber.node?.id ?? "", name);
-    return { code: status.PERMISSION_DENIED, details: "expected the workload's own names" };
+    return foreignNameAsked;
   }
 
   #tell(stream: SecretStream, fact: XdsFact): void {

@@ -1,7 +1,7 @@
 /** A certificate as the log knows it, as a value for programs, and who holds it now. */
 
 import type { CertificateRecord } from "../../edge/log/certificate-index.ts";
-import { entryValue, type EntryValue } from "./log-entry-value.ts";
+import { entryValue, type EntryValue, logTime } from "./log-entry-value.ts";
 import type { Holder } from "./log-holders.ts";
 import { serialHex } from "./log-lookup.ts";
 
@@ -38,14 +38,13 @@ export function certificateValue(
   nowMs: number,
 ): CertificateValue {
   const { intent, intentIndex } = record;
-  const { time: issued, notAfter } = entryValue(intentIndex, intent);
   return {
     identity: intent.identity,
     serial: serialHex(intent.serial),
     artifact: intent.artifact,
     authority: intent.authority,
-    issued: String(issued),
-    notAfter: String(notAfter),
+    issued: logTime(intent.timeMs),
+    notAfter: logTime(intent.notAfterMs),
     state: certificateState(record, nowMs),
     holder: holder ?? null,
     intent: intentIndex,

@@ -7,7 +7,7 @@ export type EntryValue = { readonly [field: string]: JsonValue };
 
 export function entryValue(index: number, entry: Entry): EntryValue {
   const { kind, timeMs } = entry;
-  return { index, time: time(timeMs), kind, ...bodyOf(entry) };
+  return { index, time: logTime(timeMs), kind, ...bodyOf(entry) };
 }
 
 function bodyOf(entry: Entry): EntryValue {
@@ -19,8 +19,8 @@ function bodyOf(entry: Entry): EntryValue {
         identity: entry.identity,
         authority: entry.authority,
         serial: hex(entry.serial),
-        notBefore: time(entry.notBeforeMs),
-        notAfter: time(entry.notAfterMs),
+        notBefore: logTime(entry.notBeforeMs),
+        notAfter: logTime(entry.notAfterMs),
         keySha256: hex(entry.keyDigest),
         tbsSha256: hex(entry.tbsDigest),
         evidence: { ...entry.evidence },
@@ -39,8 +39,8 @@ function bodyOf(entry: Entry): EntryValue {
         address: entry.address,
         reason: entry.reason,
         count: entry.count,
-        first: time(entry.firstMs),
-        last: time(entry.lastMs),
+        first: logTime(entry.firstMs),
+        last: logTime(entry.lastMs),
       };
     case "event":
       return {
@@ -61,8 +61,13 @@ export function fieldRows(value: EntryValue, prefix: string = ""): readonly [str
   return Object.entries(value).flatMap(([name, field]): readonly [string, string][] => {
     const label = `${prefix}${name.replaceAll(/[A-Z]/g, (capital) => ` ${capital.toLowerCase()}`)}`;
     if (isRecord(field)) return fieldRows(field, `${label} `);
-    return [[label, field === null ? "" : String(field)]];
+    return [[label, textOf(field)]];
   });
+}
+
+function textOf(field: JsonValue): string {
+  if (typeof field === "string") return field;
+  return field === null ? "" : JSON.stringify(field);
 }
 
 function isRecord(value: JsonValue): value is EntryValue {
@@ -70,7 +75,7 @@ function isRecord(value: JsonValue): value is EntryValue {
 }
 
 /** A time of the log can be later than any that Date knows. */
-function time(timeMs: number): string {
+export function logTime(timeMs: number): string {
   const date = new Date(timeMs);
   return Number.isNaN(date.getTime()) ? String(timeMs) : date.toISOString();
 }

@@ -1,15 +1,14 @@
 /** An entry of the log as one line, for people or for programs. What others wrote is escaped in both. */
 
 import type { Entry, LoggedEvidence } from "../../core/log/entry.ts";
-import { entryValue } from "./log-entry-value.ts";
+import { entryValue, logTime } from "./log-entry-value.ts";
 import { serialHex } from "./log-lookup.ts";
 import type { JsonValue } from "./output.ts";
 import { printable } from "./text.ts";
 
 /** `INDEX TIME KIND ...` */
 export function entryLine(index: number, entry: Entry): string {
-  const { time } = entryValue(index, entry);
-  return `${index} ${String(time)} ${entry.kind.padEnd(8)} ${printable(whatOf(entry))}\n`;
+  return `${index} ${logTime(entry.timeMs)} ${entry.kind.padEnd(8)} ${printable(whatOf(entry))}\n`;
 }
 
 export function entryJsonLine(index: number, entry: Entry): string {

@@ -20,7 +20,9 @@ export type StatusValue = {
     readonly requestsRefused: number;
     readonly servingNotAfter: string;
     readonly agentsConnected: number;
-    readonly signerAvailable: boolean;
+    readonly logEntries: number;
+    readonly logAlarms: number;
+    readonly problems: readonly string[];
   };
   readonly authorities: readonly {
     readonly id: string;
@@ -77,7 +79,9 @@ export function statusValue(status: GetStatusResponse): StatusValue {
       requestsRefused: Number(server?.requestsRefused ?? 0),
       servingNotAfter: text(server?.servingNotAfter),
       agentsConnected: server?.agentsConnected ?? 0,
-      signerAvailable: !(server?.signerUnavailable ?? false),
+      logEntries: Number(server?.logEntries ?? 0),
+      logAlarms: server?.logAlarms ?? 0,
+      problems: server?.problems ?? [],
     },
     authorities: status.authorities.map(({ id, state, keyType, notAfter }) => ({
       id,

@@ -23,7 +23,10 @@ export interface AdminDependencies {
   readonly totals: () => { readonly issued: bigint; readonly refused: bigint };
   readonly servingNotAfterMs: () => number;
   readonly agentsConnected: () => number;
-  readonly signerAvailable: () => boolean;
+  readonly logEntries: () => number;
+  readonly logAlarms: () => number;
+  /** Why nothing is signed. */
+  readonly problems: () => readonly string[];
   readonly reloadRefusals: () => readonly ReloadRefusal[];
   readonly nowMs: () => number;
 }
@@ -52,7 +55,9 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
       requestsRefused: refused,
       servingNotAfter: timestampFromMs(dependencies.servingNotAfterMs()),
       agentsConnected: dependencies.agentsConnected(),
-      signerUnavailable: !dependencies.signerAvailable(),
+      logEntries: BigInt(dependencies.logEntries()),
+      logAlarms: dependencies.logAlarms(),
+      problems: [...dependencies.problems()],
     },
     authorities: authoritiesOf(trust),
     proxies: dependencies.roll.entries().map(proxyStatus),

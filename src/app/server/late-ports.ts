@@ -109,7 +109,7 @@ export async function openAdminSocket(
   { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
-  const { log, store, live, trust, roll, events, serving, signing, agents, reloads } = parts;
+  const { log, store, live, trust, roll, events, serving, agents, reloads } = parts;
   const { transparency, keeper, denials } = parts;
   const grpc = createLocalServer();
   addService(grpc, AdminService, {
@@ -121,7 +121,9 @@ export async function openAdminSocket(
       totals: () => events.totals,
       servingNotAfterMs: () => serving.certificate.notAfterMs,
       agentsConnected: () => agents.count(),
-      signerAvailable: () => signing.isAvailable,
+      logEntries: () => transparency.reader.head().size,
+      logAlarms: () => parts.witnesses.alarms.kept.length,
+      problems: parts.problems,
       reloadRefusals: () => reloads.refusals.all,
       nowMs,
     }),

@@ -59,6 +59,8 @@ export interface Parts extends Kept {
   readonly issueServing: IssueServing;
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
+  /** Why nothing is signed; empty while all is well. */
+  readonly problems: () => readonly string[];
   /** By serial: the pod whose token a certificate was issued on. */
   readonly pods: LRUCache<string, string>;
 }
@@ -149,8 +151,19 @@ export function buildParts(options: PartsOptions): Parts {
     issueServing,
     queue,
     serving,
+    problems,
     pods,
   };
+
+  function problems(): readonly string[] {
+    const { failure, isDead } = transparency.writer.state;
+    return [
+      ...(signing.isAvailable ? [] : ["the signing key cannot be used"]),
+      ...(failure === undefined ? [] : [isDead ? `${failure.message}: restart` : failure.message]),
+      ...(keeper.time.status.kind === "ok" ? [] : ["the clock has jumped"]),
+      ...(restoration.isSettled ? [] : ["restored: waiting for agents to say what was lost"]),
+    ];
+  }
 
   function gauges(): ServerGauges {
     return {

@@ -108,7 +108,7 @@ async function openBundlePort(
 }
 
 async function openHealthPort(
-  { metrics, signing, transparency, keeper }: Parts,
+  { metrics, transparency, problems }: Parts,
   { config, isDraining }: PortsOptions,
   readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
@@ -122,10 +122,7 @@ async function openHealthPort(
       notReady: () => {
         if (isDraining()) return "draining";
         if (!readiness.isOpen) return "starting";
-        if (!signing.isAvailable) return "the signing key cannot be used";
-        if (transparency.writer.state.failure !== undefined) return "the log cannot be written";
-        if (keeper.time.status.kind !== "ok") return "the clock has jumped";
-        return undefined;
+        return problems()[0];
       },
       log: () => transparency.reader,
     }),

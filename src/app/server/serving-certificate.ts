@@ -91,8 +91,10 @@ export function servingIntent(
 /** The octets of an iPAddress general name (RFC 5280 4.2.1.6). */
 function addressOctets(address: string): Uint8Array {
   if (isIPv4(address)) return Uint8Array.from(address.split(".").map(Number));
-  // The URL parser writes any IPv6 address in groups of hex digits, an embedded IPv4 one, too.
-  const [head = "", tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split("::");
+  // A zone is not part of the octets. The URL parser writes any IPv6 address in groups of hex digits, an embedded IPv4 one, too.
+  const [head = "", tail] = new URL(`http://[${address.replace(/%.*$/, "")}]`).hostname
+    .slice(1, -1)
+    .split("::");
   const groups = (text = ""): string[] => (text === "" ? [] : text.split(":"));
   const zeros = tail === undefined ? 0 : 8 - groups(head).length - groups(tail).length;
   const all = [...groups(head), ...Array<string>(zeros).fill("0"), ...groups(tail)];

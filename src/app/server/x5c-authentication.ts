@@ -10,7 +10,7 @@ import { parsePem } from "../../core/x509/pem.ts";
 import type { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { X5cAuthenticator, type X5cEntry } from "../../edge/authn/x5c-authenticator.ts";
 import { ConfigError } from "../../edge/config/config-error.ts";
-import { readBoundedFile } from "../../edge/config/private-files.ts";
+import { PrivateFileError, readBoundedFile } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 
 export interface X5cDependencies {
@@ -55,7 +55,9 @@ async function readRoots(path: string, place: string): Promise<readonly Uint8Arr
     throw new ConfigError("config-invalid-value", place, reason);
   } catch (cause) {
     if (!(cause instanceof PortcullisError) || cause instanceof ConfigError) throw cause;
-    throw new ConfigError("config-invalid-value", place, `${path}: ${cause.message}`, { cause });
+    const reason = cause instanceof PrivateFileError ? cause.message : `${path}: ${cause.message}`;
+    // Without the cause, which would say the path once more.
+    throw new ConfigError("config-invalid-value", place, reason);
   }
 }
 

@@ -61,12 +61,17 @@ export function typed<T>(file: string, read: () => T): T {
     return read();
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    const hint = cause instanceof PortcullisError ? cause.hint : undefined;
+    const hint = cause instanceof PortcullisError ? (cause.hint ?? hintOf(cause)) : undefined;
     throw new CaFilesError("ca-file-malformed", file, reason, {
       cause,
       ...(hint !== undefined && { hint }),
     });
   }
+}
+
+function hintOf({ code }: PortcullisError): string | undefined {
+  if (code !== "certificate-version-unsupported") return undefined;
+  return "`openssl x509 -req` gives no extensions unless told: -extfile FILE -extensions SECTION";
 }
 
 export function isSameCertificate(a: CaCertificate, b: CaCertificate): boolean {

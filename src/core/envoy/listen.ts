@@ -72,6 +72,10 @@ function parseHostPort(text: string): HostPort {
   if (isPort && ipv6 !== undefined && isIpv6(ipv6)) return { kind: "ipv6", host: ipv6, port };
   if (isPort && other !== undefined && isIpv4(other)) return { kind: "ipv4", host: other, port };
   if (isPort && other !== undefined && isDnsName(other)) return { kind: "name", host: other, port };
+  if (digits !== undefined && !isPort) {
+    const message = `expected a port from 1 to 65535, got ${JSON.stringify(text)}`;
+    throw new ListenError("address-invalid", message);
+  }
   throw new ListenError("address-invalid", `expected HOST:PORT, got ${JSON.stringify(text)}`, {
     hint: "write an IPv6 address in brackets, as in [::1]:8443",
   });

@@ -75,7 +75,7 @@ export function parseJoinIdentity(text: string, trustDomain: TrustDomain): Spiff
 export function decideJoinTtlSeconds(requestedSeconds: bigint): number {
   if (requestedSeconds === 0n) return TTL_DEFAULT_SECONDS;
   if (requestedSeconds > 0n && requestedSeconds <= TTL_MAX_SECONDS) return Number(requestedSeconds);
-  const expected = `expected a token for 1 s to ${TTL_MAX_SECONDS} s`;
+  const expected = `expected a life of 1 s to 24 h (${TTL_MAX_SECONDS} s)`;
   throw new JoinTokenError("join-token-ttl", `${expected}, got ${requestedSeconds} s`, {
     hint: "whoever finds a token before it is used is that machine: keep its life short",
   });

@@ -5,7 +5,6 @@
  */
 
 import { hash } from "node:crypto";
-import type { TrustDomain } from "../spiffe/id.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { ExtendedKeyUsage, KeyUsage } from "../x509/profile.ts";
 import { AuthnError } from "./authn-error.ts";
@@ -14,15 +13,11 @@ import { commonNameOf } from "./common-name.ts";
 import type { JsonObject } from "./json-object.ts";
 import { asOpaqueId, parseRegisteredClaims } from "./registered-claims.ts";
 import { assertAudience, assertTokenLife, assertTokenTime, type TimeRules } from "./token-rules.ts";
-import { decideX5cIdentity, type X5cRule } from "./x5c-rule.ts";
+import { decideX5cIdentity, type X5cRuleSet } from "./x5c-rule.ts";
 
-export interface X5cRules extends TimeRules {
-  /** The entry's name, for the log. */
-  readonly name: string;
+export interface X5cRules extends TimeRules, X5cRuleSet {
   /** The token must name at least one of these. */
   readonly audiences: readonly string[];
-  readonly trustDomain: TrustDomain;
-  readonly rules: readonly X5cRule[];
 }
 
 export interface X5cCaller {
@@ -56,7 +51,7 @@ export function callerFromX5c(
   const commonName = commonNameOf(leaf.subjectDer);
   const { dnsNames, uris, serialHex, notAfterMs } = leaf;
   const names = { dnsNames, uris, commonName };
-  const { id, rule } = decideX5cIdentity(rules.rules, names, rules.trustDomain);
+  const { id, rule } = decideX5cIdentity(rules, names);
   const fingerprint = hash("sha256", leaf.der, "hex");
   const caller = Object.freeze({
     id,

@@ -25,7 +25,7 @@ const rules: readonly X5cRule[] = [
 
 function decide(names: Partial<CertificateNames>): string {
   const none = { dnsNames: [], uris: [], commonName: undefined };
-  return decideX5cIdentity(rules, { ...none, ...names }, trustDomain).id.path;
+  return decideX5cIdentity({ name: "corp", rules, trustDomain }, { ...none, ...names }).id.path;
 }
 
 const ACCEPTED: readonly (readonly [string, Partial<CertificateNames>])[] = [
@@ -69,6 +69,39 @@ for (const [code, names] of REFUSED) {
       (error) => error instanceof AuthnError && error.code === code,
     );
   });
+}
+
+const SAID: readonly (readonly [string, Partial<CertificateNames>, string])[] = [
+  [
+    "both names where one rule fits two",
+    { dnsNames: ["a.web.corp.example", "b.web.corp.example"] },
+    "more than one rule or name of the certificate fits: " +
+      '/web/{dns.label} gives /web/a for dns "a.web.corp.example" and ' +
+      '/web/{dns.label} gives /web/b for dns "b.web.corp.example"',
+  ],
+  [
+    "both rules where two fit",
+    { uris: ["urn:machine:7"], commonName: "legacy" },
+    "more than one rule or name of the certificate fits: " +
+      '/machine/seven gives /machine/seven for uri "urn:machine:7" and ' +
+      '/legacy/{commonName} gives /legacy/legacy for commonName "legacy"',
+  ],
+  [
+    "the names where no rule fits, on one line",
+    { dnsNames: ["db-2.corp.example"], uris: ["urn:x"], commonName: 'db\n"2"' },
+    'no rule of "corp" fits a certificate of ' +
+      'dns "db-2.corp.example", uri "urn:x", commonName "db??2?"',
+  ],
+  [
+    "how many more names there are",
+    { dnsNames: ["a.x", "b.x", "c.x", "d.x", "e.x", "f.x"] },
+    'no rule of "corp" fits a certificate of dns "a.x", dns "b.x", dns "c.x", dns "d.x" (and 2 more)',
+  ],
+  ["that there is no name", {}, 'no rule of "corp" fits a certificate of no name'],
+];
+
+for (const [what, names, message] of SAID) {
+  test(`says ${what}`, () => assert.throws(() => decide(names), { message }));
 }
 
 test("leaves open one label and no more, whatever the name", () => {

@@ -5,7 +5,7 @@
  */
 
 import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
-import { AuthnError } from "./authn-error.ts";
+import { AuthnError, quoted } from "./authn-error.ts";
 import { expandPathTemplate, type PathTemplate } from "./path-template.ts";
 import { isDnsLabel } from "./service-account.ts";
 
@@ -34,28 +34,62 @@ export const X5C_VALUE_NAMES: Readonly<Record<X5cMatch["kind"], readonly string[
   commonName: ["commonName"],
 };
 
+/** One entry of the configuration. */
+export interface X5cRuleSet {
+  /** For the log. */
+  readonly name: string;
+  readonly rules: readonly X5cRule[];
+  readonly trustDomain: TrustDomain;
+}
+
 /** @throws AuthnError `token-no-rule`, `token-ambiguous-rule`, `token-identity` */
 export function decideX5cIdentity(
-  rules: readonly X5cRule[],
+  { name, rules, trustDomain }: X5cRuleSet,
   names: CertificateNames,
-  trustDomain: TrustDomain,
 ): { readonly id: SpiffeId; readonly rule: string } {
   const fits = rules.flatMap(({ match, spiffeId }) =>
-    matchNames(match, names).map((values) => ({ values, spiffeId })),
+    matchNames(match, names).map((values): Fit => ({ match, spiffeId, values })),
   );
   const [fit, second] = fits;
   if (fit === undefined) {
-    throw new AuthnError("token-no-rule", "no rule of this entry fits the certificate");
+    const message = `no rule of ${quoted(name)} fits a certificate of ${namesText(names)}`;
+    throw new AuthnError("token-no-rule", message);
   }
-  if (second !== undefined) {
-    const templates = `${fit.spiffeId.text} and ${second.spiffeId.text}`;
-    const message = `more than one rule or name of the certificate fits: ${templates}`;
-    throw new AuthnError("token-ambiguous-rule", message);
-  }
-  const { values, spiffeId } = fit;
-  const id = expandPathTemplate(spiffeId, trustDomain, (name) => values.get(name));
-  return { id, rule: spiffeId.text };
+  const { spiffeId } = fit;
+  const id = idOf(fit, trustDomain);
+  if (second === undefined) return { id, rule: spiffeId.text };
+  const both = [fit, second].map((each) => `${each.spiffeId.text} ${fitText(each, trustDomain)}`);
+  const message = `more than one rule or name of the certificate fits: ${both.join(" and ")}`;
+  throw new AuthnError("token-ambiguous-rule", message);
 }
+
+interface Fit extends X5cRule {
+  readonly values: Values;
+}
+
+function idOf({ spiffeId, values }: Fit, trustDomain: TrustDomain): SpiffeId {
+  return expandPathTemplate(spiffeId, trustDomain, (name) => values.get(name));
+}
+
+function fitText(fit: Fit, trustDomain: TrustDomain): string {
+  const { match, values } = fit;
+  const by = match.kind === "dns-label" ? (values.get("dns") ?? "") : match.value;
+  const kind = match.kind === "dns-label" ? "dns" : match.kind;
+  return `gives ${idOf(fit, trustDomain).path} for ${kind} ${quoted(by)}`;
+}
+
+/** What a rule could have matched, as far as it fits into a line. */
+function namesText({ dnsNames, uris, commonName }: CertificateNames): string {
+  const all = [
+    ...dnsNames.map((each) => `dns ${quoted(each)}`),
+    ...uris.map((each) => `uri ${quoted(each)}`),
+    ...(commonName === undefined ? [] : [`commonName ${quoted(commonName)}`]),
+  ];
+  const more = all.length > NAMES_SHOWN_MAX ? ` (and ${all.length - NAMES_SHOWN_MAX} more)` : "";
+  return `${all.slice(0, NAMES_SHOWN_MAX).join(", ") || "no name"}${more}`;
+}
+
+const NAMES_SHOWN_MAX = 4;
 
 type Values = ReadonlyMap<string, string>;
 

@@ -30,37 +30,26 @@ export function evidenceOf({ evidence, namespace }: Caller, address: string): Lo
   };
 }
 
-function proofOf(evidence: CallerEvidence): Pick<LoggedEvidence, "method" | "issuer" | "tokenId"> {
-  switch (evidence.method) {
-    case "jwt":
-      return {
-        method: "kubernetes",
-        issuer: issuerOf(evidence.issuer),
-        tokenId: nameOf(evidence.tokenId),
-      };
-    case "oidc":
-      // Not every issuer names its tokens; whom it speaks of it always says.
-      return {
-        method: "oidc",
-        issuer: issuerOf(evidence.issuer),
-        tokenId: nameOf(evidence.tokenId ?? `sub:${evidence.subject}`),
-      };
-    case "x5c":
-      return {
-        method: "x5c",
-        issuer: issuerOf(`${evidence.entry} sha256:${evidence.fingerprint}`),
-        tokenId: nameOf(evidence.tokenId),
-      };
-    case "join-token":
-      return { method: "join-token", issuer: "", tokenId: nameOf(evidence.joinTokenId) };
-    case "certificate":
-      // The token with which the chain of renewals began, and the certificate that is renewed.
-      return {
-        method: "certificate",
-        issuer: `serial:${evidence.serialHex}`,
-        tokenId: nameOf(evidence.joinTokenId),
-      };
+type Proof = Pick<LoggedEvidence, "method" | "issuer" | "tokenId">;
+
+function proofOf(evidence: CallerEvidence): Proof {
+  const { method } = evidence;
+  if (method === "jwt") {
+    const { issuer, tokenId } = evidence;
+    return { method: "kubernetes", issuer: issuerOf(issuer), tokenId: nameOf(tokenId) };
   }
+  if (method === "oidc") {
+    // Not every issuer names its tokens; whom it speaks of it always says.
+    const { issuer, tokenId = `sub:${evidence.subject}` } = evidence;
+    return { method, issuer: issuerOf(issuer), tokenId: nameOf(tokenId) };
+  }
+  if (method === "x5c") {
+    const { entry, fingerprint, tokenId } = evidence;
+    return { method, issuer: issuerOf(`${entry} sha256:${fingerprint}`), tokenId: nameOf(tokenId) };
+  }
+  // Also of a renewal it is the token with which the chain began; what is renewed stands beside it.
+  const issuer = method === "certificate" ? `serial:${evidence.serialHex}` : "";
+  return { method, issuer, tokenId: nameOf(evidence.joinTokenId) };
 }
 
 const NAME_BYTES_MAX = 254;

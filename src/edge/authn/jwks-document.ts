@@ -50,25 +50,41 @@ export async function readJwksDocument(
   location: JwksLocation,
   signal: AbortSignal,
 ): Promise<string> {
+  return location.kind === "file" ? readFile(location.path) : fetchDocument(location, signal);
+}
+
+/** As operators know it: without credentials and query, which have no place in a log. */
+export function locationName(location: JwksLocation): string {
+  return location.kind === "file" ? location.path : location.url.origin + location.url.pathname;
+}
+
+async function readFile(path: string): Promise<string> {
   try {
-    return location.kind === "file"
-      ? Buffer.from(await readBoundedFile(location.path, DOCUMENT_BYTES_MAX)).toString("utf8")
-      : await collect(await open(location, signal));
+    return Buffer.from(await readBoundedFile(path, DOCUMENT_BYTES_MAX)).toString("utf8");
+  } catch (error) {
+    if (!(error instanceof PrivateFileError)) throw error;
+    const { code, message, hint } = error;
+    const options = hint === undefined ? {} : { hint };
+    // It names the path, and stands for its cause: a log would print both, path and all.
+    if (code === "file-too-large") throw new JwksError("jwks-too-large", message, options);
+    throw new JwksError("jwks-unreadable", `cannot read ${message}`, options);
+  }
+}
+
+async function fetchDocument(location: UrlLocation, signal: AbortSignal): Promise<string> {
+  const where = locationName(location);
+  try {
+    return await collect(await open(location, signal), where);
   } catch (cause) {
     if (cause instanceof JwksError) throw cause;
-    if (cause instanceof PrivateFileError && cause.code === "file-too-large") {
-      throw new JwksError("jwks-too-large", cause.message, { cause });
-    }
-    const where = location.kind === "file" ? location.path : nameOf(location.url);
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new JwksError("jwks-unreadable", `cannot read ${where}: ${reason}`, { cause });
   }
 }
 
-async function open(
-  location: Extract<JwksLocation, { kind: "url" }>,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
+type UrlLocation = Extract<JwksLocation, { kind: "url" }>;
+
+async function open(location: UrlLocation, signal: AbortSignal): Promise<IncomingMessage> {
   const { url, caFile, tokenFile } = location;
   const headers: Record<string, string> = { accept: "application/jwk-set+json, application/json" };
   // Both files are rotated under us, so they are read each time.
@@ -88,9 +104,13 @@ async function open(
   const response = await promise;
   if (response.statusCode === 200) return response;
   response.destroy();
-  throw new JwksError("jwks-unreadable", `${nameOf(url)} answered ${response.statusCode}`, {
-    hint: "redirects are not followed",
-  });
+  throw new JwksError(
+    "jwks-unreadable",
+    `${locationName(location)} answered ${response.statusCode}`,
+    {
+      hint: "redirects are not followed",
+    },
+  );
 }
 
 async function readToken(path: string): Promise<string> {
@@ -99,18 +119,14 @@ async function readToken(path: string): Promise<string> {
     .trim();
 }
 
-/** Without credentials and query, which have no place in a log. */
-function nameOf(url: URL): string {
-  return url.origin + url.pathname;
-}
-
-async function collect(stream: AsyncIterable<Uint8Array>): Promise<string> {
+async function collect(stream: AsyncIterable<Uint8Array>, where: string): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of stream) {
     bytes += chunk.length;
     if (bytes > DOCUMENT_BYTES_MAX) {
-      throw new JwksError("jwks-too-large", `expected at most ${DOCUMENT_BYTES_MAX} bytes`);
+      const reason = `expected at most ${DOCUMENT_BYTES_MAX} bytes, got more`;
+      throw new JwksError("jwks-too-large", `${where}: ${reason}`);
     }
     chunks.push(chunk);
   }

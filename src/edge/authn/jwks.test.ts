@@ -171,6 +171,12 @@ const OUTAGES: readonly (readonly [string, JwksErrorCode, RequestListener])[] = 
   ["never ends", "jwks-too-large", (_, response) => pour(response)],
 ];
 
+/** In what a log shows of an error: its message, and those of its causes. */
+function timesNamed(location: string, error: unknown): number {
+  if (!(error instanceof Error)) return 0;
+  return error.message.split(location).length - 1 + timesNamed(location, error.cause);
+}
+
 function pour(response: Parameters<RequestListener>[1]): void {
   while (!response.destroyed && response.write(" ".repeat(16_384)));
   response.once("drain", () => pour(response));
@@ -190,6 +196,7 @@ for (const [what, code, respond] of OUTAGES) {
     const event = events.at(-1);
     assert.ok(event?.kind === "failed");
     assertCode(code)(event.error);
+    assert.equal(timesNamed(endpoint.url.href, event.error), 1);
 
     endpoint.respond = serve(second);
     assert.equal(await source.refresh(forever), true);
@@ -301,14 +308,18 @@ test("follows a file that is replaced, and keeps the last good set when it is br
   assert.equal(await source.refresh(forever), true);
   assert.deepEqual(source.keySet.keyIds, ["first", "second"]);
 
-  const broken = [jwksDocument(first).slice(1), "", " ".repeat(65_537), undefined];
-  const codes = ["jwks-malformed", "jwks-malformed", "jwks-too-large", "jwks-unreadable"] as const;
+  const broken = [jwksDocument(first).slice(1), "", '{"keys":[]}', " ".repeat(65_537), undefined];
+  const codes = [
+    ...(["jwks-malformed", "jwks-malformed", "jwks-empty"] as const),
+    ...(["jwks-too-large", "jwks-unreadable"] as const),
+  ];
   for (const [index, text] of broken.entries()) {
     await (text === undefined ? rm(path) : writeFile(path, text));
     assert.equal(await source.refresh(forever), false);
     const event = events.at(-1);
     assert.ok(event?.kind === "failed");
     assertCode(codes[index] ?? "jwks-location")(event.error);
+    assert.equal(timesNamed(path, event.error), 1);
     assert.deepEqual(source.keySet.keyIds, ["first", "second"]);
   }
 });

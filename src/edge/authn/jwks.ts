@@ -6,8 +6,8 @@
  */
 
 import type { JwksLocation } from "./jwks-document.ts";
-import { assertSafeLocation, readJwksDocument } from "./jwks-document.ts";
-import { KeySet } from "./key-set.ts";
+import { assertSafeLocation, locationName, readJwksDocument } from "./jwks-document.ts";
+import { JwksError, KeySet } from "./key-set.ts";
 
 export interface JwksSourceOptions {
   readonly location: JwksLocation;
@@ -121,7 +121,7 @@ export class JwksSource implements Disposable {
   }
 
   #parse(document: string): KeySet {
-    const keySet = KeySet.parse(document);
+    const keySet = parseAt(this.#location, document);
     this.#accept(keySet);
     return keySet;
   }
@@ -162,6 +162,16 @@ export class JwksSource implements Disposable {
 const REFRESH_INTERVAL_MS = 300_000;
 const REFRESH_GAP_MS = 5_000;
 const READ_TIMEOUT_MS = 5_000;
+
+/** @throws JwksError that names the location */
+function parseAt(location: JwksLocation, document: string): KeySet {
+  try {
+    return KeySet.parse(document);
+  } catch (error) {
+    if (!(error instanceof JwksError)) throw error;
+    throw new JwksError(error.code, `${locationName(location)}: ${error.message}`);
+  }
+}
 
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();

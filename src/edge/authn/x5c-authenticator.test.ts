@@ -178,6 +178,27 @@ describe("a certificate of another PKI is refused", () => {
     );
   });
 
+  test("and says below whom the chain ends, and of which PKI a root does not do", () => {
+    const node = pki.machine({ issuer: pki.intermediate() });
+    const alone = { ...node, certificateChain: Buffer.from(node.node.certPem) };
+    assert.throws(() => callerOf(tokenOf(alone)), {
+      message:
+        'expected a chain to a root of "corp" or "corp-rsa", ' +
+        'got one that ends below "corp issuing CA"',
+    });
+    const leafRoot = authenticator({
+      entries: [...entries, { name: "no CA", audiences, rules, roots: [node.node.der] }],
+    });
+    const under = pki.machine({ issuer: node.node });
+    const short = { ...under, certificateChain: Buffer.from(under.node.certPem) };
+    assert.throws(() => leafRoot.authenticate(tokenOf(short), nowMs), {
+      message: /^"no CA": expected certificate [0-9a-f]+ to be a CA over these$/,
+    });
+    assert.throws(() => callerOf(tokenOf(leaf, nowMs + dayMs), nowMs + dayMs), {
+      message: /^certificate [0-9a-f]+ is valid from /,
+    });
+  });
+
   test("before it begins and when it is over", () => {
     assertRefused("x5c-chain", () => callerOf(tokenOf(leaf, nowMs + dayMs), nowMs + dayMs));
     assertRefused("x5c-chain", () => callerOf(tokenOf(leaf, nowMs - dayMs), nowMs - dayMs));

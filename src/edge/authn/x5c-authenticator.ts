@@ -4,8 +4,9 @@
  */
 
 import { PortcullisError } from "../../core/error.ts";
-import { AuthnError } from "../../core/identity/authn-error.ts";
+import { AuthnError, quoted } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
+import { commonNameOf } from "../../core/identity/common-name.ts";
 import { callerFromX5c, type X5cRules } from "../../core/identity/x5c-caller.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import { parseCertificate, type Certificate } from "../../core/x509/certificate.ts";
@@ -58,7 +59,7 @@ export class X5cAuthenticator {
     chain: readonly Uint8Array[],
     nowMs: number,
   ): { readonly entry: X5cEntry; readonly leaf: Certificate } {
-    let reason: unknown;
+    const reasons: ChainReason[] = [];
     const verified = this.#options.entries.flatMap((entry) => {
       try {
         // Strangers choose these keys: they are judged before anything is verified with them.
@@ -66,7 +67,7 @@ export class X5cAuthenticator {
         return [{ entry, leaf: verifyChain(chain, entry.roots, nowMs) }];
       } catch (error) {
         if (!(error instanceof PortcullisError)) throw error;
-        reason ??= error;
+        reasons.push({ entry, error });
         return [];
       }
     });
@@ -76,8 +77,7 @@ export class X5cAuthenticator {
       throw new AuthnError("token-ambiguous-rule", `the chain is one of ${names}`);
     }
     if (only !== undefined) return only;
-    const message = reason instanceof Error ? reason.message : "no PKI is configured";
-    throw new AuthnError("x5c-chain", message, { cause: reason });
+    throw chainError(chain, reasons);
   }
 
   /** A corporate root may have become a root of the mesh since the configuration was checked. */
@@ -86,6 +86,38 @@ export class X5cAuthenticator {
     if (isOwn) throw new AuthnError("x5c-chain", "the chain hangs on a root of this mesh");
   }
 }
+
+interface ChainReason {
+  readonly entry: X5cEntry;
+  readonly error: PortcullisError;
+}
+
+/** A PKI whose root is there and does not do says more than those that the chain is not of. */
+function chainError(chain: readonly Uint8Array[], reasons: readonly ChainReason[]): AuthnError {
+  const [first] = reasons;
+  const near = reasons.find(({ error }) => error.code !== "chain-no-root");
+  if (near !== undefined) {
+    const { entry, error } = near;
+    // What is wrong below the roots is wrong for every entry.
+    const isShared = reasons.every((each) => each.error.message === error.message);
+    const message = isShared ? error.message : `${quoted(entry.name)}: ${error.message}`;
+    return new AuthnError("x5c-chain", message, { cause: error });
+  }
+  const top = chain.at(-1);
+  if (first === undefined || top === undefined) {
+    return new AuthnError("x5c-chain", "no PKI is configured");
+  }
+  const names = reasons.slice(0, ENTRIES_SHOWN_MAX).map(({ entry }) => quoted(entry.name));
+  const expected = `expected a chain to a root of ${names.join(" or ")}`;
+  const issuer = commonNameOf(parseCertificate(top).issuerDer);
+  const got = `got one that ends below ${issuer === undefined ? "a CA without a common name" : quoted(issuer)}`;
+  return new AuthnError("x5c-chain", `${expected}, ${got}`, {
+    cause: first.error,
+    hint: "an intermediate that is missing comes with the leaf, in x5c",
+  });
+}
+
+const ENTRIES_SHOWN_MAX = 4;
 
 function isUnder(chain: readonly Uint8Array[], root: Uint8Array, nowMs: number): boolean {
   try {

@@ -5,21 +5,12 @@
  */
 
 import { execFile } from "node:child_process";
-import {
-  access,
-  constants,
-  mkdir,
-  mkdtemp,
-  readdir,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { access, constants, mkdtemp, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { promisify } from "node:util";
 import { PortcullisError } from "../../core/error.ts";
+import { makeDirectory } from "../config/make-directory.ts";
 
 export type EnvoyBinaryErrorCode =
   | "envoy-not-executable"
@@ -77,7 +68,7 @@ export async function findEnvoy(options: FindEnvoyOptions): Promise<string> {
  * once are fine.
  */
 async function install(cache: string, target: string, options: FindEnvoyOptions): Promise<void> {
-  await mkdir(cache, { recursive: true, mode: 0o700 });
+  await makeDirectory(cache, 0o700);
   const directory = await mkdtemp(join(cache, "install-"));
   try {
     await createVenv(directory, options);

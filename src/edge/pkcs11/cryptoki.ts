@@ -28,6 +28,11 @@ export function loadModule(path: string): CryptokiModule {
   return module;
 }
 
+/** Loads the module without a call to it. @throws Pkcs11Error `pkcs11-library-missing`, `pkcs11-module-unusable` */
+export function holdModule(path: string): void {
+  loaded.set(path, find(path).functions);
+}
+
 /**
  * Initialises the module anew: SoftHSM, among others, takes a token that was away for broken until
  * then. It ends all sessions of the process (PKCS#11 3.1, 5.4): only for a thread while no other

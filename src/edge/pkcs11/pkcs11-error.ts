@@ -27,6 +27,13 @@ export type Pkcs11ErrorCode =
   | "pkcs11-uri-malformed"
   | "pkcs11-uri-value-invalid";
 
+/** Codes of what may pass by itself: the token is away, or its module has to begin anew. */
+export const PASSING_CODES: ReadonlySet<string> = new Set<Pkcs11ErrorCode>([
+  "pkcs11-module-unusable",
+  "pkcs11-token-not-found",
+  "pkcs11-unavailable",
+]);
+
 export class Pkcs11Error extends PortcullisError<Pkcs11ErrorCode> {
   override name = "Pkcs11Error";
 }

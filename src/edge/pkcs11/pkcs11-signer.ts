@@ -11,7 +11,7 @@ import {
   type SignatureAlgorithm,
   type Signer,
 } from "../../core/x509/signer.ts";
-import { describeFailure, restartModule } from "./cryptoki.ts";
+import { describeFailure, holdModule, restartModule } from "./cryptoki.ts";
 import { openKey, type OpenKey } from "./open-key.ts";
 import { Pkcs11Error } from "./pkcs11-error.ts";
 import { parsePkcs11Uri, type Pkcs11Uri } from "./pkcs11-uri.ts";
@@ -37,6 +37,15 @@ export function openPkcs11Signer(uri: string, publicSpki?: Uint8Array): Signer &
  */
 export function restartPkcs11(uri: string): void {
   restartModule(parsePkcs11Uri(uri).modulePath);
+}
+
+/**
+ * Keeps the module in this process while threads that use it come and go. Calls nothing of it, and so waits for no token.
+ *
+ * @throws Pkcs11Error
+ */
+export function holdPkcs11(uri: string): void {
+  holdModule(parsePkcs11Uri(uri).modulePath);
 }
 
 class Pkcs11Signer implements Signer, Disposable {
@@ -109,7 +118,8 @@ function open(uri: Pkcs11Uri, publicSpki: Uint8Array | undefined): OpenKey {
 function unavailable(cause: unknown): Pkcs11Error {
   if (!(cause instanceof Pkcs11Error)) {
     const reason = `the token does not sign: ${describeFailure(cause)}`;
-    return new Pkcs11Error("pkcs11-unavailable", reason, { cause });
+    const hint = "is the token there, and does the vendor's tool reach it?";
+    return new Pkcs11Error("pkcs11-unavailable", reason, { cause, hint });
   }
   if (cause.code === "pkcs11-unavailable") return cause;
   const options = cause.hint === undefined ? { cause } : { cause, hint: cause.hint };

@@ -51,6 +51,9 @@ function findToken(module: CryptokiModule, criteria: TokenCriteria): FoundToken 
     throw new Pkcs11Error(
       "pkcs11-token-not-found",
       `expected the token of the URI, got: ${listed(tokens)}`,
+      {
+        hint: "is the token there, and does the vendor's tool list it under the names of the URI?",
+      },
     );
   }
   throw new Pkcs11Error(

@@ -39,26 +39,25 @@ export async function pruneLog(
 }
 
 function errorOf({ code, details }: ServiceError): CommandRefusedError | undefined {
-  switch (code) {
-    case status.INVALID_ARGUMENT:
-      return new CommandRefusedError("command-invalid", details);
-    case status.FAILED_PRECONDITION:
-    case status.INTERNAL:
-      return new CommandRefusedError("command-failed", details);
-    case status.UNIMPLEMENTED:
-      return new CommandRefusedError(
-        "command-failed",
-        "the server keeps no log that can be pruned",
-      );
-    case status.DEADLINE_EXCEEDED:
-      return new CommandRefusedError(
-        "command-failed",
-        "the server has not finished in 10 minutes",
-        {
-          hint: "it goes on by itself; portcullis audit tail shows what it has pruned",
-        },
-      );
-    default:
-      return undefined;
-  }
+  const refused = refusals.get(code);
+  return refused?.(details);
 }
+
+type Refuse = (details: string) => CommandRefusedError;
+
+const refusals: ReadonlyMap<number, Refuse> = new Map<number, Refuse>([
+  [status.INVALID_ARGUMENT, (details) => new CommandRefusedError("command-invalid", details)],
+  [status.FAILED_PRECONDITION, (details) => new CommandRefusedError("command-failed", details)],
+  [status.INTERNAL, (details) => new CommandRefusedError("command-failed", details)],
+  [
+    status.UNIMPLEMENTED,
+    () => new CommandRefusedError("command-failed", "the server keeps no log that can be pruned"),
+  ],
+  [
+    status.DEADLINE_EXCEEDED,
+    () =>
+      new CommandRefusedError("command-failed", "the server has not finished in 10 minutes", {
+        hint: "it goes on by itself; portcullis audit tail shows what it has pruned",
+      }),
+  ],
+]);

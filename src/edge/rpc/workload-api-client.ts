@@ -1,7 +1,7 @@
 /** The workload's side of the SPIFFE Workload API, on its agent's socket. */
 
 import { create, type DescMessage, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, status, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { isAbsolute } from "node:path";
 import { PortcullisError } from "../../core/error.ts";
 import {
@@ -14,16 +14,8 @@ import {
   type X509SVIDResponse,
 } from "../../gen/spiffe/workload/workload_pb.ts";
 import { parseListenAddress } from "../config/listen-address.ts";
-import { connectionProblem, errorDetail, isClosed } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
-
-export type WorkloadApiErrorCode =
-  | "workload-api-address"
-  | "workload-api-unavailable"
-  | "workload-api-denied"
-  | "workload-api-invalid-argument"
-  | "workload-api-unsupported"
-  | "workload-api-failed";
+import { problemOf, type WorkloadApiErrorCode } from "./workload-api-problem.ts";
 
 export class WorkloadApiError extends PortcullisError<WorkloadApiErrorCode> {
   override name = "WorkloadApiError";
@@ -132,14 +124,9 @@ export class WorkloadApiClient implements Disposable {
   }
 
   #problem(cause: ServiceError): WorkloadApiError {
-    const [code, hint] = problemOf(cause);
-    const message = notServed.test(cause.details)
-      ? "the Workload API is not served here"
-      : errorDetail(cause);
-    return new WorkloadApiError(code, `${this.#address}: ${message}`, {
-      cause,
-      ...(hint !== undefined && { hint }),
-    });
+    const { code, message, hint } = problemOf(cause);
+    const options = { cause, ...(hint !== undefined && { hint }) };
+    return new WorkloadApiError(code, `${this.#address}: ${message}`, options);
   }
 }
 
@@ -149,38 +136,3 @@ function securityHeader(): Metadata {
   metadata.set("workload.spiffe.io", "true");
   return metadata;
 }
-
-type Problem = readonly [WorkloadApiErrorCode, string?];
-
-function problemOf(error: ServiceError): Problem {
-  if (notServed.test(error.details)) {
-    const hint =
-      "a node agent serves SDS to Envoys only, each with its token: name the socket of an agent without --node";
-    return ["workload-api-unsupported", hint];
-  }
-  const isAnswer = connectionProblem(error) === undefined && !isClosed(error);
-  const answer = isAnswer ? answers.get(error.code) : undefined;
-  return answer ?? codes.get(error.code) ?? ["workload-api-failed"];
-}
-
-/** What grpc-js and grpc-go say of a service that they do not have. */
-const notServed = /^The server does not implement the method |^unknown (service|method) /;
-
-const codes: ReadonlyMap<number, Problem> = new Map<number, Problem>([
-  [
-    status.UNAVAILABLE,
-    ["workload-api-unavailable", "is the agent running, and is this its socket?"],
-  ],
-  [status.DEADLINE_EXCEEDED, ["workload-api-unavailable"]],
-  [status.PERMISSION_DENIED, ["workload-api-denied"]],
-  [status.INVALID_ARGUMENT, ["workload-api-invalid-argument"]],
-  [status.UNIMPLEMENTED, ["workload-api-unsupported"]],
-]);
-
-/** In place of these, where there is an agent. */
-const answers: ReadonlyMap<number, Problem> = new Map<number, Problem>([
-  [
-    status.UNAVAILABLE,
-    ["workload-api-unavailable", "the agent is there, and its log names the reason"],
-  ],
-]);

@@ -121,10 +121,12 @@ export class AgentEvents {
   }
 
   batchFailed(error: unknown, entries: number, attempt: number): void {
-    this.#log.warn(
-      { event: "batch-failed", entries, attempt, ...problem(error) },
-      "a batch was not answered: trying again",
-    );
+    const fields = { event: "batch-failed", entries, attempt, ...problem(error) };
+    if (problem(error)["reason"] === "batch-not-allowed") {
+      this.#log.error(fields, "the server takes no batches from this node agent");
+    } else {
+      this.#log.warn(fields, "a batch was not answered: trying again");
+    }
   }
 
   /** Security: a workload asked for the secrets of somebody else. */

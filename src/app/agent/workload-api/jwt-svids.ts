@@ -158,7 +158,11 @@ function refusalOf(cause: unknown): unknown {
     const code = refusalCodes.get(cause.code) ?? "workload-jwt-unavailable";
     return new WorkloadApiRefusal(code, `no JWT-SVID: ${cause.message}`, { cause });
   }
-  if (cause instanceof AuthnError || cause instanceof PrivateFileError) {
+  if (cause instanceof PrivateFileError) {
+    const message = `no JWT-SVID: the agent cannot read ${cause.message}`;
+    return new WorkloadApiRefusal("workload-jwt-unavailable", message, { cause });
+  }
+  if (cause instanceof AuthnError) {
     const message = `no JWT-SVID: ${cause.code}`;
     return new WorkloadApiRefusal("workload-jwt-unavailable", message, { cause });
   }

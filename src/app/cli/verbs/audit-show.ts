@@ -48,6 +48,9 @@ export const auditShow: Command = defineCommand({
 });
 
 function table(value: EntryValue): string {
-  const columns = [{ header: "field" }, { header: String(value["kind"]) }];
+  const columns = [
+    { header: "field" },
+    { header: typeof value["kind"] === "string" ? value["kind"] : "" },
+  ];
   return formatTable(columns, fieldRows(value), { colour: false });
 }

@@ -32,7 +32,8 @@ export const status: Command = defineCommand({
       value.proxies.every((proxy) => troubleOf(proxy, value) === "") &&
       expiringOf(value).length === 0 &&
       value.reloadRefusals.length === 0 &&
-      value.server.signerAvailable;
+      value.server.logAlarms === 0 &&
+      value.server.problems.length === 0;
     return isWell ? ExitCode.ok : ExitCode.warning;
   },
 });
@@ -45,7 +46,8 @@ function tables(value: StatusValue, colour: boolean): string {
       `up ${formatSpan(nowMs - Date.parse(server.startedAt))}`,
     `trust bundle ${server.bundleSequence}; ${server.agentsConnected} agents; since the start ` +
       `${server.certificatesSigned} certificates signed, ${server.requestsRefused} requests refused`,
-    ...(server.signerAvailable ? [] : ["nothing is signed: the CA's key cannot be used"]),
+    `log of ${server.logEntries} entries` + alarmsOf(server.logAlarms),
+    ...server.problems.map((problem) => `nothing is signed: ${problem}`),
     ...value.reloadRefusals.flatMap((refusal) => refusedLines(refusal, nowMs)),
   ];
   const authorities = formatTable(
@@ -68,6 +70,10 @@ function tables(value: StatusValue, colour: boolean): string {
       : `authority ${id} expires ${relative(notAfter, nowMs)}: nothing that it signs outlives it\n`,
   );
   return `${head.join("\n")}\n\n${authorities}${expiring.join("")}\n${proxies}`;
+}
+
+function alarmsOf(count: number): string {
+  return count === 0 ? "" : `; ALARMS: ${count} (next: portcullis audit verify)`;
 }
 
 function refusedLines(
