@@ -1,6 +1,7 @@
 /** Where the bundle endpoint's certificate comes from, and whether there is reason for another than it has. */
 
 import type { Authority } from "../../core/issuance/authority.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import {
   bundleEndpointId,
   readWebCertificate,
@@ -26,6 +27,7 @@ export interface LoadedCertificate {
   readonly certificate: BundleCertificate;
   readonly names: readonly string[];
   readonly authority: Authority;
+  readonly bundle: TrustBundle;
 }
 
 /**
@@ -45,14 +47,15 @@ export async function loadCertificate(
     const isSame =
       read.certificateChain === before?.certificate.certificateChain &&
       read.privateKeyPem === before.certificate.privateKeyPem;
-    return { certificate: isSame ? before.certificate : read, names, authority };
+    return { certificate: isSame ? before.certificate : read, names, authority, bundle };
   }
   const isGood =
     before !== undefined &&
     nowMs() < before.certificate.renewAtMs &&
     before.authority === authority &&
+    before.bundle === bundle &&
     before.names.join() === names.join();
   if (isGood) return before;
   const uri = bundleEndpointId(bundle.trustDomain).toString();
-  return { certificate: await issue(names, uri), names, authority };
+  return { certificate: await issue(names, uri), names, authority, bundle };
 }

@@ -23,6 +23,7 @@ export interface IssuanceOptions {
   /** @throws while it is not known what a restored log has lost */
   readonly assertSettled: () => void;
   readonly assertAdmitted: AssertAdmitted;
+  readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly nowMs: () => number;
 }
 
@@ -41,6 +42,7 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
     prepare: (orders, now) => signing.prepare(orders, now),
     sign: (prepared) => signing.sign(prepared),
     ledger,
+    onUnfit: options.onUnfit,
     randomSerial: randomSerials(),
   });
   const queue = new IssuanceQueue(

@@ -39,6 +39,8 @@ export interface IssuerDependencies {
   ) => MaybePromise<readonly PrepareOutcome[]>;
   readonly sign: (prepared: readonly PreparedLeaf[]) => MaybePromise<readonly SignOutcome[]>;
   readonly ledger: Ledger;
+  /** Bytes of ours that fail a lint are not signed: an alarm. */
+  readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly randomSerial: () => Uint8Array;
 }
 
@@ -51,7 +53,7 @@ export class Issuer {
 
   /** One outcome for each, in their order. @throws what keeps all of them from being recorded */
   async issue(orders: readonly Order[], nowMs: number): Promise<readonly OrderOutcome[]> {
-    const { authority, prepare, sign, ledger } = this.#dependencies;
+    const { authority, prepare, sign, ledger, onUnfit } = this.#dependencies;
     const issuing = authority();
     const prepared = await prepare(
       orders.map((order) => this.#workloadOrder(order)),
@@ -61,7 +63,12 @@ export class Issuer {
     const intents: Intent[] = [];
     for (const [index, outcome] of prepared.entries()) {
       const order = orders[index];
-      if (outcome.kind === "refused" || order === undefined) continue;
+      if (order === undefined) continue;
+      if (outcome.kind === "refused") {
+        const { error, unfit } = outcome;
+        if (unfit !== undefined) onUnfit(order.caller.id.toString(), error, unfit);
+        continue;
+      }
       const { kind: _, ...leaf } = outcome;
       leaves.push(leaf);
       intents.push(intentOf(order, leaf, issuing.signer.id));

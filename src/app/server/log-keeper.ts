@@ -26,6 +26,9 @@ export type LogEvent = Pick<EventEntry, "type"> &
 const refusalsIntervalMs = 60_000;
 /** Each time costs a commit on the main thread. */
 const checkpointIntervalMs = 600_000;
+const unfitIntervalMs = 60_000;
+/** Octets of an event's detail in the log. */
+const detailMax = 4_096;
 /** Denials have events of their own. */
 const none = new Uint8Array(32);
 const nothing = { operator: "", subject: "", reason: "", digest: new Uint8Array(), detail: "" };
@@ -35,6 +38,8 @@ export class LogKeeper implements AsyncDisposable {
   readonly #dependencies: LogKeeperDependencies;
   readonly #refusals = new RefusalTally();
   readonly #timers: readonly NodeJS.Timeout[];
+  #unfitAgainMs = -Infinity;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(dependencies: LogKeeperDependencies) {
     this.#dependencies = dependencies;
@@ -69,6 +74,23 @@ export class LogKeeper implements AsyncDisposable {
     facts.remember("log-trust", digest.toString("hex"));
   }
 
+  /** Bytes that failed a lint, now and then: whatever makes them makes many. */
+  keepUnfit(identity: string, error: unknown, tbs: Uint8Array): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#unfitAgainMs) return;
+    this.#unfitAgainMs = nowMs + unfitIntervalMs;
+    const message = error instanceof Error ? error.message : "";
+    const whole = JSON.stringify({ message, tbs: Buffer.from(tbs).toString("base64") });
+    const event = {
+      type: "alarm",
+      subject: identity,
+      reason: "certificate-lint-failed",
+      digest: createHash("sha256").update(tbs).digest(),
+      detail: whole.length <= detailMax ? whole : JSON.stringify({ message }),
+    } as const;
+    this.#keeping = this.event(event).catch(this.#dependencies.onFailed);
+  }
+
   /** An operator says that the clock is right. @returns how far it had jumped, in ms */
   async acceptClock(operator: string, reason: string): Promise<number> {
     const { status } = this.time;
@@ -85,6 +107,7 @@ export class LogKeeper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
+    await this.#keeping;
     await this.#writeRefusals();
     this.#keepCheckpoint();
   }

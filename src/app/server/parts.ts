@@ -124,6 +124,10 @@ export function buildParts(options: PartsOptions): Parts {
     refreshKeys: () => live.authentication.refreshKeys(),
     assertSettled: () => restoration.assertSettled(),
     assertAdmitted,
+    onUnfit: (identity, error, tbs) => {
+      events.certificateUnfit(identity, error);
+      keeper.keepUnfit(identity, error, tbs);
+    },
     nowMs,
   });
   const serving: Serving = new Serving({

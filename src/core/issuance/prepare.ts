@@ -47,8 +47,13 @@ export interface PreparedLeaf {
 
 export type PrepareOutcome =
   | ({ readonly kind: "prepared" } & PreparedLeaf)
-  /** IssuanceError; of workloads also CsrError, PemError, DerError, PublicKeyError. */
-  | { readonly kind: "refused"; readonly error: unknown };
+  | {
+      readonly kind: "refused";
+      /** IssuanceError; of workloads also CsrError, PemError, DerError, PublicKeyError. */
+      readonly error: unknown;
+      /** What would have been signed, if it got that far: a fault of ours, to be kept. */
+      readonly unfit?: Uint8Array;
+    };
 
 /** One outcome for each order, in their order. */
 export function prepareLeaves(
@@ -85,9 +90,12 @@ export function prepareSteps(
       ...intent.validity,
     };
   });
-  return prepared.map((step) =>
-    step.kind === "done" ? step.value : { kind: "refused", error: step.error },
-  );
+  return prepared.map((step, index) => {
+    if (step.kind === "done") return step.value;
+    const before = encoded[index];
+    const unfit = before?.kind === "done" ? before.value.tbs : undefined;
+    return { kind: "refused", error: step.error, ...(unfit !== undefined && { unfit }) };
+  });
 }
 
 /**

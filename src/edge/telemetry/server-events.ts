@@ -76,6 +76,16 @@ export class ServerEvents {
     this.#log.warn({ event: "request-refused", ...fields }, "request refused");
   }
 
+  /** A fault of ours: what would have been signed fails a lint. */
+  certificateUnfit(spiffeId: string, error: unknown): void {
+    this.#metrics.lintFailures.inc();
+    const { code, message } = error as { code?: string; message?: string };
+    this.#log.error(
+      { event: "certificate-unfit", spiffeId, reason: code, detail: message },
+      "what was to be signed fails a lint: not signed, and kept in the log",
+    );
+  }
+
   /** The token itself is never logged: its `jti` names it. */
   jwtSvidIssued(
     call: CallContext,

@@ -44,6 +44,10 @@ export class ServerMetrics {
     "citadel_server_success_cert_issuance_count",
     "certificates issued",
   );
+  readonly lintFailures: Counter = this.#counter(
+    "portcullis_lint_failures_total",
+    "certificates that were not signed because what was to be signed fails a lint: a fault of the CA",
+  );
   readonly rejected: Counter<"reason"> = new Counter({
     name: "portcullis_requests_rejected_total",
     help: "requests turned away before any work: overload, deadline, unavailability",
