@@ -49,7 +49,10 @@ export class BenchControlPlane implements AsyncDisposable {
     const log = createLogger("bench", "error");
     const nowMs = Date.now;
     const monotonicMs = (): number => performance.now();
-    const kept = await openKept({ config, maker: "server", log, nowMs, monotonicMs, signal }, owned);
+    const kept = await openKept(
+      { config, maker: "server", log, nowMs, monotonicMs, signal },
+      owned,
+    );
     const { store, trust } = kept;
     const identities = {
       store,

@@ -18,6 +18,8 @@ export interface CorpusOptions {
   readonly records: number;
   /** Distinct identities, each with its key, pod and CSR; the records go round them. */
   readonly workloads: number;
+  /** Number of the first identity. @default 0 */
+  readonly first?: number;
   /** Names and UIDs follow from it; keys, and with them signatures, cannot. */
   readonly seed: number;
   readonly trustDomain: string;
@@ -35,7 +37,10 @@ const NAMESPACES = 10;
 
 /** Writes the requests file, mode 0600: its tokens are good for as long as they live. */
 export async function writeCorpus(options: CorpusOptions, signal?: AbortSignal): Promise<void> {
-  const workloads = Array.from({ length: options.workloads }, (_, i) => makeWorkload(options, i));
+  const { first: firstWorkload = 0 } = options;
+  const workloads = Array.from({ length: options.workloads }, (_, i) =>
+    makeWorkload(options, firstWorkload + i),
+  );
   await using file = await open(options.file, "w", 0o600);
   await file.writeFile(Buffer.concat([Buffer.from(MAGIC), uint32(options.records)]));
   for (let first = 0; first < options.records; first += CHUNK) {

@@ -2,7 +2,8 @@
 
 import { readUsage } from "./cpu.ts";
 import type { LoadFixture } from "./fixture.ts";
-import { runLoad, type LoadOptions, type LoadOutcome } from "./load.ts";
+import type { LoadOutcome } from "./load-outcome.ts";
+import { runLoad, type LoadOptions } from "./load.ts";
 import type { Measure } from "./report.ts";
 import type { BenchServer } from "./server.ts";
 

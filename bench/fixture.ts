@@ -13,6 +13,10 @@ export interface BenchSize {
   readonly starts: number;
   /** Before the memory is looked at. */
   readonly certificates: number;
+  /** Identities that renew all at once. */
+  readonly renewals: number;
+  /** In the log, when proofs are asked for. */
+  readonly logged: number;
 }
 
 export interface BenchContext {

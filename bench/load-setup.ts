@@ -5,7 +5,8 @@ import { generateKeyPairSync, verify, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { temporaryDirectory } from "../test/support/temporary-directory.ts";
 import { writeCorpus } from "./corpus.ts";
-import { runLoad, type LoadOptions, type LoadOutcome } from "./load.ts";
+import type { LoadOutcome } from "./load-outcome.ts";
+import { runLoad, type LoadOptions } from "./load.ts";
 import { buildPrograms, LoadError, type Programs } from "./programs.ts";
 import { startStubCa, type Answer, type StubCa, type StubCaOptions } from "./stub-ca.ts";
 

@@ -3,7 +3,7 @@ import type { ServerHttp2Stream } from "node:http2";
 import { after, before, describe, it } from "node:test";
 import { fromBinary } from "@bufbuild/protobuf";
 import { IstioCertificateRequestSchema } from "../src/gen/istio/v1/auth/ca_pb.ts";
-import { parseLoadOutcome } from "./load.ts";
+import { parseLoadOutcome } from "./load-outcome.ts";
 import { assertAllAnswered, findPrograms, LoadSetup, RECORDS, WORKLOADS } from "./load-setup.ts";
 import { frameChain, refuse, reply, type Answer, type StubCaOptions } from "./stub-ca.ts";
 
@@ -48,6 +48,26 @@ describe("the load generator", { skip, timeout: 60_000 }, () => {
     const { outcome } = await load(answer, { skip: RECORDS - 10 });
     assertAllAnswered(outcome);
     assert.equal(tokens.size, 10);
+  });
+
+  it("sends each when it is due, and measures from then on, whoever is busy", async () => {
+    const answerMs = 20;
+    const answer: Answer = (stream) => void setTimeout(() => reply(stream, chain), answerMs);
+    const paced = { connections: 2, inFlight: 2, count: 20, everyMs: 1 };
+    const { outcome } = await load(answer, paced);
+    assertAllAnswered(outcome, 20);
+    const sorted = outcome.samples.toSorted((a, b) => a.dueAtMs - b.dueAtMs);
+    for (const [index, { dueAtMs, latencyMs }] of sorted.entries()) {
+      assert.ok(Math.abs(dueAtMs - outcome.startedAtMs - index) < 0.01);
+      // Two at a time: those before it have had their turns.
+      assert.ok(latencyMs >= (Math.floor(index / 2) + 1) * (answerMs - 1) - index, `${latencyMs}`);
+    }
+    assert.equal(sorted.length, 20);
+  });
+
+  it("refuses to keep a pace with several in flight on a connection", async () => {
+    const run = load((stream) => reply(stream, chain), { everyMs: 1 });
+    await assert.rejects(run, { name: "LoadError", code: "load-run-failed" });
   });
 
   it("makes a full handshake for each request in reconnect mode", async () => {

@@ -1,7 +1,8 @@
-/** Runs the load generator, and parses what it reports. */
+/** Runs the load generator. */
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { parseLoadOutcome, type LoadOutcome } from "./load-outcome.ts";
 import { describeFailure, LoadError } from "./programs.ts";
 
 export interface LoadOptions {
@@ -28,24 +29,9 @@ export interface LoadOptions {
   readonly identity?: { readonly certificateFile: string; readonly keyFile: string };
   /** Each record at most once; otherwise the records are cycled through. */
   readonly fresh: boolean;
+  /** Time between the moments when requests are due, answered or not. Needs a connection for each in flight. */
+  readonly everyMs?: number;
   readonly timeoutSeconds?: number;
-}
-
-/** Counts, rates and latencies of calls. */
-export interface LoadOutcome {
-  readonly ok: number;
-  /** By gRPC status name, or a code of the transport such as `CONNECTION` and `BAD_REPLY`. */
-  readonly failed: ReadonlyMap<string, number>;
-  readonly connections: number;
-  readonly seconds: number;
-  readonly perSecond: number;
-  readonly p50Ms: number;
-  readonly p90Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-  readonly clientCpuMicrosPerRequest: number;
-  /** Empty if nothing failed. */
-  readonly firstError: string;
 }
 
 const OUTPUT_BYTES_MAX = 1 << 20;
@@ -72,31 +58,6 @@ export async function runLoad(
   }
 }
 
-/** @throws LoadError `load-outcome-malformed` */
-export function parseLoadOutcome(json: string): LoadOutcome {
-  const fields = parseObject(json);
-  const number = (key: string): number => {
-    const value = fields.get(key);
-    if (typeof value !== "number") throw malformed(`a number in ${key}`, value);
-    return value;
-  };
-  const firstError = fields.get("firstError");
-  if (typeof firstError !== "string") throw malformed("a string in firstError", firstError);
-  return Object.freeze({
-    ok: number("ok"),
-    failed: parseCounts(fields.get("failed")),
-    connections: number("connections"),
-    seconds: number("seconds"),
-    perSecond: number("perSecond"),
-    p50Ms: number("p50Ms"),
-    p90Ms: number("p90Ms"),
-    p99Ms: number("p99Ms"),
-    maxMs: number("maxMs"),
-    clientCpuMicrosPerRequest: number("clientCpuMicrosPerRequest"),
-    firstError,
-  });
-}
-
 function encodeArguments({ identity, ...options }: LoadOptions): string[] {
   return [
     ["-addr", options.address],
@@ -117,33 +78,7 @@ function encodeArguments({ identity, ...options }: LoadOptions): string[] {
           ["-key", identity.keyFile],
         ]),
     ...(options.fresh ? [["-fresh"]] : []),
+    ...(options.everyMs === undefined ? [] : [["-every", `${options.everyMs}ms`]]),
     ["-json"],
   ].flatMap((words) => words.map(String));
-}
-
-function parseObject(json: string): ReadonlyMap<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new LoadError("load-outcome-malformed", "expected JSON from the load generator", {
-      cause,
-    });
-  }
-  if (typeof value !== "object" || value === null) throw malformed("an object", value);
-  return new Map<string, unknown>(Object.entries(value));
-}
-
-function parseCounts(value: unknown): ReadonlyMap<string, number> {
-  if (typeof value !== "object" || value === null) throw malformed("counts in failed", value);
-  const counts = new Map<string, number>();
-  for (const [code, count] of Object.entries(value)) {
-    if (typeof count !== "number") throw malformed(`a number in failed.${code}`, count);
-    counts.set(code, count);
-  }
-  return counts;
-}
-
-function malformed(expected: string, got: unknown): LoadError {
-  return new LoadError("load-outcome-malformed", `expected ${expected}, got ${typeof got}`);
 }

@@ -11,7 +11,8 @@ import { compareWithBaseline, readBaseline, writeBaseline } from "./baseline.ts"
 import { makeFixture } from "./fixture.ts";
 import { describeCommit, describeMachine } from "./machine.ts";
 import { benchParts, partNames } from "./parts.ts";
-import { formatReport, hasMissed, makeReport } from "./report.ts";
+import { formatReport } from "./report-text.ts";
+import { hasMissed, makeReport } from "./report.ts";
 import { measureUnit } from "./unit.ts";
 
 const { values: options, positionals: parts } = parseArgs({
@@ -25,8 +26,8 @@ const { values: options, positionals: parts } = parseArgs({
 });
 
 const size = options.quick
-  ? { count: 4_000, runs: 1, starts: 2, certificates: 10_000 }
-  : { count: 8_000, runs: 3, starts: 5, certificates: 50_000 };
+  ? { count: 4_000, runs: 1, starts: 2, certificates: 10_000, renewals: 4_000, logged: 100_000 }
+  : { count: 8_000, runs: 3, starts: 5, certificates: 50_000, renewals: 10_000, logged: 500_000 };
 
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort());

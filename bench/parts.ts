@@ -1,10 +1,12 @@
 /** The parts of a bench, in the order of the report. */
 
 import { batchCases, benchBatches } from "./batches.ts";
-import { recordsNeeded } from "./drive.ts";
+import { recordsNeeded, warmUpCount } from "./drive.ts";
 import { makeLoadFixture, type BenchSize, type Fixture, type LoadFixture } from "./fixture.ts";
 import { benchFloor, benchIssuance, benchMemory, issuanceCases } from "./issuance.ts";
 import { benchLogged, loggedCases } from "./logged.ts";
+import { benchLog } from "./log.ts";
+import { benchNewcomer } from "./newcomer.ts";
 import { benchNodeAgent } from "./node-agent.ts";
 import { measurePkcs11 } from "./pkcs11.ts";
 import type { Measure } from "./report.ts";
@@ -44,6 +46,8 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
       run: benchLogged,
     },
   ],
+  ["newcomer", { kind: "load", records: () => 1, run: benchNewcomer }],
+  ["log", { kind: "load", records: () => warmUpCount, run: benchLog }],
   ["floor", { kind: "load", records: ({ count }) => count, run: benchFloor }],
   ["memory", { kind: "load", records: ({ certificates }) => certificates, run: benchMemory }],
   ["node", { kind: "plain", run: benchNodeAgent }],

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { describeCommit, describeMachine } from "./machine.ts";
 import type { Measure, ReportHead, Row } from "./report.ts";
-import { formatReport, hasMissed, makeReport } from "./report.ts";
+import { formatReport } from "./report-text.ts";
+import { hasMissed, makeReport } from "./report.ts";
 
 const head: ReportHead = {
   machine: describeMachine(),
@@ -43,7 +44,9 @@ describe("makeReport", () => {
   });
 
   it("scales peers and bounds by the unit where the speed of a core counts", () => {
-    const scaled = (["cpu", "latency", "rate", "duration", "memory"] as const).map((kind) => {
+    const scaled = (
+      ["cpu", "latency", "rate", "duration", "memory", "size", "share", "count"] as const
+    ).map((kind) => {
       const { peer, bound } = row({
         kind,
         peer: { name: "p", value: 100 },
@@ -55,6 +58,9 @@ describe("makeReport", () => {
       [200, 20],
       [200, 20],
       [50, 5],
+      [100, 10],
+      [100, 10],
+      [100, 10],
       [100, 10],
       [100, 10],
     ]);

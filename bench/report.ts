@@ -68,7 +68,7 @@ interface KindRule {
   readonly scale: -1 | 0 | 1;
 }
 
-const RULES: Readonly<Record<MeasureKind, KindRule>> = {
+export const RULES: Readonly<Record<MeasureKind, KindRule>> = {
   cpu: { unit: "us", better: "lower", scale: 1 },
   rate: { unit: "1/s", better: "higher", scale: -1 },
   latency: { unit: "ms", better: "lower", scale: 1 },
@@ -85,22 +85,6 @@ export function makeReport(head: ReportHead, measures: readonly Measure[]): Repo
 
 export function hasMissed(report: Report): boolean {
   return report.rows.some((row) => row.verdict === "MISSED");
-}
-
-/** The report for people. */
-export function formatReport(report: Report): string {
-  const { machine } = report;
-  const title = ["measure", "median", "min..max", "", "units", "peer", "bound", "verdict"];
-  return [
-    `machine  ${machine.cpu}, ${machine.cores} cores, ${machine.memoryMiB} MiB`,
-    `system   ${machine.system}, node ${machine.node}`,
-    `unit     ${format(report.unitMicros)} us (P-256 sign + verify)`,
-    `commit   ${report.commit}, seed ${report.seed}`,
-    "",
-    ...formatTable([title, ...report.rows.map(formatCells)]),
-    "",
-    `peers and bounds are for a unit of ${REFERENCE_UNIT_MICROS} us and scaled to this machine`,
-  ].join("\n");
 }
 
 function makeRow({ name, kind, runs, peer, bound }: Measure, unitMicros: number): Row {
@@ -142,36 +126,4 @@ function medianOf(sorted: readonly number[]): number {
   const upper = sorted[sorted.length >> 1] ?? Number.NaN;
   const lower = sorted[(sorted.length - 1) >> 1] ?? Number.NaN;
   return (lower + upper) / 2;
-}
-
-function formatCells(row: Row): string[] {
-  const sign = RULES[row.kind].better === "lower" ? "<=" : ">=";
-  return [
-    row.name,
-    format(row.median),
-    row.min === row.max ? "" : `${format(row.min)}..${format(row.max)}`,
-    row.unit,
-    row.units === undefined ? "" : row.units.toFixed(2),
-    row.peer === undefined ? "" : `${format(row.peer.value)} ${row.peer.name}`,
-    row.bound === undefined ? "" : `${sign} ${format(row.bound.value)}`,
-    row.verdict === "none" ? "" : row.verdict,
-  ];
-}
-
-function formatTable(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((cells) => cells[column]?.length ?? 0)),
-  );
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join("  ")
-      .trimEnd(),
-  );
-}
-
-/** Three significant digits or more: what lies behind them is noise. */
-function format(value: number): string {
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return value.toFixed(digits);
 }

@@ -51,7 +51,12 @@ export class BenchServer implements AsyncDisposable {
         ? spawnScript("unlogged-server", args, stdio)
         : spawn(launcher, args, { stdio });
     closeSync(log);
-    const { ca } = await waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
+    const ended = once(child, "exit").then(() => {
+      throw new Error(`the server has ended: ${join(dataDir, "../server.log")} says why`);
+    });
+    ended.catch(() => {});
+    const endpoints = waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
+    const { ca } = await Promise.race([endpoints, ended]);
     return new BenchServer(child, ca);
   }
 

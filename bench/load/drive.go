@@ -19,6 +19,8 @@ type worker struct {
 	corpus   *corpus
 	next     *atomic.Int64 // the next request that nobody has taken, of all workers
 	deadline time.Time
+	// When the clock was started.
+	startedAt time.Time
 
 	share         int // in flight at once
 	perConnection int // requests before the connection is closed
@@ -46,6 +48,7 @@ func drive(o *options, config *tls.Config, corpus *corpus) (*outcome, error) {
 	startedAt, cpuBefore := time.Now(), cpuTime()
 	var group sync.WaitGroup
 	for i, w := range workers {
+		w.startedAt = startedAt
 		group.Add(1)
 		go func() {
 			defer group.Done()
@@ -54,7 +57,7 @@ func drive(o *options, config *tls.Config, corpus *corpus) (*outcome, error) {
 	}
 	group.Wait()
 	seconds, cpu := time.Since(startedAt).Seconds(), cpuTime()-cpuBefore
-	return summarize(workers, seconds, cpu), nil
+	return summarize(workers, startedAt, seconds, cpu), nil
 }
 
 func prepare(
@@ -125,7 +128,16 @@ func (w *worker) take() (next pending, found bool) {
 		return next, true
 	}
 	index := int(w.next.Add(1)) - 1
-	return pending{index, time.Now()}, index < w.opts.requests()
+	if index >= w.opts.requests() {
+		return next, false
+	}
+	if w.opts.every == 0 {
+		return pending{index, time.Now()}, true
+	}
+	// Due at a time of its own: when all connections are busy, it waits, and its clock runs.
+	dueAt := w.startedAt.Add(time.Duration(index) * w.opts.every)
+	time.Sleep(time.Until(dueAt))
+	return pending{index, dueAt}, true
 }
 
 // use sends and receives on one connection until there is nothing more to send on it, or it fails.
@@ -182,7 +194,11 @@ func (w *worker) fill(c *connection, most int) (sent int, err error) {
 func (w *worker) settle(c *connection, stream uint32) {
 	call := c.open[stream]
 	if code, detail := call.judge(w.opts.batch); code == "" {
-		w.tally.ok(time.Since(call.startedAt))
+		latency := time.Since(call.startedAt)
+		w.tally.ok(latency)
+		if w.opts.every > 0 {
+			w.tally.samples = append(w.tally.samples, sampleOf(call.startedAt, latency))
+		}
 	} else {
 		w.tally.fail(code, detail)
 	}

@@ -28,6 +28,7 @@ type options struct {
 
 	fresh, json bool
 	timeout     time.Duration
+	every       time.Duration // between the times when requests are due; 0 for as soon as one is answered
 }
 
 // requests is how many calls the records make.
@@ -87,6 +88,7 @@ func parseOptions() (*options, error) {
 	flag.IntVar(&o.skip, "skip", 0, "records to leave out at the start of the file")
 	flag.BoolVar(&o.fresh, "fresh", false, "use each record at most once; else cycle")
 	flag.BoolVar(&o.json, "json", false, "write the outcome as JSON")
+	flag.DurationVar(&o.every, "every", 0, "steady mode: time between requests, answered or not; reports each latency")
 	flag.DurationVar(&o.timeout, "timeout", 2*time.Minute, "give up after this long")
 	flag.Parse()
 	switch {
@@ -100,6 +102,8 @@ func parseOptions() (*options, error) {
 		return nil, errors.New("-count must be a multiple of -batch, which is at least 0")
 	case o.count < 1 || o.skip < 0 || o.connections < 1:
 		return nil, errors.New("-count and -connections must be at least 1, -skip at least 0")
+	case o.every < 0 || o.every > 0 && (o.mode != "steady" || o.inFlight != o.connections):
+		return nil, errors.New("-every needs steady mode and one connection for each in flight")
 	case o.inFlight < 1 || o.mode == "steady" && o.inFlight < o.connections:
 		return nil, errors.New("-in-flight must be at least 1, and in steady mode -connections")
 	}

@@ -19,12 +19,16 @@ type outcome struct {
 	P99Ms       float64        `json:"p99Ms"`
 	MaxMs       float64        `json:"maxMs"`
 	ClientCPU   float64        `json:"clientCpuMicrosPerRequest"`
-	FirstError  string         `json:"firstError"`
+	StartedAtMs float64        `json:"startedAtMs"`
+	// Of each that was answered: when it was due, in Unix milliseconds, and its latency in milliseconds. Only with -every.
+	Samples    [][2]float64 `json:"samples"`
+	FirstError string       `json:"firstError"`
 }
 
 // tally is one worker's part of the outcome.
 type tally struct {
 	latencies   []time.Duration
+	samples     [][2]float64
 	failed      map[string]int
 	connections int
 	firstError  string
@@ -51,13 +55,15 @@ func (t *tally) fail(code, detail string) {
 }
 
 // summarize takes percentiles from all latencies, sorted, not from buckets.
-func summarize(workers []*worker, seconds float64, cpu time.Duration) *outcome {
-	result := &outcome{Failed: map[string]int{}, Seconds: seconds}
+func summarize(workers []*worker, startedAt time.Time, seconds float64, cpu time.Duration) *outcome {
+	result := &outcome{Failed: map[string]int{}, Seconds: seconds, Samples: [][2]float64{}}
+	result.StartedAtMs = unixMs(startedAt)
 	var latencies []time.Duration
 	var firstAt time.Time
 	failures := 0
 	for _, w := range workers {
 		latencies = append(latencies, w.tally.latencies...)
+		result.Samples = append(result.Samples, w.tally.samples...)
 		result.Connections += w.tally.connections
 		for code, count := range w.tally.failed {
 			result.Failed[code] += count
@@ -93,4 +99,12 @@ func cpuTime() time.Duration {
 		return 0
 	}
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}
+
+func unixMs(at time.Time) float64 {
+	return float64(at.UnixMicro()) / 1e3
+}
+
+func sampleOf(dueAt time.Time, latency time.Duration) [2]float64 {
+	return [2]float64{unixMs(dueAt), float64(latency.Microseconds()) / 1e3}
 }

@@ -163,6 +163,15 @@ describe("the endpoint's certificate", () => {
     assert.notEqual(serialHex, before.serialHex);
   });
 
+  test("stays when the endpoint is told to renew and nothing has changed", async () => {
+    const renewals = () =>
+      rig.parts.lines.filter(({ event }) => event === "bundle-certificate-renewed").length;
+    const [before, { certificate }] = [renewals(), await get()];
+    await rig.endpoint.renew();
+    assert.deepEqual((await get()).certificate, certificate);
+    assert.equal(renewals(), before);
+  });
+
   test("stays when a new one cannot be made, and the log says why", async () => {
     const { certificate } = await get();
     rig.parts.advance(20 * 365 * 86_400_000);

@@ -59,6 +59,14 @@ describe("the endpoint with a web certificate", () => {
     assert.ok(rig.parts.lines.some(({ event }) => event === "bundle-certificate-renewed"));
   });
 
+  test("says nothing when it is told to renew and the files are as before", async () => {
+    const said = () => rig.parts.lines.length;
+    await rig.endpoint.renew();
+    const before = said();
+    await rig.endpoint.renew();
+    assert.equal(said(), before);
+  });
+
   test("takes one that has expired, and warns", async () => {
     rig.parts.advance(2 * 86_400_000);
     await rig.endpoint.renew();

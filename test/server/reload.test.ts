@@ -4,11 +4,19 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { reloadOnChange } from "../../src/app/server/reload.ts";
 import { loadServerConfig, type FlagTexts } from "../../src/edge/config/server-config.ts";
 import type { Logger } from "../../src/edge/telemetry/logger.ts";
-import { eventually, mint, startControlPlane, testConfig } from "../support/control-plane.ts";
+import {
+  eventually,
+  mint,
+  startControlPlane,
+  testConfig,
+  TOKEN_KEY,
+} from "../support/control-plane.ts";
+import { jwksDocument } from "../support/tokens.ts";
 import { CODE, dialWire, sign } from "./grpc-wire.ts";
 
 /** Keeps what it is told. */
@@ -124,4 +132,24 @@ test("lets the cluster's workloads go and come at a reload, and says when only j
   assert.equal((await sign(connection)).code, CODE.ok);
   assert.deepEqual(methods(), ["jwt", "join-token"]);
   assert.equal(said("join-tokens-only").length, 1);
+});
+
+test("tries a configuration again that was refused, and says so once", async () => {
+  await using it = await startControlPlane();
+  const { log, events } = recorder();
+  const jwks = join(it.config.dataDir, "later.json");
+  const loadConfig = async () => testConfig(it.config.dataDir, { jwks });
+  const times = { pollMs: 50, quietMs: { configuration: 50, ca: 50 }, retryMs: 100 };
+  const options = { configFile: undefined, caDir: undefined, loadConfig, log, nowMs: Date.now };
+  using _ = reloadOnChange(it.controlPlane, { ...options, times });
+  process.emit("SIGHUP");
+  await eventually(() => it.controlPlane.reloads.refusals.all.length === 1);
+  await setTimeout(4 * times.retryMs);
+  assert.deepEqual(
+    events.map(({ event, part }) => [event, part]),
+    [["reload-refused", "configuration"]],
+  );
+  writeFileSync(jwks, jwksDocument(TOKEN_KEY));
+  await eventually(() => events.some(({ event }) => event === "reloaded"));
+  assert.deepEqual(it.controlPlane.reloads.refusals.all, []);
 });

@@ -1,7 +1,8 @@
 /**
  * The signing threads of an authority, as many as are of use. One that fails is given up, and another takes its place
  * after a rest. Threads on an HSM may be stuck in a native call, which nobody can interrupt: there is no new one before
- * the old one has exited, and so never more than one that is stuck, and the trial of a reload.
+ * the old one has exited, and so never more than one that is stuck, and the trial of a reload. The main thread never calls
+ * an HSM: the first thread initialises its module.
  */
 
 import { availableParallelism } from "node:os";

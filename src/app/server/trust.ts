@@ -47,7 +47,7 @@ export interface JwtSigningKey {
 
 /**
  * At the start, and again when the operator's files may have changed.
- * @param prove that the operator's key can be used; the start itself may wait for an HSM, and initialises its module
+ * @param prove that the operator's key can be used. A server gives one that waits for an HSM in a thread.
  * @throws StoreError, TrustStateError, TrustChangeError, CaFilesError, CaKeyError, Pkcs11Error
  */
 export async function loadTrust(

@@ -82,7 +82,8 @@ describe("what a client says", () => {
     const socket = join(directory.path, "agent.sock");
     const grpc = createLocalServer();
     add?.(grpc);
-    await using _ = add && (await listenOnUnixSocket(grpc, socket, 0o600));
+    await using owned = new AsyncDisposableStack();
+    if (add !== undefined) owned.use(await listenOnUnixSocket(grpc, socket, 0o600));
     using client = new WorkloadApiClient(socket);
     const svids = client.x509Svids(new AbortController().signal);
     const outcomes = await Promise.allSettled([client.fetchJwtSvid(["db"], 5_000), svids.next()]);
@@ -103,8 +104,9 @@ describe("what a client says", () => {
   it("of an agent that cannot serve now is where the reason is", async () => {
     const answer = { code: status.UNAVAILABLE, details: "no JWT-SVID: file-missing" };
     const service = {
-      fetchX509SVID: (call: { emit: (name: "error", error: object) => void }) =>
-        void call.emit("error", answer),
+      fetchX509SVID: (call: { emit: (name: "error", error: object) => void }) => {
+        call.emit("error", answer);
+      },
       fetchJWTSVID: (_: unknown, reply: sendUnaryData<object>) => reply(answer),
     };
     for (const { code, message, hint } of await ask((grpc) =>
