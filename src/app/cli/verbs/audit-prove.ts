@@ -44,7 +44,13 @@ export const auditProve: Command = defineCommand({
     using reader = openLogReader(logDirectory(flags, context));
     const { text, outcome } = prove(reader, serial);
     if (flags.out === undefined) context.stdout.write(text);
-    else await writeFileAtomic(flags.out, Buffer.from(text), 0o644);
+    else {
+      await writeFileAtomic(flags.out, Buffer.from(text), 0o644);
+      context.stderr.write(
+        `proof of ${name} in ${flags.out}; whoever checks it needs the log's key: portcullis audit key\n` +
+          `next: portcullis audit check-proof ${flags.out} --log-key KEY\n`,
+      );
+    }
     if (outcome === "signed") return ExitCode.ok;
     context.stderr.write(`note: this proves that the outcome is "${outcome}"\n`);
     return ExitCode.warning;
