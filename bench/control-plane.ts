@@ -67,8 +67,7 @@ export class BenchControlPlane implements AsyncDisposable {
     const parts = buildParts({ ...kept, live, rates, log, nowMs });
     owned.use(parts.serving);
     owned.use(parts.signing);
-    const isDraining = (): boolean => signal.aborted;
-    const options = { config, version: "0", startedMs: Date.now(), nowMs: Date.now, isDraining };
+    const options = { config, version: "0", startedMs: Date.now(), nowMs: Date.now, signal };
     const { ca } = await openPorts(parts, options, owned);
     return new BenchControlPlane(ca, trust, owned.move());
   }

@@ -190,7 +190,11 @@ describe("audit prove and check-proof", () => {
   const serial = hexOf(serialOf(7));
   before(async () => {
     const made = await runVerb(["audit", "prove", serial, "--out", proof, ...at]);
-    assert.deepEqual(made, { status: 0, stdout: "", stderr: "" });
+    assert.deepEqual([made.status, made.stdout], [0, ""]);
+    assert.match(
+      made.stderr,
+      /\nnext: portcullis audit check-proof .*web\.tlog-proof --log-key KEY\n$/,
+    );
   });
 
   it("make a proof that holds without the log", async () => {

@@ -284,7 +284,7 @@ describe("while the token issuer's keys are read", () => {
       const reply = await call(rig, {}, { authorization });
       return reply.code === CODE.resourceExhausted && reply;
     });
-    assert.equal(fifth.metadata["grpc-retry-pushback-ms"], "1000");
+    assert.ok(Number(fifth.metadata["grpc-retry-pushback-ms"]) >= 500);
     decode(await call(rig, {}));
     rig.parts.advance(2_000);
     keys.resolve();

@@ -222,9 +222,11 @@ function nestedMetadata(): Uint8Array {
 
 test("does not work for whoever no longer waits", async () => {
   let nowMs = Date.now();
-  // Between the arrival of a request and its turn, its time is up.
-  await using it = await startControlPlane({ nowMs: () => (nowMs += 11_000) });
+  let stepMs = 0;
+  await using it = await startControlPlane({ nowMs: () => (nowMs += stepMs) });
   await using connection = dialWire(it);
+  // Between the arrival of a request and its turn, its time is up.
+  stepMs = 11_000;
   const reply = await sign(connection);
   assert.equal(reply.code, CODE.deadlineExceeded);
   assert.equal((await scrape(it)).get('portcullis_requests_rejected_total{reason="deadline"}'), 1);
@@ -240,7 +242,7 @@ test("turns away whoever finds the queue full, and says when to come again", asy
   const refused = replies.filter(({ code }) => code === CODE.resourceExhausted);
   assert.ok(served.length >= 4 && refused.length > 0, `${served.length}, ${refused.length}`);
   assert.equal(served.length + refused.length, replies.length);
-  assert.ok(refused.every(({ metadata }) => metadata["grpc-retry-pushback-ms"] === "1000"));
+  assert.ok(refused.every(({ metadata }) => Number(metadata["grpc-retry-pushback-ms"]) >= 500));
   const metrics = await scrape(it);
   const rejected = metrics.get('portcullis_requests_rejected_total{reason="overloaded"}');
   assert.equal(rejected, refused.length);

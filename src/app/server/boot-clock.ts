@@ -2,7 +2,7 @@
 
 import { uptime } from "node:os";
 
-const lookIntervalMs = 1_000;
+const lookIntervalMs = 100;
 /** The uptime comes in steps of 10 ms. */
 const toleranceMs = 1_000;
 

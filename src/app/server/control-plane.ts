@@ -93,8 +93,7 @@ export class ControlPlane implements AsyncDisposable {
     };
     const pruning = setInterval(prune, pruneIntervalMs).unref();
     owned.defer(() => clearInterval(pruning));
-    const isDraining = (): boolean => signal.aborted;
-    const ports = { config, version, startedMs: nowMs(), nowMs, isDraining };
+    const ports = { config, version, startedMs: nowMs(), nowMs, signal };
     const endpoints = await openPorts(parts, ports, owned);
     const { witnessing } = parts.witnesses;
     owned.use(witnessing);

@@ -6,7 +6,7 @@
 
 import type { Caller } from "../../core/identity/caller.ts";
 import { FairQueue } from "../../core/issuance/fair-queue.ts";
-import type { HeldCertificate } from "../../core/issuance/issuance-class.ts";
+import { classify, type HeldCertificate } from "../../core/issuance/issuance-class.ts";
 import type { IssuedCertificate } from "../../core/issuance/workload.ts";
 import { isHealedByRefresh } from "../../edge/authn/token-authenticator.ts";
 import { CaCallError } from "../../edge/rpc/ca-status.ts";
@@ -53,6 +53,10 @@ interface AdmittedJob {
   readonly caller: Caller;
 }
 
+/** Of the queue; the rest is for those who hold nothing, and for those whose certificate is about to end. */
+const renewalsShare = 0.75;
+/** Signed and recorded together. More would keep a newcomer waiting, fewer cost a commit more (`npm run bench`). */
+const groupMax = 32;
 /** A token costs some 30 us to verify: so many keep a turn of the event loop short. */
 const authenticatedPerTurn = 128;
 
@@ -78,9 +82,7 @@ export class IssuanceQueue {
 
   submit(request: IssuanceRequest): void {
     if (this.depth >= this.#limits().queueMax) {
-      const error = new CaCallError("queue-full", "too many requests wait: try again in 1 s");
-      request.onRefused(error, undefined);
-      return;
+      return request.onRefused(queueFull("too many requests wait"), undefined);
     }
     this.#arrived.push({ request, keysRefreshed: false });
     this.#schedule();
@@ -101,18 +103,35 @@ export class IssuanceQueue {
   #runTurn(): void {
     const nowMs = this.#dependencies.nowMs();
     const jobs = this.#authenticate(this.#arrived.splice(0, authenticatedPerTurn), nowMs);
-    const room = Math.max(0, this.#limits().callsInFlightMax - this.#issuing);
+    const free = Math.max(0, this.#limits().callsInFlightMax - this.#issuing);
+    const room = Math.min(free, groupMax);
     // Whoever need not wait needs no place in a line.
     if (this.#admitted.size === 0 && jobs.length <= room) return this.#issue(jobs, nowMs);
-    for (const job of jobs) {
-      const identity = job.caller.id.toString();
-      this.#admitted.push(job, identity, this.#dependencies.held(identity), nowMs);
-    }
+    for (const job of jobs) this.#line(job, nowMs);
     const next = this.#admitted.take(room, nowMs);
     this.#issue(
       next.filter(({ request, caller }) => isStillWanted(request, caller, nowMs)),
       nowMs,
     );
+  }
+
+  #line(job: AdmittedJob, nowMs: number): void {
+    const identity = job.caller.id.toString();
+    const held = this.#held(identity);
+    const isFull = this.#admitted.size >= renewalsShare * this.#limits().queueMax;
+    if (isFull && classify(held, nowMs) === "renewal") {
+      return job.request.onRefused(queueFull("too many renewals wait"), job.caller);
+    }
+    this.#admitted.push(job, identity, held, nowMs);
+  }
+
+  /** Whoever cannot be looked up waits as a newcomer: that is about a place in the line, and nothing else. */
+  #held(identity: string): HeldCertificate | undefined {
+    try {
+      return this.#dependencies.held(identity);
+    } catch {
+      return undefined;
+    }
   }
 
   #authenticate(arrived: readonly Job[], nowMs: number): readonly AdmittedJob[] {
@@ -159,10 +178,7 @@ export class IssuanceQueue {
     const room = Math.max(0, Math.ceil(this.#limits().queueMax / 2) - this.#parked);
     const waiting = jobs.slice(0, room);
     for (const { request } of jobs.slice(room)) {
-      request.onRefused(
-        new CaCallError("queue-full", "too many requests wait for keys"),
-        undefined,
-      );
+      request.onRefused(queueFull("too many requests wait for keys"), undefined);
     }
     if (waiting.length === 0) return;
     this.#parked += waiting.length;
@@ -173,6 +189,10 @@ export class IssuanceQueue {
       this.#schedule();
     });
   }
+}
+
+function queueFull(reason: string): CaCallError {
+  return new CaCallError("queue-full", `${reason}: try again in a moment`);
 }
 
 function orderOf(

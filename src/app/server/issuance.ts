@@ -50,6 +50,8 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
       refreshKeys,
       assertReady: () => {
         if (!signing.isAvailable) throw signerUnavailable();
+        const { isDead, failure } = transparency.writer.state;
+        if (isDead && failure !== undefined) throw failure;
         time.assertGood();
         assertSettled();
       },

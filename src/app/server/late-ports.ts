@@ -119,7 +119,7 @@ export async function openAdminSocket(
       trust: () => trust.current,
       roll,
       totals: () => events.totals,
-      servingNotAfterMs: () => serving.certificate.notAfterMs,
+      servingNotAfterMs: () => serving.notAfterMs,
       agentsConnected: () => agents.count(),
       logEntries: () => transparency.reader.head().size,
       logAlarms: () => parts.witnesses.alarms.kept.length,

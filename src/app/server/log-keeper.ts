@@ -24,6 +24,10 @@ export type LogEvent = Pick<EventEntry, "type"> &
   Partial<Pick<EventEntry, "operator" | "subject" | "reason" | "digest" | "detail">>;
 
 const refusalsIntervalMs = 60_000;
+/** Probes may keep callers away until the log can be written again: then nobody but the server itself finds out. */
+const retryIntervalMs = 5_000;
+/** Of an hour in which the log could not be written. */
+const unwrittenMax = 4_860;
 /** Each time costs a commit on the main thread. */
 const checkpointIntervalMs = 600_000;
 const unfitIntervalMs = 60_000;
@@ -37,6 +41,8 @@ export class LogKeeper implements AsyncDisposable {
   readonly time: LogTime;
   readonly #dependencies: LogKeeperDependencies;
   readonly #refusals = new RefusalTally();
+  /** Counted, and not taken by a log that failed: goes along with what comes next. */
+  #unwritten: readonly Entry[] = [];
   readonly #timers: readonly NodeJS.Timeout[];
   #unfitAgainMs = -Infinity;
   #keeping: Promise<void> = Promise.resolve();
@@ -48,6 +54,7 @@ export class LogKeeper implements AsyncDisposable {
     this.time = new LogTime(dependencies, newestMs, acceptedWallMs(facts, newestMs));
     this.#timers = [
       setInterval(() => void this.#writeRefusals(), refusalsIntervalMs).unref(),
+      setInterval(() => void this.#retry(), retryIntervalMs).unref(),
       setInterval(() => this.#keepCheckpoint(), checkpointIntervalMs).unref(),
     ];
   }
@@ -113,9 +120,24 @@ export class LogKeeper implements AsyncDisposable {
   }
 
   async #writeRefusals(): Promise<void> {
-    const entries = this.#refusals.flush(this.time.nowMs());
+    const entries = [...this.#unwritten, ...this.#refusals.flush(this.time.nowMs())];
     if (entries.length === 0) return;
-    await this.#append(entries).catch(this.#dependencies.onFailed);
+    this.#unwritten = [];
+    try {
+      await this.#append(entries);
+    } catch (error) {
+      this.#unwritten = [...entries, ...this.#unwritten].slice(0, unwrittenMax);
+      this.#dependencies.onFailed(error);
+    }
+  }
+
+  /** Only a write shows whether the log can be written. */
+  async #retry(): Promise<void> {
+    const { failure, isDead } = this.#dependencies.log.writer.state;
+    if (failure === undefined || isDead) return;
+    // Somebody was refused because of it, or an event was: that is worth an entry.
+    if (this.#unwritten.length === 0) this.countRefusal("", failure.code, "");
+    await this.#writeRefusals();
   }
 
   #keepCheckpoint(): void {

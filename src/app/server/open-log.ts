@@ -12,6 +12,7 @@ import { verifyConsistency } from "../../core/log/proof-check.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import { LogStore } from "../../edge/log/log-store.ts";
 import type { Store } from "../../edge/store/store.ts";
+import { redoDenials } from "./redo-denials.ts";
 
 export interface OpenedLog {
   readonly log: LogStore;
@@ -37,7 +38,10 @@ export async function openLog(
   const log = await LogStore.open(dataDir, { origin, signingKey, nowMs, mustExist });
   try {
     const publicKey = createPublicKey(signingKey);
-    if (seen !== undefined) assertNotBehind(log, seen, origin, publicKey);
+    if (seen !== undefined) {
+      const seenSize = assertNotBehind(log, seen, origin, publicKey);
+      redoDenials(log, seenSize, store.denials);
+    }
     const unknown = await closeOpenIntents(log, nowMs);
     store.facts.remember("log-checkpoint", log.reader.head().checkpoint);
     return { log, publicKey, unknown };
@@ -56,13 +60,13 @@ function makeKey(store: Store, nowMs: number): KeyObject {
   return privateKey;
 }
 
-/** Somebody who copies an old log.db back is found out; both files copied back are for the witnesses. */
+/** Somebody who copies an old log.db back is found out; both files copied back are for the witnesses. @returns its size then */
 function assertNotBehind(
   { reader }: LogStore,
   seen: string,
   origin: string,
   publicKey: KeyObject,
-): void {
+): number {
   const verifiers = [noteVerifier(origin, publicKey)];
   const before = openCheckpoint(seen, verifiers);
   const now = openCheckpoint(reader.head().checkpoint, verifiers);
@@ -79,6 +83,7 @@ function assertNotBehind(
     const message = `the log does not go on from its own first ${before.size} entries`;
     throw new LogError("log-damaged", message, { hint, cause });
   }
+  return before.size;
 }
 
 /** Until its end, whoever asked may hold what was perhaps signed. */

@@ -161,9 +161,10 @@ export function buildParts(options: PartsOptions): Parts {
 
   function problems(): readonly string[] {
     const { failure, isDead } = transparency.writer.state;
+    const restart = isDead ? ": restart the server" : "";
     return [
       ...(signing.isAvailable ? [] : ["the signing key cannot be used"]),
-      ...(failure === undefined ? [] : [isDead ? `${failure.message}: restart` : failure.message]),
+      ...(failure === undefined ? [] : [`the log cannot be written (${failure.code})${restart}`]),
       ...(keeper.time.status.kind === "ok" ? [] : ["the clock has jumped"]),
       ...(restoration.isSettled ? [] : ["restored: waiting for agents to say what was lost"]),
     ];
@@ -174,7 +175,7 @@ export function buildParts(options: PartsOptions): Parts {
       rootNotAfterMs: () =>
         Math.min(...trust.current.bundle.roots.map((der) => parseCertificate(der).notAfterMs)),
       chainNotAfterMs: () => trust.current.authority.notAfterMs,
-      servingNotAfterMs: () => serving.certificate.notAfterMs,
+      servingNotAfterMs: () => serving.notAfterMs,
       bundleEndpointNotAfterMs: () => bundleEndpoint.notAfterMs(),
       signerAvailable: () => signing.isAvailable,
       logSize: () => transparency.reader.head().size,

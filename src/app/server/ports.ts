@@ -6,6 +6,7 @@
 
 import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Endpoints } from "../../edge/config/endpoints.ts";
 import { formatListenAddress } from "../../edge/config/listen-address.ts";
 import { createCertificateMethod } from "../../edge/rpc/ca-messages.ts";
@@ -15,10 +16,11 @@ import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
 import type { AdminSocketOptions } from "./late-ports.ts";
 import { servingNames, type Parts } from "./parts.ts";
+import { unlessAborted } from "./start-proof.ts";
 
 export interface PortsOptions extends AdminSocketOptions {
-  /** Whether shutdown has begun. */
-  readonly isDraining: () => boolean;
+  /** Aborted when shutdown begins. */
+  readonly signal: AbortSignal;
 }
 
 /** By when a request must be complete, and by when it must be answered. */
@@ -27,6 +29,7 @@ const handshakeTimeoutMs = 10_000;
 /** An idle TLS connection was seen to cost 77 KiB. */
 const connectionsMax = 10_000;
 const drainMs = 10_000;
+const clockLookMs = 250;
 /** Agents keep a stream open; its path is written here because its code is not loaded yet. */
 const endlessMethods = ["/portcullis.mesh.v1.MeshService/Connect"];
 
@@ -37,17 +40,39 @@ export async function openPorts(
   owned: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const readiness = { isOpen: false };
-  await parts.serving.open();
   // First to open and last to close, so that a probe learns of the drain while calls finish.
   const metrics = await openHealthPort(parts, options, readiness, owned);
+  const early = await waitForClock(parts, options, owned);
+  await parts.serving.open();
   const { ca, grpc } = await openCaPort(parts, options, owned);
   const { openAdminSocket, serveMesh } = await import("./late-ports.ts");
   const mesh = { nowMs: options.nowMs, requestId: randomUUID, deadlineMs: callDeadlineMs };
   serveMesh(parts, grpc, mesh, owned);
-  const admin = await openAdminSocket(parts, options, owned);
+  const admin = early ?? (await openAdminSocket(parts, options, owned));
   const bundle = await openBundlePort(parts, options, owned);
   readiness.isOpen = true;
   return { pid: process.pid, ca, admin, metrics, ...(bundle !== undefined && { bundle }) };
+}
+
+/**
+ * A server that starts on a clock behind its log signs nothing, nor a certificate of its own. Whoever accepts the clock has
+ * to find it all the same.
+ * @returns the operators' address, if it is open already
+ * @throws StartError
+ */
+async function waitForClock(
+  parts: Parts,
+  options: PortsOptions,
+  owned: AsyncDisposableStack,
+): Promise<string | undefined> {
+  const isGood = (): boolean => parts.keeper.time.status.kind === "ok";
+  if (isGood()) return undefined;
+  const { openAdminSocket } = await import("./late-ports.ts");
+  const admin = await openAdminSocket(parts, options, owned);
+  const hint = `set the clock right, or: portcullis clock accept --admin ${admin}`;
+  parts.log.error({ event: "clock-waiting", admin, hint }, "waiting for a clock that is good");
+  while (!isGood()) await unlessAborted(options.signal, sleep(clockLookMs));
+  return admin;
 }
 
 async function openCaPort(
@@ -109,7 +134,7 @@ async function openBundlePort(
 
 async function openHealthPort(
   { metrics, transparency, problems }: Parts,
-  { config, isDraining }: PortsOptions,
+  { config, signal }: PortsOptions,
   readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
 ): Promise<string> {
@@ -120,9 +145,8 @@ async function openHealthPort(
         text: await metrics.registry.metrics(),
       }),
       notReady: () => {
-        if (isDraining()) return "draining";
-        if (!readiness.isOpen) return "starting";
-        return problems()[0];
+        if (signal.aborted) return "draining";
+        return problems()[0] ?? (readiness.isOpen ? undefined : "starting");
       },
       log: () => transparency.reader,
     }),

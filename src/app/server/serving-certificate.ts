@@ -7,7 +7,7 @@ import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { isIP, isIPv4 } from "node:net";
 import type { Authority } from "../../core/issuance/authority.ts";
 import { prepareLeaves, type PreparedLeaf } from "../../core/issuance/prepare.ts";
-import { serverEvidence } from "../../core/log/caller-evidence.ts";
+import { identityOf, serverEvidence } from "../../core/log/caller-evidence.ts";
 import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
@@ -81,7 +81,7 @@ export function servingIntent(
   return {
     artifact: "serving",
     requestId,
-    identity: uri ?? names.join(","),
+    identity: uri ?? identityOf(names),
     authority: signer.id,
     evidence: serverEvidence,
     prepared,

@@ -33,6 +33,11 @@ export class Serving implements Disposable {
     this.#timer = setInterval(() => this.#renewIfDue(), checkIntervalMs).unref();
   }
 
+  /** 0 before it is open. */
+  get notAfterMs(): number {
+    return this.#certificate?.notAfterMs ?? 0;
+  }
+
   /** Once it is open. */
   get certificate(): ServingCertificate {
     if (this.#certificate === undefined) throw new TypeError("there is no certificate yet");

@@ -55,6 +55,11 @@ function proofOf(evidence: CallerEvidence): Proof {
 const NAME_BYTES_MAX = 254;
 const ISSUER_BYTES_MAX = 1_024;
 
+const IDENTITY_BYTES_MAX = 2_048;
+
+/** Of a serving certificate, which may have many names. */
+export const identityOf = (names: readonly string[]): string =>
+  within(names.join(","), IDENTITY_BYTES_MAX);
 const nameOf = (text = ""): string => within(text, NAME_BYTES_MAX);
 const issuerOf = (text: string): string => within(text, ISSUER_BYTES_MAX);
 

@@ -37,6 +37,8 @@ bundleEndpoint:
   refreshHint: 1m
 metrics:
   listen: 127.0.0.1:0
+restore:
+  wait: 1m
 limits:
   callsInFlight: 64
   queueLength: 1000

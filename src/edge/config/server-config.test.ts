@@ -55,7 +55,7 @@ test("needs a directory, and has a default for everything else", () => {
     bundleRefreshHintSeconds: 300,
     metricsListen: { host: "127.0.0.1", port: 15_014 },
     limits: {
-      callsInFlight: 256,
+      callsInFlight: 96,
       queueLength: 4096,
       rates: { identity: { ratePerSecond: 50, burst: 500 } },
     },

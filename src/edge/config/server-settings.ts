@@ -253,7 +253,7 @@ export const SERVER_SETTINGS: SettingTable = {
     flag: "calls-in-flight",
     valueName: "N",
     help: "signing requests worked on at the same time",
-    defaults: ["256"],
+    defaults: ["96"],
     reloadable: true,
   },
   queueLength: {

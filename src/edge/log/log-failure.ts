@@ -5,6 +5,7 @@ import { errnoOf } from "../config/errno.ts";
 
 /** SQLite's primary result codes (https://www.sqlite.org/rescode.html). */
 const sqliteReadOnly = 8;
+const sqliteIo = 10;
 const sqliteCorrupt = 11;
 const sqliteFull = 13;
 const sqliteCannotOpen = 14;
@@ -13,7 +14,7 @@ const sqliteNotADatabase = 26;
 const reasons: ReadonlyMap<number, string> = new Map([
   [5, "another process holds it"],
   [sqliteReadOnly, "it is read-only (EROFS)"],
-  [10, "the file system failed (EIO)"],
+  [sqliteIo, "the file system failed or is full (EIO)"],
   [sqliteFull, "the disk is full (ENOSPC)"],
   [sqliteCannotOpen, "it cannot be opened"],
 ]);
@@ -41,7 +42,8 @@ export function isCorrupt(error: unknown): error is Error {
 export function unusable(path: string, cause: unknown): LogError {
   const code = resultCode(cause);
   const errno = errnoOf(cause);
-  const isWorld = code === sqliteReadOnly || code === sqliteFull;
+  // A file system that is full fails at the log's shared memory first, and says no more than that.
+  const isWorld = code === sqliteReadOnly || code === sqliteFull || code === sqliteIo;
   return isWorld || errno === "EROFS" || errno === "EACCES"
     ? unwritable(path, cause)
     : unreadable(path, cause);

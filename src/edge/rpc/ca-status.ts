@@ -113,7 +113,8 @@ const refusalsByCode: ReadonlyMap<string, Refuse> = new Map<string, Refuse>([
       grpcCode: status.RESOURCE_EXHAUSTED,
       message,
       metric: "OVERLOADED",
-      retryAfterMs: 1_000,
+      // Or all that were turned away would come back together.
+      retryAfterMs: Math.round(500 + Math.random() * 2_000),
     }),
   ],
   [
