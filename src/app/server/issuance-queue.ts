@@ -1,7 +1,7 @@
 /**
  * From calls to the issuer. First all calls that have arrived are asked who they are, a bounded number in each turn of the
- * event loop; whoever is let in waits in the fair queue until the issuer has room. Both are bounded together; whoever no
- * longer waits costs nothing.
+ * event loop; whoever is let in waits in the fair queue until the issuer has room. Both are bounded, each by itself, so that
+ * those whom nobody knows yet find room while renewals wait; whoever no longer waits costs nothing.
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
@@ -38,6 +38,7 @@ export interface IssuanceDependencies {
 export interface IssuanceQueueLimits {
   /** Requests that are worked on at the same time. */
   readonly callsInFlightMax: number;
+  /** Requests that wait to be authenticated, and as many again that wait to be signed. */
   readonly queueMax: number;
 }
 
@@ -81,7 +82,7 @@ export class IssuanceQueue {
   }
 
   submit(request: IssuanceRequest): void {
-    if (this.depth >= this.#limits().queueMax) {
+    if (this.#arrived.length + this.#parked >= this.#limits().queueMax) {
       return request.onRefused(queueFull("too many requests wait"), undefined);
     }
     this.#arrived.push({ request, keysRefreshed: false });
@@ -118,9 +119,11 @@ export class IssuanceQueue {
   #line(job: AdmittedJob, nowMs: number): void {
     const identity = job.caller.id.toString();
     const held = this.#held(identity);
-    const isFull = this.#admitted.size >= renewalsShare * this.#limits().queueMax;
-    if (isFull && classify(held, nowMs) === "renewal") {
-      return job.request.onRefused(queueFull("too many renewals wait"), job.caller);
+    const isRenewal = classify(held, nowMs) === "renewal";
+    const max = this.#limits().queueMax * (isRenewal ? renewalsShare : 1);
+    if (this.#admitted.size >= max) {
+      const who = isRenewal ? "renewals" : "requests";
+      return job.request.onRefused(queueFull(`too many ${who} wait`), job.caller);
     }
     this.#admitted.push(job, identity, held, nowMs);
   }
