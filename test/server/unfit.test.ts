@@ -46,6 +46,7 @@ test("bytes that fail a lint are refused, signed by nobody, and kept in the log"
       prepareWorkloads(orders, broken, { defaultTtlSeconds: 60, maxTtlSeconds: 60 }, now),
     sign: (prepared) => signPrepared(prepared, broken),
     ledger: new Ledger({ writer: log.writer, time: keeper.time }),
+    assertNotDenied: () => {},
     onUnfit: (identity, error, tbs) => keeper.keepUnfit(identity, error, tbs),
     randomSerial: () => randomBytes(16),
   });

@@ -14,7 +14,16 @@ export function issueServingCertificate(
   nowMs: number,
   uri?: string,
 ): ServingCertificate {
-  const { prepared, finish } = prepareServing(authority, bundle.roots, names, nowMs, uri);
+  const { prepared, finish } = prepareServing(
+    authority,
+    bundle.roots,
+    names,
+    nowMs,
+    uri,
+    (_, error) => {
+      throw error;
+    },
+  );
   const [outcome] = signPrepared([prepared], authority);
   if (outcome?.kind !== "issued") throw outcome?.error;
   return finish(outcome.certificate.der);

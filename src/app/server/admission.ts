@@ -11,6 +11,17 @@ export interface AdmissionDependencies {
   readonly random: () => number;
 }
 
+/** @throws DeniedError */
+export function assertCallerNotDenied(
+  assertNotDenied: AdmissionDependencies["assertNotDenied"],
+  { id, evidence }: Caller,
+): void {
+  assertNotDenied(
+    id.toString(),
+    evidence.method === "certificate" ? evidence.serialHex : undefined,
+  );
+}
+
 /** @throws DeniedError, RateLimitError */
 export type AssertAdmitted = (caller: Caller, nowMs: number) => void;
 
@@ -19,9 +30,8 @@ export function admission({
   rates,
   random,
 }: AdmissionDependencies): AssertAdmitted {
-  return ({ id, evidence }, nowMs) => {
-    const serialHex = evidence.method === "certificate" ? evidence.serialHex : undefined;
-    assertNotDenied(id.toString(), serialHex);
-    rates.admit(id, nowMs, random());
+  return (caller, nowMs) => {
+    assertCallerNotDenied(assertNotDenied, caller);
+    rates.admit(caller.id, nowMs, random());
   };
 }

@@ -3,7 +3,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
-import type { AssertAdmitted } from "./admission.ts";
+import {
+  assertCallerNotDenied,
+  type AdmissionDependencies,
+  type AssertAdmitted,
+} from "./admission.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
 import { Issuer } from "./issuer.ts";
 import { Ledger } from "./ledger.ts";
@@ -23,6 +27,7 @@ export interface IssuanceOptions {
   /** @throws while it is not known what a restored log has lost */
   readonly assertSettled: () => void;
   readonly assertAdmitted: AssertAdmitted;
+  readonly assertNotDenied: AdmissionDependencies["assertNotDenied"];
   readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly nowMs: () => number;
 }
@@ -35,14 +40,15 @@ export interface Issuance {
 
 export function buildIssuance(options: IssuanceOptions): Issuance {
   const { trust, signing, transparency, time, limits, nowMs } = options;
-  const { refreshKeys, assertSettled, assertAdmitted } = options;
+  const { refreshKeys, assertSettled, assertAdmitted, onUnfit } = options;
   const ledger = new Ledger({ writer: transparency.writer, time });
   const issuer = new Issuer({
     authority: () => trust().authority,
     prepare: (orders, now) => signing.prepare(orders, now),
     sign: (prepared) => signing.sign(prepared),
     ledger,
-    onUnfit: options.onUnfit,
+    assertNotDenied: (caller) => assertCallerNotDenied(options.assertNotDenied, caller),
+    onUnfit,
     randomSerial: randomSerials(),
   });
   const queue = new IssuanceQueue(
@@ -64,7 +70,7 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
   );
   const issueServing: IssueServing = async (names, uri) => {
     const { authority, bundle } = trust();
-    const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri);
+    const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri, onUnfit);
     const intent = servingIntent(draft, authority, names, uri, randomUUID());
     const [outcome] = await ledger.record([intent], () => signing.sign([draft.prepared]));
     if (outcome?.kind !== "issued") throw outcome?.error;

@@ -20,6 +20,7 @@ import { LogError } from "../../core/log/log-error.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
+import { DeniedError } from "../../core/deny/deny-error.ts";
 import { Issuer, type IssuerDependencies, type Order, type OrderOutcome } from "./issuer.ts";
 import { Ledger } from "./ledger.ts";
 
@@ -68,6 +69,7 @@ describe("an issuer", () => {
       sign: (prepared) => signPrepared(prepared, current.authority),
       ledger: new Ledger({ writer: store.writer, time }),
       randomSerial: () => randomBytes(16),
+      assertNotDenied: () => {},
       onUnfit: () => assert.fail("a lint has failed"),
       ...changes,
     });
@@ -125,6 +127,25 @@ describe("an issuer", () => {
     assert.ok(equalBytes(digest, result.certificateDigest));
   });
 
+  it("gives nothing to who was denied while it waited, and has nothing of it in the log", async () => {
+    const from = size();
+    const issuer = issuerOf({
+      assertNotDenied: ({ id }) => {
+        if (id.toString().endsWith("/bad")) throw new DeniedError("identity-denied", "scripted");
+      },
+    });
+    const outcomes = await issuer.issue(
+      ["good", "bad", "other"].map((name) => orderOf(name)),
+      nowMs,
+    );
+    assert.deepEqual(outcomes.map(urisOf), [
+      "spiffe://cluster.local/ns/shop/sa/good",
+      "",
+      "spiffe://cluster.local/ns/shop/sa/other",
+    ]);
+    assert.equal(size(), from + 4);
+  });
+
   it("lets no certificate outlive what its caller may have", async () => {
     const { caller } = orderOf("cart");
     const certificateNotAfterMs = nowMs + 600_000;
@@ -172,7 +193,7 @@ describe("an issuer", () => {
       onUnfit: (...alarm) => alarms.push(alarm),
     });
     const order = orderOf("cart");
-    assert.deepEqual(await issuer.issue([order], nowMs), [{ kind: "refused", error, unfit }]);
+    assert.deepEqual(await issuer.issue([order], nowMs), [{ kind: "refused", error }]);
     assert.deepEqual(alarms, [[order.caller.id.toString(), error, unfit]]);
   });
 

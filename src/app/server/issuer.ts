@@ -3,6 +3,7 @@
  * together. What fails, fails for its own caller, unless the log cannot be written: then nobody gets anything.
  */
 
+import { IssuanceError } from "../../core/issuance/issuance-error.ts";
 import { replyChain, type Authority } from "../../core/issuance/authority.ts";
 import type { PreparedLeaf, PrepareOutcome } from "../../core/issuance/prepare.ts";
 import type { SignOutcome } from "../../core/issuance/sign-prepared.ts";
@@ -29,6 +30,16 @@ export type OrderOutcome =
     }
   | { readonly kind: "refused"; readonly error: unknown };
 
+interface Prepared {
+  readonly kind: "prepared";
+  readonly order: Order;
+  readonly leaf: PreparedLeaf;
+}
+
+type NotSigned = Extract<SignOutcome, { kind: "refused" }>;
+
+type Judged = Prepared | Extract<OrderOutcome, { kind: "refused" }>;
+
 type MaybePromise<T> = T | Promise<T>;
 
 export interface IssuerDependencies {
@@ -39,6 +50,8 @@ export interface IssuerDependencies {
   ) => MaybePromise<readonly PrepareOutcome[]>;
   readonly sign: (prepared: readonly PreparedLeaf[]) => MaybePromise<readonly SignOutcome[]>;
   readonly ledger: Ledger;
+  /** @throws DeniedError */
+  readonly assertNotDenied: (caller: Caller) => void;
   /** Bytes of ours that fail a lint are not signed: an alarm. */
   readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly randomSerial: () => Uint8Array;
@@ -53,34 +66,51 @@ export class Issuer {
 
   /** One outcome for each, in their order. @throws what keeps all of them from being recorded */
   async issue(orders: readonly Order[], nowMs: number): Promise<readonly OrderOutcome[]> {
-    const { authority, prepare, sign, ledger, onUnfit } = this.#dependencies;
+    const { authority, prepare, sign, ledger } = this.#dependencies;
     const issuing = authority();
     const prepared = await prepare(
       orders.map((order) => this.#workloadOrder(order)),
       nowMs,
     );
-    const leaves: PreparedLeaf[] = [];
-    const intents: Intent[] = [];
-    for (const [index, outcome] of prepared.entries()) {
-      const order = orders[index];
-      if (order === undefined) continue;
-      if (outcome.kind === "refused") {
-        const { error, unfit } = outcome;
-        if (unfit !== undefined) onUnfit(order.caller.id.toString(), error, unfit);
-        continue;
-      }
-      const { kind: _, ...leaf } = outcome;
-      leaves.push(leaf);
-      intents.push(intentOf(order, leaf, issuing.signer.id));
-    }
-    const signed = (await ledger.record(intents, () => sign(leaves))).values();
-    return prepared.map((outcome): OrderOutcome => {
+    const outcomes = orders.map((order, index) => this.#judge(order, prepared[index]));
+    const leaves = outcomes.filter((outcome) => outcome.kind === "prepared");
+    const intents = leaves.map(({ order, leaf }) => intentOf(order, leaf, issuing.signer.id));
+    const signing = () => sign(leaves.map(({ leaf }) => leaf));
+    const signed = (await ledger.record(intents, signing)).values();
+    return outcomes.map((outcome): OrderOutcome => {
       if (outcome.kind === "refused") return outcome;
       const result = signed.next().value;
-      if (result?.kind !== "issued") return { kind: "refused", error: result?.error };
+      if (result?.kind !== "issued") return this.#notSigned(outcome, result);
       const { certificate } = result;
       return { kind: "issued", certificate, chain: replyChain(issuing, certificate.der) };
     });
+  }
+
+  /** Who was denied while it waited gets nothing any more. */
+  #judge(order: Order, outcome: PrepareOutcome | undefined): Judged {
+    const { assertNotDenied, onUnfit } = this.#dependencies;
+    if (outcome?.kind !== "prepared") {
+      const error = outcome?.error;
+      if (outcome?.unfit !== undefined) onUnfit(order.caller.id.toString(), error, outcome.unfit);
+      return { kind: "refused", error };
+    }
+    try {
+      assertNotDenied(order.caller);
+    } catch (error) {
+      return { kind: "refused", error };
+    }
+    const { kind, ...leaf } = outcome;
+    return { kind, order, leaf };
+  }
+
+  #notSigned({ order, leaf }: Prepared, result: NotSigned | undefined): OrderOutcome {
+    const error = result?.error;
+    const isCheck = error instanceof IssuanceError && error.code === "certificate-check-failed";
+    // What came back from the signer is not what was prepared: the worst that can happen to a CA.
+    if (isCheck && result?.outcome === "unknown") {
+      this.#dependencies.onUnfit(order.caller.id.toString(), error, leaf.tbs);
+    }
+    return { kind: "refused", error };
   }
 
   #workloadOrder({ caller, csrPem, requestedTtlSeconds }: Order): WorkloadOrder {

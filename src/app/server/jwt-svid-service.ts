@@ -48,6 +48,9 @@ export interface JwtSvidDependencies {
   readonly waitingMax: number;
 }
 
+/** At the same time: a part of what the log may hold open, so that certificates find room. */
+const mintingMax = 256;
+
 type MintCall = ServerUnaryCall<MintJwtSvidRequest, MintJwtSvidResponse>;
 
 type Outcome =
@@ -60,6 +63,12 @@ export function mintJwtSvidHandler(
 ): (call: MintCall, reply: sendUnaryData<MintJwtSvidResponse>) => void {
   const { refreshKeys, events, nowMs, requestId, deadlineMs, waitingMax } = dependencies;
   let waiting = 0;
+  let minting = 0;
+  const mint = async (call: MintCall, context: CallContext): Promise<Outcome> => {
+    if (minting >= mintingMax) return refused("queue-full", "too many requests wait");
+    minting++;
+    return await mintOne(call, context, dependencies).finally(() => minting--);
+  };
   return (call, reply) => {
     const context: CallContext = {
       requestId: requestId(),
@@ -85,9 +94,9 @@ export function mintJwtSvidHandler(
       const isLate = call.cancelled || nowMs() >= context.startedMs + deadlineMs;
       return isLate
         ? refused("deadline-exceeded", "the deadline passed while keys were read")
-        : await mint(call, context, dependencies);
+        : await mint(call, context);
     };
-    void mint(call, context, dependencies)
+    void mint(call, context)
       .then((first) => {
         if (first.kind === "minted" || !isHealedByRefresh(first.error)) return first;
         return waiting < waitingMax ? mintAgain() : refused("queue-full", "too many requests wait");
@@ -97,7 +106,7 @@ export function mintJwtSvidHandler(
 }
 
 /** Never rejects. */
-async function mint(
+async function mintOne(
   { metadata, request }: MintCall,
   { requestId, peer }: CallContext,
   {

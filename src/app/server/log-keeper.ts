@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { Entry, EventEntry } from "../../core/log/entry.ts";
+import { LogError } from "../../core/log/log-error.ts";
 import { RefusalTally } from "../../core/log/refusal-tally.ts";
 import { encodeTrustState, type TrustState } from "../../core/trust/trust-state.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
@@ -28,6 +29,7 @@ const refusalsIntervalMs = 60_000;
 const retryIntervalMs = 5_000;
 /** Of an hour in which the log could not be written. */
 const unwrittenMax = 4_860;
+const unwritable: ReadonlySet<string> = new Set(["log-unwritable", "log-full"]);
 /** Each time costs a commit on the main thread. */
 const checkpointIntervalMs = 600_000;
 const unfitIntervalMs = 60_000;
@@ -126,7 +128,9 @@ export class LogKeeper implements AsyncDisposable {
     try {
       await this.#append(entries);
     } catch (error) {
-      this.#unwritten = [...entries, ...this.#unwritten].slice(0, unwrittenMax);
+      // An entry that cannot be written at all must not keep the others from it.
+      const isWorld = error instanceof LogError && unwritable.has(error.code);
+      if (isWorld) this.#unwritten = [...entries, ...this.#unwritten].slice(0, unwrittenMax);
       this.#dependencies.onFailed(error);
     }
   }

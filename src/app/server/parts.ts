@@ -71,6 +71,8 @@ const rollLimits = {
   proxiesPerReporterMax: 256,
   subscriptionsPerProxyMax: 64,
 };
+/** A commit was seen to take 60 ms on a busy disk. */
+const hungMsMax = 10_000;
 const podsRemembered = 16_384;
 
 export function buildParts(options: PartsOptions): Parts {
@@ -110,8 +112,10 @@ export function buildParts(options: PartsOptions): Parts {
     onStuck: () => sayStuck(log),
     times: signingTimes,
   });
+  const assertNotDenied = (identity: string, serialHex: string | undefined): void =>
+    denials.assertNotDenied(identity, serialHex);
   const assertAdmitted = admission({
-    assertNotDenied: (identity, serialHex) => denials.assertNotDenied(identity, serialHex),
+    assertNotDenied,
     rates,
     random: Math.random,
   });
@@ -124,6 +128,7 @@ export function buildParts(options: PartsOptions): Parts {
     refreshKeys: () => live.authentication.refreshKeys(),
     assertSettled: () => restoration.assertSettled(),
     assertAdmitted,
+    assertNotDenied,
     onUnfit: (identity, error, tbs) => {
       events.certificateUnfit(identity, error);
       keeper.keepUnfit(identity, error, tbs);
@@ -160,11 +165,13 @@ export function buildParts(options: PartsOptions): Parts {
   };
 
   function problems(): readonly string[] {
-    const { failure, isDead } = transparency.writer.state;
+    const { failure, isDead, busySinceMs } = transparency.writer.state;
     const restart = isDead ? ": restart the server" : "";
+    const hungMs = performance.now() - (busySinceMs ?? Infinity);
     return [
       ...(signing.isAvailable ? [] : ["the signing key cannot be used"]),
       ...(failure === undefined ? [] : [`the log cannot be written (${failure.code})${restart}`]),
+      ...(hungMs > hungMsMax ? ["the disk does not answer: the log is not written"] : []),
       ...(keeper.time.status.kind === "ok" ? [] : ["the clock has jumped"]),
       ...(restoration.isSettled ? [] : ["restored: waiting for agents to say what was lost"]),
     ];

@@ -33,6 +33,7 @@ const lifetimeSeconds = 24 * 3_600;
 /**
  * @param names DNS names and IP addresses that clients dial
  * @param uri a SPIFFE ID makes an X509-SVID of it, which by X509-SVID 4.4 may be a client, too
+ * @param onUnfit told of bytes that fail a lint
  * @throws IssuanceError
  */
 export function prepareServing(
@@ -40,7 +41,8 @@ export function prepareServing(
   roots: readonly Uint8Array[],
   names: readonly string[],
   nowMs: number,
-  uri?: string,
+  uri: string | undefined,
+  onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void,
 ): ServingDraft {
   const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const order = {
@@ -56,7 +58,12 @@ export function prepareServing(
   };
   const policy = { defaultTtlSeconds: lifetimeSeconds, maxTtlSeconds: lifetimeSeconds };
   const [outcome] = prepareLeaves([order], authority, policy, nowMs);
-  if (outcome?.kind !== "prepared") throw outcome?.error;
+  if (outcome?.kind !== "prepared") {
+    if (outcome?.unfit !== undefined) {
+      onUnfit(uri ?? identityOf(names), outcome.error, outcome.unfit);
+    }
+    throw outcome?.error;
+  }
   const { kind: _, ...prepared } = outcome;
   const { notAfterMs } = prepared;
   return {
