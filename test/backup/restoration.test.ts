@@ -214,7 +214,7 @@ describe("the first start", () => {
 describe("an agent", () => {
   const verifierKey = encodeVerifierKey(logVerifier);
   const holding = ({ note, checkpoint }: KnownCheckpoint): WitnessState => {
-    return { verifierKey, note, checkpoint, restoredIndex: -1, sinceMs: 0 };
+    return { verifierKey, note, checkpoint, restoredMs: -1, sinceMs: 0 };
   };
 
   it("that holds a checkpoint of the lost log accepts the restored one once it is recorded", async () => {

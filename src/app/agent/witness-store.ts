@@ -70,9 +70,9 @@ export class WitnessStore {
 
   async #drain(): Promise<void> {
     while (this.#next !== undefined) {
-      const { verifierKey, note, restoredIndex, sinceMs } = this.#next;
+      const { verifierKey, note, restoredMs, sinceMs } = this.#next;
       this.#next = undefined;
-      const document: StoredWitness = { version: 1, verifierKey, note, restoredIndex, sinceMs };
+      const document: StoredWitness = { version: 1, verifierKey, note, restoredMs, sinceMs };
       const bytes = Buffer.from(JSON.stringify(document));
       await writeFileAtomic(this.#path, bytes, 0o600).catch((error: unknown) =>
         this.#events.checkpointNotWritten(error),
@@ -84,9 +84,9 @@ export class WitnessStore {
 
 /** @throws LogError, TypeError */
 function parseStored(document: unknown): WitnessState {
-  const { version, verifierKey, note, restoredIndex, sinceMs } = document as StoredWitness;
+  const { version, verifierKey, note, restoredMs, sinceMs } = document as StoredWitness;
   if (version !== 1) throw new TypeError(`expected version 1, got ${String(version)}`);
-  if (!isSize(sinceMs) || !isSize(restoredIndex + 1)) throw new TypeError("expected numbers");
+  if (!isSize(sinceMs) || !isSize(restoredMs + 1)) throw new TypeError("expected numbers");
   const checkpoint = openCheckpoint(note, [parseVerifierKey(verifierKey)]);
-  return { verifierKey, note, checkpoint, restoredIndex, sinceMs };
+  return { verifierKey, note, checkpoint, restoredMs, sinceMs };
 }

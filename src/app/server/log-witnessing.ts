@@ -47,7 +47,7 @@ interface Witness {
   shownAt: number;
 }
 
-const roundMsDefault = 30_000;
+const roundMsDefault = 10_000;
 const answerIntervalMs = 250;
 const answersMax = 16;
 const serialsMax = 1_024;

@@ -25,6 +25,7 @@ export interface LogClaim {
 
 export interface Restored {
   readonly index: number;
+  readonly timeMs: number;
   /** Undefined when the event says none. */
   readonly range: RestoredRange | undefined;
   /** The newest checkpoint that was known of the lost log. */
@@ -68,7 +69,12 @@ function openRestored(
     throw new LogError("log-proof-invalid", `expected entry ${index} to be a restored event`);
   }
   const range = findRestored(entry);
-  return { index, range, lost: range && findCheckpoint(range.checkpoint, verifier) };
+  return {
+    index,
+    timeMs: entry.timeMs,
+    range,
+    lost: range && findCheckpoint(range.checkpoint, verifier),
+  };
 }
 
 function findCheckpoint(note: string, verifier: NoteVerifier): Checkpoint | undefined {

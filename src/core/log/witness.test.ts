@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { generateKeyPairSync } from "node:crypto";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { sampleEvent } from "../../../test/support/log-entries.ts";
+import { LOG_NOW_MS, sampleEvent } from "../../../test/support/log-entries.ts";
 import { naiveRoot, treeOf } from "../../../test/support/log-tree.ts";
 import { signCheckpoint } from "./checkpoint.ts";
 import { encodeEntry } from "./entry-codec.ts";
@@ -176,8 +176,8 @@ describe("after a restore, a witness", () => {
     const decision = decide(witnessOf(lost.slice(0, 15)), claimOf(restored, 15, 8), 5_000);
     assert.equal(decision.kind, "accept");
     assert.deepEqual([decision.restored?.from, decision.restored?.to], [8, 20]);
-    const { sinceMs, restoredIndex, checkpoint } = decision.state;
-    assert.deepEqual([sinceMs, restoredIndex, checkpoint.size], [5_000, 8, restored.length]);
+    const { sinceMs, restoredMs, checkpoint } = decision.state;
+    assert.deepEqual([sinceMs, restoredMs, checkpoint.size], [5_000, LOG_NOW_MS, restored.length]);
     assert.equal(kindOf(decide(decision.state, claimOf(lost, restored.length))), "log-fork");
   });
 
@@ -192,10 +192,29 @@ describe("after a restore, a witness", () => {
     assert.equal(kindOf(decide(witnessOf(forked), claimOf(restored, 20, 8))), "log-rollback");
   });
 
+  it("accepts the same backup restored a second time, by an event of a later time", () => {
+    const first = decide(witnessOf(lost.slice(0, 15)), claimOf(restored, 15, 8));
+    assert.equal(first.kind, "accept");
+    const range = {
+      from: 8,
+      to: restored.length,
+      checkpoint: noteOf(restored),
+      possibleUntilMs: 0,
+    };
+    const timeMs = LOG_NOW_MS + 60_000;
+    const later = sampleEvent({ type: "restored", timeMs, detail: encodeRestored(range) });
+    const again = [...backup, encodeEntry(later), ...historyOf("d", 3)];
+    assert.equal(kindOf(decide(first.state, claimOf(again, restored.length, 8))), "accept");
+    assert.equal(
+      kindOf(decide(first.state, claimOf(restored.slice(0, 10), 10, 8))),
+      "log-rollback",
+    );
+  });
+
   it("needs no excuse when it holds a checkpoint from before the backup", () => {
     const decision = decide(witnessOf(lost.slice(0, 8)), claimOf(restored, 8, 8));
     assert.equal(decision.kind, "accept");
-    assert.deepEqual([decision.restored, decision.state.restoredIndex], [undefined, 8]);
+    assert.deepEqual([decision.restored, decision.state.restoredMs], [undefined, LOG_NOW_MS]);
   });
 
   it("is not appeased by an event that it has seen when the log goes back again", () => {

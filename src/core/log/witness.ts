@@ -17,8 +17,8 @@ export interface WitnessState {
   /** The newest checkpoint that was accepted, as it came. */
   readonly note: string;
   readonly checkpoint: Checkpoint;
-  /** Index of the newest `restored` event that was seen; -1 for none. It excuses nothing a second time. */
-  readonly restoredIndex: number;
+  /** Log time of the newest `restored` event that was seen; -1 for none. It excuses nothing a second time. */
+  readonly restoredMs: number;
   /** First contact, or the last restore: what was signed before need not be in this log. */
   readonly sinceMs: number;
 }
@@ -71,8 +71,8 @@ export function decideWitness(
   }
   const { checkpoint, restored } = shown;
   const { verifierKey, note } = claim;
-  const restoredIndex = Math.max(held?.restoredIndex ?? -1, restored?.index ?? -1);
-  const next = { verifierKey, note, checkpoint, restoredIndex, sinceMs: held?.sinceMs ?? nowMs };
+  const restoredMs = Math.max(held?.restoredMs ?? -1, restored?.timeMs ?? -1);
+  const next = { verifierKey, note, checkpoint, restoredMs, sinceMs: held?.sinceMs ?? nowMs };
   if (held === undefined) return { kind: "accept", state: next, restored: undefined };
   const alarm = contradictionOf(held.checkpoint, claim, checkpoint);
   if (alarm === undefined) return { kind: "accept", state: next, restored: undefined };
@@ -111,15 +111,15 @@ function contradictionOf(
 
 /**
  * Only what the restore has lost: the held checkpoint lies in the range, and the event is new to this witness. An old one
- * must not excuse the next rollback.
+ * must not excuse the next rollback. It is known by its time, because one backup can be restored twice.
  */
 function isExcusedBy(
-  { index, range, lost }: Restored,
-  { checkpoint, restoredIndex }: WitnessState,
+  { index, timeMs, range, lost }: Restored,
+  { checkpoint, restoredMs }: WitnessState,
 ): boolean {
   if (range === undefined || lost?.size !== range.to) return false;
   const isLost = range.from < checkpoint.size && checkpoint.size <= range.to;
-  const isNew = index >= range.from && index > restoredIndex;
+  const isNew = index >= range.from && timeMs > restoredMs;
   const isSameTree = checkpoint.size < lost.size || equalBytes(checkpoint.root, lost.root);
   return isLost && isNew && isSameTree;
 }
