@@ -6,7 +6,7 @@ import { startServer } from "../server/portcullis-process.ts";
 import { killWhileAsked } from "./server-kills.ts";
 import { expectAccounted, serverDirectory, startDoomedServer } from "./server-rig.ts";
 
-const startCommits = [1, 2, 3, 4];
+const startCommits = [1, 2, 3, 4, 5];
 
 describe("a server that is killed", () => {
   it("200 times while 8 ask has given nothing that is not in the log", async (test) => {

@@ -15,8 +15,8 @@ import {
   type ServerDirectory,
 } from "./server-rig.ts";
 
-/** Commits before the first request: log-started, trust-changed, and the server's own certificate. */
-const [intentCommit, resultCommit] = [5, 6];
+/** Commits before the first request: log-started, trust-changed, policy-changed, and the server's own certificate. */
+const [intentCommit, resultCommit] = [6, 7];
 
 const moments: readonly (readonly [title: string, killAt: string, outcomes: readonly string[]])[] =
   [

@@ -5,9 +5,11 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { status } from "@grpc/grpc-js";
+import { decodeEntry } from "../../src/core/log/entry-codec.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { parseCertificate } from "../../src/core/x509/certificate.ts";
 import { parseSinglePem } from "../../src/core/x509/pem.ts";
+import { LogReader } from "../../src/edge/log/log-reader.ts";
 import type { LogProof } from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import { meshIdentity, openMeshStream, type MeshStream } from "../server/mesh-client.ts";
 import { SdsClient } from "../support/agent-sds.ts";
@@ -88,6 +90,24 @@ describe("a server with a log", () => {
       return owners.has(NODE) && owners.has("spiffe://cluster.local/ns/shop/sa/cart");
     });
     assert.deepEqual(agent.events("log-leaf-missing"), []);
+  });
+});
+
+describe("a server whose wall clock was set ahead", () => {
+  it("dates the alarms that agents raise by its log's time", async () => {
+    await using server = await startControlPlane();
+    using stream = openMeshStream(server, await meshIdentity(server, "cart"));
+    stream.send({ case: "hello", value: { agentId: "cart", logCheckpoint: "" } });
+    await eventually(() => proofsOf(stream)[0]);
+    using reader = LogReader.open(server.config.dataDir);
+    const { size } = reader.head();
+    server.jump(300_000);
+    stream.send({ case: "logAlarm", value: { kind: "log-invalid", detail: "why" } });
+    const entries = await eventually(() => {
+      const added = Array.from(reader.entries(size, 100), ({ data }) => decodeEntry(data));
+      return added.some((entry) => entry.kind === "event" && entry.type === "alarm") && added;
+    });
+    for (const { timeMs } of entries) assert.ok(timeMs < Date.now() + 60_000, String(timeMs));
   });
 });
 

@@ -70,7 +70,7 @@ export async function openDenyRig(dataDir: string, nowMs: number): Promise<DenyR
     ...denyHandlers({
       denials,
       trustDomain,
-      isKnownSerial: (serial) => log.reader.certificates.bySerial(serial) !== undefined,
+      certificates: log.reader.certificates,
       log: logger,
     }),
     acceptClock: acceptClockHandler({

@@ -9,7 +9,7 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { openDenyRig, type DenyRig } from "./deny-rig.ts";
 import { runVerb } from "./portcullis-process.ts";
 
-const identity = "spiffe://cluster.local/ns/shop/sa/web";
+const identity = "spiffe://cluster.local/ns/default/sa/web-1";
 const knownSerial = Buffer.from(serialOf(1)).toString("hex");
 const unknownSerial = "ab".repeat(16);
 const reason = ["--reason", "its node was taken over"];
@@ -48,13 +48,17 @@ describe("an operator", () => {
     });
   });
 
-  it("is warned of a serial that the log does not know, and it is denied", async () => {
+  it("is warned of a serial or an identity that the log does not know, and it is denied", async () => {
     const spelled = unknownSerial.toUpperCase().replaceAll(/..(?=.)/g, "$&:");
     const { status, stdout, stderr } = await run("deny", "add", spelled, ...reason);
     assert.equal(status, 3);
     assert.equal(stdout, `denied ${unknownSerial} as number 3; ends never\n`);
     assert.equal(stderr, `warning: the log has no certificate with the serial ${unknownSerial}\n`);
     assert.throws(() => rig.denials.assertNotDenied("spiffe://cluster.local/x", unknownSerial));
+    const typo = await run("deny", "add", `${identity}x`, ...reason);
+    assert.equal(typo.status, 3);
+    assert.equal(typo.stderr, `warning: the log has no certificate of ${identity}x\n`);
+    await run("deny", "remove", "4", ...reason);
   });
 
   it("sees who is denied, by whose order and why", async () => {
@@ -71,7 +75,7 @@ describe("an operator", () => {
       sequence: number;
       denials: readonly { number: number; until: string }[];
     };
-    assert.equal(json.sequence, 3);
+    assert.equal(json.sequence, 5);
     assert.deepEqual(
       json.denials.map(({ number, until }) => [number, until !== ""]),
       [

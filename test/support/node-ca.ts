@@ -163,6 +163,7 @@ export class NodeCa implements AsyncDisposable {
       events: new MeshEvents(log, { nacks: { inc: () => {} } } as never),
       bundle: () => this.bundle,
       podOf: () => undefined,
+      assertNotDenied: () => {},
       nowMs: Date.now,
       streamsMax: 100,
       nodeAgents: {

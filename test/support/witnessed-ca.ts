@@ -110,6 +110,7 @@ export class WitnessedCa implements AsyncDisposable {
       events,
       bundle: () => this.authority.bundle,
       podOf: () => undefined,
+      assertNotDenied: () => {},
       nowMs: Date.now,
       streamsMax: 100,
       ...(hasLog && { witnessing }),

@@ -7,6 +7,7 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
+import { DeniedError } from "../../core/deny/deny-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import { authenticatedPeer } from "../../edge/rpc/peer.ts";
@@ -24,6 +25,8 @@ import type { IssuanceQueue } from "./issuance-queue.ts";
 export interface BatchDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
   readonly isNodeAgent: (id: SpiffeId) => boolean;
+  /** @throws DeniedError that the caller may read */
+  readonly assertNotDenied: (identity: string, serialHex: string) => void;
   readonly authenticate: (token: string, nowMs: number) => Caller;
   readonly requestId: () => string;
   readonly deadlineMs: number;
@@ -55,18 +58,22 @@ export function signBatchHandler(
 
 function refuseCall(
   call: SignBatchCall,
-  { events, isNodeAgent }: BatchDependencies,
+  { events, isNodeAgent, assertNotDenied }: BatchDependencies,
 ): { readonly code: number; readonly details: string } | undefined {
   const refuse = (code: number, details: string, error?: unknown) => {
     events.batchRefused(call.getPeer(), details, error);
     return { code, details };
   };
   try {
-    const { id } = authenticatedPeer(call.getAuthContext());
+    const { id, serialHex } = authenticatedPeer(call.getAuthContext());
     if (!isNodeAgent(id)) {
       return refuse(status.PERMISSION_DENIED, `${id.toString()} is none of the node agents`);
     }
+    assertNotDenied(id.toString(), serialHex);
   } catch (error) {
+    if (error instanceof DeniedError) {
+      return refuse(status.PERMISSION_DENIED, error.message, error);
+    }
     const details = "a node agent's certificate of this mesh is needed";
     return refuse(status.UNAUTHENTICATED, details, error);
   }

@@ -3,7 +3,7 @@
  * publishes its addresses last, and closes what it owns in reverse order.
  */
 
-import { hasBytes } from "../../core/bytes.ts";
+import { equalBytes } from "../../core/bytes.ts";
 import { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
@@ -21,6 +21,7 @@ import {
   type IdentityDependencies,
 } from "./caller-authentication.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
+import { issuancePolicy } from "./issuance-policy.ts";
 import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
 import type { ReloadsHolder } from "./reload-refusals.ts";
@@ -40,6 +41,8 @@ export interface ControlPlaneOptions {
 }
 
 const pruneIntervalMs = 60_000;
+/** A clock that was set forward over a restart ends denials; time to set it right before they are forgotten. */
+const denialsKeptMs = 600_000;
 /** Of settings that decide who may have a certificate. */
 const authenticationKeys = /^(tokens\.|identities$|certificates\.renewByCertificate$)/;
 
@@ -63,10 +66,11 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Resolves when it is ready: every port is bound, and `endpoints.json` says so. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { config, version, log, nowMs, signal } = options;
+    const { config, version, log, nowMs, monotonicMs, signal } = options;
     await using owned = new AsyncDisposableStack();
     const kept = await openKept(options, owned);
     const { store, trust, restoration, denials } = kept;
+    await kept.keeper.policyIs(issuancePolicy(config));
     logWarnings(trust.current, log);
     const rates = new RateLimits(config.limits.rates);
     const identities = {
@@ -84,9 +88,11 @@ export class ControlPlane implements AsyncDisposable {
     owned.use(parts.signing);
     owned.use(parts.serving);
     await unlessAborted(signal, parts.signing.open());
+    const startedAt = monotonicMs();
     const prune = (): void => {
       parts.roll.prune(nowMs());
       live.authentication.prune(nowMs());
+      if (monotonicMs() - startedAt < denialsKeptMs) return;
       denials.prune().catch((error: unknown) => {
         log.error({ event: "denials-prune-failed", error }, "ended denials are still kept");
       });
@@ -122,7 +128,7 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what the new configuration is wrong about, and changes nothing
    */
   async reload(config: ServerConfig): Promise<ConfigDiff> {
-    const { live } = this.#parts;
+    const { live, keeper } = this.#parts;
     const running = live.config;
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
@@ -145,8 +151,9 @@ export class ControlPlane implements AsyncDisposable {
       // Their roots are files, which may have changed by themselves.
       config.identities.x5c.length > 0 || diff.apply.some((key) => authenticationKeys.test(key));
     const authentication = isAuthentication && (await live.authentication.reopen(next));
-    live.config = next;
     try {
+      await keeper.policyIs(issuancePolicy(next));
+      live.config = next;
       if (diff.apply.includes("serving.dnsNames")) await this.#parts.serving.renew();
     } catch (error) {
       live.config = running;
@@ -170,20 +177,26 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what is wrong with the files, or why they need a rotation; then the old ones stay
    */
   async reloadTrust(): Promise<boolean> {
-    const { store, trust, live, signing, serving } = this.#parts;
-    const { nowMs, log } = this.#options;
+    const { store, live, signing, denials } = this.#parts;
+    const { nowMs } = this.#options;
     if (live.config.caDir === undefined) return false;
-    const before = trust.current;
     const next = await loadTrust(store, live.config, nowMs(), (parts) => signing.prove(parts));
-    if (next.state.epoch === before.state.epoch && haveSameLists(next, before)) {
+    // What is stored is not what signs yet, and a denial stores a state of its own: epochs say nothing here.
+    const hasChanged = await denials.inTurn(() => this.#takeOver(next));
+    if (hasChanged) await this.#parts.serving.tryRenew();
+    return hasChanged;
+  }
+
+  async #takeOver(next: Trust): Promise<boolean> {
+    const { trust, keeper, signing } = this.#parts;
+    if (signsAndTrustsAlike(next, trust.current)) {
       signing.retry();
       return false;
     }
-    await this.#parts.keeper.trustIs(next.state);
+    await keeper.trustIs(next.state);
     trust.replace(next);
     signing.renew();
-    logWarnings(next, log);
-    await serving.tryRenew();
+    logWarnings(next, this.#options.log);
     return true;
   }
 
@@ -194,8 +207,21 @@ export class ControlPlane implements AsyncDisposable {
   }
 }
 
-function haveSameLists(a: Trust, b: Trust): boolean {
-  return a.crls.length === b.crls.length && a.crls.every((crl) => hasBytes(b.crls, crl));
+const none = new Uint8Array();
+
+/** By what is used, and not by the stored state. */
+function signsAndTrustsAlike(a: Trust, b: Trust): boolean {
+  return (
+    a.bundle.sequence === b.bundle.sequence &&
+    a.jwt.keyId === b.jwt.keyId &&
+    equalBytes(a.authorityParts.root, b.authorityParts.root) &&
+    haveSame(a.authorityParts.chain, b.authorityParts.chain) &&
+    haveSame(a.crls, b.crls)
+  );
+}
+
+function haveSame(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((each, index) => equalBytes(each, b[index] ?? none));
 }
 
 function logWarnings({ warnings }: Trust, log: Logger): void {

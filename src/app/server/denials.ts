@@ -25,6 +25,7 @@ export class Denials {
   #list: DenyList;
   /** One change at a time: each follows from the one before it. */
   #turn: Promise<unknown> = Promise.resolve();
+  readonly #listeners = new Set<() => void>();
 
   /** @throws StoreError, DenyListError, TrustStateError */
   constructor(dependencies: DenialsDependencies) {
@@ -44,7 +45,23 @@ export class Denials {
     assertNotDenied(this.#list, identity, serialHex, this.#dependencies.nowMs());
   }
 
-  /** @throws DenyListError `denial-invalid`, `deny-list-full`; LogError; whatever SQLite throws. Then nothing is changed. */
+  /** After each change, once it is in force; until it is disposed. */
+  onChange(listener: () => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** Between two changes of the list: what must not overlap with one. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    return await done;
+  }
+
+  /**
+   * @throws DenyListError `denial-invalid`, `deny-list-full`; LogError; whatever SQLite throws. Then nothing is in force that
+   * was not; where SQLite throws, the log has the order all the same, and the next start may carry it out.
+   */
   async add(denial: Omit<NewDenial, "createdAtMs">): Promise<Denial> {
     const list = await this.#change(
       (before, createdAtMs) => before.add({ ...denial, createdAtMs }),
@@ -53,7 +70,7 @@ export class Denials {
     return newestOf(list);
   }
 
-  /** @throws DenyListError `denial-unknown`; LogError; whatever SQLite throws. Then nothing is changed. */
+  /** @throws DenyListError `denial-unknown`; LogError; whatever SQLite throws. Then it stays in force, as for `add`. */
   async remove(sequence: number, claim: Claim): Promise<Denial> {
     let removed: Denial | undefined;
     await this.#change(
@@ -88,7 +105,7 @@ export class Denials {
     eventsOf: (after: DenyList) => readonly DenialEvent[],
   ): Promise<DenyList> {
     const { writer, stored, onStored, nowMs } = this.#dependencies;
-    const change = this.#turn.then(async () => {
+    return await this.inTurn(async () => {
       const before = this.#list;
       const timeMs = Math.floor(nowMs());
       const after = next(before, timeMs);
@@ -97,10 +114,9 @@ export class Denials {
       const state = stored.replace(before, after);
       this.#list = after;
       onStored(state);
+      for (const listener of this.#listeners) listener();
       return after;
     });
-    this.#turn = change.catch(() => {});
-    return await change;
   }
 }
 

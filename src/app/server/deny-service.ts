@@ -9,6 +9,7 @@ import { parseDenyTarget, targetKey, type DenyTarget } from "../../core/deny/den
 import type { PortcullisError } from "../../core/error.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import { warningMetadata } from "../../edge/rpc/warnings.ts";
+import type { CertificateIndex } from "../../edge/log/certificate-index.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import {
   DenialSchema,
@@ -25,8 +26,8 @@ import { answerCommand, assertClaim } from "./operator-command.ts";
 export interface DenyServiceDependencies {
   readonly denials: Pick<Denials, "list" | "add" | "remove">;
   readonly trustDomain: TrustDomain;
-  /** Whether the log knows a certificate by this serial. */
-  readonly isKnownSerial: (serial: Uint8Array) => boolean;
+  /** Where a typing error shows: nothing has been signed for it. */
+  readonly certificates: Pick<CertificateIndex, "bySerial" | "newest">;
   readonly log: Logger;
 }
 
@@ -94,11 +95,14 @@ function codeOf(error: PortcullisError): status | undefined {
 /** A serial that nothing has may be one letter away from the one that was meant. */
 function warningOf(
   target: DenyTarget,
-  { isKnownSerial }: DenyServiceDependencies,
+  { certificates }: DenyServiceDependencies,
 ): string | undefined {
-  if (target.kind === "identity") return undefined;
+  if (target.kind === "identity") {
+    if (certificates.newest(target.id) !== undefined) return undefined;
+    return `the log has no certificate of ${target.id}`;
+  }
   const { serialHex } = target;
-  if (isKnownSerial(Buffer.from(serialHex, "hex"))) return undefined;
+  if (certificates.bySerial(Buffer.from(serialHex, "hex")) !== undefined) return undefined;
   return `the log has no certificate with the serial ${serialHex}`;
 }
 

@@ -1,4 +1,7 @@
-/** `portcullis.admin.v1` CreateJoinToken. The token is in the reply and nowhere else. */
+/**
+ * `portcullis.admin.v1` CreateJoinToken. The token is in the reply and nowhere else. It grants an identity, so the log has
+ * the command before the token counts.
+ */
 
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
@@ -13,6 +16,7 @@ import {
   parseJoinIdentity,
   type JoinTokenErrorCode,
 } from "../../core/identity/join-token.ts";
+import { LogError } from "../../core/log/log-error.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import type { JoinTokens } from "../../edge/store/join-tokens.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
@@ -21,10 +25,13 @@ import {
   type CreateJoinTokenRequest,
   type CreateJoinTokenResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { LogEvent } from "./log-keeper.ts";
 
 export interface JoinTokenDependencies {
   readonly joinTokens: JoinTokens;
   readonly trustDomain: TrustDomain;
+  /** Durable in the transparency log when it resolves. */
+  readonly record: (event: LogEvent) => Promise<void>;
   readonly log: Logger;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly nowMs: () => number;
@@ -39,15 +46,17 @@ export function createJoinTokenHandler(
 ) => void {
   const { log } = dependencies;
   return ({ request }, reply) => {
-    try {
-      reply(null, createJoinToken(request, dependencies));
-    } catch (error) {
-      if (error instanceof JoinTokenError) {
-        return reply({ code: CODES[error.code], details: error.message });
-      }
-      log.error({ event: "join-token-failed", error }, "no join token could be made");
-      reply({ code: status.UNAVAILABLE, details: "the store of join tokens cannot be used" });
-    }
+    createJoinToken(request, dependencies).then(
+      (response) => reply(null, response),
+      (error: unknown) => {
+        if (error instanceof JoinTokenError) {
+          return reply({ code: CODES[error.code], details: error.message });
+        }
+        log.error({ event: "join-token-failed", error }, "no join token could be made");
+        const what = error instanceof LogError ? "the log" : "the store of join tokens";
+        reply({ code: status.UNAVAILABLE, details: `${what} cannot be used` });
+      },
+    );
   };
 }
 
@@ -57,20 +66,23 @@ const CODES: Readonly<Record<JoinTokenErrorCode, status>> = {
   "join-tokens-full": status.RESOURCE_EXHAUSTED,
 };
 
-function createJoinToken(
+async function createJoinToken(
   request: CreateJoinTokenRequest,
-  { joinTokens, trustDomain, log, randomBytes, nowMs }: JoinTokenDependencies,
-): CreateJoinTokenResponse {
+  { joinTokens, trustDomain, record, log, randomBytes, nowMs }: JoinTokenDependencies,
+): Promise<CreateJoinTokenResponse> {
   const now = nowMs();
   const id = parseJoinIdentity(request.spiffeId, trustDomain);
   const expiresAtMs = now + decideJoinTtlSeconds(request.validityDuration) * 1_000;
   const token = encodeJoinToken(randomBytes(JOIN_TOKEN_RANDOM_BYTES));
   const digest = joinTokenDigest(token);
-  joinTokens.add({ digest, id, expiresAtMs }, now);
+  const tokenId = joinTokenId(digest);
   const spiffeId = id.toString();
   const expiresAt = new Date(expiresAtMs).toISOString();
+  const detail = JSON.stringify({ joinTokenId: tokenId, until: expiresAt });
+  await record({ type: "command", subject: spiffeId, reason: "join-token", detail });
+  joinTokens.add({ digest, id, expiresAtMs }, now);
   log.info(
-    { event: "join-token-created", joinTokenId: joinTokenId(digest), spiffeId, expiresAt },
+    { event: "join-token-created", joinTokenId: tokenId, spiffeId, expiresAt },
     "join token created",
   );
   return create(CreateJoinTokenResponseSchema, {

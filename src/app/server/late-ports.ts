@@ -58,12 +58,15 @@ export function serveMesh(
   const authenticate = (token: string, now: number): Caller =>
     live.authentication.authenticate(token, now);
   const refreshKeys = (): Promise<unknown> => live.authentication.refreshKeys();
+  const assertNotDenied = (identity: string, serialHex: string): void =>
+    parts.denials.assertNotDenied(identity, serialHex);
   const mesh = new MeshService({
     roll,
     events: meshEvents,
     bundle: () => trust.current.bundle,
     podOf: (serialHex) => pods.get(serialHex),
     nodeAgents: { isNodeAgent, authenticate, refreshKeys },
+    assertNotDenied,
     witnessing: parts.witnesses.witnessing,
     nowMs,
     streamsMax: agentStreamsMax,
@@ -74,6 +77,7 @@ export function serveMesh(
     events,
     pods,
     isNodeAgent,
+    assertNotDenied,
     authenticate,
     nowMs,
     requestId,
@@ -99,6 +103,7 @@ export function serveMesh(
     mintJwtSvid,
   });
   owned.use(trust.onChange(() => mesh.publishBundle()));
+  owned.use(parts.denials.onChange(() => mesh.endDenied()));
   // Before the port drains: agents' streams have no end of their own.
   owned.defer(() => mesh.endStreams());
   introduce(grpc);
@@ -134,7 +139,7 @@ export async function openAdminSocket(
     ...denyHandlers({
       denials,
       trustDomain: config.trustDomain,
-      isKnownSerial: (serial) => transparency.reader.certificates.bySerial(serial) !== undefined,
+      certificates: transparency.reader.certificates,
       log,
     }),
     acceptClock: acceptClockHandler({
@@ -150,6 +155,7 @@ export async function openAdminSocket(
     backup: backupHandler({
       dataDir: config.dataDir,
       copyStore: (path) => store.copyTo(path),
+      denySequence: () => denials.list.sequence,
       version,
       nowMs,
       record: (event) => keeper.event(event),
@@ -158,6 +164,7 @@ export async function openAdminSocket(
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,
       trustDomain: config.trustDomain,
+      record: (event) => keeper.event(event),
       log,
       randomBytes,
       nowMs,

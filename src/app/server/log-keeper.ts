@@ -83,6 +83,15 @@ export class LogKeeper implements AsyncDisposable {
     facts.remember("log-trust", digest.toString("hex"));
   }
 
+  /** Before anything is signed under settings that do not stand in the log yet. @throws LogError */
+  async policyIs({ digest, detail }: Required<Pick<LogEvent, "digest" | "detail">>): Promise<void> {
+    const { facts } = this.#dependencies;
+    const hex = Buffer.from(digest).toString("hex");
+    if (facts.recall("log-policy") === hex) return;
+    await this.event({ type: "policy-changed", subject: "issuance", digest, detail });
+    facts.remember("log-policy", hex);
+  }
+
   /** Bytes that failed a lint, now and then: whatever makes them makes many. */
   keepUnfit(identity: string, error: unknown, tbs: Uint8Array): void {
     const nowMs = performance.now();

@@ -12,7 +12,8 @@ import { LogWitnessing } from "./log-witnessing.ts";
 export interface WitnessesDependencies {
   readonly log: LogStore;
   readonly events: MeshEvents;
-  readonly nowMs: () => number;
+  /** The log's time, Unix ms: alarms are entries. */
+  readonly logNowMs: () => number;
   /** The `restored` events of the log, the oldest first. */
   readonly restores: () => readonly StoredEntry[];
   /** False after a restore, until the log says what was lost. */
@@ -27,10 +28,10 @@ export interface Witnesses {
 
 /** @throws LogError for a log that names no key */
 export function buildWitnesses(dependencies: WitnessesDependencies): Witnesses {
-  const { log, events, nowMs, restores, isSettled } = dependencies;
+  const { log, events, logNowMs, restores, isSettled } = dependencies;
   const { reader, writer } = log;
   const verifier = parseVerifierKey(reader.verifierKey());
-  const alarms = new LogAlarms({ writer, events, nowMs });
+  const alarms = new LogAlarms({ writer, events, nowMs: logNowMs });
   const proofs = new LogProofs({ reader, verifier, restores });
   const leaves = new LogLeaves(reader);
   return { witnessing: new LogWitnessing({ proofs, leaves, alarms, events, isSettled }), alarms };

@@ -4,6 +4,7 @@
  */
 
 import { status, type ServerDuplexStream } from "@grpc/grpc-js";
+import { DeniedError } from "../../core/deny/deny-error.ts";
 import { PortcullisError } from "../../core/error.ts";
 import type { EvidenceReport, Reporter } from "../../core/roll/evidence.ts";
 import { RollError, type Roll } from "../../core/roll/roll.ts";
@@ -30,6 +31,8 @@ export interface MeshDependencies {
   readonly bundle: () => TrustBundle;
   /** The pod that a certificate was issued to, while the server still knows. */
   readonly podOf: (serialHex: string) => string | undefined;
+  /** @throws DeniedError that the peer may read */
+  readonly assertNotDenied: (identity: string, serialHex: string) => void;
   readonly nowMs: () => number;
   readonly streamsMax: number;
   /** Undefined where none is configured: then every stream speaks for itself alone. */
@@ -59,6 +62,8 @@ const agentIdPattern = /^[\w.:/-]{1,128}$/;
 export class MeshService {
   readonly #dependencies: MeshDependencies;
   readonly #streams = new Map<string, MeshCall>();
+  /** Those that have not said Hello yet included. */
+  readonly #sessions = new Set<Session>();
   /** Streams of each identity, those that have not said Hello yet included. */
   readonly #perIdentity = new Map<string, number>();
   #open = 0;
@@ -75,6 +80,16 @@ export class MeshService {
   publishBundle(): void {
     const message = encodeBundle(this.#dependencies.bundle());
     for (const call of this.#streams.values()) call.write(message);
+  }
+
+  /** The deny list has changed: who is denied now is heard no more, and gets no bundle. */
+  endDenied(): void {
+    for (const session of this.#sessions) {
+      const denied = this.#denied(session.peer);
+      if (denied !== undefined) {
+        this.#end(session.call, status.PERMISSION_DENIED, denied.message, denied);
+      }
+    }
   }
 
   /** For the shutdown: agents come back to whoever is here then. */
@@ -100,6 +115,10 @@ export class MeshService {
         error,
       );
     }
+    const denied = this.#denied(peer);
+    if (denied !== undefined) {
+      return this.#end(call, status.PERMISSION_DENIED, denied.message, denied);
+    }
     const identity = peer.id.toString();
     const ofIdentity = this.#perIdentity.get(identity) ?? 0;
     if (this.#open >= streamsMax || ofIdentity >= streamsPerIdentityMax) {
@@ -117,6 +136,7 @@ export class MeshService {
       Math.min(peer.notAfterMs - nowMs(), 2 ** 31 - 1),
     );
     const session: Session = { call, peer, spokenFor: this.#spokenFor(peer.id) };
+    this.#sessions.add(session);
     let isOpen = true;
     call.on("data", (request: ConnectRequest) => {
       clearTimeout(helloTimer);
@@ -125,6 +145,7 @@ export class MeshService {
     const close = (): void => {
       clearTimeout(helloTimer);
       clearTimeout(expiryTimer);
+      this.#sessions.delete(session);
       if (session.reporter !== undefined) this.#closed(session.reporter, call);
       if (session.witness !== undefined) this.#dependencies.witnessing?.end(session.witness);
       if (isOpen) this.#release(identity);
@@ -136,6 +157,16 @@ export class MeshService {
       close();
       call.end();
     });
+  }
+
+  #denied({ id, serialHex }: Peer): DeniedError | undefined {
+    try {
+      this.#dependencies.assertNotDenied(id.toString(), serialHex);
+      return undefined;
+    } catch (error) {
+      if (error instanceof DeniedError) return error;
+      throw error;
+    }
   }
 
   #spokenFor(id: SpiffeId): SpokenFor | undefined {

@@ -5,6 +5,7 @@
 
 import { createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { openCheckpoint, logOrigin } from "../../core/log/checkpoint.ts";
+import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { ResultEntry } from "../../core/log/entry.ts";
 import { LogError } from "../../core/log/log-error.ts";
 import { noteVerifier } from "../../core/log/note-key.ts";
@@ -42,7 +43,7 @@ export async function openLog(
       const seenSize = assertNotBehind(log, seen, origin, publicKey);
       redoDenials(log, seenSize, store.denials);
     }
-    const unknown = await closeOpenIntents(log, nowMs);
+    const unknown = await closeOpenIntents(log);
     store.facts.remember("log-checkpoint", log.reader.head().checkpoint);
     return { log, publicKey, unknown };
   } catch (error) {
@@ -86,11 +87,16 @@ function assertNotBehind(
   return before.size;
 }
 
-/** Until its end, whoever asked may hold what was perhaps signed. */
-async function closeOpenIntents({ reader, writer }: LogStore, nowMs: number): Promise<number> {
+/**
+ * Until its end, whoever asked may hold what was perhaps signed. At the log's own newest time: the wall clock is not judged
+ * yet, and one that is ahead would take the log's time with it for ever.
+ */
+async function closeOpenIntents({ reader, writer }: LogStore): Promise<number> {
+  const last = reader.entry(reader.head().size - 1);
+  const timeMs = last === undefined ? 0 : decodeEntry(last).timeMs;
   const results = reader.certificates.open().map(({ intentIndex, intent }): ResultEntry => ({
     kind: "result",
-    timeMs: nowMs,
+    timeMs,
     intentIndex,
     serial: intent.serial,
     outcome: "unknown",

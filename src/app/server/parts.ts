@@ -88,7 +88,7 @@ export function buildParts(options: PartsOptions): Parts {
   const witnesses = buildWitnesses({
     log: transparency,
     events: meshEvents,
-    nowMs,
+    logNowMs: () => keeper.time.nowMs(),
     restores: () => options.records.list(),
     isSettled: () => restoration.isSettled,
   });

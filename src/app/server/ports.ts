@@ -133,7 +133,7 @@ async function openBundlePort(
 }
 
 async function openHealthPort(
-  { metrics, transparency, problems }: Parts,
+  { metrics, transparency, problems, restoration }: Parts,
   { config, signal }: PortsOptions,
   readiness: { readonly isOpen: boolean },
   owned: AsyncDisposableStack,
@@ -148,7 +148,8 @@ async function openHealthPort(
         if (signal.aborted) return "draining";
         return problems()[0] ?? (readiness.isOpen ? undefined : "starting");
       },
-      log: () => transparency.reader,
+      // A restored log may be behind what was shown before: it is shown to nobody until the log itself says so.
+      log: () => (restoration.isSettled ? transparency.reader : undefined),
     }),
   );
   const { host } = config.metricsListen;

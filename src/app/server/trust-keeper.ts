@@ -20,10 +20,15 @@ export class TrustKeeper {
     this.#current = Object.freeze({ ...this.#current, state });
   }
 
-  /** What is durable already; whoever listens is told before this returns. */
+  /**
+   * What is durable already; whoever listens is told before this returns. A state that was stored after it stays: it followed
+   * from this one, with another deny list.
+   */
   replace(trust: Trust): void {
-    this.#current = trust;
-    for (const listener of this.#listeners) listener(trust);
+    const { state } = this.#current;
+    const isNewer = state.epoch > trust.state.epoch;
+    this.#current = isNewer ? Object.freeze({ ...trust, state }) : trust;
+    for (const listener of this.#listeners) listener(this.#current);
   }
 
   /** Until it is disposed. */

@@ -1,6 +1,7 @@
 /**
  * Consistent copies of both databases, also while a server writes them: first `portcullis.db`, then `log.db`. What changes
- * trust is logged before it is done, so the copy of the log has all that the copy of the store knows of.
+ * trust is logged before it is done, so the copy of the log has all that the copy of the store knows of; a server makes up for
+ * one change of the deny list that the store lacks, and not for two.
  */
 
 import { createReadStream } from "node:fs";
@@ -20,6 +21,8 @@ export interface CopyOptions {
   readonly dataDir: string;
   /** Makes a copy of `portcullis.db` in a file that is empty; at once, by whoever has it open. */
   readonly copyStore: (path: string) => void;
+  /** Of the live deny list; absent where nobody can change it meanwhile. */
+  readonly denySequence?: () => number;
   readonly version: string;
   readonly nowMs: () => number;
 }
@@ -27,6 +30,7 @@ export interface CopyOptions {
 /** In one step, in a thread of libuv's: in several, each write of the server would begin it anew. */
 const ALL_PAGES = 2_147_483_647;
 const PIECE_BYTES = 262_144;
+const attemptsMax = 3;
 
 export class DatabaseCopies implements AsyncDisposable {
   readonly manifest: BackupManifest;
@@ -38,17 +42,14 @@ export class DatabaseCopies implements AsyncDisposable {
   }
 
   /** @throws BackupError `backup-no-space`, `backup-failed`; LogError `log-lost`, ...; StoreError, PrivateFileError */
-  static async make({ dataDir, copyStore, version, nowMs }: CopyOptions): Promise<DatabaseCopies> {
+  static async make(options: CopyOptions): Promise<DatabaseCopies> {
+    const { dataDir, version, nowMs } = options;
     await assertRoom(dataDir, await sizeOf(dataDir));
     await using owned = new AsyncDisposableStack();
     const directory = owned.use(await makeCopyDirectory(dataDir, "backup"));
     const createdAtMs = nowMs();
     try {
-      // SQLite would make them with the umask's mode.
-      for (const file of backupFiles)
-        await writeFile(join(directory.path, file), "", { mode: 0o600 });
-      copyStore(join(directory.path, "portcullis.db"));
-      await copyLog(dataDir, logPath(directory.path));
+      await copyBoth(options, directory.path);
     } catch (cause) {
       throw cause instanceof PortcullisError ? cause : failed(cause);
     }
@@ -78,6 +79,23 @@ async function sizeOf(dataDir: string): Promise<number> {
     return (await stat(join(dataDir, name)).catch(() => undefined))?.size ?? 0;
   });
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** Anew where the deny list changes meanwhile: a change that is in the log and not stored yet is the only one then. */
+async function copyBoth(
+  { dataDir, copyStore, denySequence = () => 0 }: CopyOptions,
+  target: string,
+): Promise<void> {
+  for (let attempt = 0; attempt < attemptsMax; attempt++) {
+    // SQLite would make them with the umask's mode.
+    for (const file of backupFiles) await writeFile(join(target, file), "", { mode: 0o600 });
+    const before = denySequence();
+    copyStore(join(target, "portcullis.db"));
+    await copyLog(dataDir, logPath(target));
+    if (denySequence() === before) return;
+  }
+  const message = `the deny list has changed during each of ${attemptsMax} copies`;
+  throw new BackupError("backup-failed", message, { hint: "try again when nobody changes it" });
 }
 
 async function copyLog(dataDir: string, target: string): Promise<void> {

@@ -1,25 +1,68 @@
 /** What an audit reads of the log's tables, as it is stored. */
 
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+
+export interface HeadRow {
+  /** The last checkpoint's signed note. */
+  readonly note: string;
+  readonly size: number;
+  readonly openFrom: number;
+  readonly prunedTo: number;
+  readonly verifierKey: string;
+}
+
+/** How far the rows of the tables go: what the head must say. */
+export interface RowsEnd {
+  /** After the last entry. */
+  readonly size: number;
+  /** After the last entry that the index of certificates names. */
+  readonly indexed: number;
+  /** By that index; undefined when none is open. */
+  readonly firstOpen: number | undefined;
+}
 
 export class AuditRows {
   readonly #database: DatabaseSync;
   readonly #head: StatementSync;
+  readonly #end: StatementSync;
   readonly #entries: StatementSync;
   readonly #leaves: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
-    this.#head = database.prepare("SELECT checkpoint, pruned_to FROM head");
+    this.#head = database.prepare(
+      "SELECT checkpoint, size, open_from, pruned_to, verifier_key FROM head",
+    );
+    this.#end = database.prepare(
+      "SELECT (SELECT max(idx) FROM entries) AS last," +
+        " max(max(intent, coalesce(result, 0))) AS indexed," +
+        " min(intent) FILTER (WHERE result IS NULL) AS first_open FROM certificates",
+    );
     this.#entries = database.prepare(
       "SELECT data FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
     );
     this.#leaves = database.prepare("SELECT hashes FROM tiles WHERE level = 0 AND idx = ?");
   }
 
-  head(): { readonly note: string; readonly prunedTo: number } {
+  head(): HeadRow {
     const row = this.#head.get();
-    return { note: String(row?.["checkpoint"]), prunedTo: Number(row?.["pruned_to"]) };
+    return {
+      note: String(row?.["checkpoint"]),
+      size: Number(row?.["size"]),
+      openFrom: Number(row?.["open_from"]),
+      prunedTo: Number(row?.["pruned_to"]),
+      verifierKey: String(row?.["verifier_key"]),
+    };
+  }
+
+  /** Reads the whole index of certificates. */
+  end(): RowsEnd {
+    const { last = null, indexed = null, first_open = null } = this.#end.get() ?? {};
+    return {
+      size: afterOf(last),
+      indexed: afterOf(indexed),
+      firstOpen: first_open === null ? undefined : Number(first_open),
+    };
   }
 
   /** Those that are there. */
@@ -49,4 +92,8 @@ export class AuditRows {
     const row = this.#database.prepare("PRAGMA integrity_check(1)").get();
     return String(row?.["integrity_check"]);
   }
+}
+
+function afterOf(index: SQLOutputValue): number {
+  return index === null ? 0 : Number(index) + 1;
 }

@@ -5,6 +5,7 @@ import { LogAuditor, type AuditSummary } from "../../core/log/audit.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { EventEntry } from "../../core/log/entry.ts";
 import { HASH_BYTES } from "../../core/log/merkle.ts";
+import type { NoteVerifier } from "../../core/log/note-key.ts";
 import { TILE_WIDTH } from "../../core/log/tile.ts";
 import type { AuditRows } from "./audit-rows.ts";
 import { IndexAudit } from "./index-audit.ts";
@@ -19,11 +20,20 @@ export class EntryAudit {
   readonly #index: IndexAudit;
   /** Said when the entries are good: the index looks ahead, and what is wrong with it may be an entry's fault. */
   #indexFault: LogFault | undefined;
-  readonly witnesses: WitnessAudit = new WitnessAudit();
+  readonly witnesses: WitnessAudit;
 
-  /** @param size of the log that is audited */
-  constructor(database: DatabaseSync, rows: AuditRows, size: number) {
+  /**
+   * @param size of the log that is audited
+   * @param verifiers of its key
+   */
+  constructor(
+    database: DatabaseSync,
+    rows: AuditRows,
+    size: number,
+    verifiers: readonly NoteVerifier[],
+  ) {
     this.#rows = rows;
+    this.witnesses = new WitnessAudit(verifiers);
     this.#index = new IndexAudit(database, size);
   }
 

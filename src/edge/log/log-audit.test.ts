@@ -222,6 +222,10 @@ describe("an audit of alarms", () => {
     await store.writer.append([restored(1_401, at.size)]);
     const { fault, restores, sinceRestored } = auditSince(copy.path, at);
     assert.deepEqual([fault, restores.length, sinceRestored?.from], [undefined, 2, 1_401]);
+    const newer = openCheckpoint(store.reader.head().checkpoint, [logVerifier]);
+    await store.writer.append([restored(1_401, 9_000)]);
+    const since = auditSince(copy.path, newer);
+    assert.deepEqual([since.fault, since.sinceRestored], [undefined, undefined]);
   });
 
   it("finds a restored event that does not say what was lost", async () => {

@@ -6,13 +6,14 @@
 import type { DatabaseSync } from "node:sqlite";
 import { equalBytes } from "../../core/bytes.ts";
 import type { AuditSummary } from "../../core/log/audit.ts";
-import { openCheckpoint, type Checkpoint } from "../../core/log/checkpoint.ts";
+import type { Checkpoint } from "../../core/log/checkpoint.ts";
 import { LogError } from "../../core/log/log-error.ts";
 import type { NoteVerifier } from "../../core/log/note-key.ts";
 import { TILE_WIDTH } from "../../core/log/tile.ts";
 import { AuditRows } from "./audit-rows.ts";
 import { EntryAudit } from "./entry-audit.ts";
 import { logPath, openForReading } from "./log-database.ts";
+import { auditHead, type AuditedHead } from "./head-audit.ts";
 import { isCorrupt, unreadable } from "./log-failure.ts";
 import type { LogFault } from "./log-fault.ts";
 import { tileFault } from "./tile-audit.ts";
@@ -78,9 +79,7 @@ export function* auditSteps(
 
 class Audit {
   readonly #database: DatabaseSync;
-  readonly #note: string;
-  readonly #prunedTo: number;
-  readonly #checkpoint: Checkpoint;
+  readonly #head: AuditedHead;
   readonly #options: LogAuditOptions;
   readonly #entries: EntryAudit;
   readonly #rows: AuditRows;
@@ -88,16 +87,14 @@ class Audit {
   constructor(database: DatabaseSync, options: LogAuditOptions) {
     this.#database = database;
     this.#rows = new AuditRows(database);
-    const { note, prunedTo } = this.#rows.head();
-    this.#note = note;
-    this.#prunedTo = prunedTo;
-    this.#checkpoint = openCheckpoint(note, options.verifiers);
+    this.#head = auditHead(this.#rows, options.verifiers);
     this.#options = options;
-    this.#entries = new EntryAudit(database, this.#rows, this.#checkpoint.size);
+    const { size } = this.#head.checkpoint;
+    this.#entries = new EntryAudit(database, this.#rows, size, options.verifiers);
   }
 
   *run(): Generator<number, LogAudit, void> {
-    const { size } = this.#checkpoint;
+    const { size } = this.#head.checkpoint;
     let fault: LogFault | undefined;
     for (let from = 0; from < size && fault === undefined; from += TILE_WIDTH) {
       if (from % (STEP_TILES * TILE_WIDTH) === 0) yield from;
@@ -109,18 +106,18 @@ class Audit {
     fault ??= this.#expectReadable(size, () => this.#finish(summary));
     const { witnesses } = this.#entries;
     return {
-      checkpoint: this.#checkpoint,
-      note: this.#note,
+      checkpoint: this.#head.checkpoint,
+      note: this.#head.note,
       summary,
       alarms: witnesses.alarms,
       restores: witnesses.restores,
-      sinceRestored: this.#options.since && witnesses.restoreOf(this.#options.since),
+      sinceRestored: witnesses.sinceRestored,
       fault,
     };
   }
 
   hasBeenPruned(): boolean {
-    return this.#rows.head().prunedTo !== this.#prunedTo;
+    return this.#rows.head().prunedTo !== this.#head.prunedTo;
   }
 
   /** A broken database is an answer, and not a failure to find one. */
@@ -134,7 +131,7 @@ class Audit {
   }
 
   #finish(summary: AuditSummary): LogFault | undefined {
-    const { size, root } = this.#checkpoint;
+    const { size, root } = this.#head.checkpoint;
     const fault = (code: LogFault["code"], message: string): LogFault => {
       return { index: size, code, message };
     };
@@ -143,10 +140,11 @@ class Audit {
     }
     const whole = this.#entries.fault(summary);
     if (whole !== undefined) return whole;
+    if (this.#head.fault !== undefined) return this.#head.fault;
     const tile = this.#rows.atOnce(() => tileFault(this.#database, size, root));
     if (tile !== undefined) return fault("tile-wrong", tile);
-    const { verifiers, since } = this.#options;
-    const held = this.#entries.witnesses.fault(this.#database, this.#checkpoint, verifiers, since);
+    const { witnesses } = this.#entries;
+    const held = witnesses.fault(this.#database, this.#head.checkpoint, this.#options.since);
     if (held !== undefined) return held;
     const check = this.#rows.integrity();
     return check === "ok" ? undefined : fault("database-wrong", check);

@@ -111,7 +111,10 @@ function schemaVersion(database: DatabaseSync): number {
   );
 }
 
-/** A file that was cut off is noticed by SQLite only where it reads. */
+/**
+ * A file that was cut off is noticed by SQLite only where it reads. The checkpoint has no name among the durable writes: it
+ * moves what a COMMIT has made durable, and one that is broken off begins anew (https://www.sqlite.org/wal.html#ckpt).
+ */
 function expectWhole(database: DatabaseSync, path: string): void {
   const busy = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"];
   const pages = Number(database.prepare("PRAGMA page_count").get()?.["page_count"]);

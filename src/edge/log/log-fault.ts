@@ -11,6 +11,7 @@ export interface LogFault {
     | "index-wrong"
     | "pruned-wrong"
     | "restored-wrong"
+    | "head-wrong"
     | "tile-wrong"
     | "root-wrong"
     | "rolled-back"

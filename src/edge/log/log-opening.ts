@@ -20,6 +20,7 @@ export interface LogOpening {
   readonly origin: string;
   /** Ed25519. */
   readonly signingKey: KeyObject;
+  /** The wall clock's: of the first entry of a new log, which has no time of its own yet. */
   readonly nowMs: number;
   readonly mustExist: boolean;
 }

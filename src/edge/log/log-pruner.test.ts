@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { LOG_NOW_MS, sampleIntent, serialOf } from "../../../test/support/log-entries.ts";
+import {
+  LOG_NOW_MS,
+  sampleEvent,
+  sampleIntent,
+  serialOf,
+} from "../../../test/support/log-entries.ts";
 import {
   addCertificates,
   auditOf,
@@ -12,6 +17,7 @@ import { openCheckpoint } from "../../core/log/checkpoint.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import { leafHash } from "../../core/log/merkle.ts";
 import { parsePruned } from "../../core/log/pruned.ts";
+import { encodeRestored } from "../../core/log/restored.ts";
 import { verifyConsistency, verifyInclusion } from "../../core/log/proof-check.ts";
 import type { LogStore } from "./log-store.ts";
 
@@ -84,6 +90,20 @@ describe("pruning", () => {
     await addCertificates(store, 256, 256);
     assert.deepEqual(await store.writer.prune(nowMs, nowMs), { start: 0, end: 512 });
     assert.equal(store.reader.certificates.open().length, 1);
+  });
+
+  it("keeps the event of a restore until no lost certificate can be valid any more", async () => {
+    using directory = temporaryDirectory();
+    await using store = await openStore(directory.path);
+    const possibleUntilMs = endOfFirstMs + dayMs;
+    const range = { from: 1, to: 90, checkpoint: "", possibleUntilMs };
+    await addCertificates(store, 0, 128);
+    await store.writer.append([sampleEvent({ type: "restored", detail: encodeRestored(range) })]);
+    await addCertificates(store, 128, 256);
+    assert.deepEqual(await store.writer.prune(possibleUntilMs, nowMs), { start: 0, end: 256 });
+    assert.ok(store.reader.entry(257) !== undefined);
+    const past = await store.writer.prune(possibleUntilMs + 1, nowMs);
+    assert.deepEqual(past, { start: 256, end: 768 });
   });
 
   it("goes in steps, between which others write", async () => {

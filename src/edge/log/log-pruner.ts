@@ -1,5 +1,6 @@
 /**
- * Forgets old entries: whole tiles from the front, as long as all of a tile's certificates have a result and have expired.
+ * Forgets old entries: whole tiles from the front, as long as all of a tile's certificates have a result and have expired,
+ * and no restore that it tells of has left any that may be valid.
  * Their leaf hashes stay, and the tree can be proved as before. That it was done is an entry, in the same transaction.
  */
 
@@ -7,6 +8,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { decodeEntry, encodeEntry } from "../../core/log/entry-codec.ts";
 import type { IndexRange } from "../../core/log/index-ranges.ts";
 import { encodePruned } from "../../core/log/pruned.ts";
+import { findRestored } from "../../core/log/restored.ts";
 import { TILE_WIDTH } from "../../core/log/tile.ts";
 import type { LogAppender } from "./log-appender.ts";
 
@@ -23,7 +25,7 @@ export class LogPruner {
   readonly #appender: LogAppender;
   readonly #prunedTo: StatementSync;
   readonly #kept: StatementSync;
-  readonly #lastEntry: StatementSync;
+  readonly #entries: StatementSync;
 
   constructor(database: DatabaseSync, appender: LogAppender) {
     this.#database = database;
@@ -33,7 +35,9 @@ export class LogPruner {
       "SELECT 1 FROM certificates WHERE intent >= ? AND intent < ?" +
         " AND (result IS NULL OR not_after_s >= ?)",
     );
-    this.#lastEntry = database.prepare("SELECT data FROM entries WHERE idx = ?");
+    this.#entries = database.prepare(
+      "SELECT data FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
+    );
   }
 
   /**
@@ -68,8 +72,8 @@ export class LogPruner {
   #isPast(from: number, beforeMs: number): boolean {
     const to = from + TILE_WIDTH;
     if (this.#kept.get(from, to, Math.floor(beforeMs / 1_000)) !== undefined) return false;
-    const last = this.#lastEntry.get(to - 1)?.["data"];
-    return last instanceof Uint8Array && decodeEntry(last).timeMs < beforeMs;
+    const entries = this.#entries.all(from, to).map(({ data }) => data);
+    return entries.every((data) => data instanceof Uint8Array && isPast(data, beforeMs));
   }
 
   #forget(from: number, to: number, isPartial: boolean): void {
@@ -87,4 +91,11 @@ export class LogPruner {
         " (SELECT 1 FROM certificates WHERE identity = identities.id)",
     );
   }
+}
+
+/** An agent that was away follows the log only by the event of its restore, and lost certificates may be valid until then. */
+function isPast(data: Uint8Array, beforeMs: number): boolean {
+  const entry = decodeEntry(data);
+  const restored = findRestored(entry);
+  return entry.timeMs < beforeMs && (restored?.possibleUntilMs ?? -Infinity) < beforeMs;
 }

@@ -1,5 +1,6 @@
 /** What waits to be written, with its limits: too much is refused, and a result that was signed never is. */
 
+import type { Entry } from "../../core/log/entry.ts";
 import { LogError } from "../../core/log/log-error.ts";
 import { retryOf, type LogRequest } from "./log-request.ts";
 
@@ -25,11 +26,16 @@ export class LogQueue {
   #retries: LogRequest[] = [];
   #entries = 0;
   #bytes = 0;
-  #openIntents: number;
+  /** Written by this process, and their results are still to come. */
+  readonly #open = new Set<number>();
+  /** Left open by an earlier one. */
+  #openBefore: number;
+  /** Not written yet. */
+  #waitingIntents = 0;
 
-  constructor(limits: Partial<LogWriterLimits>, openIntents: number) {
+  constructor(limits: Partial<LogWriterLimits>, openBefore: number) {
     this.#limits = { ...defaultLimits, ...limits };
-    this.#openIntents = openIntents;
+    this.#openBefore = openBefore;
   }
 
   /** Entries that wait. */
@@ -37,9 +43,9 @@ export class LogQueue {
     return this.#entries;
   }
 
-  /** Intents without a durable result, those that wait among them. */
+  /** Intents whose result is to come, those that wait among them. */
   get openIntents(): number {
-    return this.#openIntents;
+    return this.#openBefore + this.#open.size + this.#waitingIntents;
   }
 
   get hasRetries(): boolean {
@@ -52,7 +58,7 @@ export class LogQueue {
     this.#waiting.push(request);
     this.#entries += request.entries.length;
     this.#bytes += request.bytes;
-    this.#openIntents += request.intents;
+    this.#waitingIntents += request.intents;
   }
 
   /** All that could not be written, then of what waits as much as is a group: at least one. */
@@ -71,14 +77,29 @@ export class LogQueue {
     return requests;
   }
 
-  written({ results }: LogRequest): void {
-    this.#openIntents -= results.length;
+  written({ entries, intents, results }: LogRequest, firstIndex: number): void {
+    this.#waitingIntents -= intents;
+    for (const [position, { entry }] of entries.entries()) {
+      if (entry.kind === "intent") this.#open.add(firstIndex + position);
+    }
+    for (const { entry } of results) {
+      const isOurs = entry.kind === "result" && this.#open.delete(entry.intentIndex);
+      if (!isOurs && this.#openBefore > 0) this.#openBefore -= 1;
+    }
   }
 
   /** @param mayRetry it was not the entries' fault */
   failed({ intents, results }: LogRequest, mayRetry: boolean): void {
-    this.#openIntents -= intents;
+    this.#waitingIntents -= intents;
     if (mayRetry) this.#retries.push(...results.map(retryOf));
+    else this.abandon(results.map(({ entry }) => entry));
+  }
+
+  /** Results that will never be written: their intents are closed at the next start, and hold up no others until then. */
+  abandon(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.kind === "result") this.#open.delete(entry.intentIndex);
+    }
   }
 
   #expectRoom({ entries, results, intents, bytes }: LogRequest): void {
@@ -90,8 +111,8 @@ export class LogQueue {
     if (this.#entries + entries.length > countMax || this.#bytes + bytes > bytesMax) {
       throw full(`${this.#entries} entries wait already`);
     }
-    if (intents > 0 && this.#openIntents + intents > openIntentsMax) {
-      throw full(`${this.#openIntents} intents have no result yet`);
+    if (intents > 0 && this.openIntents + intents > openIntentsMax) {
+      throw full(`${this.openIntents} intents have no result yet`);
     }
   }
 }

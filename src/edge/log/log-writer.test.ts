@@ -182,6 +182,45 @@ describe("a writer", () => {
     );
   });
 
+  it("holds up no new intents for those whose results were refused, or are no entries", async () => {
+    await withStore(
+      async ({ writer }) => {
+        for (let round = 0; round < 10; round++) {
+          const numbers = [2 * round, 2 * round + 1];
+          const { firstIndex } = await writer.append(numbers.map(intentOf));
+          const results = numbers.map((number, place) =>
+            sampleResult({ intentIndex: firstIndex + place, serial: serialOf(number) }),
+          );
+          const [good, other] = results;
+          assert.ok(good !== undefined && other !== undefined);
+          const refused = [good, { ...other, serial: serialOf(999) }];
+          const malformed = [good, { ...other, reason: "x".repeat(9_000) }];
+          await assert.rejects(writer.append(round % 2 === 0 ? refused : malformed));
+          assert.equal(writer.state.openIntents, 0);
+        }
+      },
+      { limits: { openIntentsMax: 2 } },
+    );
+  });
+
+  it("counts those that an earlier life left open, until each has its result", async () => {
+    using directory = temporaryDirectory();
+    {
+      await using store = await openStore(directory.path);
+      await store.writer.append([intentOf(1), intentOf(2)]);
+    }
+    await using store = await openStore(directory.path);
+    assert.equal(store.writer.state.openIntents, 2);
+    for (const [number, left] of [
+      [1, 1],
+      [2, 0],
+    ] as const) {
+      const result = sampleResult({ intentIndex: number, serial: serialOf(number) });
+      await store.writer.append([result]);
+      assert.equal(store.writer.state.openIntents, left);
+    }
+  });
+
   it("writes what waits before it is closed, and nothing afterwards", async () => {
     using directory = temporaryDirectory();
     const store = await openStore(directory.path);

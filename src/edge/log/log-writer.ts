@@ -20,7 +20,7 @@ export interface LogWriterState {
   readonly isDead: boolean;
   /** Entries that wait. */
   readonly queued: number;
-  /** Intents without a durable result. */
+  /** Intents whose result is to come. */
   readonly openIntents: number;
   /** Since when the thread has not answered (`performance.now()`). */
   readonly busySinceMs: number | undefined;
@@ -57,8 +57,7 @@ export class LogWriter implements AsyncDisposable {
     if (entries.length === 0) throw new RefusedEntry("expected at least one entry");
     if (this.#thread.death !== undefined) throw this.#thread.death;
     if (this.#isClosed) throw new LogError("log-unwritable", "the log is being closed");
-    const request = logRequest(entries);
-    this.#queue.add(request);
+    const request = this.#enqueue(entries);
     this.#wake();
     return { firstIndex: await request.done.promise };
   }
@@ -103,6 +102,17 @@ export class LogWriter implements AsyncDisposable {
     await this.#thread[Symbol.asyncDispose]();
   }
 
+  #enqueue(entries: readonly Entry[]): LogRequest {
+    try {
+      const request = logRequest(entries);
+      this.#queue.add(request);
+      return request;
+    } catch (error) {
+      this.#queue.abandon(entries);
+      throw error;
+    }
+  }
+
   #wake(): void {
     if (this.#isDraining) return;
     this.#isDraining = true;
@@ -132,7 +142,7 @@ export class LogWriter implements AsyncDisposable {
     for (const [index, request] of requests.entries()) {
       const outcome = outcomes[index];
       if (outcome !== undefined && "firstIndex" in outcome) {
-        this.#queue.written(request);
+        this.#queue.written(request, outcome.firstIndex);
         request.done.resolve(outcome.firstIndex);
       } else {
         this.#fail(request, outcome === undefined ? failure : parseError(outcome.error));

@@ -6,9 +6,15 @@ import { durableTransaction } from "./durable.ts";
 /**
  * - `log-checkpoint`: the newest that was kept here; the log must have got that far.
  * - `log-trust`: digest of the newest trust state that stands in the log.
+ * - `log-policy`: digest of the newest issuance settings that stand in the log.
  * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
  */
-export type Fact = "log-restores" | "log-checkpoint" | "log-trust" | "clock-accepted";
+export type Fact =
+  | "log-restores"
+  | "log-checkpoint"
+  | "log-trust"
+  | "log-policy"
+  | "clock-accepted";
 
 export class Facts {
   readonly #database: DatabaseSync;
