@@ -6,6 +6,7 @@ import type { LogReader } from "../../edge/log/log-reader.ts";
 
 export type LogLookupErrorCode =
   | "log-entry-unknown"
+  | "log-entry-missing"
   | "log-entry-pruned"
   | "log-serial-unknown"
   | "log-certificate-open";
@@ -45,6 +46,11 @@ export function lookUpEntry(reader: LogReader, index: number): Uint8Array {
     const message = `expected an entry below ${size}, got ${index}`;
     throw new LogLookupError("log-entry-unknown", message, {
       hint: `a serial of decimal digits only: 0x${index}`,
+    });
+  }
+  if (index >= prunedTo) {
+    throw new LogLookupError("log-entry-missing", `entry ${index} is missing, and was not pruned`, {
+      hint: "the log is damaged: portcullis audit verify",
     });
   }
   throw new LogLookupError("log-entry-pruned", `entry ${index} was pruned: its hash is left`, {

@@ -1,6 +1,9 @@
 /** What an audit reads of the log's tables, as it is stored. */
 
 import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
+import { equalBytes } from "../../core/bytes.ts";
+import { HASH_BYTES, leafHash } from "../../core/log/merkle.ts";
+import { TILE_WIDTH } from "../../core/log/tile.ts";
 
 export interface HeadRow {
   /** The last checkpoint's signed note. */
@@ -26,6 +29,7 @@ export class AuditRows {
   readonly #head: StatementSync;
   readonly #end: StatementSync;
   readonly #entries: StatementSync;
+  readonly #indexes: StatementSync;
   readonly #leaves: StatementSync;
 
   constructor(database: DatabaseSync) {
@@ -41,6 +45,7 @@ export class AuditRows {
     this.#entries = database.prepare(
       "SELECT data FROM entries WHERE idx >= ? AND idx < ? ORDER BY idx",
     );
+    this.#indexes = database.prepare("SELECT idx FROM entries WHERE idx >= ? AND idx < ?");
     this.#leaves = database.prepare("SELECT hashes FROM tiles WHERE level = 0 AND idx = ?");
   }
 
@@ -69,6 +74,32 @@ export class AuditRows {
   entries(from: number, to: number): readonly Uint8Array[] {
     const rows = this.#entries.all(from, to);
     return rows.map(({ data }) => data).filter((data) => data instanceof Uint8Array);
+  }
+
+  /** Of those that are not there the first. */
+  firstMissing(from: number, to: number): number {
+    const found = new Set(this.#indexes.all(from, to).map(({ idx }) => Number(idx)));
+    let index = from;
+    while (index < to && found.has(index)) index++;
+    return index;
+  }
+
+  /**
+   * The first entry that is not the one whose hash stands in its tile; undefined where all are, as far as tiles are full.
+   * Only for a log whose root is wrong: it reads all of it.
+   */
+  firstChanged(size: number): number | undefined {
+    for (let from = 0; from + TILE_WIDTH <= size; from += TILE_WIDTH) {
+      const leaves = this.leaves(from / TILE_WIDTH);
+      const entries = this.entries(from, from + TILE_WIDTH);
+      if (leaves === undefined || entries.length < TILE_WIDTH) continue;
+      const position = entries.findIndex((data, at) => {
+        const leaf = leaves.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+        return !equalBytes(leafHash(data), leaf);
+      });
+      if (position !== -1) return from + position;
+    }
+    return undefined;
   }
 
   /** The hashes of a full tile of level 0. */

@@ -66,8 +66,9 @@ export class EntryAudit {
   #skip(from: number, to: number): LogFault | undefined {
     const leaves = this.#rows.leaves(from / TILE_WIDTH);
     if (to > this.#rows.head().prunedTo || leaves === undefined) {
-      const message = `expected the entries ${from} to ${to - 1}, some are missing`;
-      return { index: from, code: "entry-missing", message };
+      const index = this.#rows.firstMissing(from, to);
+      const message = "it is missing, and no prune says so";
+      return { index, code: "entry-missing", message };
     }
     for (let index = from; index < to; index++) {
       const start = (index - from) * HASH_BYTES;

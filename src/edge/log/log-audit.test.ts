@@ -53,8 +53,13 @@ describe("an audit", () => {
   });
 
   const faults: readonly (readonly [string, LogFault["code"], number])[] = [
-    ["DELETE FROM entries WHERE idx = 300", "entry-missing", 256],
+    ["DELETE FROM entries WHERE idx = 300", "entry-missing", 300],
     ["UPDATE entries SET data = x'ff' WHERE idx = 300", "entry-malformed", 300],
+    [
+      "UPDATE entries SET data = CAST(substr(data, 1, length(data) - 1) || x'58' AS BLOB) WHERE idx = 300",
+      "entry-changed",
+      300,
+    ],
     ["UPDATE entries SET data = x'ff' WHERE idx = 1000", "entry-malformed", 1_000],
     ["UPDATE certificates SET serial = x'01' WHERE intent = 300", "index-wrong", 256],
     ["UPDATE certificates SET outcome = 1 WHERE intent = 300", "index-wrong", 256],

@@ -136,6 +136,11 @@ class Audit {
       return { index: size, code, message };
     };
     if (!equalBytes(root, summary.root)) {
+      const changed = this.#rows.firstChanged(size);
+      if (changed !== undefined) {
+        const message = "it is not the entry whose hash stands in its tile";
+        return { index: changed, code: "entry-changed", message };
+      }
       return fault("root-wrong", "the entries do not lead to the root of the checkpoint");
     }
     const whole = this.#entries.fault(summary);

@@ -13,6 +13,7 @@ export interface LogFault {
     | "restored-wrong"
     | "head-wrong"
     | "tile-wrong"
+    | "entry-changed"
     | "root-wrong"
     | "rolled-back"
     | "forked"
