@@ -21,6 +21,7 @@ import { authenticatedPeer, type Peer } from "../../edge/rpc/peer.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
 import type { LogWitnessing, WitnessStream } from "./log-witnessing.ts";
+import { StreamPlaces } from "./stream-places.ts";
 import { SpokenFor, type NodeAgents } from "./spoken-for.ts";
 
 type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
@@ -64,12 +65,13 @@ export class MeshService {
   readonly #streams = new Map<string, MeshCall>();
   /** Those that have not said Hello yet included. */
   readonly #sessions = new Set<Session>();
-  /** Streams of each identity, those that have not said Hello yet included. */
-  readonly #perIdentity = new Map<string, number>();
-  #open = 0;
+  /** Those that have not said Hello yet have one, too. */
+  readonly #places: StreamPlaces;
 
   constructor(dependencies: MeshDependencies) {
     this.#dependencies = dependencies;
+    const { streamsMax: all } = dependencies;
+    this.#places = new StreamPlaces({ all, perIdentity: streamsPerIdentityMax });
   }
 
   get agentsConnected(): number {
@@ -101,7 +103,7 @@ export class MeshService {
 
   /** The handler of `MeshService/Connect`. */
   connect(call: MeshCall): void {
-    const { nowMs, streamsMax } = this.#dependencies;
+    const { nowMs } = this.#dependencies;
     call.on("error", () => {});
     let peer: Peer;
     try {
@@ -120,12 +122,9 @@ export class MeshService {
       return this.#end(call, status.PERMISSION_DENIED, denied.message, denied);
     }
     const identity = peer.id.toString();
-    const ofIdentity = this.#perIdentity.get(identity) ?? 0;
-    if (this.#open >= streamsMax || ofIdentity >= streamsPerIdentityMax) {
+    if (!this.#places.take(identity)) {
       return this.#end(call, status.RESOURCE_EXHAUSTED, "too many agents: try again later");
     }
-    this.#open++;
-    this.#perIdentity.set(identity, ofIdentity + 1);
     const helloTimer = setTimeout(
       () => this.#end(call, status.DEADLINE_EXCEEDED, "expected a Hello"),
       helloTimeoutMs,
@@ -148,7 +147,7 @@ export class MeshService {
       this.#sessions.delete(session);
       if (session.reporter !== undefined) this.#closed(session.reporter, call);
       if (session.witness !== undefined) this.#dependencies.witnessing?.end(session.witness);
-      if (isOpen) this.#release(identity);
+      if (isOpen) this.#places.release(identity);
       isOpen = false;
     };
     call.on("cancelled", close);
@@ -278,13 +277,6 @@ export class MeshService {
     this.#streams.delete(key);
     this.#dependencies.roll.disconnected(reporter, this.#dependencies.nowMs());
     this.#dependencies.events.agentDisconnected(reporter);
-  }
-
-  #release(identity: string): void {
-    this.#open--;
-    const left = (this.#perIdentity.get(identity) ?? 1) - 1;
-    if (left === 0) this.#perIdentity.delete(identity);
-    else this.#perIdentity.set(identity, left);
   }
 
   #assertOwnTrustDomain({ id }: Peer): void {
