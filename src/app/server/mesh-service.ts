@@ -56,7 +56,6 @@ interface Session {
 
 /** How long an agent may take to say Hello. */
 const helloTimeoutMs = 5_000;
-/** One identity, compromised, must not take all streams by agents that it makes up. */
 const streamsPerIdentityMax = 2_500;
 const agentIdPattern = /^[\w.:/-]{1,128}$/;
 
