@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { cpSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { portcullis } from "../server/portcullis-process.ts";
 import { eventually } from "../support/mesh-process.ts";
 import { ControlPlaneProcess, Workload } from "../support/mesh.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -52,6 +53,14 @@ test(
     // The one that has seen nothing of what was lost has nothing to say, and follows.
     await early.startAgent();
     await eventually("a newer checkpoint", () => noteOf(early) !== seen);
+
+    // What was proven does not end with the process, nor with who could say it again.
+    await late.agent[Symbol.asyncDispose]();
+    await controlPlane.process[Symbol.asyncDispose]();
+    await controlPlane.start();
+    const { status, stdout } = await portcullis(["status", "--data-dir", controlPlane.dataDir]);
+    assert.match(stdout, /ALARMS: 1 /);
+    assert.equal(status, 3);
     assert.deepEqual(early.agent.log("log-rollback"), []);
     assert.deepEqual(early.agent.log("log-fork"), []);
   },

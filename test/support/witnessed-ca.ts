@@ -94,7 +94,7 @@ export class WitnessedCa implements AsyncDisposable {
     const events = new MeshEvents(log, metrics);
     const verifier = noteVerifier(logOrigin, createPublicKey(signingKey));
     const { reader, writer } = store;
-    const alarms = new LogAlarms({ writer, events, nowMs: Date.now });
+    const alarms = new LogAlarms({ writer, events, nowMs: Date.now, onProven: () => {} });
     const proofs = new LogProofs({ reader, verifier, restores: () => this.restores });
     const witnessing = new LogWitnessing({
       proofs,

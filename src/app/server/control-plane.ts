@@ -105,7 +105,11 @@ export class ControlPlane implements AsyncDisposable {
     owned.use(witnessing);
     restoration.hear({
       newestSeen: () => witnessing.newestSeen,
-      onSettled: () => witnessing.settled(),
+      onSettled: () => {
+        // The log says now what it has lost.
+        store.facts.remember("log-alarm", "");
+        witnessing.settled();
+      },
     });
     const notAfterMs = (): number => trust.current.authority.notAfterMs;
     owned.use(new CaExpiryWatch({ notAfterMs, log, nowMs }));

@@ -23,7 +23,12 @@ function makeRig(): Rig {
     return { firstIndex: written.push(...entries) };
   };
   const events = new MeshEvents(pino({ enabled: false }), testMetrics());
-  const alarms = new LogAlarms({ writer: { append }, events, nowMs: () => logNowMs });
+  const alarms = new LogAlarms({
+    writer: { append },
+    events,
+    nowMs: () => logNowMs,
+    onProven: () => {},
+  });
   return { alarms, written };
 }
 

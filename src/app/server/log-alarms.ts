@@ -22,6 +22,8 @@ export interface LogAlarmsDependencies {
   readonly events: MeshEvents;
   /** The log's time, and no wall clock: no later entry can be earlier than an alarm. Unix ms. */
   readonly nowMs: () => number;
+  /** Of an alarm that is proven, now and then: it must outlive the process. */
+  readonly onProven: (kind: string) => void;
 }
 
 const keptMax = 128;
@@ -82,6 +84,7 @@ export class LogAlarms {
     const writtenAt = this.#writtenAt.get(key);
     if (writtenAt !== undefined && now - writtenAt < entryIntervalMs) return;
     this.#writtenAt.set(key, now);
+    if (alarm.isProven) this.#dependencies.onProven(alarm.kind);
     writer.append([entryOf(alarm, detail.text)]).catch((error: unknown) => {
       this.#writtenAt.delete(key);
       events.logAlarmNotWritten(error);

@@ -14,6 +14,8 @@ export interface WitnessesDependencies {
   readonly events: MeshEvents;
   /** The log's time, Unix ms: alarms are entries. */
   readonly logNowMs: () => number;
+  /** Told now and then of an alarm that is proven. */
+  readonly onProven: (kind: string) => void;
   /** The `restored` events of the log, the oldest first. */
   readonly restores: () => readonly StoredEntry[];
   /** False after a restore, until the log says what was lost. */
@@ -28,10 +30,10 @@ export interface Witnesses {
 
 /** @throws LogError for a log that names no key */
 export function buildWitnesses(dependencies: WitnessesDependencies): Witnesses {
-  const { log, events, logNowMs, restores, isSettled } = dependencies;
+  const { log, events, logNowMs, onProven, restores, isSettled } = dependencies;
   const { reader, writer } = log;
   const verifier = parseVerifierKey(reader.verifierKey());
-  const alarms = new LogAlarms({ writer, events, nowMs: logNowMs });
+  const alarms = new LogAlarms({ writer, events, nowMs: logNowMs, onProven });
   const proofs = new LogProofs({ reader, verifier, restores });
   const leaves = new LogLeaves(reader);
   return { witnessing: new LogWitnessing({ proofs, leaves, alarms, events, isSettled }), alarms };

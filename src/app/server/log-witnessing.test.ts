@@ -35,7 +35,7 @@ async function open(restores: () => [] = () => []): Promise<Rig> {
   const log = pino({}, { write: (text) => void logged.push(JSON.parse(text)) });
   const events = new MeshEvents(log, testMetrics());
   const { reader, writer } = store;
-  const alarms = new LogAlarms({ writer, events, nowMs: Date.now });
+  const alarms = new LogAlarms({ writer, events, nowMs: Date.now, onProven: () => {} });
   const proofs = new LogProofs({ reader, verifier: logVerifier, restores });
   const isSettled = (): boolean => true;
   const witnessing = stack.use(

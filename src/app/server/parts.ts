@@ -89,6 +89,7 @@ export function buildParts(options: PartsOptions): Parts {
     log: transparency,
     events: meshEvents,
     logNowMs: () => keeper.time.nowMs(),
+    onProven: (kind) => options.store.facts.remember("log-alarm", kind),
     restores: () => options.records.list(),
     isSettled: () => restoration.isSettled,
   });

@@ -7,6 +7,7 @@ import { durableTransaction } from "./durable.ts";
  * - `log-checkpoint`: the newest that was kept here; the log must have got that far.
  * - `log-trust`: digest of the newest trust state that stands in the log.
  * - `log-policy`: digest of the newest issuance settings that stand in the log.
+ * - `log-alarm`: kind of the newest proven alarm that no restore has settled since; "" for none.
  * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
  */
 export type Fact =
@@ -14,7 +15,8 @@ export type Fact =
   | "log-checkpoint"
   | "log-trust"
   | "log-policy"
-  | "clock-accepted";
+  | "clock-accepted"
+  | "log-alarm";
 
 export class Facts {
   readonly #database: DatabaseSync;

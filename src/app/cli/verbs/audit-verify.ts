@@ -23,7 +23,8 @@ export const auditVerify: Command = defineCommand({
     "result has its intent, that no serial comes twice and that nothing was forgotten but what the " +
     "log itself says was pruned. With --since also that it goes on from an older checkpoint, as " +
     "`-o json | jq -j .checkpoint` or a monitor has kept it.\n\n" +
-    "Exits 4 when something is wrong, and names the first entry that is.",
+    "Exits 4 when something is wrong, and names the first entry that is; 3 when agents have raised " +
+    "alarms that prove nothing, or a restore has lost entries of --since.",
   flags: {
     since: { type: "string", valueName: "FILE", help: "an older checkpoint of this log" },
     ...logKeyFlag,

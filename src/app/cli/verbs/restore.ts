@@ -89,7 +89,7 @@ function nextSteps({ manifest, newest }: Restored, dataDir: string): string {
       : "it need not wait for its agents: it was given what they know";
   return (
     `warning: certificates signed and denials added after ${madeAt} are not in it: run ` +
-    "`portcullis deny list`, and add again what is missing\n" +
+    `\`portcullis deny list --data-dir ${dataDir}\` when it runs, and add again what is missing\n` +
     `next: portcullis server --data-dir ${dataDir} ...; ${wait}\n`
   );
 }
