@@ -209,7 +209,10 @@ describe("portcullis restore", () => {
     const { status, stdout, stderr } = await restore(file, to, "--operator", "bob");
     assert.equal(status, 0, stderr);
     assert.match(stdout, /^trust domain: +cluster\.local, epoch 2$/m);
-    assert.match(stderr, /denials added after \S+Z are not in it: run `portcullis deny list --data-dir /);
+    assert.match(
+      stderr,
+      /denials added after \S+Z are not in it: run `portcullis deny list --data-dir /,
+    );
     assert.match(stderr, /^next: portcullis server --data-dir /m);
     assert.deepEqual(namesIn(to), ["log.db", "portcullis.db", "restore.json", "root-cert.pem"]);
     assert.equal(statSync(to).mode & 0o777, 0o700);
