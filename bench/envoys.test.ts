@@ -98,7 +98,8 @@ describe("the Envoys of a bench", { skip, timeout: 30_000 }, () => {
     await using envoys = new Envoys(programs.sds, agent.socket, agent.tokensFile);
     await envoys.heldAtMs("", 5_000);
     const firstMs = await envoys.heldAtMs(digest("roots 1"), 5_000);
-    assert.ok(firstMs >= startedAtMs && firstMs <= Date.now());
+    // Two processes read one clock, each in its own steps.
+    assert.ok(firstMs >= startedAtMs - 2 && firstMs <= Date.now() + 2, `${firstMs}`);
     agent.push("roots 2");
     assert.ok((await envoys.heldAtMs(digest("roots 2"), 5_000)) >= firstMs);
 
