@@ -1,6 +1,6 @@
 /** What the log has of single certificates, for those whom its entries name and for nobody else. */
 
-import type { ProvedEntry } from "../../core/log/proof-file.ts";
+import type { ProvedEntry } from "../../core/log/proved-entry.ts";
 import type { LogReader } from "../../edge/log/log-reader.ts";
 import type { LeafAnswer } from "../../edge/rpc/log-messages.ts";
 

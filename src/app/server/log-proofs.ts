@@ -9,7 +9,7 @@ import { decodeEntry } from "../../core/log/entry-codec.ts";
 import { LogError } from "../../core/log/log-error.ts";
 import { encodeVerifierKey, type NoteVerifier } from "../../core/log/note-key.ts";
 import { verifyConsistency } from "../../core/log/proof-check.ts";
-import type { ProvedEntry } from "../../core/log/proof-file.ts";
+import type { ProvedEntry } from "../../core/log/proved-entry.ts";
 import { findRestored } from "../../core/log/restored.ts";
 import type { LogClaim } from "../../core/log/witness-claim.ts";
 import type { LogReader, StoredEntry } from "../../edge/log/log-reader.ts";

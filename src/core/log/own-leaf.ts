@@ -4,12 +4,8 @@ import { hash } from "node:crypto";
 import { equalBytes } from "../bytes.ts";
 import { parseCertificate } from "../x509/certificate.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { decodeEntry } from "./entry-codec.ts";
-import type { Entry } from "./entry.ts";
 import { LogError } from "./log-error.ts";
-import { leafHash } from "./merkle.ts";
-import { verifyInclusion } from "./proof-check.ts";
-import type { ProvedEntry } from "./proof-file.ts";
+import { openEntry, type ProvedEntry } from "./proved-entry.ts";
 
 /** What an owner knows of its certificate, as the log would say it. */
 export interface OwnLeaf {
@@ -58,11 +54,6 @@ export function verifyOwnLeaf(
   ] as const) {
     if (!equalBytes(logged, own)) throw invalid(`another ${what}`);
   }
-}
-
-function openEntry({ index, bytes, proof }: ProvedEntry, { size, root }: Checkpoint): Entry {
-  verifyInclusion({ index, size, leaf: leafHash(bytes), root, proof });
-  return decodeEntry(bytes);
 }
 
 function invalid(got: string): LogError {

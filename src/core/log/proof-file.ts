@@ -4,26 +4,17 @@
  */
 
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { decodeEntry } from "./entry-codec.ts";
 import type { IntentEntry, ResultEntry } from "./entry.ts";
 import { equalBytes } from "../bytes.ts";
 import { LogError } from "./log-error.ts";
-import { leafHash } from "./merkle.ts";
 import type { NoteVerifier } from "./note-key.ts";
 import { decodeProofExtra, encodeProofExtra } from "./proof-extra.ts";
-import { verifyInclusion } from "./proof-check.ts";
+import { openEntry, type ProvedEntry } from "./proved-entry.ts";
 
 const HEADER = "c2sp.org/tlog-proof@v1";
 const FILE_CHARACTERS_MAX = 262_144;
 const FILE =
   /^c2sp\.org\/tlog-proof@v1\nextra ([\w+/=]+)\nindex (\d{1,16})\n((?:[\w+/]{43}=\n){0,63})\n([^]+)$/;
-
-export interface ProvedEntry {
-  readonly index: number;
-  /** As it is in the log. */
-  readonly bytes: Uint8Array;
-  readonly proof: readonly Uint8Array[];
-}
 
 /** Of one certificate, in the tree of the checkpoint. */
 export interface ProofFile {
@@ -64,15 +55,12 @@ export function encodeProofFile({ intent, result, checkpoint }: ProofFile): stri
 export function verifyProofFile(text: string, verifiers: readonly NoteVerifier[]): VerifiedProof {
   const { resultIndex, resultProof, extra, note } = parseProofFile(text);
   const checkpoint = openCheckpoint(note, verifiers);
-  const { size, root } = checkpoint;
-  const resultLeaf = leafHash(extra.result);
-  verifyInclusion({ index: resultIndex, size, leaf: resultLeaf, root, proof: resultProof });
-  const result = decodeEntry(extra.result);
+  const provedResult = { index: resultIndex, bytes: extra.result, proof: resultProof };
+  const result = openEntry(provedResult, checkpoint);
   if (result.kind !== "result") throw invalid(`entry ${resultIndex} is no result`);
   const { intentIndex } = result;
-  const intentLeaf = leafHash(extra.intent);
-  verifyInclusion({ index: intentIndex, size, leaf: intentLeaf, root, proof: extra.intentProof });
-  const intent = decodeEntry(extra.intent);
+  const provedIntent = { index: intentIndex, bytes: extra.intent, proof: extra.intentProof };
+  const intent = openEntry(provedIntent, checkpoint);
   if (intent.kind !== "intent") throw invalid(`entry ${intentIndex} is no intent`);
   if (intentIndex > resultIndex) throw invalid("the intent comes after its result");
   if (!equalBytes(intent.serial, result.serial)) throw invalid("the serials are not the same");

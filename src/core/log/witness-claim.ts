@@ -4,12 +4,9 @@
  */
 
 import { openCheckpoint, type Checkpoint } from "./checkpoint.ts";
-import { decodeEntry } from "./entry-codec.ts";
 import { LogError } from "./log-error.ts";
-import { leafHash } from "./merkle.ts";
 import { parseVerifierKey, type NoteVerifier } from "./note-key.ts";
-import { verifyInclusion } from "./proof-check.ts";
-import type { ProvedEntry } from "./proof-file.ts";
+import { openEntry, type ProvedEntry } from "./proved-entry.ts";
 import { findRestored, type RestoredRange } from "./restored.ts";
 
 /** What the server says of its log. */
@@ -59,12 +56,12 @@ export function openClaim({ note, verifierKey, restored }: LogClaim, origin: str
 
 /** @throws LogError unless a `restored` event is there */
 function openRestored(
-  { index, bytes, proof }: ProvedEntry,
-  { size, root }: Checkpoint,
+  proved: ProvedEntry,
+  checkpoint: Checkpoint,
   verifier: NoteVerifier,
 ): Restored {
-  verifyInclusion({ index, size, leaf: leafHash(bytes), root, proof });
-  const entry = decodeEntry(bytes);
+  const { index } = proved;
+  const entry = openEntry(proved, checkpoint);
   if (entry.kind !== "event" || entry.type !== "restored") {
     throw new LogError("log-proof-invalid", `expected entry ${index} to be a restored event`);
   }

@@ -1,7 +1,7 @@
 /** The transparency log in `portcullis.mesh.v1`: what a server shows its witnesses, and what they ask and say. */
 
 import { create } from "@bufbuild/protobuf";
-import type { ProvedEntry } from "../../core/log/proof-file.ts";
+import type { ProvedEntry } from "../../core/log/proved-entry.ts";
 import type { LogAlarm, LogAlarmKind } from "../../core/log/witness.ts";
 import type { LogClaim } from "../../core/log/witness-claim.ts";
 import {
