@@ -1,6 +1,5 @@
 /** What happens on agents' streams, one function for each event: metric and log line together. */
 
-import { Counter } from "prom-client";
 import type { LogAlarm } from "../../core/log/witness.ts";
 import type { Reporter } from "../../core/roll/evidence.ts";
 import type { NewNack } from "../../core/roll/roll.ts";
@@ -11,7 +10,6 @@ import type { ServerMetrics } from "./server-metrics.ts";
 export class MeshEvents {
   readonly #log: Logger;
   readonly #metrics: ServerMetrics;
-  #logAlarms: Counter<"kind" | "by"> | undefined;
 
   constructor(log: Logger, metrics: ServerMetrics) {
     this.#log = log;
@@ -27,9 +25,8 @@ export class MeshEvents {
   }
 
   streamRefused(peer: string, reason: string, error: unknown): void {
-    const { code, message } = (error ?? {}) as { code?: string; message?: string };
     this.#log.warn(
-      { event: "mesh-stream-ended", peer, reason, code, detail: message },
+      { event: "mesh-stream-ended", peer, reason, ...problemOf(error) },
       "mesh stream ended by the server",
     );
   }
@@ -48,9 +45,8 @@ export class MeshEvents {
   }
 
   workloadTokenRefused(reporter: Reporter, error: unknown): void {
-    const { code, message } = (error ?? {}) as { code?: string; message?: string };
     this.#log.warn(
-      { event: "workload-token-refused", ...reporter, code, detail: message },
+      { event: "workload-token-refused", ...reporter, ...problemOf(error) },
       "a node agent showed a token that does not count",
     );
   }
@@ -74,14 +70,8 @@ export class MeshEvents {
 
   /** @param isOwn the server has seen it by itself; else it is the agent's word */
   logAlarm(reporter: Reporter, { kind, message }: LogAlarm, isOwn: boolean): void {
-    this.#logAlarms ??= new Counter({
-      name: "portcullis_log_alarms_total",
-      help: "alarms of the transparency log: forks, rollbacks, leaves that are missing",
-      labelNames: ["kind", "by"],
-      registers: [this.#metrics.registry],
-    });
     const by = isOwn ? "server" : "agent";
-    this.#logAlarms.inc({ kind, by });
+    this.#metrics.logAlarms.inc({ kind, by });
     this.#log.error(
       { event: "log-alarm", kind, by, ...reporter, detail: message },
       "the transparency log is not the one that an agent knows",
@@ -89,18 +79,21 @@ export class MeshEvents {
   }
 
   logAlarmNotWritten(error: unknown): void {
-    const { code, message } = (error ?? {}) as { code?: string; message?: string };
-    const fields = { event: "log-alarm-not-written", code, detail: message };
+    const fields = { event: "log-alarm-not-written", ...problemOf(error) };
     this.#log.error(fields, "an alarm of the log could not be written to the log");
   }
 
   logNotShown(error: unknown): void {
-    const { code, message } = (error ?? {}) as { code?: string; message?: string };
-    const fields = { event: "log-not-shown", code, detail: message };
+    const fields = { event: "log-not-shown", ...problemOf(error) };
     this.#log.error(fields, "the log could not be shown to an agent");
   }
 
   connectionRefused(reason: ConnectionRefusal): void {
     this.#metrics.tlsRefused.inc({ reason });
   }
+}
+
+function problemOf(error: unknown): { code: string | undefined; detail: string | undefined } {
+  const { code, message } = (error ?? {}) as { code?: string; message?: string };
+  return { code, detail: message };
 }

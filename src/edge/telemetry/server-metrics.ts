@@ -64,6 +64,12 @@ export class ServerMetrics {
     "portcullis_sds_nacks_total",
     "secrets that a proxy newly refused, as agents report it",
   );
+  readonly logAlarms: Counter<"kind" | "by"> = new Counter({
+    name: "portcullis_log_alarms_total",
+    help: "alarms of the transparency log: forks, rollbacks, leaves that are missing",
+    labelNames: ["kind", "by"],
+    registers: [this.registry],
+  });
   readonly jwtSvidsIssued: Counter = this.#counter(
     "portcullis_jwt_svids_issued_total",
     "JWT-SVIDs issued",
