@@ -1,6 +1,6 @@
 /** Who may have what, for how long, as one digest: the log says when that changed before anything is signed under it. */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 
@@ -27,7 +27,7 @@ export function issuancePolicy(config: ServerConfig): IssuancePolicy {
     x5c: rules.x5c.length,
   };
   return {
-    digest: createHash("sha256").update(JSON.stringify(policy, canonical)).digest(),
+    digest: hash("sha256", JSON.stringify(policy, canonical), "buffer"),
     detail: JSON.stringify({ ...ttls, ...counts }),
   };
 }

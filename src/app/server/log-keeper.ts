@@ -3,7 +3,7 @@
  * under it. It also keeps what `portcullis.db` knows of the log: how far it has got.
  */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { Entry, EventEntry } from "../../core/log/entry.ts";
 import { LogError } from "../../core/log/log-error.ts";
@@ -73,23 +73,28 @@ export class LogKeeper implements AsyncDisposable {
 
   /** Before anything is signed under a trust state that does not stand in the log yet. @throws LogError */
   async trustIs(state: TrustState): Promise<void> {
-    const { facts } = this.#dependencies;
-    const digest = createHash("sha256")
-      .update(encodeTrustState({ ...state, denyDigest: none }))
-      .digest();
-    if (facts.recall("log-trust") === digest.toString("hex")) return;
+    const digest = hash("sha256", encodeTrustState({ ...state, denyDigest: none }), "buffer");
     const detail = state.authorities.map(({ id, state: step }) => `${id} ${step}`).join("\n");
-    await this.event({ type: "trust-changed", subject: `epoch ${state.epoch}`, digest, detail });
-    facts.remember("log-trust", digest.toString("hex"));
+    const subject = `epoch ${state.epoch}`;
+    await this.#sayOnce("log-trust", { type: "trust-changed", subject, digest, detail });
   }
 
   /** Before anything is signed under settings that do not stand in the log yet. @throws LogError */
   async policyIs({ digest, detail }: Required<Pick<LogEvent, "digest" | "detail">>): Promise<void> {
+    const subject = "issuance";
+    await this.#sayOnce("log-policy", { type: "policy-changed", subject, digest, detail });
+  }
+
+  /** Unless the newest of its kind in the log has the same digest. */
+  async #sayOnce(
+    fact: "log-trust" | "log-policy",
+    event: LogEvent & Pick<EventEntry, "digest">,
+  ): Promise<void> {
     const { facts } = this.#dependencies;
-    const hex = Buffer.from(digest).toString("hex");
-    if (facts.recall("log-policy") === hex) return;
-    await this.event({ type: "policy-changed", subject: "issuance", digest, detail });
-    facts.remember("log-policy", hex);
+    const digestHex = Buffer.from(event.digest).toString("hex");
+    if (facts.recall(fact) === digestHex) return;
+    await this.event(event);
+    facts.remember(fact, digestHex);
   }
 
   /** Bytes that failed a lint, now and then: whatever makes them makes many. */
@@ -103,7 +108,7 @@ export class LogKeeper implements AsyncDisposable {
       type: "alarm",
       subject: identity,
       reason: "certificate-lint-failed",
-      digest: createHash("sha256").update(tbs).digest(),
+      digest: hash("sha256", tbs, "buffer"),
       detail: whole.length <= detailMax ? whole : JSON.stringify({ message }),
     } as const;
     this.#keeping = this.event(event).catch(this.#dependencies.onFailed);

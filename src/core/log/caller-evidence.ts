@@ -1,6 +1,6 @@
 /** What the log keeps of a caller's proof: enough to find the token and the pod again, and never the token. */
 
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { Caller, CallerEvidence } from "../identity/caller.ts";
 import type { LoggedEvidence } from "./entry.ts";
 
@@ -66,5 +66,5 @@ const issuerOf = (text: string): string => within(text, ISSUER_BYTES_MAX);
 /** What is too long is named by its digest: an entry must not fail because of what an issuer wrote. */
 function within(text: string, bytesMax: number): string {
   if (Buffer.byteLength(text) <= bytesMax) return text;
-  return `sha256:${createHash("sha256").update(text).digest("hex")}`;
+  return `sha256:${hash("sha256", text, "hex")}`;
 }
