@@ -15,6 +15,8 @@ export interface AckedEvidence {
   readonly certificate?: HeldCertificate;
   /** 0 when the resource is no trust bundle. */
   readonly bundleSequence: bigint;
+  /** Of the trust bundle in it, as `rootsDigest` makes it; absent when the resource is none. */
+  readonly rootsDigest?: string;
 }
 
 export interface HeldCertificate {
@@ -34,6 +36,8 @@ export interface ProxyEvidence {
   /** From a node agent: the workload that the proxy authenticated as. Otherwise the reporter itself. */
   readonly spiffeId?: string;
   readonly subscriptions: readonly SubscriptionEvidence[];
+  /** A stream of the Workload API: what it holds was delivered, and is acknowledged by nobody. */
+  readonly weak?: true;
 }
 
 export interface EvidenceReport {
@@ -43,6 +47,10 @@ export interface EvidenceReport {
   readonly proxies: readonly ProxyEvidence[];
   /** As `proxyKey` names them. */
   readonly gone: readonly string[];
+  /** Of the bundle that the agent itself keeps and verifies the server with; undefined before it has one. */
+  readonly heldRootsDigest?: string;
+  /** Clients of the Workload API that have taken a bundle and listen no more. */
+  readonly unobservedReaders?: number;
 }
 
 /** The agent that reports, as its stream's certificate authenticated it. */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/admin/v1/admin.proto.
  */
 export const file_portcullis_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpoCChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOwoPcmVsb2FkX3JlZnVzYWxzGAUgAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsInYKDVJlbG9hZFJlZnVzYWwSDAoEcGFydBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEgwKBGhpbnQYBCABKAkSKQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEJ1bmRsZVJlcXVlc3QilwEKEUdldEJ1bmRsZVJlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBItCghqd3Rfa2V5cxgEIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuSnd0S2V5EhwKFHJlZnJlc2hfaGludF9zZWNvbmRzGAUgASgDIiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCJGChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhEKCXNwaWZmZV9pZBgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJrChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQIKDFNlcnZlclN0YXR1cxIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSGwoTY2VydGlmaWNhdGVzX3NpZ25lZBgFIAEoBBIYChByZXF1ZXN0c19yZWZ1c2VkGAYgASgEEjUKEXNlcnZpbmdfbm90X2FmdGVyGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhZ2VudHNfY29ubmVjdGVkGAggASgNEhMKC2xvZ19lbnRyaWVzGAkgASgEEhIKCmxvZ19hbGFybXMYCiABKA0SEAoIcHJvYmxlbXMYCyADKAkikQEKD0F1dGhvcml0eVN0YXR1cxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCghrZXlfdHlwZRgDIAEoCRItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYBSABKAkSFAoMa2V5X2xvY2F0aW9uGAYgASgJIugBCgtQcm94eVN0YXR1cxIQCghwcm94eV9pZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSCwoDcG9kGAQgASgJEhEKCWNvbm5lY3RlZBgFIAEoCBItCglsYXN0X3NlZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KDXN1YnNjcmlwdGlvbnMYByADKAsyJy5wb3J0Y3VsbGlzLmFkbWluLnYxLlN1YnNjcmlwdGlvblN0YXR1cxITCgtyZXBvcnRlZF9ieRgIIAEoCSL1AQoSU3Vic2NyaXB0aW9uU3RhdHVzEhUKDXJlc291cmNlX25hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtuYWNrX2RldGFpbBgGIAEoCRItCgluYWNrZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMssGCgxBZG1pblNlcnZpY2USWgoJR2V0U3RhdHVzEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZRJaCglHZXRCdW5kbGUSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlc3BvbnNlEmwKD0NyZWF0ZUpvaW5Ub2tlbhIrLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBosLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USTwoJQWRkRGVuaWFsEiUucG9ydGN1bGxpcy5hZG1pbi52MS5BZGREZW5pYWxSZXF1ZXN0GhsucG9ydGN1bGxpcy5hZG1pbi52MS5EZW5pYWwSYAoLTGlzdERlbmlhbHMSJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkxpc3REZW5pYWxzUmVxdWVzdBooLnBvcnRjdWxsaXMuYWRtaW4udjEuTGlzdERlbmlhbHNSZXNwb25zZRJVCgxSZW1vdmVEZW5pYWwSKC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlbW92ZURlbmlhbFJlcXVlc3QaGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkRlbmlhbBJXCghQcnVuZUxvZxIkLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJ1bmVMb2dSZXF1ZXN0GiUucG9ydGN1bGxpcy5hZG1pbi52MS5QcnVuZUxvZ1Jlc3BvbnNlEmAKC0FjY2VwdENsb2NrEicucG9ydGN1bGxpcy5hZG1pbi52MS5BY2NlcHRDbG9ja1JlcXVlc3QaKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkFjY2VwdENsb2NrUmVzcG9uc2USUAoGQmFja3VwEiIucG9ydGN1bGxpcy5hZG1pbi52MS5CYWNrdXBSZXF1ZXN0GiAucG9ydGN1bGxpcy5hZG1pbi52MS5CYWNrdXBDaHVuazABYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpoCChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOwoPcmVsb2FkX3JlZnVzYWxzGAUgAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsInYKDVJlbG9hZFJlZnVzYWwSDAoEcGFydBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEgwKBGhpbnQYBCABKAkSKQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEJ1bmRsZVJlcXVlc3QilwEKEUdldEJ1bmRsZVJlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBItCghqd3Rfa2V5cxgEIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuSnd0S2V5EhwKFHJlZnJlc2hfaGludF9zZWNvbmRzGAUgASgDIiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCJGChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhEKCXNwaWZmZV9pZBgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJrChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQIKDFNlcnZlclN0YXR1cxIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSGwoTY2VydGlmaWNhdGVzX3NpZ25lZBgFIAEoBBIYChByZXF1ZXN0c19yZWZ1c2VkGAYgASgEEjUKEXNlcnZpbmdfbm90X2FmdGVyGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhZ2VudHNfY29ubmVjdGVkGAggASgNEhMKC2xvZ19lbnRyaWVzGAkgASgEEhIKCmxvZ19hbGFybXMYCiABKA0SEAoIcHJvYmxlbXMYCyADKAkikQEKD0F1dGhvcml0eVN0YXR1cxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCghrZXlfdHlwZRgDIAEoCRItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYBSABKAkSFAoMa2V5X2xvY2F0aW9uGAYgASgJIugBCgtQcm94eVN0YXR1cxIQCghwcm94eV9pZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSCwoDcG9kGAQgASgJEhEKCWNvbm5lY3RlZBgFIAEoCBItCglsYXN0X3NlZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KDXN1YnNjcmlwdGlvbnMYByADKAsyJy5wb3J0Y3VsbGlzLmFkbWluLnYxLlN1YnNjcmlwdGlvblN0YXR1cxITCgtyZXBvcnRlZF9ieRgIIAEoCSL1AQoSU3Vic2NyaXB0aW9uU3RhdHVzEhUKDXJlc291cmNlX25hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtuYWNrX2RldGFpbBgGIAEoCRItCgluYWNrZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFEdldFJvb3RTdGF0dXNSZXF1ZXN0EhEKCW5hbWVkX21heBgBIAEoDSLVAwoKUm9vdFN0YXR1cxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHRydXN0X2RvbWFpbhgCIAEoCRINCgVlcG9jaBgDIAEoBBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSNwoLYXV0aG9yaXRpZXMYBSADKAsyIi5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RBdXRob3JpdHkSLAoFc3RlcHMYBiADKAsyHS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RTdGVwEjAKCXZlcmlmaWVycxgHIAEoCzIdLnBvcnRjdWxsaXMuYWRtaW4udjEuRXZpZGVuY2USLQoHaG9sZGVycxgIIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuSG9sZGVycxItCgdyZWlzc3VlGAkgASgLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5SZWlzc3VlEiwKB3dhaXZlcnMYCiADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLldhaXZlchIXCg9tYXhfdHRsX3NlY29uZHMYCyABKAMSDwoHc2tld19tcxgMIAEoAxIRCglhdXRvbWF0aWMYDSABKAkitwIKDVJvb3RBdXRob3JpdHkSCgoCaWQYASABKAkSDQoFc3RhdGUYAiABKAkSKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCGtleV90eXBlGAQgASgJEhQKDGtleV9sb2NhdGlvbhgFIAEoCRIUCgxyb290X3N1YmplY3QYBiABKAkSEwoLcm9vdF9zaGEyNTYYByABKAkSLgoKbm90X2JlZm9yZRgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbm90X2FmdGVyGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIZChFsaWZlX2xlZnRfcGVyY2VudBgKIAEoDRITCgtjb21wcm9taXNlZBgLIAEoCCKLAQoIUm9vdFN0ZXASDwoHY29tbWFuZBgBIAEoCRISCgppc19hbGxvd2VkGAIgASgIEg4KBnJlYXNvbhgDIAEoCRIOCgZkZXRhaWwYBCABKAkSDAoEaGludBgFIAEoCRIsCghvcGVuc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiiwEKCEV2aWRlbmNlEg0KBXRvdGFsGAEgASgEEhEKCWNvbmZpcm1lZBgCIAEoBBIMCgR3ZWFrGAMgASgEEg4KBndhaXZlZBgEIAEoBBIPCgdsYWdnaW5nGAUgASgEEi4KCGxhZ2dhcmRzGAYgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkIoUBCgdMYWdnYXJkEgwKBGtpbmQYASABKAkSDAoEbmFtZRgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSDgoGcmVhc29uGAQgASgJEg4KBmRldGFpbBgFIAEoCRIrCgdlbmRzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKhAQoHSG9sZGVycxIUCgxhdXRob3JpdHlfaWQYASABKAkSEQoJdW5leHBpcmVkGAIgASgEEg4KBndhaXZlZBgDIAEoBBIwCgxsYXN0X2VuZHNfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKBW5hbWVkGAUgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkIisKB1JlaXNzdWUSDAoEbGVmdBgBIAEoBBISCgpwZXJfc2Vjb25kGAIgASgNImMKBldhaXZlchIMCgRuYW1lGAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAigwMKEUNoYW5nZVJvb3RSZXF1ZXN0EjMKB3ByZXBhcmUYASABKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByZXBhcmVSb290SAASNQoIYWN0aXZhdGUYAiABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLkFjdGl2YXRlUm9vdEgAEjUKCHJvbGxiYWNrGAMgASgLMiEucG9ydGN1bGxpcy5hZG1pbi52MS5Sb2xsYmFja1Jvb3RIABIxCgZyZXRpcmUYBCABKAsyHy5wb3J0Y3VsbGlzLmFkbWluLnYxLlJldGlyZVJvb3RIABIvCgVhYm9ydBgFIAEoCzIeLnBvcnRjdWxsaXMuYWRtaW4udjEuQWJvcnRSb290SAASOQoKY29tcHJvbWlzZRgGIAEoCzIjLnBvcnRjdWxsaXMuYWRtaW4udjEuQ29tcHJvbWlzZVJvb3RIABIQCghvcGVyYXRvchgHIAEoCRIPCgdkcnlfcnVuGAggASgIQgkKB2NvbW1hbmQiTwoLUHJlcGFyZVJvb3QSEAoIa2V5X3R5cGUYASABKAkSEAoIZnJvbV9kaXIYAiABKAkSHAoUY3NyX2Zvcl9vZmZsaW5lX3Jvb3QYAyABKAgiDgoMQWN0aXZhdGVSb290Ig4KDFJvbGxiYWNrUm9vdCIMCgpSZXRpcmVSb290IgsKCUFib3J0Um9vdCJdCg5Db21wcm9taXNlUm9vdBIUCgxhdXRob3JpdHlfaWQYASABKAkSNQoLcmVwbGFjZW1lbnQYAiABKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByZXBhcmVSb290IoQBChJDaGFuZ2VSb290UmVzcG9uc2USLwoEZG9uZRgBIAEoCzIfLnBvcnRjdWxsaXMuYWRtaW4udjEuUm9vdENoYW5nZUgAEjMKB3JlZnVzZWQYAiABKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RSZWZ1c2FsSABCCAoGcmVzdWx0IkUKClJvb3RDaGFuZ2USDQoFbGluZXMYASADKAkSDAoEbmV4dBgCIAEoCRILCgNjc3IYAyABKAkSDQoFZXBvY2gYBCABKAQiqQEKC1Jvb3RSZWZ1c2FsEgwKBGNvZGUYASABKAkSDwoHbWVzc2FnZRgCIAEoCRIMCgRoaW50GAMgASgJEg8KB2xhZ2dpbmcYBCABKAQSLgoIbGFnZ2FyZHMYBSADKAsyHC5wb3J0Y3VsbGlzLmFkbWluLnYxLkxhZ2dhcmQSLAoIb3BlbnNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIicKE0V4cGFuZFdhaXZlclJlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkiRgoURXhwYW5kV2FpdmVyUmVzcG9uc2USLgoIbGFnZ2FyZHMYASADKAsyHC5wb3J0Y3VsbGlzLmFkbWluLnYxLkxhZ2dhcmQibwoRQWRkV2FpdmVyc1JlcXVlc3QSDQoFbmFtZXMYASADKAkSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJCChJBZGRXYWl2ZXJzUmVzcG9uc2USLAoHd2FpdmVycxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuV2FpdmVyMssJCgxBZG1pblNlcnZpY2USWgoJR2V0U3RhdHVzEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRTdGF0dXNSZXNwb25zZRJaCglHZXRCdW5kbGUSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldEJ1bmRsZVJlc3BvbnNlEmwKD0NyZWF0ZUpvaW5Ub2tlbhIrLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVxdWVzdBosLnBvcnRjdWxsaXMuYWRtaW4udjEuQ3JlYXRlSm9pblRva2VuUmVzcG9uc2USTwoJQWRkRGVuaWFsEiUucG9ydGN1bGxpcy5hZG1pbi52MS5BZGREZW5pYWxSZXF1ZXN0GhsucG9ydGN1bGxpcy5hZG1pbi52MS5EZW5pYWwSYAoLTGlzdERlbmlhbHMSJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkxpc3REZW5pYWxzUmVxdWVzdBooLnBvcnRjdWxsaXMuYWRtaW4udjEuTGlzdERlbmlhbHNSZXNwb25zZRJVCgxSZW1vdmVEZW5pYWwSKC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlbW92ZURlbmlhbFJlcXVlc3QaGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkRlbmlhbBJXCghQcnVuZUxvZxIkLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJ1bmVMb2dSZXF1ZXN0GiUucG9ydGN1bGxpcy5hZG1pbi52MS5QcnVuZUxvZ1Jlc3BvbnNlEmAKC0FjY2VwdENsb2NrEicucG9ydGN1bGxpcy5hZG1pbi52MS5BY2NlcHRDbG9ja1JlcXVlc3QaKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkFjY2VwdENsb2NrUmVzcG9uc2USUAoGQmFja3VwEiIucG9ydGN1bGxpcy5hZG1pbi52MS5CYWNrdXBSZXF1ZXN0GiAucG9ydGN1bGxpcy5hZG1pbi52MS5CYWNrdXBDaHVuazABElsKDUdldFJvb3RTdGF0dXMSKS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFJvb3RTdGF0dXNSZXF1ZXN0Gh8ucG9ydGN1bGxpcy5hZG1pbi52MS5Sb290U3RhdHVzEl0KCkNoYW5nZVJvb3QSJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkNoYW5nZVJvb3RSZXF1ZXN0GicucG9ydGN1bGxpcy5hZG1pbi52MS5DaGFuZ2VSb290UmVzcG9uc2USYwoMRXhwYW5kV2FpdmVyEigucG9ydGN1bGxpcy5hZG1pbi52MS5FeHBhbmRXYWl2ZXJSZXF1ZXN0GikucG9ydGN1bGxpcy5hZG1pbi52MS5FeHBhbmRXYWl2ZXJSZXNwb25zZRJdCgpBZGRXYWl2ZXJzEiYucG9ydGN1bGxpcy5hZG1pbi52MS5BZGRXYWl2ZXJzUmVxdWVzdBonLnBvcnRjdWxsaXMuYWRtaW4udjEuQWRkV2FpdmVyc1Jlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.admin.v1.AddDenialRequest
@@ -752,6 +752,814 @@ export const SubscriptionStatusSchema: GenMessage<SubscriptionStatus> = /*@__PUR
   messageDesc(file_portcullis_admin_v1_admin, 22);
 
 /**
+ * @generated from message portcullis.admin.v1.GetRootStatusRequest
+ */
+export type GetRootStatusRequest = Message<"portcullis.admin.v1.GetRootStatusRequest"> & {
+  /**
+   * How many laggards and holders are named at most; 0 asks for the default.
+   *
+   * @generated from field: uint32 named_max = 1;
+   */
+  namedMax: number;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.GetRootStatusRequest.
+ * Use `create(GetRootStatusRequestSchema)` to create a new message.
+ */
+export const GetRootStatusRequestSchema: GenMessage<GetRootStatusRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 23);
+
+/**
+ * @generated from message portcullis.admin.v1.RootStatus
+ */
+export type RootStatus = Message<"portcullis.admin.v1.RootStatus"> & {
+  /**
+   * @generated from field: google.protobuf.Timestamp now = 1;
+   */
+  now?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string trust_domain = 2;
+   */
+  trustDomain: string;
+
+  /**
+   * Of the trust state.
+   *
+   * @generated from field: uint64 epoch = 3;
+   */
+  epoch: bigint;
+
+  /**
+   * @generated from field: uint64 bundle_sequence = 4;
+   */
+  bundleSequence: bigint;
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.RootAuthority authorities = 5;
+   */
+  authorities: RootAuthority[];
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.RootStep steps = 6;
+   */
+  steps: RootStep[];
+
+  /**
+   * Who must hold the present bundle.
+   *
+   * @generated from field: portcullis.admin.v1.Evidence verifiers = 7;
+   */
+  verifiers?: Evidence | undefined;
+
+  /**
+   * The unexpired certificates of each authority.
+   *
+   * @generated from field: repeated portcullis.admin.v1.Holders holders = 8;
+   */
+  holders: Holders[];
+
+  /**
+   * @generated from field: portcullis.admin.v1.Reissue reissue = 9;
+   */
+  reissue?: Reissue | undefined;
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.Waiver waivers = 10;
+   */
+  waivers: Waiver[];
+
+  /**
+   * Settings that matter to a rotation's length.
+   *
+   * @generated from field: int64 max_ttl_seconds = 11;
+   */
+  maxTtlSeconds: bigint;
+
+  /**
+   * The greatest difference to an agent's clock that was seen.
+   *
+   * @generated from field: int64 skew_ms = 12;
+   */
+  skewMs: bigint;
+
+  /**
+   * What the server does by itself as gates open, after a change of the operator's files; "" for nothing.
+   *
+   * @generated from field: string automatic = 13;
+   */
+  automatic: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RootStatus.
+ * Use `create(RootStatusSchema)` to create a new message.
+ */
+export const RootStatusSchema: GenMessage<RootStatus> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 24);
+
+/**
+ * @generated from message portcullis.admin.v1.RootAuthority
+ */
+export type RootAuthority = Message<"portcullis.admin.v1.RootAuthority"> & {
+  /**
+   * Lower-case hex of the subject key identifier.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * "prepared", "active", "retiring" or "retired".
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * @generated from field: string key_type = 4;
+   */
+  keyType: string;
+
+  /**
+   * "store", "files", "pkcs11"; "" for one that is retired.
+   *
+   * @generated from field: string key_location = 5;
+   */
+  keyLocation: string;
+
+  /**
+   * @generated from field: string root_subject = 6;
+   */
+  rootSubject: string;
+
+  /**
+   * SHA-256 of the root, lower-case hex.
+   *
+   * @generated from field: string root_sha256 = 7;
+   */
+  rootSha256: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp not_before = 8;
+   */
+  notBefore?: Timestamp | undefined;
+
+  /**
+   * The first of its path to expire.
+   *
+   * @generated from field: google.protobuf.Timestamp not_after = 9;
+   */
+  notAfter?: Timestamp | undefined;
+
+  /**
+   * Of its life, in per cent; 0 when it has expired.
+   *
+   * @generated from field: uint32 life_left_percent = 10;
+   */
+  lifeLeftPercent: number;
+
+  /**
+   * @generated from field: bool compromised = 11;
+   */
+  compromised: boolean;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RootAuthority.
+ * Use `create(RootAuthoritySchema)` to create a new message.
+ */
+export const RootAuthoritySchema: GenMessage<RootAuthority> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 25);
+
+/**
+ * What may be asked for now.
+ *
+ * @generated from message portcullis.admin.v1.RootStep
+ */
+export type RootStep = Message<"portcullis.admin.v1.RootStep"> & {
+  /**
+   * "prepare", "activate", "rollback", "retire", "abort".
+   *
+   * @generated from field: string command = 1;
+   */
+  command: string;
+
+  /**
+   * @generated from field: bool is_allowed = 2;
+   */
+  isAllowed: boolean;
+
+  /**
+   * Why not: a stable code, and words.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string detail = 4;
+   */
+  detail: string;
+
+  /**
+   * The next command.
+   *
+   * @generated from field: string hint = 5;
+   */
+  hint: string;
+
+  /**
+   * When it is allowed at the latest, by what is known now.
+   *
+   * @generated from field: google.protobuf.Timestamp opens_at = 6;
+   */
+  opensAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RootStep.
+ * Use `create(RootStepSchema)` to create a new message.
+ */
+export const RootStepSchema: GenMessage<RootStep> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 26);
+
+/**
+ * @generated from message portcullis.admin.v1.Evidence
+ */
+export type Evidence = Message<"portcullis.admin.v1.Evidence"> & {
+  /**
+   * @generated from field: uint64 total = 1;
+   */
+  total: bigint;
+
+  /**
+   * @generated from field: uint64 confirmed = 2;
+   */
+  confirmed: bigint;
+
+  /**
+   * Of those confirmed: by a certificate's reply or a delivery, and not by an acknowledgement.
+   *
+   * @generated from field: uint64 weak = 3;
+   */
+  weak: bigint;
+
+  /**
+   * @generated from field: uint64 waived = 4;
+   */
+  waived: bigint;
+
+  /**
+   * @generated from field: uint64 lagging = 5;
+   */
+  lagging: bigint;
+
+  /**
+   * The first of them.
+   *
+   * @generated from field: repeated portcullis.admin.v1.Laggard laggards = 6;
+   */
+  laggards: Laggard[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Evidence.
+ * Use `create(EvidenceSchema)` to create a new message.
+ */
+export const EvidenceSchema: GenMessage<Evidence> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 27);
+
+/**
+ * @generated from message portcullis.admin.v1.Laggard
+ */
+export type Laggard = Message<"portcullis.admin.v1.Laggard"> & {
+  /**
+   * "agent", "proxy", "workload-api", "leaf", "class", "server".
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * Unique; what a waiver names.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string spiffe_id = 3;
+   */
+  spiffeId: string;
+
+  /**
+   * A stable code, and words.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string detail = 5;
+   */
+  detail: string;
+
+  /**
+   * When it ends by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp ends_at = 6;
+   */
+  endsAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Laggard.
+ * Use `create(LaggardSchema)` to create a new message.
+ */
+export const LaggardSchema: GenMessage<Laggard> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 28);
+
+/**
+ * @generated from message portcullis.admin.v1.Holders
+ */
+export type Holders = Message<"portcullis.admin.v1.Holders"> & {
+  /**
+   * @generated from field: string authority_id = 1;
+   */
+  authorityId: string;
+
+  /**
+   * @generated from field: uint64 unexpired = 2;
+   */
+  unexpired: bigint;
+
+  /**
+   * @generated from field: uint64 waived = 3;
+   */
+  waived: bigint;
+
+  /**
+   * When the last one ends, skew included.
+   *
+   * @generated from field: google.protobuf.Timestamp last_ends_at = 4;
+   */
+  lastEndsAt?: Timestamp | undefined;
+
+  /**
+   * The first of them.
+   *
+   * @generated from field: repeated portcullis.admin.v1.Laggard named = 5;
+   */
+  named: Laggard[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Holders.
+ * Use `create(HoldersSchema)` to create a new message.
+ */
+export const HoldersSchema: GenMessage<Holders> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 29);
+
+/**
+ * Certificates of an authority that is not active any more, asked to be renewed.
+ *
+ * @generated from message portcullis.admin.v1.Reissue
+ */
+export type Reissue = Message<"portcullis.admin.v1.Reissue"> & {
+  /**
+   * @generated from field: uint64 left = 1;
+   */
+  left: bigint;
+
+  /**
+   * @generated from field: uint32 per_second = 2;
+   */
+  perSecond: number;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Reissue.
+ * Use `create(ReissueSchema)` to create a new message.
+ */
+export const ReissueSchema: GenMessage<Reissue> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 30);
+
+/**
+ * @generated from message portcullis.admin.v1.Waiver
+ */
+export type Waiver = Message<"portcullis.admin.v1.Waiver"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string operator = 3;
+   */
+  operator: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Waiver.
+ * Use `create(WaiverSchema)` to create a new message.
+ */
+export const WaiverSchema: GenMessage<Waiver> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 31);
+
+/**
+ * @generated from message portcullis.admin.v1.ChangeRootRequest
+ */
+export type ChangeRootRequest = Message<"portcullis.admin.v1.ChangeRootRequest"> & {
+  /**
+   * @generated from oneof portcullis.admin.v1.ChangeRootRequest.command
+   */
+  command: {
+    /**
+     * @generated from field: portcullis.admin.v1.PrepareRoot prepare = 1;
+     */
+    value: PrepareRoot;
+    case: "prepare";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.ActivateRoot activate = 2;
+     */
+    value: ActivateRoot;
+    case: "activate";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.RollbackRoot rollback = 3;
+     */
+    value: RollbackRoot;
+    case: "rollback";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.RetireRoot retire = 4;
+     */
+    value: RetireRoot;
+    case: "retire";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.AbortRoot abort = 5;
+     */
+    value: AbortRoot;
+    case: "abort";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.CompromiseRoot compromise = 6;
+     */
+    value: CompromiseRoot;
+    case: "compromise";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Claimed: whoever can open the socket may give any name.
+   *
+   * @generated from field: string operator = 7;
+   */
+  operator: string;
+
+  /**
+   * Says what would be done, and changes nothing.
+   *
+   * @generated from field: bool dry_run = 8;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ChangeRootRequest.
+ * Use `create(ChangeRootRequestSchema)` to create a new message.
+ */
+export const ChangeRootRequestSchema: GenMessage<ChangeRootRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 32);
+
+/**
+ * At most one of the three; none makes a root of the configured type.
+ *
+ * @generated from message portcullis.admin.v1.PrepareRoot
+ */
+export type PrepareRoot = Message<"portcullis.admin.v1.PrepareRoot"> & {
+  /**
+   * @generated from field: string key_type = 1;
+   */
+  keyType: string;
+
+  /**
+   * On the server's machine: ca-cert.pem, root-cert.pem and, unless the server has it already, ca-key.pem.
+   *
+   * @generated from field: string from_dir = 2;
+   */
+  fromDir: string;
+
+  /**
+   * Makes a key and answers with a request for an offline root to sign; the authority comes with from_dir.
+   *
+   * @generated from field: bool csr_for_offline_root = 3;
+   */
+  csrForOfflineRoot: boolean;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.PrepareRoot.
+ * Use `create(PrepareRootSchema)` to create a new message.
+ */
+export const PrepareRootSchema: GenMessage<PrepareRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 33);
+
+/**
+ * @generated from message portcullis.admin.v1.ActivateRoot
+ */
+export type ActivateRoot = Message<"portcullis.admin.v1.ActivateRoot"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ActivateRoot.
+ * Use `create(ActivateRootSchema)` to create a new message.
+ */
+export const ActivateRootSchema: GenMessage<ActivateRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 34);
+
+/**
+ * @generated from message portcullis.admin.v1.RollbackRoot
+ */
+export type RollbackRoot = Message<"portcullis.admin.v1.RollbackRoot"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RollbackRoot.
+ * Use `create(RollbackRootSchema)` to create a new message.
+ */
+export const RollbackRootSchema: GenMessage<RollbackRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 35);
+
+/**
+ * @generated from message portcullis.admin.v1.RetireRoot
+ */
+export type RetireRoot = Message<"portcullis.admin.v1.RetireRoot"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RetireRoot.
+ * Use `create(RetireRootSchema)` to create a new message.
+ */
+export const RetireRootSchema: GenMessage<RetireRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 36);
+
+/**
+ * @generated from message portcullis.admin.v1.AbortRoot
+ */
+export type AbortRoot = Message<"portcullis.admin.v1.AbortRoot"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AbortRoot.
+ * Use `create(AbortRootSchema)` to create a new message.
+ */
+export const AbortRootSchema: GenMessage<AbortRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 37);
+
+/**
+ * @generated from message portcullis.admin.v1.CompromiseRoot
+ */
+export type CompromiseRoot = Message<"portcullis.admin.v1.CompromiseRoot"> & {
+  /**
+   * @generated from field: string authority_id = 1;
+   */
+  authorityId: string;
+
+  /**
+   * What takes its place where nothing else can, as for PrepareRoot.
+   *
+   * @generated from field: portcullis.admin.v1.PrepareRoot replacement = 2;
+   */
+  replacement?: PrepareRoot | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.CompromiseRoot.
+ * Use `create(CompromiseRootSchema)` to create a new message.
+ */
+export const CompromiseRootSchema: GenMessage<CompromiseRoot> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 38);
+
+/**
+ * @generated from message portcullis.admin.v1.ChangeRootResponse
+ */
+export type ChangeRootResponse = Message<"portcullis.admin.v1.ChangeRootResponse"> & {
+  /**
+   * @generated from oneof portcullis.admin.v1.ChangeRootResponse.result
+   */
+  result: {
+    /**
+     * @generated from field: portcullis.admin.v1.RootChange done = 1;
+     */
+    value: RootChange;
+    case: "done";
+  } | {
+    /**
+     * @generated from field: portcullis.admin.v1.RootRefusal refused = 2;
+     */
+    value: RootRefusal;
+    case: "refused";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ChangeRootResponse.
+ * Use `create(ChangeRootResponseSchema)` to create a new message.
+ */
+export const ChangeRootResponseSchema: GenMessage<ChangeRootResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 39);
+
+/**
+ * @generated from message portcullis.admin.v1.RootChange
+ */
+export type RootChange = Message<"portcullis.admin.v1.RootChange"> & {
+  /**
+   * What was done, or would be, line by line.
+   *
+   * @generated from field: repeated string lines = 1;
+   */
+  lines: string[];
+
+  /**
+   * The next command.
+   *
+   * @generated from field: string next = 2;
+   */
+  next: string;
+
+  /**
+   * Of csr_for_offline_root, PEM.
+   *
+   * @generated from field: string csr = 3;
+   */
+  csr: string;
+
+  /**
+   * @generated from field: uint64 epoch = 4;
+   */
+  epoch: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RootChange.
+ * Use `create(RootChangeSchema)` to create a new message.
+ */
+export const RootChangeSchema: GenMessage<RootChange> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 40);
+
+/**
+ * @generated from message portcullis.admin.v1.RootRefusal
+ */
+export type RootRefusal = Message<"portcullis.admin.v1.RootRefusal"> & {
+  /**
+   * @generated from field: string code = 1;
+   */
+  code: string;
+
+  /**
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The next command.
+   *
+   * @generated from field: string hint = 3;
+   */
+  hint: string;
+
+  /**
+   * @generated from field: uint64 lagging = 4;
+   */
+  lagging: bigint;
+
+  /**
+   * The first of them.
+   *
+   * @generated from field: repeated portcullis.admin.v1.Laggard laggards = 5;
+   */
+  laggards: Laggard[];
+
+  /**
+   * @generated from field: google.protobuf.Timestamp opens_at = 6;
+   */
+  opensAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.RootRefusal.
+ * Use `create(RootRefusalSchema)` to create a new message.
+ */
+export const RootRefusalSchema: GenMessage<RootRefusal> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 41);
+
+/**
+ * @generated from message portcullis.admin.v1.ExpandWaiverRequest
+ */
+export type ExpandWaiverRequest = Message<"portcullis.admin.v1.ExpandWaiverRequest"> & {
+  /**
+   * A laggard's name, a SPIFFE ID, a proxy's or agent's ID, with `*` for any characters; `class/NAME` for one that cannot be observed.
+   *
+   * @generated from field: string selector = 1;
+   */
+  selector: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ExpandWaiverRequest.
+ * Use `create(ExpandWaiverRequestSchema)` to create a new message.
+ */
+export const ExpandWaiverRequestSchema: GenMessage<ExpandWaiverRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 42);
+
+/**
+ * @generated from message portcullis.admin.v1.ExpandWaiverResponse
+ */
+export type ExpandWaiverResponse = Message<"portcullis.admin.v1.ExpandWaiverResponse"> & {
+  /**
+   * @generated from field: repeated portcullis.admin.v1.Laggard laggards = 1;
+   */
+  laggards: Laggard[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ExpandWaiverResponse.
+ * Use `create(ExpandWaiverResponseSchema)` to create a new message.
+ */
+export const ExpandWaiverResponseSchema: GenMessage<ExpandWaiverResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 43);
+
+/**
+ * @generated from message portcullis.admin.v1.AddWaiversRequest
+ */
+export type AddWaiversRequest = Message<"portcullis.admin.v1.AddWaiversRequest"> & {
+  /**
+   * Exactly as a laggard has them.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+
+  /**
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string operator = 3;
+   */
+  operator: string;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AddWaiversRequest.
+ * Use `create(AddWaiversRequestSchema)` to create a new message.
+ */
+export const AddWaiversRequestSchema: GenMessage<AddWaiversRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 44);
+
+/**
+ * @generated from message portcullis.admin.v1.AddWaiversResponse
+ */
+export type AddWaiversResponse = Message<"portcullis.admin.v1.AddWaiversResponse"> & {
+  /**
+   * @generated from field: repeated portcullis.admin.v1.Waiver waivers = 1;
+   */
+  waivers: Waiver[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.AddWaiversResponse.
+ * Use `create(AddWaiversResponseSchema)` to create a new message.
+ */
+export const AddWaiversResponseSchema: GenMessage<AddWaiversResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 45);
+
+/**
  * @generated from service portcullis.admin.v1.AdminService
  */
 export const AdminService: GenService<{
@@ -836,6 +1644,46 @@ export const AdminService: GenService<{
     methodKind: "server_streaming";
     input: typeof BackupRequestSchema;
     output: typeof BackupChunkSchema;
+  },
+  /**
+   * Where the rotation of roots stands: who has confirmed what, what may be done next, and what may not, and why.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.GetRootStatus
+   */
+  getRootStatus: {
+    methodKind: "unary";
+    input: typeof GetRootStatusRequestSchema;
+    output: typeof RootStatusSchema;
+  },
+  /**
+   * One step of a rotation. A refusal is an answer, not an error.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.ChangeRoot
+   */
+  changeRoot: {
+    methodKind: "unary";
+    input: typeof ChangeRootRequestSchema;
+    output: typeof ChangeRootResponseSchema;
+  },
+  /**
+   * The names that a selector stands for now: nothing is waived by it.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.ExpandWaiver
+   */
+  expandWaiver: {
+    methodKind: "unary";
+    input: typeof ExpandWaiverRequestSchema;
+    output: typeof ExpandWaiverResponseSchema;
+  },
+  /**
+   * Goes on without one piece of evidence each, until it ends.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.AddWaivers
+   */
+  addWaivers: {
+    methodKind: "unary";
+    input: typeof AddWaiversRequestSchema;
+    output: typeof AddWaiversResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_admin_v1_admin, 0);

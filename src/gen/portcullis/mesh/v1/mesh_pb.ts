@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/mesh/v1/mesh.proto.
  */
 export const file_portcullis_mesh_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIqECCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSABCCQoHbWVzc2FnZSK3AQoPQ29ubmVjdFJlc3BvbnNlEjEKBmJ1bmRsZRgBIAEoCzIfLnBvcnRjdWxsaXMubWVzaC52MS5UcnVzdEJ1bmRsZUgAEjMKCnJlcG9ydF9hY2sYAiABKAsyHS5wb3J0Y3VsbGlzLm1lc2gudjEuUmVwb3J0QWNrSAASMQoJbG9nX3Byb29mGAMgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ1Byb29mSABCCQoHbWVzc2FnZSJ5CgVIZWxsbxIQCghhZ2VudF9pZBgBIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAIgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgDIAEoBBIbCg5sb2dfY2hlY2twb2ludBgEIAEoCUgAiAEBQhEKD19sb2dfY2hlY2twb2ludCJyCgtUcnVzdEJ1bmRsZRIUCgx0cnVzdF9kb21haW4YASABKAkSEAoIc2VxdWVuY2UYAiABKAQSDQoFcm9vdHMYAyADKAwSLAoIand0X2tleXMYBCADKAsyGi5wb3J0Y3VsbGlzLm1lc2gudjEuSnd0S2V5IiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCIgCg5Xb3JrbG9hZFRva2VucxIOCgZ0b2tlbnMYASADKAkicgoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCSIvCglSZXBvcnRBY2sSEAoIc2VxdWVuY2UYASABKAQSEAoIdW5wcm92ZW4YAiADKAkiwQEKCExvZ1Byb29mEhIKCmNoZWNrcG9pbnQYASABKAkSFAoMdmVyaWZpZXJfa2V5GAIgASgJEhEKCWZyb21fc2l6ZRgDIAEoBBITCgtjb25zaXN0ZW5jeRgEIAMoDBItCghyZXN0b3JlZBgFIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEjQKCmluY2x1c2lvbnMYBiADKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nSW5jbHVzaW9uIjYKB0xvZ0xlYWYSDQoFaW5kZXgYASABKAQSDQoFZW50cnkYAiABKAwSDQoFcHJvb2YYAyADKAwiIwoQSW5jbHVzaW9uUmVxdWVzdBIPCgdzZXJpYWxzGAEgAygMIokBCgxMb2dJbmNsdXNpb24SDgoGc2VyaWFsGAEgASgMEisKBmludGVudBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEisKBnJlc3VsdBgDIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEg8KB2ZvcmVpZ24YBCABKAgiawoITG9nQWxhcm0SDAoEa2luZBgBIAEoCRIOCgZkZXRhaWwYAiABKAkSFwoPaGVsZF9jaGVja3BvaW50GAMgASgJEhgKEHNob3duX2NoZWNrcG9pbnQYBCABKAkSDgoGc2VyaWFsGAUgASgMInUKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAki6QEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjayJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMp8CCgtNZXNoU2VydmljZRJWCgdDb25uZWN0EiIucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXF1ZXN0GiMucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3RSZXNwb25zZSgBMAESWAoJU2lnbkJhdGNoEiQucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlcXVlc3QaJS5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVzcG9uc2USXgoLTWludEp3dFN2aWQSJi5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXF1ZXN0GicucG9ydGN1bGxpcy5tZXNoLnYxLk1pbnRKd3RTdmlkUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIoMDCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSAASMAoGbGVhdmVzGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRMZWF2ZXNIABIuCgdnb29kYnllGAcgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkdvb2RieWVIAEIJCgdtZXNzYWdlIu8BCg9Db25uZWN0UmVzcG9uc2USMQoGYnVuZGxlGAEgASgLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLlRydXN0QnVuZGxlSAASMwoKcmVwb3J0X2FjaxgCIAEoCzIdLnBvcnRjdWxsaXMubWVzaC52MS5SZXBvcnRBY2tIABIxCglsb2dfcHJvb2YYAyABKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nUHJvb2ZIABI2CgVyZW5ldxgEIAEoCzIlLnBvcnRjdWxsaXMubWVzaC52MS5SZW5ld0NlcnRpZmljYXRlc0gAQgkKB21lc3NhZ2UiqQEKBUhlbGxvEhAKCGFnZW50X2lkGAEgASgJEhUKDWFnZW50X3ZlcnNpb24YAiABKAkSFwoPYnVuZGxlX3NlcXVlbmNlGAMgASgEEhsKDmxvZ19jaGVja3BvaW50GAQgASgJSACIAQESLgoKYWdlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEQoPX2xvZ19jaGVja3BvaW50InIKC1RydXN0QnVuZGxlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBIsCghqd3Rfa2V5cxgEIAMoCzIaLnBvcnRjdWxsaXMubWVzaC52MS5Kd3RLZXkiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIiAKDldvcmtsb2FkVG9rZW5zEg4KBnRva2VucxgBIAMoCSKpAQoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCRIZChFoZWxkX3Jvb3RzX2RpZ2VzdBgFIAEoDBIaChJ1bm9ic2VydmVkX3JlYWRlcnMYBiABKA0iVwoKSGVsZExlYXZlcxIMCgRmdWxsGAEgASgIEioKBGhlbGQYAiADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZExlYWYSDwoHZHJvcHBlZBgDIAMoDCJjCghIZWxkTGVhZhIOCgZzZXJpYWwYASABKAwSLQoJbm90X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhdXRob3JpdHlfa2V5X2lkGAMgASgMIgkKB0dvb2RieWUiJAoRUmVuZXdDZXJ0aWZpY2F0ZXMSDwoHc2VyaWFscxgBIAMoDCIvCglSZXBvcnRBY2sSEAoIc2VxdWVuY2UYASABKAQSEAoIdW5wcm92ZW4YAiADKAkiwQEKCExvZ1Byb29mEhIKCmNoZWNrcG9pbnQYASABKAkSFAoMdmVyaWZpZXJfa2V5GAIgASgJEhEKCWZyb21fc2l6ZRgDIAEoBBITCgtjb25zaXN0ZW5jeRgEIAMoDBItCghyZXN0b3JlZBgFIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEjQKCmluY2x1c2lvbnMYBiADKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nSW5jbHVzaW9uIjYKB0xvZ0xlYWYSDQoFaW5kZXgYASABKAQSDQoFZW50cnkYAiABKAwSDQoFcHJvb2YYAyADKAwiIwoQSW5jbHVzaW9uUmVxdWVzdBIPCgdzZXJpYWxzGAEgAygMIokBCgxMb2dJbmNsdXNpb24SDgoGc2VyaWFsGAEgASgMEisKBmludGVudBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEisKBnJlc3VsdBgDIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEg8KB2ZvcmVpZ24YBCABKAgiawoITG9nQWxhcm0SDAoEa2luZBgBIAEoCRIOCgZkZXRhaWwYAiABKAkSFwoPaGVsZF9jaGVja3BvaW50GAMgASgJEhgKEHNob3duX2NoZWNrcG9pbnQYBCABKAkSDgoGc2VyaWFsGAUgASgMIoMBCg1Qcm94eUV2aWRlbmNlEhAKCHByb3h5X2lkGAEgASgJEj8KDXN1YnNjcmlwdGlvbnMYAiADKAsyKC5wb3J0Y3VsbGlzLm1lc2gudjEuU3Vic2NyaXB0aW9uRXZpZGVuY2USEQoJc3BpZmZlX2lkGAMgASgJEgwKBHdlYWsYBCABKAgi/wEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjaxIUCgxyb290c19kaWdlc3QYByABKAwiUAoPSGVsZENlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRItCglub3RfYWZ0ZXIYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KBE5hY2sSDwoHdmVyc2lvbhgBIAEoCRIOCgZkZXRhaWwYAiABKAkSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEFNpZ25CYXRjaFJlcXVlc3QSMwoHZW50cmllcxgBIAMoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hFbnRyeSJHCg5TaWduQmF0Y2hFbnRyeRINCgV0b2tlbhgBIAEoCRILCgNjc3IYAiABKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAyABKAMiSQoRU2lnbkJhdGNoUmVzcG9uc2USNAoHcmVzdWx0cxgBIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXN1bHQiiQEKD1NpZ25CYXRjaFJlc3VsdBI8CgtjZXJ0aWZpY2F0ZRgBIAEoCzIlLnBvcnRjdWxsaXMubWVzaC52MS5TaWduZWRDZXJ0aWZpY2F0ZUgAEi4KB3JlZnVzYWwYAiABKAsyGy5wb3J0Y3VsbGlzLm1lc2gudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJwChFTaWduZWRDZXJ0aWZpY2F0ZRISCgpjZXJ0X2NoYWluGAEgAygJEhEKCXNwaWZmZV9pZBgCIAEoCRI0ChB0b2tlbl9leHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJACgdSZWZ1c2FsEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoAyJBChJNaW50Snd0U3ZpZFJlcXVlc3QSEAoIYXVkaWVuY2UYASADKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAiABKAMiZgoTTWludEp3dFN2aWRSZXNwb25zZRIRCglzcGlmZmVfaWQYASABKAkSDAoEc3ZpZBgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKfAgoLTWVzaFNlcnZpY2USVgoHQ29ubmVjdBIiLnBvcnRjdWxsaXMubWVzaC52MS5Db25uZWN0UmVxdWVzdBojLnBvcnRjdWxsaXMubWVzaC52MS5Db25uZWN0UmVzcG9uc2UoATABElgKCVNpZ25CYXRjaBIkLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXF1ZXN0GiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3BvbnNlEl4KC01pbnRKd3RTdmlkEiYucG9ydGN1bGxpcy5tZXNoLnYxLk1pbnRKd3RTdmlkUmVxdWVzdBonLnBvcnRjdWxsaXMubWVzaC52MS5NaW50Snd0U3ZpZFJlc3BvbnNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.mesh.v1.ConnectRequest
@@ -56,6 +56,18 @@ export type ConnectRequest = Message<"portcullis.mesh.v1.ConnectRequest"> & {
      */
     value: LogAlarm;
     case: "logAlarm";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.HeldLeaves leaves = 6;
+     */
+    value: HeldLeaves;
+    case: "leaves";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.Goodbye goodbye = 7;
+     */
+    value: Goodbye;
+    case: "goodbye";
   } | { case: undefined; value?: undefined };
 };
 
@@ -93,6 +105,14 @@ export type ConnectResponse = Message<"portcullis.mesh.v1.ConnectResponse"> & {
      */
     value: LogProof;
     case: "logProof";
+  } | {
+    /**
+     * To whom certificates are to be renewed before their time.
+     *
+     * @generated from field: portcullis.mesh.v1.RenewCertificates renew = 4;
+     */
+    value: RenewCertificates;
+    case: "renew";
   } | { case: undefined; value?: undefined };
 };
 
@@ -133,6 +153,13 @@ export type Hello = Message<"portcullis.mesh.v1.Hello"> & {
    * @generated from field: optional string log_checkpoint = 4;
    */
   logCheckpoint?: string | undefined;
+
+  /**
+   * What the agent's clock says: the server learns how far it is off.
+   *
+   * @generated from field: google.protobuf.Timestamp agent_time = 5;
+   */
+  agentTime?: Timestamp | undefined;
 };
 
 /**
@@ -257,6 +284,20 @@ export type EvidenceReport = Message<"portcullis.mesh.v1.EvidenceReport"> & {
    * @generated from field: repeated string gone = 4;
    */
   gone: string[];
+
+  /**
+   * Of the bundle that the agent itself keeps and verifies the server with; see SubscriptionEvidence. Empty: none yet.
+   *
+   * @generated from field: bytes held_roots_digest = 5;
+   */
+  heldRootsDigest: Uint8Array;
+
+  /**
+   * Clients of the Workload API that have taken a bundle and listen no more: nobody knows what they trust now.
+   *
+   * @generated from field: uint32 unobserved_readers = 6;
+   */
+  unobservedReaders: number;
 };
 
 /**
@@ -265,6 +306,104 @@ export type EvidenceReport = Message<"portcullis.mesh.v1.EvidenceReport"> & {
  */
 export const EvidenceReportSchema: GenMessage<EvidenceReport> = /*@__PURE__*/
   messageDesc(file_portcullis_mesh_v1_mesh, 6);
+
+/**
+ * The certificates that the agent serves or may still be used with its keys: its own, and those of whom it speaks for.
+ *
+ * @generated from message portcullis.mesh.v1.HeldLeaves
+ */
+export type HeldLeaves = Message<"portcullis.mesh.v1.HeldLeaves"> & {
+  /**
+   * True for the first of a stream: those that it does not name are not held.
+   *
+   * @generated from field: bool full = 1;
+   */
+  full: boolean;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.HeldLeaf held = 2;
+   */
+  held: HeldLeaf[];
+
+  /**
+   * Serials: expired, or the key is destroyed.
+   *
+   * @generated from field: repeated bytes dropped = 3;
+   */
+  dropped: Uint8Array[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.HeldLeaves.
+ * Use `create(HeldLeavesSchema)` to create a new message.
+ */
+export const HeldLeavesSchema: GenMessage<HeldLeaves> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 7);
+
+/**
+ * @generated from message portcullis.mesh.v1.HeldLeaf
+ */
+export type HeldLeaf = Message<"portcullis.mesh.v1.HeldLeaf"> & {
+  /**
+   * A magnitude, without a leading zero octet.
+   *
+   * @generated from field: bytes serial = 1;
+   */
+  serial: Uint8Array;
+
+  /**
+   * @generated from field: google.protobuf.Timestamp not_after = 2;
+   */
+  notAfter?: Timestamp | undefined;
+
+  /**
+   * Of the key that signed it, from its authority key identifier.
+   *
+   * @generated from field: bytes authority_key_id = 3;
+   */
+  authorityKeyId: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.HeldLeaf.
+ * Use `create(HeldLeafSchema)` to create a new message.
+ */
+export const HeldLeafSchema: GenMessage<HeldLeaf> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 8);
+
+/**
+ * The last message of an agent whose workload ends with it: its keys are destroyed, and nobody will verify with its bundles.
+ *
+ * @generated from message portcullis.mesh.v1.Goodbye
+ */
+export type Goodbye = Message<"portcullis.mesh.v1.Goodbye"> & {
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.Goodbye.
+ * Use `create(GoodbyeSchema)` to create a new message.
+ */
+export const GoodbyeSchema: GenMessage<Goodbye> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 9);
+
+/**
+ * The agent asks for new certificates in the place of these, now. Asked again when none comes.
+ *
+ * @generated from message portcullis.mesh.v1.RenewCertificates
+ */
+export type RenewCertificates = Message<"portcullis.mesh.v1.RenewCertificates"> & {
+  /**
+   * @generated from field: repeated bytes serials = 1;
+   */
+  serials: Uint8Array[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.RenewCertificates.
+ * Use `create(RenewCertificatesSchema)` to create a new message.
+ */
+export const RenewCertificatesSchema: GenMessage<RenewCertificates> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 10);
 
 /**
  * @generated from message portcullis.mesh.v1.ReportAck
@@ -290,7 +429,7 @@ export type ReportAck = Message<"portcullis.mesh.v1.ReportAck"> & {
  * Use `create(ReportAckSchema)` to create a new message.
  */
 export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 7);
+  messageDesc(file_portcullis_mesh_v1_mesh, 11);
 
 /**
  * What the transparency log is now, as docs/log.md describes it. The witness believes nothing of it unverified.
@@ -343,7 +482,7 @@ export type LogProof = Message<"portcullis.mesh.v1.LogProof"> & {
  * Use `create(LogProofSchema)` to create a new message.
  */
 export const LogProofSchema: GenMessage<LogProof> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 8);
+  messageDesc(file_portcullis_mesh_v1_mesh, 12);
 
 /**
  * One entry, and its inclusion proof in the tree of the message's checkpoint.
@@ -372,7 +511,7 @@ export type LogLeaf = Message<"portcullis.mesh.v1.LogLeaf"> & {
  * Use `create(LogLeafSchema)` to create a new message.
  */
 export const LogLeafSchema: GenMessage<LogLeaf> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 9);
+  messageDesc(file_portcullis_mesh_v1_mesh, 13);
 
 /**
  * Whether certificates of the stream's own, or of those that it speaks for, are in the log. Asked again when no answer comes.
@@ -393,7 +532,7 @@ export type InclusionRequest = Message<"portcullis.mesh.v1.InclusionRequest"> & 
  * Use `create(InclusionRequestSchema)` to create a new message.
  */
 export const InclusionRequestSchema: GenMessage<InclusionRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 10);
+  messageDesc(file_portcullis_mesh_v1_mesh, 14);
 
 /**
  * @generated from message portcullis.mesh.v1.LogInclusion
@@ -429,7 +568,7 @@ export type LogInclusion = Message<"portcullis.mesh.v1.LogInclusion"> & {
  * Use `create(LogInclusionSchema)` to create a new message.
  */
 export const LogInclusionSchema: GenMessage<LogInclusion> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+  messageDesc(file_portcullis_mesh_v1_mesh, 15);
 
 /**
  * The agent has kept its own checkpoint, and says why. It goes on serving.
@@ -474,7 +613,7 @@ export type LogAlarm = Message<"portcullis.mesh.v1.LogAlarm"> & {
  * Use `create(LogAlarmSchema)` to create a new message.
  */
 export const LogAlarmSchema: GenMessage<LogAlarm> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+  messageDesc(file_portcullis_mesh_v1_mesh, 16);
 
 /**
  * @generated from message portcullis.mesh.v1.ProxyEvidence
@@ -498,6 +637,13 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
    * @generated from field: string spiffe_id = 3;
    */
   spiffeId: string;
+
+  /**
+   * A stream of the Workload API: what it holds was delivered, and is not acknowledged by anybody.
+   *
+   * @generated from field: bool weak = 4;
+   */
+  weak: boolean;
 };
 
 /**
@@ -505,7 +651,7 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
  * Use `create(ProxyEvidenceSchema)` to create a new message.
  */
 export const ProxyEvidenceSchema: GenMessage<ProxyEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 13);
+  messageDesc(file_portcullis_mesh_v1_mesh, 17);
 
 /**
  * One resource name on one xDS stream. A proxy confirms a bundle only when each of its open ones has.
@@ -546,6 +692,14 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
    * @generated from field: portcullis.mesh.v1.Nack nack = 6;
    */
   nack?: Nack | undefined;
+
+  /**
+   * Of the bundle in it: SHA-256 over the SHA-256 of each root (DER), these in ascending order. Two servers' bundles of one
+   * sequence may differ, and no two of one digest.
+   *
+   * @generated from field: bytes roots_digest = 7;
+   */
+  rootsDigest: Uint8Array;
 };
 
 /**
@@ -553,7 +707,7 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
  * Use `create(SubscriptionEvidenceSchema)` to create a new message.
  */
 export const SubscriptionEvidenceSchema: GenMessage<SubscriptionEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+  messageDesc(file_portcullis_mesh_v1_mesh, 18);
 
 /**
  * @generated from message portcullis.mesh.v1.HeldCertificate
@@ -577,7 +731,7 @@ export type HeldCertificate = Message<"portcullis.mesh.v1.HeldCertificate"> & {
  * Use `create(HeldCertificateSchema)` to create a new message.
  */
 export const HeldCertificateSchema: GenMessage<HeldCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+  messageDesc(file_portcullis_mesh_v1_mesh, 19);
 
 /**
  * @generated from message portcullis.mesh.v1.Nack
@@ -606,7 +760,7 @@ export type Nack = Message<"portcullis.mesh.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+  messageDesc(file_portcullis_mesh_v1_mesh, 20);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchRequest
@@ -623,7 +777,7 @@ export type SignBatchRequest = Message<"portcullis.mesh.v1.SignBatchRequest"> & 
  * Use `create(SignBatchRequestSchema)` to create a new message.
  */
 export const SignBatchRequestSchema: GenMessage<SignBatchRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+  messageDesc(file_portcullis_mesh_v1_mesh, 21);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchEntry
@@ -656,7 +810,7 @@ export type SignBatchEntry = Message<"portcullis.mesh.v1.SignBatchEntry"> & {
  * Use `create(SignBatchEntrySchema)` to create a new message.
  */
 export const SignBatchEntrySchema: GenMessage<SignBatchEntry> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+  messageDesc(file_portcullis_mesh_v1_mesh, 22);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResponse
@@ -675,7 +829,7 @@ export type SignBatchResponse = Message<"portcullis.mesh.v1.SignBatchResponse"> 
  * Use `create(SignBatchResponseSchema)` to create a new message.
  */
 export const SignBatchResponseSchema: GenMessage<SignBatchResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+  messageDesc(file_portcullis_mesh_v1_mesh, 23);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResult
@@ -704,7 +858,7 @@ export type SignBatchResult = Message<"portcullis.mesh.v1.SignBatchResult"> & {
  * Use `create(SignBatchResultSchema)` to create a new message.
  */
 export const SignBatchResultSchema: GenMessage<SignBatchResult> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 20);
+  messageDesc(file_portcullis_mesh_v1_mesh, 24);
 
 /**
  * @generated from message portcullis.mesh.v1.SignedCertificate
@@ -735,7 +889,7 @@ export type SignedCertificate = Message<"portcullis.mesh.v1.SignedCertificate"> 
  * Use `create(SignedCertificateSchema)` to create a new message.
  */
 export const SignedCertificateSchema: GenMessage<SignedCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 21);
+  messageDesc(file_portcullis_mesh_v1_mesh, 25);
 
 /**
  * @generated from message portcullis.mesh.v1.Refusal
@@ -766,7 +920,7 @@ export type Refusal = Message<"portcullis.mesh.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 22);
+  messageDesc(file_portcullis_mesh_v1_mesh, 26);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidRequest
@@ -790,7 +944,7 @@ export type MintJwtSvidRequest = Message<"portcullis.mesh.v1.MintJwtSvidRequest"
  * Use `create(MintJwtSvidRequestSchema)` to create a new message.
  */
 export const MintJwtSvidRequestSchema: GenMessage<MintJwtSvidRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 23);
+  messageDesc(file_portcullis_mesh_v1_mesh, 27);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidResponse
@@ -819,7 +973,7 @@ export type MintJwtSvidResponse = Message<"portcullis.mesh.v1.MintJwtSvidRespons
  * Use `create(MintJwtSvidResponseSchema)` to create a new message.
  */
 export const MintJwtSvidResponseSchema: GenMessage<MintJwtSvidResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 24);
+  messageDesc(file_portcullis_mesh_v1_mesh, 28);
 
 /**
  * @generated from service portcullis.mesh.v1.MeshService

@@ -1,0 +1,66 @@
+/** Whom a gate waits for, and why. A gate that is closed always names somebody, or the roll that is not rebuilt yet. */
+
+export type LaggardKind =
+  | "agent"
+  | "proxy"
+  | "workload-api"
+  | "leaf"
+  | "class"
+  /** The server itself: its own certificates, or what it does not know yet. */
+  | "server";
+
+export type LaggardReason =
+  /** It was seen, and is away; it may live on with what it holds. */
+  | "not-connected"
+  /** The owner of an unexpired certificate, of whom this server has seen no stream. */
+  | "never-connected"
+  | "not-acknowledged"
+  | "refused"
+  /** What it holds is not the present bundle. */
+  | "old-bundle"
+  /** It holds a certificate and asks for no trust bundle here: whom it trusts is not known. */
+  | "no-trust-bundle"
+  /** Its certificate has not been renewed since the bundle came. */
+  | "not-renewed"
+  /** A holder: its certificate hangs on the root that is to go. */
+  | "unexpired"
+  /** May have been signed: an intent without an outcome. */
+  | "perhaps-signed"
+  | "unobservable"
+  | "rebuilding"
+  | "own-certificate";
+
+export interface Laggard {
+  readonly kind: LaggardKind;
+  /** `agent/ID@SPIFFE_ID`, `proxy/ID@SPIFFE_ID`, `workload-api/ID@SPIFFE_ID`, `leaf/SERIAL`, `class/NAME`, `server/WHAT`: what a waiver names. */
+  readonly name: string;
+  /** "" for a class and for the server. */
+  readonly spiffeId: string;
+  readonly reason: LaggardReason;
+  /** For people. */
+  readonly detail: string;
+  /** When it ends by itself: its certificate has expired, the skew of clocks included. */
+  readonly endsAtMs?: number;
+}
+
+/** A pure predicate over a snapshot: open, or closed by those whom it names. */
+export type Gate =
+  | { readonly kind: "open"; readonly evidence: GateEvidence }
+  | {
+      readonly kind: "closed";
+      /** In an order that is good to read: the same ones first each time. Not empty, and at most so many as were asked for. */
+      readonly laggards: readonly Laggard[];
+      readonly lagging: number;
+      /** When it opens at the latest, where all of them end by themselves. */
+      readonly opensAtMs?: number;
+      readonly evidence: GateEvidence;
+    };
+
+/** On how much a gate's word rests. */
+export interface GateEvidence {
+  readonly total: number;
+  readonly confirmed: number;
+  /** Of those confirmed: by a delivery or a certificate's reply, and not by an acknowledgement. */
+  readonly weak: number;
+  readonly waived: number;
+}

@@ -1,0 +1,77 @@
+/**
+ * The rotation of roots as values: what may be asked of a trust state, what is known when it is asked, and what comes of it.
+ * `rotation-machine.ts` decides.
+ */
+
+import type { Gate } from "../roll/laggard.ts";
+import type { AuthorityRecord, TrustState } from "./trust-state.ts";
+
+/** An authority that has not been trusted yet. */
+export type NewAuthority = Omit<AuthorityRecord, "state" | "sinceMs">;
+
+export type RotationCommand =
+  | { readonly kind: "prepare"; readonly authority: NewAuthority }
+  | { readonly kind: "activate" }
+  | { readonly kind: "rollback" }
+  | { readonly kind: "retire" }
+  | { readonly kind: "abort" }
+  /** Its key has leaked: nobody may trust it any more, whatever that breaks. */
+  | {
+      readonly kind: "compromise";
+      readonly authorityId: string;
+      /** What signs from now on, where no other authority can. */
+      readonly replacement?: NewAuthority;
+    }
+  /** Evidence, and no command: everybody holds the present bundle, so that nobody trusts what has been retired. */
+  | { readonly kind: "confirm" };
+
+/** Gates are asked for only where they matter. Of one moment: nothing may happen between the answer and the change of state. */
+export interface RotationEvidence {
+  /** Whether every verifier holds the present bundle. */
+  readonly verifiers: () => Gate;
+  /** Whether nothing that is unexpired hangs only on this authority's root. */
+  readonly holders: (authority: AuthorityRecord) => Gate;
+  /** Roots that the operator's files name now: what they name cannot be withdrawn. */
+  readonly filedRoots: readonly Uint8Array[];
+}
+
+export type RotationEffect =
+  /** The bundle is another one: everybody gets it. */
+  | { readonly kind: "publish-bundle" }
+  /** Another authority signs from now on, the server's own certificates first. */
+  | { readonly kind: "sign-with"; readonly authorityId: string }
+  /** What was signed by others is to be renewed, at a pace. */
+  | { readonly kind: "reissue" }
+  /** In the transaction of the change itself. */
+  | { readonly kind: "destroy-key"; readonly authorityId: string };
+
+export type RotationRefusalCode =
+  | "rotation-in-progress"
+  | "nothing-prepared"
+  | "nothing-to-roll-back"
+  | "nothing-to-retire"
+  | "authority-known"
+  | "authority-unknown"
+  | "verifiers-lagging"
+  | "holders-left"
+  | "root-in-files"
+  | "replacement-needed"
+  | "key-missing"
+  | "nothing-to-confirm";
+
+export interface RotationRefusal {
+  readonly code: RotationRefusalCode;
+  readonly message: string;
+  /** The next command, or what to do. */
+  readonly hint: string;
+  /** Whose evidence is missing. */
+  readonly gate?: Extract<Gate, { kind: "closed" }>;
+}
+
+export type RotationDecision =
+  | {
+      readonly kind: "done";
+      readonly state: TrustState;
+      readonly effects: readonly RotationEffect[];
+    }
+  | { readonly kind: "refused"; readonly refusal: RotationRefusal };
