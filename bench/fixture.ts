@@ -17,6 +17,10 @@ export interface BenchSize {
   readonly renewals: number;
   /** In the log, when proofs are asked for. */
   readonly logged: number;
+  /** Streams on one server, at most. */
+  readonly agents: number;
+  /** Real ones, at one node agent. */
+  readonly envoys: number;
 }
 
 export interface BenchContext {

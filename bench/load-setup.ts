@@ -23,7 +23,7 @@ export async function findPrograms(): Promise<{
     return { programs: await buildPrograms(), skip: false };
   } catch (error) {
     if (!(error instanceof LoadError) || error.code !== "load-go-missing") throw error;
-    return { programs: { load: "", sds: "" }, skip: error.message };
+    return { programs: { load: "", sds: "", agents: "" }, skip: error.message };
   }
 }
 

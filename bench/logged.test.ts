@@ -26,7 +26,7 @@ describe("BenchServer", { timeout: 60_000 }, () => {
           tokens,
           jwksFile,
           signal,
-          isLogged,
+          ...(!isLogged && { variant: "unlogged" }),
         });
         const { csrPem } = await createCsr();
         const chain = await requestCertificate(

@@ -44,7 +44,7 @@ export async function benchLogged(fixture: LoadFixture): Promise<Measure[]> {
   await using unlogged = await BenchServer.start({
     ...fixture,
     dataDir: unloggedDir,
-    isLogged: false,
+    variant: "unlogged",
   });
   let skip = 0;
   const drivePair = async (each: LoadCase, count: number): Promise<Pair> => {

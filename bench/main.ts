@@ -26,8 +26,26 @@ const { values: options, positionals: parts } = parseArgs({
 });
 
 const size = options.quick
-  ? { count: 4_000, runs: 1, starts: 2, certificates: 10_000, renewals: 4_000, logged: 100_000 }
-  : { count: 8_000, runs: 3, starts: 5, certificates: 50_000, renewals: 10_000, logged: 500_000 };
+  ? {
+      count: 4_000,
+      runs: 1,
+      starts: 2,
+      certificates: 10_000,
+      renewals: 4_000,
+      logged: 100_000,
+      agents: 2_000,
+      envoys: 20,
+    }
+  : {
+      count: 8_000,
+      runs: 3,
+      starts: 5,
+      certificates: 50_000,
+      renewals: 10_000,
+      logged: 500_000,
+      agents: 10_000,
+      envoys: 100,
+    };
 
 const abort = new AbortController();
 process.once("SIGINT", () => abort.abort());

@@ -9,6 +9,7 @@ import { writeCorpus } from "./corpus.ts";
 import type { LoadFixture } from "./fixture.ts";
 import type { LoadOutcome } from "./load-outcome.ts";
 import { runLoad, type LoadOptions } from "./load.ts";
+import { percentile } from "./percentile.ts";
 import type { Measure } from "./report.ts";
 import { BenchServer } from "./server.ts";
 
@@ -100,11 +101,6 @@ function measuresOf(name: string, rounds: readonly Round[]): Measure[] {
     },
     { name: `${name}: all answered`, kind: "duration", runs: of(({ renewed }) => renewed.seconds) },
   ];
-}
-
-/** The nearest rank. */
-function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.ceil(share * sorted.length) - 1] ?? Number.NaN;
 }
 
 function failures({ failed }: LoadOutcome): number {

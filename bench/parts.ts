@@ -10,6 +10,7 @@ import { benchNewcomer } from "./newcomer.ts";
 import { benchNodeAgent } from "./node-agent.ts";
 import { measurePkcs11 } from "./pkcs11.ts";
 import type { Measure } from "./report.ts";
+import { benchRotation } from "./rotation.ts";
 import { benchStart } from "./start.ts";
 
 /** With prepared requests, or without. */
@@ -50,7 +51,8 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
   ["log", { kind: "load", records: () => warmUpCount, run: benchLog }],
   ["floor", { kind: "load", records: ({ count }) => count, run: benchFloor }],
   ["memory", { kind: "load", records: ({ certificates }) => certificates, run: benchMemory }],
-  ["node", { kind: "plain", run: benchNodeAgent }],
+  ["node", { kind: "plain", run: (fixture) => benchNodeAgent(fixture, 500) }],
+  ["rotation", { kind: "plain", run: benchRotation }],
   ["pkcs11", { kind: "plain", run: benchPkcs11 }],
   ["start", { kind: "plain", run: benchStart }],
 ]);

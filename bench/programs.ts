@@ -27,6 +27,8 @@ export interface Programs {
   readonly load: string;
   /** Is the SDS side of many Envoys. */
   readonly sds: string;
+  /** Is many agents, as a server sees them. */
+  readonly agents: string;
 }
 
 const SOURCES = join(import.meta.dirname, "load");
@@ -40,13 +42,14 @@ const run = promisify(execFile);
 export async function buildPrograms(signal?: AbortSignal): Promise<Programs> {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   const directory = join(cache, "portcullis", "bench", await hashSources());
-  const programs = { load: join(directory, "load"), sds: join(directory, "sds") };
+  const path = (name: string): string => join(directory, name);
+  const programs = { load: path("load"), sds: path("sds"), agents: path("agents") };
   if (await exists(directory)) return programs;
   // Built aside and renamed: whoever finds the name finds whole programs.
   const unfinished = `${directory}.${process.pid}`;
   try {
     await mkdir(unfinished, { recursive: true });
-    await run("go", ["build", "-trimpath", "-o", unfinished, ".", "./sds"], {
+    await run("go", ["build", "-trimpath", "-o", unfinished, ".", "./sds", "./agents"], {
       cwd: SOURCES,
       env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" },
       ...(signal && { signal }),

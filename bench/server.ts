@@ -23,19 +23,22 @@ export interface BenchServerOptions {
   /** @default any that is free */
   readonly port?: number;
   readonly flags?: readonly string[];
-  /** @default true; otherwise it is `unlogged-server.ts` */
-  readonly isLogged?: boolean;
+  /** @default `portcullis server` itself; otherwise the script `NAME-server.ts` */
+  readonly variant?: "unlogged" | "timed";
 }
 
 export class BenchServer implements AsyncDisposable {
   readonly pid: number;
   readonly address: string;
+  /** Of the admin service; "" for the floor. */
+  readonly admin: string;
   readonly #child: ChildProcess;
 
-  private constructor(child: ChildProcess, address: string) {
+  private constructor(child: ChildProcess, address: string, admin: string) {
     this.#child = child;
     this.pid = child.pid ?? 0;
     this.address = address;
+    this.admin = admin;
   }
 
   /** Its log goes to a file, since writing it is a part of what a certificate costs. */
@@ -47,25 +50,26 @@ export class BenchServer implements AsyncDisposable {
     const args = ["server", "--data-dir", dataDir, ...listen, ...issuer, ...flags];
     const stdio: StdioOptions = ["ignore", log, log];
     const child =
-      options.isLogged === false
-        ? spawnScript("unlogged-server", args, stdio)
-        : spawn(launcher, args, { stdio });
+      options.variant === undefined
+        ? spawn(launcher, args, { stdio })
+        : spawnScript(`${options.variant}-server`, args, stdio);
     closeSync(log);
     const ended = once(child, "exit").then(() => {
       throw new Error(`the server has ended: ${join(dataDir, "../server.log")} says why`);
     });
     ended.catch(() => {});
     const endpoints = waitForEndpoints(dataDir, { timeoutMs: 20_000, signal });
-    const { ca } = await Promise.race([endpoints, ended]);
-    return new BenchServer(child, ca);
+    const { ca, admin } = await Promise.race([endpoints, ended]);
+    return new BenchServer(child, ca, admin);
   }
 
   /** `floor-server.ts` on a directory whose server does not run. */
-  static async startFloor(dataDir: string): Promise<BenchServer> {
-    const child = spawnScript("floor-server", [dataDir], ["ignore", "pipe", "inherit"]);
+  static async startFloor(dataDir: string, port: number = 0): Promise<BenchServer> {
+    const args = [dataDir, String(port)];
+    const child = spawnScript("floor-server", args, ["ignore", "pipe", "inherit"]);
     if (child.stdout === null) throw new TypeError("expected a pipe");
     const [address] = (await once(child.stdout, "data")) as [Buffer];
-    return new BenchServer(child, address.toString().trim());
+    return new BenchServer(child, address.toString().trim(), "");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,12 +23,13 @@ test("shows its help, and refuses what it does not understand", () => {
 
 test("stops all that it started, and removes its files, when it is interrupted", async () => {
   const ENVOY = await testEnvoy();
-  for (const [moment, signal, status] of [
-    ["ready at", "SIGTERM", 143],
-    ["all is up", "SIGINT", 130],
+  for (const [act, moment, signal, status] of [
+    [1, "ready at", "SIGTERM", 143],
+    [1, "all is up", "SIGINT", 130],
+    [2, "FROZEN", "SIGINT", 130],
   ] as const) {
     using home = temporaryDirectory();
-    const demo = spawn(process.execPath, [main], {
+    const demo = spawn(process.execPath, [main, "--act", `${act}`], {
       env: { ...process.env, ENVOY, TMPDIR: home.path },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import type { ProxyEvidence, SubscriptionEvidence } from "../../src/core/roll/evidence.ts";
+import { rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { trustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { ConnectResponseSchema } from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
@@ -37,7 +38,9 @@ beforeEach(async () => {
 afterEach(async () => own.disposeAsync());
 
 test("begins a stream with the whole of its evidence, and then says what changes", async () => {
-  assert.deepEqual(ca.reports[0], { sequence: 1n, full: true, proxies: [], gone: [] });
+  const heldRootsDigest = rootsDigest([ca.authority.root]);
+  const first = { sequence: 1n, full: true, proxies: [], gone: [], heldRootsDigest };
+  assert.deepEqual(ca.reports[0], first);
   using stream = client.sotw("proxy-1");
   stream.subscribe("default", "ROOTCA");
   const response = await stream.next();
@@ -60,7 +63,9 @@ test("begins a stream with the whole of its evidence, and then says what changes
 test("reports a refusal in the proxy's words, until the next good answer clears it", async () => {
   using stream = client.sotw("proxy-1");
   stream.subscribe("ROOTCA");
-  stream.ack(await stream.next());
+  const first = await stream.next();
+  const good = secretsIn(first);
+  stream.ack(first);
   await until(() => subscription("ROOTCA")?.acked !== undefined, "its proof");
   ca.push(await nextBundle(2n));
   const refused = await stream.next();
@@ -68,7 +73,11 @@ test("reports a refusal in the proxy's words, until the next good answer clears 
   await until(() => subscription("ROOTCA")?.nack !== undefined, "the refusal");
   assert.equal(subscription("ROOTCA")?.nack?.detail, "no such luck");
   assert.equal(subscription("ROOTCA")?.acked?.bundleSequence, 1n);
+  const restored = await stream.next();
+  assert.deepEqual(secretsIn(restored).get("ROOTCA"), good.get("ROOTCA"));
+  stream.ack(restored);
   await stream.assertSilent();
+  assert.equal(subscription("ROOTCA")?.nack?.detail, "no such luck");
   ca.push(await nextBundle(3n));
   stream.ack(await stream.next());
   await until(() => subscription("ROOTCA")?.nack === undefined, "the refusal is gone");

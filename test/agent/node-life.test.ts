@@ -7,7 +7,7 @@ import { afterEach, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { status } from "@grpc/grpc-js";
 import { NodeAgentError } from "../../src/app/agent/node-agent.ts";
-import { ownerOf, type RollEntry } from "../../src/core/roll/roll.ts";
+import { ownerOf, type RollEntry } from "../../src/core/roll/roll-entry.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { trustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { SdsClient, secretsIn, serialOf } from "../support/agent-sds.ts";

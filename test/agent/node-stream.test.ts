@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { status } from "@grpc/grpc-js";
 import { createCsr } from "../../src/core/x509/csr-create.ts";
-import { ownerOf } from "../../src/core/roll/roll.ts";
+import { ownerOf } from "../../src/core/roll/roll-entry.ts";
 import { encodePem } from "../../src/core/x509/pem.ts";
 import { requestCertificate } from "../../src/edge/rpc/ca-client.ts";
 import { until } from "../support/envoy.ts";

@@ -21,7 +21,7 @@ import {
   type ServiceError,
 } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { checkReply } from "../../src/app/agent/certificate-reply.ts";
 import { WorkloadApi } from "../../src/app/agent/workload-api/workload-api.ts";
@@ -135,8 +135,10 @@ export class WorkloadApiRig implements AsyncDisposable {
     writeFileSync(this.tokenFile, "token-1");
     const api = new WorkloadApi({
       server: await this.#openMint(),
-      serverRootFile,
+      serverRoots: async () => readFileSync(serverRootFile),
       tokenFile: this.tokenFile,
+      listen: () => ({ took: () => {}, left: () => {} }),
+      onEvidence: () => {},
       set: () => {
         const set = this.#set;
         return set !== undefined && this.nowMs < set.certificate.notAfterMs ? set : undefined;

@@ -15,7 +15,7 @@ import {
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { DatabaseSync } from "node:sqlite";
-import { encodeTrustState } from "../../src/core/trust/trust-state.ts";
+import { encodeTrustState } from "../../src/core/trust/trust-state-codec.ts";
 import type { Chunk } from "../../src/core/backup/chunk-format.ts";
 import { createBackup } from "../../src/edge/backup/create-backup.ts";
 import { DatabaseCopies } from "../../src/edge/backup/database-copies.ts";

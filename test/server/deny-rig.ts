@@ -39,7 +39,15 @@ export interface DenyRig extends AsyncDisposable {
 const trustDomain = TrustDomain.parse("cluster.local");
 const firstState = initialTrustState({
   trustDomain,
-  authority: { id: "ab", state: "active", chain: [], root: Uint8Array.of(1), key: "store" },
+  authority: {
+    id: "ab",
+    chain: [],
+    root: Uint8Array.of(1),
+    key: "store",
+    signerIds: ["ab"],
+    auto: false,
+  },
+  nowMs: 0,
 });
 
 /** @param nowMs that its clock begins with */

@@ -125,6 +125,7 @@ async function open(
   const others = {
     store,
     ownRoots: () => [meshRoot.der],
+    isDistrusted: (authority: string) => authority === leakedAuthority,
     usedTokens: new UsedTokens(nowMs - 60_000),
   };
   const config = await configOf(what, renew, cluster);
@@ -166,11 +167,12 @@ function joinToken(path = "/vm/joined"): string {
   return token;
 }
 
+const leakedAuthority = "1eac";
 let serials = 0;
 function peerOf(changes: Partial<Peer> = {}): Peer {
   const id = SpiffeId.parse("spiffe://cluster.local/vm/renewed");
   const serialHex = `7f${(serials++).toString(16).padStart(4, "0")}`;
-  return { id, serialHex, notAfterMs: nowMs + 86_400_000, ...changes };
+  return { id, serialHex, notAfterMs: nowMs + 86_400_000, authority: "aa", ...changes };
 }
 
 function enrolledPeer(): Peer {
@@ -382,6 +384,11 @@ const CONFUSIONS: readonly (readonly [string, AuthnErrorCode, () => Credential])
     () => ({ peer: peerOf() }),
   ],
   [
+    "the enrolled serial in a certificate of an authority that has leaked since",
+    "renewal-not-enrolled",
+    () => ({ peer: { ...enrolledPeer(), authority: leakedAuthority } }),
+  ],
+  [
     "the enrolled serial of another identity",
     "renewal-not-enrolled",
     () => ({
@@ -470,7 +477,12 @@ test("a join token is good once, and what it got can be renewed for seven days",
 
 test("a store that fails lets nobody in, and uses nobody up without saying so", async () => {
   const broken = await Store.open(join(directory, "broken"), "server");
-  const others = { store: broken, ownRoots: () => [], usedTokens: new UsedTokens(0) };
+  const others = {
+    store: broken,
+    ownRoots: () => [],
+    isDistrusted: () => false,
+    usedTokens: new UsedTokens(0),
+  };
   const config = await configOf({}, true);
   const { signal } = new AbortController();
   using authentication = await openCallerAuthentication(config, "server", () => {}, signal, others);

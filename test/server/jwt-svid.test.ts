@@ -57,6 +57,7 @@ async function startRig(changes: Partial<JwtSvidDependencies> = {}): Promise<Rig
   const others = {
     store: owned.use(await Store.open(join(parts.directory, "callers"), "server")),
     ownRoots: () => trust.current.bundle.roots,
+    isDistrusted: () => false,
     usedTokens: new UsedTokens(nowMs()),
   };
   const authentication = owned.use(

@@ -1,6 +1,7 @@
 /** An agent's stream as a test drives it: message by message, with any certificate. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status, type ServiceError } from "@grpc/grpc-js";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,21 +22,26 @@ export interface MeshIdentity {
   readonly privateKey: string;
 }
 
-/** A certificate of `shop/NAME`, by a token that is bound to the pod `NAME-0`. */
+/**
+ * A certificate of `shop/NAME`, by a token that is bound to the pod `NAME-0`.
+ * @param agentId who asks for it; "" is a client that knows of no agents
+ */
 export async function meshIdentity(
   it: TestControlPlane,
   name: string,
   ttlSeconds = 600,
+  agentId = "",
 ): Promise<MeshIdentity> {
   await using connection = dialWire(it);
   const binding = {
     namespace: "shop",
     serviceaccount: { name, uid: "1" },
-    pod: { name: `${name}-0`, uid: "2" },
+    pod: { name: `${name}-0`, uid: `uid-${name}` },
   };
   const claims = { sub: `system:serviceaccount:shop:${name}`, "kubernetes.io": binding };
   const { certChain } = await sign(connection, {
     authorization: `Bearer ${mint(claims)}`,
+    ...(agentId !== "" && { headers: { "portcullis-agent-id": agentId } }),
     message: { validityDuration: BigInt(ttlSeconds) },
   });
   const privateKey = WIRE_KEY.privateKey.export({ format: "pem", type: "pkcs8" });
@@ -47,7 +53,8 @@ export interface MeshStream extends Disposable {
   /** How it ended. */
   readonly ended: Promise<{ readonly code: number; readonly details: string }>;
   send(message: MessageInitShape<typeof ConnectRequestSchema>["message"]): void;
-  hello(agentId: string): void;
+  /** @param aheadMs of its clock before ours */
+  hello(agentId: string, aheadMs?: number): void;
   report(report: MessageInitShape<typeof EvidenceReportSchema>): void;
   /** Reads nothing any more. */
   deafen(): void;
@@ -82,7 +89,10 @@ export function openMeshStream(it: TestControlPlane, identity?: MeshIdentity): M
     received,
     ended,
     send,
-    hello: (agentId) => send({ case: "hello", value: { agentId } }),
+    hello: (agentId, aheadMs = 0) => {
+      const agentTime = timestampFromMs(Date.now() + aheadMs);
+      send({ case: "hello", value: { agentId, agentTime } });
+    },
     report: (value) => send({ case: "report", value }),
     deafen: () => void call.pause(),
     tryReport: async (sequence) => {

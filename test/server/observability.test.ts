@@ -139,7 +139,7 @@ describe("a running server", () => {
     const exposition = await (await http("/metrics")).text();
     assert.doesNotMatch(exposition, /spiffe|shop|cart|eyJ|serviceaccount|127\.0\.0\.1/);
     const labels = new Set([...exposition.matchAll(/[{,](\w+)="/g)].map(([, name]) => name));
-    assert.deepEqual(labels, new Set(["error", "le", "part", "reason", "state"]));
+    assert.deepEqual(labels, new Set(["error", "le", "part", "reason", "root", "state"]));
   });
 
   test("writes one line for each answer: who, what and why", async () => {

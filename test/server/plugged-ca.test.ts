@@ -5,9 +5,14 @@ import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { fetchStatus } from "../../src/edge/rpc/admin-client.ts";
+import { fetchBundle, fetchStatus } from "../../src/edge/rpc/admin-client.ts";
 import type { FlagTexts } from "../../src/edge/config/server-config.ts";
-import { mint, startControlPlane, type TestControlPlane } from "../support/control-plane.ts";
+import {
+  eventually,
+  mint,
+  startControlPlane,
+  type TestControlPlane,
+} from "../support/control-plane.ts";
 import { openssl, OpensslPki, type PkiNode } from "../support/openssl-pki.ts";
 import { SoftHsm, whyNoSoftHsm } from "../support/softhsm.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -109,27 +114,27 @@ describe("a server on an operator's CA", () => {
     assert.equal(leaf?.validTo, anchor?.validTo);
   });
 
-  test("starts again on what it began with, in whatever order its roots stand", async () => {
+  test("starts again on what it began with, in whatever order its roots stand, and takes other roots besides", async () => {
     using data = temporaryDirectory();
     const flags = { "data-dir": data.path };
-    const run = async (files: Readonly<Record<string, string>>): Promise<void> => {
+    const run = async (
+      files: Readonly<Record<string, string>>,
+      sequence: bigint,
+    ): Promise<void> => {
       await using it = await start(pki.directory(files), flags);
       const { bundleSequence } = (await fetchStatus(it.controlPlane.endpoints.admin)).server ?? {};
-      assert.equal(bundleSequence, 1n);
+      assert.equal(bundleSequence, sequence);
     };
-    await run(istio(lower, [upper], [root, other]));
-    await run(istio(lower, [upper], [other, root]));
+    await run(istio(lower, [upper], [root, other]), 1n);
+    await run(istio(lower, [upper], [other, root]), 1n);
     // Another intermediate under the same root is no change of roots.
-    await run(istio(next, [], [other, root]));
-    const refused: readonly (readonly [Readonly<Record<string, string>>, string])[] = [
-      [istio(lower, [upper], [root]), "trust-roots-changed"],
-      [istio(other, [], [other, root]), "trust-anchor-changed"],
-    ];
-    for (const [files, code] of refused) {
-      const error = await start(pki.directory(files), flags).catch((reason: unknown) => reason);
-      assert.equal((error as { code?: string }).code, code);
-      assert.match((error as { hint?: string }).hint ?? "", /needs a rotation/);
-    }
+    await run(istio(next, [], [other, root]), 1n);
+    await run(istio(lower, [upper], [root]), 2n);
+    await run(istio(lower, [upper], [root, other]), 3n);
+    const files = pki.directory(istio(other, [], [other, root]));
+    const error = await start(files, flags).catch((reason: unknown) => reason);
+    assert.equal((error as { code?: string }).code, "store-key-missing");
+    assert.match((error as { hint?: string }).hint ?? "", /put its files back/);
     const without = await startControlPlane({ flags }).catch((reason: unknown) => reason);
     assert.equal((without as { code?: string }).code, "store-key-missing");
     assert.match((without as { hint?: string }).hint ?? "", /--ca-dir/);
@@ -145,13 +150,22 @@ describe("a server on an operator's CA", () => {
     assertVerifies(await fetchChain(it));
   });
 
-  test("is refused on a directory whose root the server has made", async () => {
+  test("takes the place of a root that the server has made, by a rotation", async () => {
     using data = temporaryDirectory();
     const flags = { "data-dir": data.path };
     await (await startControlPlane({ flags }))[Symbol.asyncDispose]();
-    const files = pki.directory(istio(root, [], [root]));
-    const error = await start(files, flags).catch((reason: unknown) => reason);
-    assert.equal((error as { code?: string }).code, "trust-own-root");
+    await using it = await start(pki.directory(istio(root, [], [root])), flags);
+    const authorities = () => it.controlPlane.trust.state.authorities;
+    assert.deepEqual(
+      authorities().map(({ state, key }) => [state, key]),
+      [
+        ["active", "store"],
+        ["prepared", "external"],
+      ],
+    );
+    // Nobody holds anything of the old one: each gate is open as soon as it is asked.
+    await eventually(() => authorities().length === 1 && authorities()[0]?.key === "external");
+    assertVerifies(await fetchChain(it));
   });
 
   test("takes an encrypted key by its passphrase, and keeps its own keys encrypted, too", async () => {
@@ -210,9 +224,20 @@ describe("a reload of an operator's CA", () => {
     }
   });
 
+  test("takes another root to trust at once, and one to sign under by a rotation", async () => {
+    const dir = pki.directory(istio(lower, [upper], [root]));
+    await using it = await start(dir);
+    const { admin } = it.controlPlane.endpoints;
+    replace(dir, files(lower, [upper], [root, other]));
+    assert.equal(await it.controlPlane.reloadTrust(), true);
+    assert.equal((await fetchBundle(admin)).roots.length, 2);
+    replace(dir, files(other, [], [other]));
+    assert.equal(await it.controlPlane.reloadTrust(), true);
+    // New bundle first: the one that is to go signs until everybody has it.
+    assert.equal((await fetchChain(it))[1], lower.certPem);
+  });
+
   const refusals: readonly (readonly [string, readonly (readonly [string, string])[], string])[] = [
-    ["a root more", files(lower, [upper], [root, other]), "trust-roots-changed"],
-    ["another root", files(other, [], [other]), "trust-roots-changed"],
     ["a key of another certificate", [["ca-key.pem", next.keyPem]], "ca-key-mismatch"],
     ["a broken chain", [["cert-chain.pem", ""]], "ca-chain-broken"],
     ["half a file", [["ca-cert.pem", lower.certPem.slice(0, 200)]], "ca-file-malformed"],

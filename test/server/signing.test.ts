@@ -65,6 +65,7 @@ test("a queue whose signing fails answers everybody who waits", async () => {
           queue.submit({
             requestId: String(index),
             address: "test",
+            agent: "",
             authenticate: () => ({
               id: SpiffeId.parse("spiffe://cluster.local/ns/shop/sa/cart"),
               expiresAtMs: Infinity,

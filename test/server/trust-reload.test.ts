@@ -58,7 +58,8 @@ for (const isDeniedMeanwhile of [false, true]) {
     assert.equal(signs(it), before);
     if (isDeniedMeanwhile) await deny(it);
     const { epoch } = it.controlPlane.trust.state;
-    assert.equal(await it.controlPlane.reloadTrust(), true);
+    // Unless the server has made up for it by itself already.
+    await it.controlPlane.reloadTrust();
     assert.notEqual(signs(it), before);
     assert.ok(it.controlPlane.trust.state.epoch >= epoch);
     assert.equal(await it.controlPlane.reloadTrust(), false);

@@ -59,6 +59,7 @@ test("bytes that fail a lint are refused, signed by nobody, and kept in the log"
     caller,
     requestId: "1",
     address: "test",
+    agent: "",
     csrPem: WIRE_CSR,
     requestedTtlSeconds: 0n,
   };

@@ -38,11 +38,13 @@ const newTrust: NewTrust = {
     trustDomain: TrustDomain.parse("cluster.local"),
     authority: {
       id: "ab",
-      state: "active",
       chain: [],
       root: Uint8Array.of(1, 2, 3),
       key: "store",
+      signerIds: ["ab"],
+      auto: false,
     },
+    nowMs,
   }),
   keys: [{ id: "ab", privateKeyPkcs8 }],
   nowMs,
@@ -59,6 +61,13 @@ const enrolment = {
   joinTokenId: "00000000000000aa",
   enrolledAtMs: nowMs,
   notAfterMs: nowMs + 86_400_000,
+};
+const waiver = {
+  name: "class/files",
+  reason: "handed out by hand",
+  operator: "alice",
+  createdAtMs: nowMs,
+  untilMs: nowMs + 3_600_000,
 };
 const grant = { digest, id, expiresAtMs: nowMs + 600_000 };
 
@@ -117,12 +126,14 @@ export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
     write: (dir) =>
       withStore(dir, (store) => {
         const keys = [{ id: "cd", privateKeyPkcs8 }];
-        store.replaceTrustState({ state: { ...newTrust.state, epoch: 2 }, keys, nowMs });
+        const state = { ...newTrust.state, epoch: 2 };
+        store.replaceTrustState({ state, keys, destroyed: ["ab"], nowMs });
       }),
     isThere: (dir) =>
       withStore(dir, (store) => {
         const isThere = store.loadTrustState()?.epoch === 2;
         assert.equal(store.findKey("cd") !== undefined, isThere, "half of it is there");
+        assert.equal(store.findKey("ab") === undefined, isThere, "half of it is there");
         return isThere;
       }),
   },
@@ -154,6 +165,10 @@ export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
         assert.deepEqual([sequence, store.loadTrustState()?.epoch], [denials.length, sequence + 1]);
         return sequence === 1;
       }),
+  },
+  "waivers-change": {
+    write: (dir) => withStore(dir, ({ waivers }) => waivers.add([waiver])),
+    isThere: (dir) => withStore(dir, ({ waivers }) => waivers.all().length === 1),
   },
   "join-token-add": {
     write: (dir) => withStore(dir, ({ joinTokens }) => joinTokens.add(grant, nowMs)),

@@ -4,6 +4,7 @@
  */
 
 import { create } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import {
   status,
   type sendUnaryData,
@@ -11,13 +12,19 @@ import {
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { proveKey } from "../../src/core/issuance/workload.ts";
-import type { EvidenceReport } from "../../src/core/roll/evidence.ts";
+import type { EvidenceReport, HeldLeavesReport } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
-import { encodePem } from "../../src/core/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
 import { addService } from "../../src/edge/rpc/service-definition.ts";
-import { encodeBundle, encodeReportAck, parseReport } from "../../src/edge/rpc/mesh-messages.ts";
+import {
+  encodeBundle,
+  encodeRenewCertificates,
+  encodeReportAck,
+  parseHeldLeaves,
+  parseReport,
+} from "../../src/edge/rpc/mesh-messages.ts";
 import {
   IstioCertificateResponseSchema,
   IstioCertificateService,
@@ -34,6 +41,8 @@ import { CaPort, signTestLeaf } from "./ca-port.ts";
 export interface CaRequest {
   readonly atMs: number;
   readonly authorization: string;
+  /** As the agent calls itself. */
+  readonly agentId: string;
   readonly publicKey: PublicKey;
 }
 
@@ -43,10 +52,16 @@ export type CaAnswer = readonly string[] | { readonly code: number };
 type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 
 export class ScriptedCa implements AsyncDisposable {
-  readonly authority: TestAuthority;
+  /** Signs from now on; a port has that of its opening until `reopen`. */
+  authority: TestAuthority;
   readonly requests: CaRequest[] = [];
   readonly hellos: bigint[] = [];
+  readonly helloTimesMs: number[] = [];
   readonly reports: EvidenceReport[] = [];
+  readonly leaves: HeldLeavesReport[] = [];
+  goodbyes = 0;
+  /** Goodbyes are not answered. */
+  isDeaf = false;
   /** Answers for the next requests, first come first; whatever is left over is signed. */
   readonly script: ((request: CaRequest) => CaAnswer)[] = [];
   ttlSeconds = 60;
@@ -55,10 +70,13 @@ export class ScriptedCa implements AsyncDisposable {
   bundle: TrustBundle | undefined;
   readonly #streams = new Set<MeshCall>();
   readonly #port: CaPort;
+  /** In the last element of each reply. */
+  #roots: readonly Uint8Array[];
 
   private constructor(authority: TestAuthority) {
     this.authority = authority;
     this.bundle = authority.bundle;
+    this.#roots = authority.bundle.roots;
     this.#port = new CaPort(authority);
   }
 
@@ -72,6 +90,7 @@ export class ScriptedCa implements AsyncDisposable {
     return this.#port.address;
   }
 
+  /** Of the authority that signs. */
   get rootPem(): string {
     return encodePem(this.authority.root, "CERTIFICATE");
   }
@@ -91,6 +110,7 @@ export class ScriptedCa implements AsyncDisposable {
         const request = {
           atMs: Date.now(),
           authorization: String(call.metadata.get("authorization")[0]),
+          agentId: String(call.metadata.get("portcullis-agent-id")[0]),
           publicKey: proveKey(call.request.csr),
         };
         this.requests.push(request);
@@ -111,11 +131,24 @@ export class ScriptedCa implements AsyncDisposable {
 
   /** As an honest CA would: the leaf, and the roots as the last element. */
   sign(publicKey: PublicKey, uris: readonly string[] = [this.spiffeId]): readonly string[] {
-    return [this.leaf(publicKey, uris), this.rootPem];
+    return [this.leaf(publicKey, uris), encodeCertificates(this.#roots)];
   }
 
   leaf(publicKey: PublicKey, uris: readonly string[] = [this.spiffeId]): string {
     return signTestLeaf(this.authority, { publicKey, uris, ttlSeconds: this.ttlSeconds });
+  }
+
+  /** As a rotation's steps do: whom to trust, and who signs; the server's own certificate, too, when it opens the next time. */
+  trust(bundle: TrustBundle, authority: TestAuthority = this.authority): void {
+    this.#roots = bundle.roots;
+    this.authority = authority;
+    this.#port.authority = { ...authority, bundle };
+    this.push(bundle);
+  }
+
+  /** @param serials lower-case hex */
+  renew(...serials: readonly string[]): void {
+    this.pushRaw(encodeRenewCertificates(serials.map((each) => Buffer.from(each, "hex"))));
   }
 
   /** To every agent that is connected, and to those that come. */
@@ -144,11 +177,18 @@ export class ScriptedCa implements AsyncDisposable {
     call.on("data", ({ message }: ConnectRequest) => {
       if (message.case === "hello") {
         this.hellos.push(message.value.bundleSequence);
+        const { agentTime } = message.value;
+        if (agentTime !== undefined) this.helloTimesMs.push(timestampMs(agentTime));
         call.write(encodeBundle(bundle));
       } else if (message.case === "report") {
         const report = parseReport(message.value);
         this.reports.push(report);
         call.write(encodeReportAck(report.sequence));
+      } else if (message.case === "leaves") {
+        this.leaves.push(parseHeldLeaves(message.value));
+      } else if (message.case === "goodbye") {
+        this.goodbyes += 1;
+        if (!this.isDeaf) call.end();
       }
     });
     const forget = (): void => void this.#streams.delete(call);

@@ -50,6 +50,7 @@ export class TestAgent implements AsyncDisposable {
       sdsSocketMode: 0o660,
       trustDomain: undefined,
       ttlSeconds: 0,
+      goodbye: false,
       version: "0.0.0-test",
       log: pino({}, { write: (text) => void agent.#events.push(JSON.parse(text)) }),
       nowMs: Date.now,

@@ -10,13 +10,14 @@ import { TlsListener } from "../../src/edge/rpc/tls-listener.ts";
 import type { TestAuthority } from "./authority.ts";
 
 export class CaPort {
-  readonly #authority: TestAuthority;
+  /** Of the server's own certificate, from the next opening on. */
+  authority: TestAuthority;
   #grpc: Server | undefined;
   #listener: TlsListener | undefined;
   #port = 0;
 
   constructor(authority: TestAuthority) {
-    this.#authority = authority;
+    this.authority = authority;
   }
 
   get address(): string {
@@ -24,7 +25,7 @@ export class CaPort {
   }
 
   async open(grpc: Server): Promise<void> {
-    const identity = issueServingCertificate(this.#authority, ["127.0.0.1"], Date.now());
+    const identity = issueServingCertificate(this.authority, ["127.0.0.1"], Date.now());
     const limits = { handshakeTimeoutMs: 5_000, connectionsMax: 100, onRefused: () => {} };
     this.#listener = new TlsListener(grpc, identity, limits);
     this.#grpc = grpc;

@@ -43,6 +43,7 @@ export function sampleIntent(changes: Partial<IntentEntry> = {}): IntentEntry {
       node: "ip-192-0-2-34.example.internal",
       address: "192.0.2.34",
     },
+    agent: "",
     ...changes,
   };
 }
@@ -132,6 +133,7 @@ const anyIntent: fc.Arbitrary<Entry> = fc.record(
       },
       { noNullPrototype: true },
     ),
+    agent: fc.oneof(fc.constant(""), name),
   },
   { noNullPrototype: true },
 );
@@ -179,6 +181,7 @@ const anyEvent: fc.Arbitrary<Entry> = fc.record(
       "pruned",
       "clock-accepted",
       "alarm",
+      "goodbye",
     ),
     operator: name,
     subject: text(2048),

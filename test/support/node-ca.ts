@@ -20,9 +20,9 @@ import { proveKey } from "../../src/core/issuance/workload.ts";
 import { Roll } from "../../src/core/roll/roll.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
-import { encodePem } from "../../src/core/x509/pem.ts";
+import { encodeCertificates, encodePem } from "../../src/core/x509/pem.ts";
 import { createNetworkServer } from "../../src/edge/rpc/grpc-server.ts";
-import { encodeBundle } from "../../src/edge/rpc/mesh-messages.ts";
+import { encodeBundle, encodeRenewCertificates } from "../../src/edge/rpc/mesh-messages.ts";
 import { authenticatedPeer } from "../../src/edge/rpc/peer.ts";
 import { addService } from "../../src/edge/rpc/service-definition.ts";
 import { MeshEvents } from "../../src/edge/telemetry/mesh-events.ts";
@@ -55,7 +55,9 @@ type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
 type BatchCall = ServerUnaryCall<SignBatchRequest, SignBatchResponse>;
 
 export class NodeCa implements AsyncDisposable {
-  readonly authority: TestAuthority;
+  authority: TestAuthority;
+  /** Of each reply, beside the authority's own. */
+  otherRoots: readonly Uint8Array[] = [];
   readonly roll: Roll = new Roll({
     proxiesMax: 20_000,
     proxiesPerIdentityMax: 5_000,
@@ -68,6 +70,8 @@ export class NodeCa implements AsyncDisposable {
   readonly answers: Map<string, EntryAnswer> = new Map();
   readonly batches: (readonly SignBatchEntry[])[] = [];
   readonly batchPeers: string[] = [];
+  /** As the agent calls itself. */
+  readonly batchAgents: string[] = [];
   readonly events: { readonly event: string; readonly [field: string]: unknown }[] = [];
   /** How whole batches end, first come first; `omit` leaves the last result out. */
   readonly script: ({ readonly code: number } | "omit")[] = [];
@@ -111,6 +115,12 @@ export class NodeCa implements AsyncDisposable {
     const id = `spiffe://cluster.local/ns/shop/sa/${name}`;
     this.believed.set(token, { id, expiresAtMs: Date.now() + lifeMs });
     return token;
+  }
+
+  /** @param serials lower-case hex */
+  renew(...serials: readonly string[]): void {
+    const message = encodeRenewCertificates(serials.map((each) => Buffer.from(each, "hex")));
+    for (const call of this.#calls) call.write(message);
   }
 
   push(bundle: TrustBundle): void {
@@ -164,6 +174,9 @@ export class NodeCa implements AsyncDisposable {
       bundle: () => this.bundle,
       podOf: () => undefined,
       assertNotDenied: () => {},
+      farewell: { take: async () => undefined, gone: () => {} },
+      isDistrusted: () => false,
+      sawSkew: () => {},
       nowMs: Date.now,
       streamsMax: 100,
       nodeAgents: {
@@ -186,6 +199,7 @@ export class NodeCa implements AsyncDisposable {
   #signBatch(call: BatchCall, reply: sendUnaryData<SignBatchResponse>): void {
     const { entries } = call.request;
     this.batches.push(entries);
+    this.batchAgents.push(String(call.metadata.get("portcullis-agent-id")[0]));
     this.batchPeers.push(authenticatedPeer(call.getAuthContext()).serialHex);
     const end = this.script.shift();
     if (end !== undefined && end !== "omit") return reply({ code: end.code, details: "scripted" });
@@ -219,6 +233,7 @@ export class NodeCa implements AsyncDisposable {
   #chain(csr: string, uri: string): string[] {
     const ttlSeconds = this.ttlSeconds.get(uri) ?? 60;
     const leaf = { publicKey: proveKey(csr), uris: [uri], ttlSeconds };
-    return [signTestLeaf(this.authority, leaf), this.rootPem];
+    const roots = this.rootPem + encodeCertificates(this.otherRoots);
+    return [signTestLeaf(this.authority, leaf), roots];
   }
 }

@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"time"
 
 	"golang.org/x/net/http2"
 
+	"portcullis/bench/load/stream"
 	"portcullis/bench/load/wire"
 )
 
@@ -22,8 +22,7 @@ const (
 	certificateSecret = "default"
 	rootsSecret       = "ROOTCA"
 
-	responseBytesMax = 1 << 20
-	dialTimeout      = 10 * time.Second
+	dialTimeout = 10 * time.Second
 )
 
 // Numbers of fields: envoy.service.discovery.v3, and the Secret of transport_sockets.tls.v3.
@@ -80,42 +79,24 @@ func (e *envoy) fail(err error) {
 
 // stream subscribes to one secret and acknowledges whatever comes, until it fails.
 func (e *envoy) stream(connection *http2.ClientConn, secret string) error {
-	reader, writer := io.Pipe()
-	request, err := http.NewRequest(http.MethodPost, streamURL, reader)
+	node := wire.AppendBytes(nil, nodeID, fmt.Appendf(nil, "envoy-%d", e.number))
+	first := appendSubscription(wire.AppendBytes(nil, requestNode, node), secret)
+	header := http.Header{"Authorization": {"Bearer " + e.token}}
+	call, err := stream.Open(connection, streamURL, header, first)
 	if err != nil {
 		return err
 	}
-	request.Header = http.Header{
-		"Content-Type":  {"application/grpc"},
-		"Te":            {"trailers"},
-		"Authorization": {"Bearer " + e.token},
-	}
-	go func() {
-		node := wire.AppendBytes(nil, nodeID, fmt.Appendf(nil, "envoy-%d", e.number))
-		first := wire.AppendBytes(nil, requestNode, node)
-		// It fails with the stream, which says so itself.
-		_, _ = writer.Write(wire.Frame(appendSubscription(first, secret)))
-	}()
-	response, err := connection.RoundTrip(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
+	defer call.Close()
 	for {
-		message, err := wire.ReadFrame(response.Body, responseBytesMax)
-		if err == io.EOF {
-			return fmt.Errorf("the stream of %s has ended: status %q %q", secret,
-				response.Trailer.Get("grpc-status")+response.Header.Get("grpc-status"),
-				response.Trailer.Get("grpc-message")+response.Header.Get("grpc-message"))
-		}
+		message, err := call.Receive()
 		if err != nil {
-			return err
+			return fmt.Errorf("the stream of %s: %w", secret, err)
 		}
 		came, err := parseResponse(message)
 		if err != nil {
 			return err
 		}
-		if _, err := writer.Write(wire.Frame(came.acknowledge(secret))); err != nil {
+		if err := call.Send(came.acknowledge(secret)); err != nil {
 			return err
 		}
 		e.acks <- ack{e.number, came.roots, time.Now()}

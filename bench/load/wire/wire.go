@@ -25,6 +25,12 @@ func AppendBytes(to []byte, number int, value []byte) []byte {
 	return append(to, value...)
 }
 
+// AppendVarint appends a field that is a number or a bool.
+func AppendVarint(to []byte, number int, value uint64) []byte {
+	to = binary.AppendUvarint(to, uint64(number)<<3|varint)
+	return binary.AppendUvarint(to, value)
+}
+
 // Field is one field of a message: a number in Varint, anything else in Bytes.
 type Field struct {
 	Number int

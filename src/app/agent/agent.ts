@@ -4,6 +4,7 @@
  */
 
 import type { Server } from "@grpc/grpc-js";
+import { proxyKey, type ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ensurePrivateDir } from "../../edge/config/private-files.ts";
 import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
@@ -15,9 +16,12 @@ import type { Logger } from "../../edge/telemetry/logger.ts";
 import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
 import { SpiffeWorkloadAPI } from "../../gen/spiffe/workload/workload_pb.ts";
 import { loadAgentId } from "./agent-id.ts";
+import { ofAgent, openReaders, runUntilEnd } from "./agent-run.ts";
+import type { BundleReaders } from "./bundle-readers.ts";
 import { Certifier } from "./certifier.ts";
 import type { CredentialSource } from "./credential.ts";
 import { MeshLink } from "./mesh-link.ts";
+import type { Evidence } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
 import { SdsService } from "./sds-service.ts";
@@ -38,6 +42,8 @@ export interface AgentOptions {
   readonly sdsSocketMode: number;
   readonly trustDomain: TrustDomain | undefined;
   readonly ttlSeconds: number;
+  /** The workload ends with the agent: at the signal its keys are destroyed, and the server is told so. */
+  readonly goodbye: boolean;
   readonly version: string;
   readonly log: Logger;
   readonly nowMs: () => number;
@@ -59,15 +65,24 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   owned.use(await lockStateDir(stateDir));
   const stored = await readOwnSet(stateDir, (id) => isOwn(id, options), events);
   const agentId = await loadAgentId(stateDir);
-  const parts = connectParts(options, agentId, events, stored, owned);
+  const readers = owned.use(await openReaders(options, events, () => parts.link.evidenceChanged()));
+  const parts: AgentParts = connectParts(options, { agentId, events, stored, readers }, owned);
   const { certifier, link, channel, workloadApi } = parts;
   const grpc = createLocalServer();
   new SdsService(() => channel, sdsStreamsMax).addTo(grpc);
   addService(grpc, SpiffeWorkloadAPI, workloadApi.handlers);
   introduce(grpc);
-  owned.use(await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode));
+  const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
+  owned.use(listening);
   events.started(sdsSocket, validSet(stored, nowMs())?.certificate);
-  await Promise.all([certifier.run(signal), link.run(signal)]);
+  const destroy = async (): Promise<void> => {
+    listening[Symbol.dispose]();
+    await certifier.held.destroy();
+    await readers.destroy();
+  };
+  const ending = options.goodbye ? { link, events, destroy } : undefined;
+  await runUntilEnd({ certifier, link, ending }, signal);
+  await readers.settled();
 }
 
 interface AgentParts {
@@ -77,12 +92,17 @@ interface AgentParts {
   readonly workloadApi: WorkloadApi;
 }
 
+interface AgentFound {
+  readonly agentId: string;
+  readonly events: AgentEvents;
+  readonly stored: WorkloadSet | undefined;
+  readonly readers: BundleReaders;
+}
+
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
 function connectParts(
   options: AgentOptions,
-  agentId: string,
-  events: AgentEvents,
-  stored: WorkloadSet | undefined,
+  { agentId, events, stored, readers }: AgentFound,
   owned: AsyncDisposableStack,
 ): AgentParts {
   const { nowMs, version, credential } = options;
@@ -94,6 +114,9 @@ function connectParts(
       beforeAnswer: () => publisher.withdrawExpired(),
       onFact: (stream, fact) =>
         events.secretAnswered(stream.subscriber.node?.id ?? "", fact, serialOf(stream, fact)),
+      onBundleFetched: () => {
+        if (certifier.set !== undefined) readers.fetched(certifier.set);
+      },
     },
     nothingYet,
   );
@@ -107,28 +130,42 @@ function connectParts(
     link.setChanged();
     workloadApi.setChanged();
   };
-  const certifier = new Certifier({ ...options, events, onChange }, stored);
+  const certifier: Certifier = new Certifier({ ...options, agentId, events, onChange }, stored);
   const held = (): WorkloadSet | undefined => validSet(certifier.set, nowMs());
+  const serverRoots = async (): Promise<Uint8Array> => certifier.serverRoots();
   const workloadApi: WorkloadApi = owned.use(
     new WorkloadApi({
       ...options,
+      serverRoots,
       tokenFile: credential.kind === "token" ? credential.file : undefined,
       set: held,
+      listen: () => readers.listen(),
       onProblem: (error) => events.workloadApiFailed(error),
+      onEvidence: () => link.evidenceChanged(),
     }),
   );
   const link: MeshLink = new MeshLink({
     ...options,
+    serverRoots,
     agentId,
     agentVersion: version,
     events,
     set: held,
-    evidence: () => proxyEvidence(channel.streams),
+    known: () => ({
+      evidence: withStreams(proxyEvidence(channel.streams), workloadApi.evidence()),
+      tokens: [],
+      ...ofAgent(certifier.held, readers),
+    }),
     onBundle: (bundle) => {
-      certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
+      certifier.held.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
     },
+    onRenew: (serials) => certifier.renewNow(serials),
   });
   return { certifier, link, channel, workloadApi };
+}
+
+function withStreams(proxies: Evidence, streams: readonly ProxyEvidence[]): Evidence {
+  return new Map([...proxies, ...streams.map((each) => [proxyKey(each), each] as const)]);
 }
 
 /** A little later: what describes the services is large to load, and no Envoy asks for it. */

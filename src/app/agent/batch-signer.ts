@@ -6,6 +6,7 @@
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { createCsr, type NewCsr } from "../../core/x509/csr-create.ts";
 import {
   BatchClientError,
@@ -20,6 +21,8 @@ export type SignOutcome =
       readonly kind: "signed";
       readonly certificate: WorkloadCertificate;
       readonly receivedAtMs: number;
+      /** Of the reply, without a sequence. */
+      readonly bundle: TrustBundle;
       /** Until when the server believes the token. */
       readonly tokenExpiresAtMs: number;
     }
@@ -165,9 +168,9 @@ export class BatchSigner {
     const { certChain, id, tokenExpiresAtMs } = result;
     const receivedAtMs = nowMs();
     try {
-      const { certificate } = checkReply(certChain, csr, trustDomain, receivedAtMs);
+      const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
       if (certificate.id.equals(id)) {
-        return { kind: "signed", certificate, receivedAtMs, tokenExpiresAtMs };
+        return { kind: "signed", certificate, receivedAtMs, bundle, tokenExpiresAtMs };
       }
       const message = `expected a certificate of ${id.toString()}, got ${certificate.id.toString()}`;
       throw new ReplyError("reply-foreign-identity", message);

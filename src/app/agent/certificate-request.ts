@@ -7,7 +7,6 @@ import type { CertificateRequest } from "../../edge/rpc/ca-client.ts";
 import { CaClientError } from "../../edge/rpc/ca-client-error.ts";
 import { requestCertificate } from "../../edge/rpc/ca-client.ts";
 import { readCredential, type Credential, type CredentialSource } from "./credential.ts";
-import { isOfRoots } from "./server-roots.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 type Request = Omit<CertificateRequest, "token" | "identity">;
@@ -28,11 +27,13 @@ export class CertificateRequester {
 
   /**
    * @param held undefined where there is no certificate that is valid
+   * @param isOrphan whether the operator has said that the server has another root now
    * @returns as `requestCertificate`. @throws CaClientError, and what `readCredential` throws
    */
   async request(
     request: Request,
     held: WorkloadSet | undefined,
+    isOrphan: () => Promise<boolean>,
     signal: AbortSignal,
   ): Promise<readonly string[]> {
     const credential = await readCredential(this.#source, held, this.#nowMs());
@@ -42,7 +43,8 @@ export class CertificateRequester {
       return reply;
     } catch (error) {
       if (held === undefined || credential.identity === undefined) throw error;
-      if (!this.#isOver(error, request, held)) throw error;
+      if (!(error instanceof CaClientError)) throw error;
+      if (!(await this.#isOver(error, isOrphan))) throw error;
       const fresh = await this.#readJoinToken();
       if (fresh === undefined) throw this.#withHint(error, error.code);
       try {
@@ -54,11 +56,10 @@ export class CertificateRequester {
   }
 
   /** Whether the server has no use for the certificate any more. */
-  #isOver(error: unknown, { serverRoots }: Request, held: WorkloadSet): error is CaClientError {
-    if (!(error instanceof CaClientError)) return false;
+  async #isOver(error: CaClientError, isOrphan: () => Promise<boolean>): Promise<boolean> {
     this.#closed = error.code === "ca-closed" ? this.#closed + 1 : 0;
     if (error.code === "ca-unauthenticated" || this.#closed >= closedMax) return true;
-    return this.#closed > 0 && !isOfRoots(held.certificate, serverRoots, this.#nowMs());
+    return this.#closed > 0 && (await isOrphan());
   }
 
   async #readJoinToken(): Promise<Credential | undefined> {

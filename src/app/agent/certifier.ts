@@ -1,17 +1,12 @@
 /**
- * Keeps a workload certified: a new key and CSR at half of each certificate's life, again and again
- * until it works. It owns the set; whoever serves it is told of each change. A failure never takes
- * away what is still valid.
+ * Keeps a workload certified: a new key and CSR at half of each certificate's life, or when the server asks for it, again and
+ * again until it works. A failure never takes away what is still valid.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
-import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
-import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
-import { parseCertificate } from "../../core/x509/certificate.ts";
-import { parsePublicKey } from "../../core/x509/public-key.ts";
 import { createCsr } from "../../core/x509/csr-create.ts";
 import { isJudgement } from "../../edge/rpc/ca-client-error.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
@@ -19,13 +14,18 @@ import { checkReply, ReplyError } from "./certificate-reply.ts";
 import { CertificateRequester } from "./certificate-request.ts";
 import type { CredentialSource } from "./credential.ts";
 import { decidePaceMs } from "./renewal-pace.ts";
-import { isOfRoots, readServerRoots } from "./server-roots.ts";
-import { writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
+import { HeldSet } from "./held-set.ts";
+import { RenewalWish } from "./renewal-wish.ts";
+import { isOfRoots, readServerFile, readServerRoots } from "./server-roots.ts";
+import { isOrphaned } from "./server-trust.ts";
+import type { WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
   readonly server: string;
   readonly serverRootFile: string;
   readonly credential: CredentialSource;
+  /** The agent's name in the server's roll. */
+  readonly agentId: string;
   readonly stateDir: string;
   readonly trustDomain: TrustDomain | undefined;
   /** 0 asks for the server's default. */
@@ -43,65 +43,70 @@ const requestTimeoutMs = 10_000;
 const longestSleepMs = 30_000;
 
 export class Certifier {
+  readonly held: HeldSet;
   readonly #options: CertifierOptions;
   readonly #requester: CertificateRequester;
-  #set: WorkloadSet | undefined;
-  /** False where certificates do not come of the roots that the server's own does: behind a proxy that ends TLS. */
-  #rootsTell = true;
-  /**
-   * The end of the queue of changes: certificate and bundle come from two streams, and are one set.
-   */
-  #changes: Promise<unknown> = Promise.resolve();
+  readonly #wish = new RenewalWish();
+  /** Of the server's file that the newest certificate came under. */
+  #askedDigest: string | undefined;
 
   constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
     this.#options = options;
     this.#requester = new CertificateRequester(options.credential, options.nowMs);
-    this.#set = stored;
+    this.held = new HeldSet(options, stored);
   }
 
   get set(): WorkloadSet | undefined {
-    return this.#set;
+    return this.held.set;
+  }
+
+  /** PEM: what the server is verified with now. @throws PrivateFileError */
+  async serverRoots(): Promise<Uint8Array> {
+    const { serverRootFile, nowMs } = this.#options;
+    return (await readServerRoots(serverRootFile, this.set, nowMs())).pem;
+  }
+
+  /** The server asks for it; once for many requests, and not when another certificate is held by now. */
+  renewNow(serials: ReadonlySet<string>): void {
+    const serial = this.set?.certificate.serialHex;
+    if (serial !== undefined && serials.has(serial)) {
+      this.#wish.make(serial, this.#options.random());
+    }
   }
 
   /** Runs until the signal; then it returns, with nothing left to write. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#set !== undefined) await this.#sleepUntilDue(this.#set, signal);
+      if (this.set !== undefined) await this.#sleepUntilDue(this.set, signal);
       await this.#renewUntilDone(signal);
     }
-    await this.#changes;
-  }
-
-  /** The mesh stream's word on whom to trust. @throws CertificateError, PublicKeyError, DerError */
-  async takeBundle(came: TrustBundle): Promise<void> {
-    // A root that Envoy cannot read would be refused, and with it every later certificate.
-    came.roots.forEach(parseCertificate);
-    // A key that nobody can read would fail every JWT-SVID of the bundle.
-    came.jwtKeys.forEach(({ spki }) => parsePublicKey(spki));
-    await this.#change((held) => {
-      if (held === undefined) return undefined;
-      const decision = decideStreamBundle(held.bundle, came);
-      if (decision.kind === "rollback") {
-        this.#options.events.bundleRollback(held.bundle.sequence, came.sequence);
-      }
-      return decision.kind === "replace" ? { ...held, bundle: decision.bundle } : undefined;
-    });
+    await this.held.settled();
   }
 
   /** Until its renewal, or until the server has another root: what the old one signed is worth nothing any more. */
   async #sleepUntilDue({ receivedAtMs, certificate }: WorkloadSet, signal: AbortSignal) {
     const { nowMs, random } = this.#options;
     const dueMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
-    while (!signal.aborted && nowMs() < dueMs && !(await this.#isOrphan(certificate))) {
-      await pause(Math.min(dueMs - nowMs(), longestSleepMs), signal);
+    const { serialHex } = certificate;
+    while (!signal.aborted && nowMs() < dueMs && !this.#wish.isDue(serialHex)) {
+      if (await this.#isOrphan()) return;
+      await this.#wish.sleep(serialHex, Math.min(dueMs - nowMs(), longestSleepMs), signal);
+      await this.held.retryWrite();
     }
   }
 
-  async #isOrphan(certificate: WorkloadCertificate): Promise<boolean> {
+  async #isOrphan(): Promise<boolean> {
     const { serverRootFile, nowMs } = this.#options;
-    if (!this.#rootsTell) return false;
-    const roots = await readServerRoots(serverRootFile).catch(() => undefined);
-    return roots !== undefined && !isOfRoots(certificate, roots, nowMs());
+    const { set } = this;
+    const file = await readServerFile(serverRootFile).catch(() => undefined);
+    if (set === undefined || file === undefined) return false;
+    return isOrphaned({
+      anchor: set.anchor,
+      file,
+      askedDigest: this.#askedDigest,
+      bundle: set.bundle.roots,
+      isOfFile: () => isOfRoots(set.certificate, file, nowMs()),
+    });
   }
 
   async #renewUntilDone(signal: AbortSignal): Promise<void> {
@@ -121,7 +126,7 @@ export class Certifier {
 
   /** 0 without a certificate, or less with an expired one. */
   #remainingMs(): number {
-    return this.#set === undefined ? 0 : this.#set.certificate.notAfterMs - this.#options.nowMs();
+    return this.set === undefined ? 0 : this.set.certificate.notAfterMs - this.#options.nowMs();
   }
 
   async #tryRenew(attempt: number, signal: AbortSignal): Promise<"done" | "failed" | "judged"> {
@@ -132,34 +137,46 @@ export class Certifier {
       events.certificateReceived(certificate, nowMs() - startedMs);
       return "done";
     } catch (error) {
-      const heldUntilMs = this.#remainingMs() > 0 ? this.#set?.certificate.notAfterMs : undefined;
+      const heldUntilMs = this.#remainingMs() > 0 ? this.set?.certificate.notAfterMs : undefined;
       if (!signal.aborted) events.renewalFailed(error, attempt, heldUntilMs);
       return isJudgement(error) ? "judged" : "failed";
     }
   }
 
   async #renew(signal: AbortSignal): Promise<WorkloadCertificate> {
-    const { server, serverRootFile, ttlSeconds, trustDomain, nowMs } = this.#options;
+    const { server, serverRootFile, agentId, ttlSeconds, trustDomain, nowMs } = this.#options;
     const csr = await createCsr();
-    const serverRoots = await readServerRoots(serverRootFile);
-    const { csrPem } = csr;
-    const request = { server, serverRoots, csrPem, ttlSeconds, timeoutMs: requestTimeoutMs };
-    const held = this.#remainingMs() > 0 ? this.#set : undefined;
-    const certChain = await this.#requester.request(request, held, signal);
+    const { pem: serverRoots, file } = await readServerRoots(serverRootFile, this.set, nowMs());
+    let root: Uint8Array | undefined;
+    const request = {
+      server,
+      serverRoots,
+      agentId,
+      onVerified: (verifiedBy: Uint8Array) => void (root = verifiedBy),
+      csrPem: csr.csrPem,
+      ttlSeconds,
+      timeoutMs: requestTimeoutMs,
+    };
+    const held = this.#remainingMs() > 0 ? this.set : undefined;
+    const isOrphan = (): Promise<boolean> => this.#isOrphan();
+    const certChain = await this.#requester.request(request, held, isOrphan, signal);
     const receivedAtMs = nowMs();
     const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
     this.#assertSameIdentity(certificate);
-    this.#rootsTell = isOfRoots(certificate, serverRoots, receivedAtMs);
-    await this.#change((held) => {
-      const decision = decideReplyBundle(held?.bundle, bundle);
-      return { certificate, receivedAtMs, bundle: decision.bundle };
+    this.#askedDigest = file?.digest;
+    const verified = root !== undefined && file !== undefined ? { root, file } : undefined;
+    await this.held.takeCertificate({
+      certificate,
+      receivedAtMs,
+      bundle,
+      ...(verified && { verified }),
     });
     return certificate;
   }
 
   /** An agent is one workload's for its life: a token that was swapped must not change whose key is served. */
   #assertSameIdentity({ id }: WorkloadCertificate): void {
-    const held = this.#set?.certificate.id;
+    const held = this.set?.certificate.id;
     if (held === undefined || held.equals(id)) return;
     throw new ReplyError(
       "reply-foreign-identity",
@@ -168,24 +185,6 @@ export class Certifier {
         hint: "if it is another workload now: stop the agent, empty its state directory, start it",
       },
     );
-  }
-
-  /**
-   * On disk first, so that a restarted agent has the key that Envoy holds. A disk that is full or gone is reported, and
-   * takes no certificate away: it would cost the workload its identity, and the CA a signature for each attempt.
-   */
-  async #change(next: (held: WorkloadSet | undefined) => WorkloadSet | undefined): Promise<void> {
-    const change = this.#changes.then(async () => {
-      const set = next(this.#set);
-      if (set === undefined) return;
-      await writeWorkloadSet(this.#options.stateDir, set).catch((error: unknown) =>
-        this.#options.events.stateNotWritten(error),
-      );
-      this.#set = set;
-      this.#options.onChange(set);
-    });
-    this.#changes = change.catch(() => {});
-    await change;
   }
 }
 

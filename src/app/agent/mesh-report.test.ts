@@ -64,17 +64,19 @@ test("what a server could not judge is counted once it can, whatever else change
     fc.property(steps, evidence, (steps, last) => {
       const [report, server] = [new MeshReport(), new Server()];
       server.judged.clear();
-      let unproven = server.take(report.begin(steps[0]?.evidence ?? new Map(), tokens));
+      let unproven = server.take(
+        report.begin({ evidence: steps[0]?.evidence ?? new Map(), tokens }),
+      );
       for (const { evidence, judged } of steps) {
         for (const name of judged) server.judged.add(name);
         report.forget(new Set(unproven));
-        unproven = server.take(report.update(evidence, tokens));
+        unproven = server.take(report.update({ evidence, tokens }));
       }
       for (const name of names) server.judged.add(name);
       // Whose evidence is new is found unproven first, and shown again then.
       for (let round = 0; round < 2; round++) {
         report.forget(new Set(unproven));
-        unproven = server.take(report.update(last, tokens));
+        unproven = server.take(report.update({ evidence: last, tokens }));
       }
       assert.deepEqual(unproven, []);
       assert.deepEqual(sorted(server.kept), sorted(structuredClone(last)));
@@ -85,12 +87,32 @@ test("what a server could not judge is counted once it can, whatever else change
 test("nothing is said twice to a server that has kept it", () => {
   const report = new MeshReport();
   const all = new Map([["k", { proxyId: "p", spiffeId: idOf("a"), subscriptions: [] }]]);
-  assert.equal(report.begin(all, tokens).length, 2);
-  assert.deepEqual(report.update(structuredClone(all), tokens), []);
+  assert.equal(report.begin({ evidence: all, tokens }).length, 2);
+  assert.deepEqual(report.update({ evidence: structuredClone(all), tokens }), []);
   report.forget(new Set([idOf("b")]));
-  const [shown, ...others] = report.update(all, tokens);
+  const [shown, ...others] = report.update({ evidence: all, tokens });
   assert(shown?.message.case === "tokens");
   assert.deepEqual([shown.message.value.tokens, others], [["b-token"], []]);
+});
+
+test("what the agent says of itself goes out when it changes, and with each report", () => {
+  const report = new MeshReport();
+  const known = { evidence: new Map(), tokens: [] };
+  const digest = "ab".repeat(32);
+  const said = (messages: readonly ConnectRequest[]): unknown[] =>
+    messages.map(({ message }) => {
+      assert(message.case === "report");
+      const { heldRootsDigest, unobservedReaders } = parseReport(message.value);
+      return [heldRootsDigest, unobservedReaders ?? 0];
+    });
+  assert.deepEqual(said(report.begin({ ...known, unobservedReaders: 0 })), [[undefined, 0]]);
+  const held = { ...known, heldRootsDigest: digest, unobservedReaders: 0 };
+  assert.deepEqual(said(report.update(held)), [[digest, 0]]);
+  assert.deepEqual(said(report.update(held)), []);
+  assert.deepEqual(said(report.update({ ...held, unobservedReaders: 2 })), [[digest, 2]]);
+  const evidence = new Map([["p", { proxyId: "p", subscriptions: [] }]]);
+  const last = { ...held, evidence, unobservedReaders: 2 };
+  assert.deepEqual(said(report.update(last)), [[digest, 2]]);
 });
 
 function sorted(all: Evidence): readonly (readonly [string, ProxyEvidence])[] {

@@ -10,6 +10,13 @@ import type { ConnectRequest } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 /** By `proxyKey`; what has not changed since may be the same object. */
 export type Evidence = ReadonlyMap<string, ProxyEvidence>;
 
+/** All that there is to say. */
+export interface Known extends Pick<EvidenceReport, "heldRootsDigest" | "unobservedReaders"> {
+  readonly evidence: Evidence;
+  /** For whom else a node agent speaks. */
+  readonly tokens: readonly ShownToken[];
+}
+
 /** For whom else a node agent speaks. */
 export interface ShownToken {
   readonly spiffeId: string;
@@ -21,24 +28,28 @@ export class MeshReport {
   #told: ReadonlyMap<string, ProxyEvidence | undefined> = new Map();
   /** By token, whose it is. */
   #shown: ReadonlyMap<string, string> = new Map();
+  #toldOfAgent = "";
   #sequence = 0n;
 
   /** The stream's first report, tokens before the evidence that needs them. */
-  begin(evidence: Evidence, tokens: readonly ShownToken[]): ConnectRequest[] {
-    const report = { full: true, proxies: [...evidence.values()], gone: [] };
-    return [...this.#showTokens(tokens), ...this.#tell(evidence, report)];
+  begin(known: Known): ConnectRequest[] {
+    const report = { full: true, proxies: [...known.evidence.values()], gone: [] };
+    return [...this.#showTokens(known.tokens), ...this.#tell(known, report)];
   }
 
   /** What has changed since. */
-  update(evidence: Evidence, tokens: readonly ShownToken[]): ConnectRequest[] {
+  update(known: Known): ConnectRequest[] {
+    const { evidence, tokens } = known;
     const shown = this.#showTokens(tokens);
     const proxies = [...evidence].flatMap(([key, proxy]) => {
       const told = this.#told.get(key);
       return told === proxy || textOf(told) === textOf(proxy) ? [] : [proxy];
     });
     const gone = [...this.#told.keys()].filter((key) => !evidence.has(key));
-    if (proxies.length === 0 && gone.length === 0) return shown;
-    return [...shown, ...this.#tell(evidence, { full: false, proxies, gone })];
+    if (proxies.length === 0 && gone.length === 0 && textOf(ofAgent(known)) === this.#toldOfAgent) {
+      return shown;
+    }
+    return [...shown, ...this.#tell(known, { full: false, proxies, gone })];
   }
 
   /** The server has kept nothing of these: the next update shows their tokens and their evidence again. */
@@ -58,15 +69,14 @@ export class MeshReport {
     return inBatches(unseen, ({ length }) => length).map(encodeTokens);
   }
 
-  #tell(
-    evidence: Evidence,
-    { full, proxies, gone }: Omit<EvidenceReport, "sequence">,
-  ): ConnectRequest[] {
-    this.#told = evidence;
+  #tell(known: Known, { full, proxies, gone }: Changes): ConnectRequest[] {
+    const agent = ofAgent(known);
+    this.#told = known.evidence;
+    this.#toldOfAgent = textOf(agent);
     const [first = [], ...others] = inBatches(proxies, (proxy) => textOf(proxy).length);
     return [
-      this.#encode({ full, proxies: first, gone }),
-      ...others.map((more) => this.#encode({ full: false, proxies: more, gone: [] })),
+      this.#encode({ ...agent, full, proxies: first, gone }),
+      ...others.map((more) => this.#encode({ ...agent, full: false, proxies: more, gone: [] })),
     ];
   }
 
@@ -74,6 +84,16 @@ export class MeshReport {
     this.#sequence++;
     return encodeReport({ sequence: this.#sequence, ...report });
   }
+}
+
+type Changes = Pick<EvidenceReport, "full" | "proxies" | "gone">;
+
+/** What each report says of the agent itself. */
+function ofAgent({ heldRootsDigest, unobservedReaders }: Known) {
+  return {
+    ...(heldRootsDigest !== undefined && { heldRootsDigest }),
+    ...(unobservedReaders !== undefined && { unobservedReaders }),
+  };
 }
 
 /** The server takes messages of 64 KiB; as JSON, evidence is longer than it will be on the wire. */
@@ -94,7 +114,7 @@ function inBatches<T>(all: readonly T[], lengthOf: (each: T) => number): T[][] {
   return batches;
 }
 
-function textOf(proxy: ProxyEvidence | undefined): string {
+function textOf(value: object | undefined): string {
   const plain = (_: string, each: unknown) => (typeof each === "bigint" ? String(each) : each);
-  return JSON.stringify(proxy, plain) ?? "";
+  return JSON.stringify(value, plain) ?? "";
 }

@@ -13,14 +13,15 @@ import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
 import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { loadAgentId } from "./agent-id.ts";
+import { ofAgent, openReaders, runUntilEnd } from "./agent-run.ts";
 import type { AgentOptions } from "./agent.ts";
 import { BatchSigner } from "./batch-signer.ts";
+import type { BundleReaders } from "./bundle-readers.ts";
 import { Certifier } from "./certifier.ts";
 import { MeshLink } from "./mesh-link.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { SdsService } from "./sds-service.ts";
 import { encodeBundleSecrets, type BundleSecrets } from "./secrets.ts";
-import { readServerRoots } from "./server-roots.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { Workloads } from "./workloads.ts";
 import type { WorkloadSet } from "./workload-set.ts";
@@ -55,13 +56,16 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   const agentId = await loadAgentId(stateDir);
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
-  const node = new Node(options, { agentId, events, store, own, stored, failed, stop });
-  owned.use(node);
+  const readers = owned.use(await openReaders(options, events, () => node.evidenceChanged()));
+  const found = { agentId, events, store, own, stored, readers, failed, stop };
+  const node: Node = owned.use(new Node(options, found));
   const grpc = createLocalServer();
   new SdsService((metadata) => node.workloads.findChannel(metadata), sdsStreamsMax).addTo(grpc);
-  owned.use(await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode));
+  const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
+  owned.use(listening);
   events.started(sdsSocket, validSet(own, nowMs())?.certificate);
-  await node.run(stop);
+  await node.run(stop, () => listening[Symbol.dispose]());
+  await readers.settled();
   failed.signal.throwIfAborted();
 }
 
@@ -71,6 +75,7 @@ interface NodeFound {
   readonly store: WorkloadStore;
   readonly own: WorkloadSet | undefined;
   readonly stored: ReadonlyMap<string, VerifiedCertificate>;
+  readonly readers: BundleReaders;
   readonly failed: AbortController;
   readonly stop: AbortSignal;
 }
@@ -79,7 +84,7 @@ interface NodeFound {
 class Node implements Disposable {
   readonly workloads: Workloads;
   readonly #options: NodeAgentOptions;
-  readonly #failed: AbortController;
+  readonly #found: NodeFound;
   readonly #certifier: Certifier;
   readonly #link: MeshLink;
   readonly #client: BatchClient;
@@ -90,15 +95,16 @@ class Node implements Disposable {
   constructor(options: NodeAgentOptions, found: NodeFound) {
     const { nowMs, random, nodeIdentity, version } = options;
     const { trustDomain } = nodeIdentity;
-    const { agentId, events, store, own, stored, failed, stop } = found;
+    const { agentId, events, store, own, stored, readers, stop } = found;
     this.#options = options;
-    this.#failed = failed;
+    this.#found = found;
     this.#certifier = new Certifier(
-      { ...options, trustDomain, events, onChange: (set) => this.#take(set) },
+      { ...options, agentId, trustDomain, events, onChange: (set) => this.#take(set) },
       own,
     );
     const set = (): WorkloadSet | undefined => this.#validSet();
-    this.#client = new BatchClient({ target: () => this.#target(), timeoutMs: batchTimeoutMs });
+    const target = (): Promise<DialOptions> => this.#target();
+    this.#client = new BatchClient({ target, agentId, timeoutMs: batchTimeoutMs });
     const isReady = (): boolean => set() !== undefined;
     this.#signer = new BatchSigner(
       { ...options, client: this.#client, isReady, trustDomain, events },
@@ -110,11 +116,21 @@ class Node implements Disposable {
       agentVersion: version,
       events,
       set,
-      evidence: () => this.workloads.evidence(),
-      tokens: () => this.workloads.shownTokens(),
+      serverRoots: () => this.#certifier.serverRoots(),
+      known: () => ({
+        evidence: this.workloads.evidence(),
+        tokens: this.workloads.shownTokens(),
+        ...ofAgent(this.#certifier.held, readers),
+      }),
       leaves: () => this.workloads.received(),
       onBundle: (bundle) => {
-        this.#certifier.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
+        this.#certifier.held
+          .takeBundle(bundle)
+          .catch((error: unknown) => events.bundleNotKept(error));
+      },
+      onRenew: (serials) => {
+        this.#certifier.renewNow(serials);
+        this.workloads.renewNow(serials);
       },
     });
     if (own !== undefined) this.#bundle = encodeBundleSecrets(own.bundle);
@@ -122,13 +138,38 @@ class Node implements Disposable {
     const bundle = (): BundleSecrets | undefined => this.#bundle;
     const signer = this.#signer;
     this.workloads = new Workloads(
-      { signer, store, events, nowMs, random, bundle, onEvidence },
+      {
+        signer,
+        store,
+        events,
+        nowMs,
+        random,
+        bundle,
+        onEvidence,
+        mergeBundle: async (came) => this.#certifier.held.mergeBundle(came),
+        onBundleFetched: (given) => readers.fetched(given),
+      },
       stored,
     );
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#certifier.run(signal), this.#link.run(signal)]);
+  /** @param stopServing for a farewell: whoever asks later gets no key any more */
+  async run(signal: AbortSignal, stopServing: () => void): Promise<void> {
+    const { events, store, readers } = this.#found;
+    const certifier = this.#certifier;
+    const link = this.#link;
+    const destroy = async (): Promise<void> => {
+      stopServing();
+      await certifier.held.destroy();
+      await store.destroy();
+      await readers.destroy();
+    };
+    const ending = this.#options.goodbye ? { link, events, destroy } : undefined;
+    await runUntilEnd({ certifier, link, ending }, signal);
+  }
+
+  evidenceChanged(): void {
+    this.#link.evidenceChanged();
   }
 
   [Symbol.dispose](): void {
@@ -142,7 +183,9 @@ class Node implements Disposable {
     if (!id.equals(nodeIdentity)) {
       const message = `expected a certificate of ${nodeIdentity.toString()}, got ${id.toString()}`;
       const hint = "--token-file must be the node agent's own, and --node-identity its identity";
-      return this.#failed.abort(new NodeAgentError("node-identity-mismatch", message, { hint }));
+      return this.#found.failed.abort(
+        new NodeAgentError("node-identity-mismatch", message, { hint }),
+      );
     }
     if (this.#bundle?.bundle !== set.bundle) {
       this.#bundle = encodeBundleSecrets(set.bundle);
@@ -160,8 +203,8 @@ class Node implements Disposable {
   }
 
   async #target(): Promise<DialOptions> {
-    const { server, serverRootFile } = this.#options;
-    const serverRoots = await readServerRoots(serverRootFile);
+    const { server } = this.#options;
+    const serverRoots = await this.#certifier.serverRoots();
     const certificate = this.#validSet()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
     const certificateChain = encodeCertificates(certificate.chain);

@@ -10,6 +10,7 @@ import type { Snapshot } from "../../core/xds/resource.ts";
 import {
   openSubscriber,
   receiveDelta,
+  receiveRetry,
   receiveSnapshot,
   receiveSotw,
   type DeltaRequest,
@@ -25,6 +26,8 @@ export interface ChannelDependencies {
   /** After each change of what is known of a stream; and when it closes. */
   readonly onEvidence: () => void;
   readonly onFact: (stream: SecretStream, fact: XdsFact) => void;
+  /** Somebody has taken a trust bundle without a stream, and is not heard of it any more. */
+  readonly onBundleFetched: () => void;
   /** May publish: what has expired must not be sent, whatever timers say. */
   readonly beforeAnswer: () => void;
   /** Why a stream that asks for this name must end; undefined for all others. */
@@ -79,9 +82,12 @@ export class SecretChannel {
 
   publish(snapshot: Snapshot<SecretEvidence>): void {
     this.#snapshot = snapshot;
-    for (const stream of this.#streams) {
-      this.#take(stream, receiveSnapshot(stream.subscriber, snapshot));
-    }
+    const steps = Array.from(this.#streams, (stream) => {
+      return { stream, step: receiveSnapshot(stream.subscriber, snapshot) };
+    });
+    // Whom to trust goes out before a certificate: an Envoy has a stream for each secret, and its peers' may be of a new root, too.
+    const [bundles, others] = [steps.filter(hasBundle), steps.filter((each) => !hasBundle(each))];
+    for (const { stream, step } of [...bundles, ...others]) this.#take(stream, step);
   }
 
   end(end: StreamEnd): void {
@@ -120,7 +126,10 @@ export class SecretChannel {
     if (step.kind === "end") return endOf(step);
     const refused = this.#refusal({ ...stream, subscriber: step.subscriber });
     if (refused !== undefined) return refused;
-    if (step.response !== undefined) return step.response;
+    if (step.response !== undefined) {
+      if (carriesBundle(step.response)) this.#dependencies.onBundleFetched();
+      return step.response;
+    }
     return request.resourceNames.some((name) => this.#snapshot.pending.has(name))
       ? { code: status.UNAVAILABLE, details: "the secret is not there yet: try again" }
       : { code: status.NOT_FOUND, details: "no such secret" };
@@ -134,12 +143,30 @@ export class SecretChannel {
   #take(stream: OpenStream, step: Step<SecretEvidence>): void {
     if (!this.#streams.has(stream)) return;
     if (step.kind === "end") return stream.transport.end(endOf(step));
+    const before = stream.subscriber;
     stream.subscriber = step.subscriber;
     const refused = this.#refusal(stream);
     if (refused !== undefined) return stream.transport.end(refused);
     if (step.response !== undefined) stream.transport.send(step.response);
     for (const fact of step.facts) this.#dependencies.onFact(stream, fact);
     this.#dependencies.onEvidence();
+    if (step.facts.some((fact) => this.#hasRecovered(before, fact))) this.#retry(stream);
+  }
+
+  /** A trust bundle is accepted after a refusal. */
+  #hasRecovered({ subscriptions }: Subscriber<SecretEvidence>, fact: XdsFact): boolean {
+    if (fact.kind !== "acked") return false;
+    const wasRefused = subscriptions.get(fact.name)?.nack !== undefined;
+    return wasRefused && this.#snapshot.restored?.has(fact.name) === true;
+  }
+
+  /** Until then, the proxy has refused the certificates of its other streams, too. */
+  #retry({ subscriber }: OpenStream): void {
+    for (const stream of this.#streams) {
+      if (stream.subscriber.node?.id === subscriber.node?.id) {
+        this.#take(stream, receiveRetry(stream.subscriber));
+      }
+    }
   }
 
   #refusal(stream: SecretStream): StreamEnd | undefined {
@@ -162,6 +189,14 @@ export class SecretChannel {
 export function serialOf({ subscriber }: SecretStream, fact: XdsFact): string | undefined {
   if (fact.kind !== "acked") return undefined;
   return subscriber.subscriptions.get(fact.name)?.acked?.evidence.certificate?.serialHex;
+}
+
+function hasBundle({ step }: { readonly step: Step<SecretEvidence> }): boolean {
+  return step.kind === "continue" && step.response !== undefined && carriesBundle(step.response);
+}
+
+function carriesBundle({ resources }: XdsResponse<SecretEvidence>): boolean {
+  return resources.some(({ evidence }) => evidence.rootsDigest !== undefined);
 }
 
 function endOf(step: Extract<Step<SecretEvidence>, { kind: "end" }>): StreamEnd {

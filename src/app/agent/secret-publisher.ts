@@ -3,7 +3,7 @@
 import type { SecretEvidence } from "../../core/envoy/secret.ts";
 import type { Snapshot } from "../../core/xds/resource.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
-import { secretSnapshot, type BundleSecrets, type CertificateSecrets } from "./secrets.ts";
+import { isUnder, secretSnapshot, type BundleSecrets, type CertificateSecrets } from "./secrets.ts";
 
 export interface SecretPublisherOptions {
   readonly events: AgentEvents;
@@ -17,6 +17,7 @@ const longestTimerMs = 30_000;
 export class SecretPublisher implements Disposable {
   readonly #options: SecretPublisherOptions;
   #timer: NodeJS.Timeout | undefined;
+  #isWithheld = false;
   /** What is published and will expire. */
   #watched: Held | undefined;
 
@@ -25,7 +26,11 @@ export class SecretPublisher implements Disposable {
   }
 
   publish(certificate: CertificateSecrets, bundle: BundleSecrets): void {
-    this.#options.publish(secretSnapshot(certificate, bundle, this.#options.nowMs()));
+    const { publish, events, nowMs } = this.#options;
+    publish(secretSnapshot(certificate, bundle, nowMs()));
+    const isWithheld = !isUnder(certificate, bundle);
+    if (isWithheld && !this.#isWithheld) events.certificateWithheld(certificate.certificate);
+    this.#isWithheld = isWithheld;
     this.#watchExpiry({ certificate, bundle });
   }
 

@@ -19,7 +19,7 @@ import {
   type LeafAnswer,
   type ShownLog,
 } from "../../edge/rpc/log-messages.ts";
-import { MeshMessageError } from "../../edge/rpc/mesh-messages.ts";
+import { MeshMessageError } from "../../edge/rpc/mesh-fields.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { ConnectRequest, LogProof } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { WitnessLeaves, type PendingLeaf } from "./witness-leaves.ts";

@@ -2,14 +2,15 @@
 
 import { status } from "@grpc/grpc-js";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
-import type { StreamEnd } from "./secret-channel.ts";
+import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
+import type { SecretStream, StreamEnd } from "./secret-channel.ts";
 
 export const tokenExpired: StreamEnd = {
   code: status.UNAUTHENTICATED,
   details: "token expired: come back with a fresh one",
 };
 
-export const foreignNameAsked: StreamEnd = {
+const foreignNameAsked: StreamEnd = {
   code: status.PERMISSION_DENIED,
   details: "expected the workload's own names",
 };
@@ -19,7 +20,19 @@ export function tokenRefused(code: number = status.UNAUTHENTICATED): StreamEnd {
   return { code, details: "the token was refused" };
 }
 
-export function isForeignName(id: SpiffeId, name: string): boolean {
+/** Whoever asks for somebody else by name is told so, and so is the operator. */
+export function refuseForeignName(
+  events: AgentEvents,
+  id: SpiffeId | undefined,
+  { subscriber }: SecretStream,
+  name: string,
+): StreamEnd | undefined {
+  if (id === undefined || !isForeignName(id, name)) return undefined;
+  events.foreignSecretAsked(id, subscriber.node?.id ?? "", name);
+  return foreignNameAsked;
+}
+
+function isForeignName(id: SpiffeId, name: string): boolean {
   const own = [id.toString(), id.trustDomain.id.toString()];
   return name.startsWith("spiffe://") && !own.includes(name);
 }

@@ -5,12 +5,13 @@
 
 import { status } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
+import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { SignOutcome } from "./batch-signer.ts";
 
 export type Refusal = Extract<SignOutcome, { kind: "refused" }>;
 
-export class RenewalError extends PortcullisError<"renewal-refused"> {
+export class RenewalError extends PortcullisError<"renewal-refused" | "renewal-root-withdrawn"> {
   override name = "RenewalError";
 }
 
@@ -41,6 +42,12 @@ export function renewalError(id: SpiffeId | undefined, { code, message }: Refusa
   return new RenewalError("renewal-refused", text, {
     hint: "the server's log names the reason; the old one is served until it or its token expires",
   });
+}
+
+/** It was signed before the root was taken away, and has come after it. */
+export function rootWithdrawn({ id }: WorkloadCertificate): RenewalError {
+  const text = `expected a certificate for ${id.toString()} under a root of the bundle`;
+  return new RenewalError("renewal-root-withdrawn", text);
 }
 
 /** The server has judged the token itself. */

@@ -15,6 +15,8 @@ import {
   readPrivateFile,
   writeFileAtomic,
 } from "../../edge/config/private-files.ts";
+import { removeForGood } from "./remove-file.ts";
+import type { ServerAnchor } from "./server-trust.ts";
 
 export interface ReceivedCertificate {
   readonly certificate: WorkloadCertificate;
@@ -23,18 +25,20 @@ export interface ReceivedCertificate {
 
 export interface WorkloadSet extends ReceivedCertificate {
   readonly bundle: TrustBundle;
+  /** Absent in what an older agent has written. */
+  readonly anchor?: ServerAnchor;
 }
 
 export class StateFileError extends PortcullisError<"state-file-malformed" | "state-file-foreign"> {
   override name = "StateFileError";
 }
 
-const fileName = "workload.json";
+const setFileName = "workload.json";
 const fileBytesMax = 1_048_576;
 
 /** Undefined in a new state directory. @throws StateFileError, PrivateFileError */
 export async function readWorkloadSet(stateDir: string): Promise<WorkloadSet | undefined> {
-  const path = join(stateDir, fileName);
+  const path = join(stateDir, setFileName);
   try {
     return parseWorkloadSet(Buffer.from(await readPrivateFile(path, fileBytesMax)).toString());
   } catch (cause) {
@@ -50,7 +54,7 @@ export async function readWorkloadSet(stateDir: string): Promise<WorkloadSet | u
 }
 
 export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Promise<void> {
-  const { bundle } = set;
+  const { bundle, anchor } = set;
   const document: StoredSet = {
     version: 1,
     ...encodeReceived(set),
@@ -60,8 +64,14 @@ export async function writeWorkloadSet(stateDir: string, set: WorkloadSet): Prom
       roots: bundle.roots.map(base64),
       jwtKeys: bundle.jwtKeys.map(({ keyId, spki }) => ({ keyId, spki: base64(spki) })),
     },
+    ...(anchor && { anchor }),
   };
-  await writeFileAtomic(join(stateDir, fileName), Buffer.from(JSON.stringify(document)), 0o600);
+  await writeFileAtomic(join(stateDir, setFileName), Buffer.from(JSON.stringify(document)), 0o600);
+}
+
+/** @throws what the file system says */
+export async function removeWorkloadSet(stateDir: string): Promise<void> {
+  await removeForGood(join(stateDir, setFileName));
 }
 
 /** As JSON keeps it. */
@@ -108,6 +118,7 @@ interface StoredSet extends StoredCertificate {
     /** Absent in what an older agent has written. */
     readonly jwtKeys?: readonly { readonly keyId: string; readonly spki: string }[];
   };
+  readonly anchor?: ServerAnchor;
 }
 
 function parseWorkloadSet(text: string): WorkloadSet {
@@ -120,6 +131,7 @@ function parseWorkloadSet(text: string): WorkloadSet {
   roots.forEach(parseCertificate);
   return {
     ...received,
+    ...(stored.anchor && { anchor: parseAnchor(stored.anchor) }),
     bundle: trustBundle(
       TrustDomain.parse(stored.bundle.trustDomain),
       BigInt(stored.bundle.sequence),
@@ -127,6 +139,14 @@ function parseWorkloadSet(text: string): WorkloadSet {
       (stored.bundle.jwtKeys ?? []).map(({ keyId, spki }) => ({ keyId, spki: fromBase64(spki) })),
     ),
   };
+}
+
+/** @throws TypeError */
+function parseAnchor({ isMesh, fileDigest }: ServerAnchor): ServerAnchor {
+  if (typeof isMesh === "boolean" && /^[0-9a-f]{64}$/.test(fileDigest)) {
+    return { isMesh, fileDigest };
+  }
+  throw new TypeError("expected how the server was verified");
 }
 
 const pkcs8 = { format: "der", type: "pkcs8" } as const;

@@ -11,6 +11,7 @@ import {
   writeFileAtomic,
 } from "../../edge/config/private-files.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
+import { removeForGood } from "./remove-file.ts";
 import {
   encodeReceived,
   parseReceived,
@@ -40,6 +41,8 @@ export class WorkloadStore {
   readonly #events: AgentEvents;
   /** The end of each file's queue of changes. */
   readonly #changes = new Map<string, Promise<void>>();
+
+  #isDestroyed = false;
 
   private constructor(directory: string, events: AgentEvents) {
     this.#directory = directory;
@@ -80,6 +83,14 @@ export class WorkloadStore {
     await this.#change(digest, async () => rm(this.#path(digest), { force: true }));
   }
 
+  /** All keys are gone from the disk when it resolves, and none is written any more. @throws what the file system says */
+  async destroy(): Promise<void> {
+    this.#isDestroyed = true;
+    await this.settled();
+    const names = await readdir(this.#directory);
+    await Promise.all(names.map(async (name) => removeForGood(join(this.#directory, name))));
+  }
+
   /** Resolves when all that was begun is on disk. */
   async settled(): Promise<void> {
     await Promise.all(this.#changes.values());
@@ -88,7 +99,7 @@ export class WorkloadStore {
   async #change(digest: string, change: () => Promise<void>): Promise<void> {
     const before = this.#changes.get(digest) ?? Promise.resolve();
     const changed = before
-      .then(change)
+      .then(async () => (this.#isDestroyed ? undefined : change()))
       .catch((error: unknown) => this.#events.stateNotWritten(error))
       .finally(() => {
         if (this.#changes.get(digest) === changed) this.#changes.delete(digest);

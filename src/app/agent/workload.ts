@@ -7,23 +7,27 @@
 import type { ProxyEvidence } from "../../core/roll/evidence.ts";
 import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { BatchSigner, SignOutcome } from "./batch-signer.ts";
+import { Asking } from "./asking.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
-import { decidePaceMs } from "./renewal-pace.ts";
+import { wishDelayMsMax } from "./renewal-wish.ts";
 import { SecretChannel, serialOf, type SecretStream, type StreamEnd } from "./secret-channel.ts";
 import { SecretPublisher } from "./secret-publisher.ts";
 import {
   encodeCertificateSecrets,
+  isUnder,
   nothingYet,
   type BundleSecrets,
   type CertificateSecrets,
 } from "./secrets.ts";
-import { foreignNameAsked, isForeignName, tokenExpired, tokenRefused } from "./workload-end.ts";
+import { refuseForeignName, tokenExpired, tokenRefused } from "./workload-end.ts";
+import { receivedOf, validUntilMs, type Held } from "./workload-held.ts";
 import type { ReceivedCertificate } from "./workload-set.ts";
 import type { VerifiedCertificate, WorkloadStore } from "./workload-store.ts";
-import { decideRefusal, renewalError, type Refusal } from "./workload-refusal.ts";
+import { decideRefusal, renewalError, rootWithdrawn, type Refusal } from "./workload-refusal.ts";
 import { decideWorkloadStep } from "./workload-step.ts";
 
 export interface WorkloadDependencies {
@@ -34,17 +38,14 @@ export interface WorkloadDependencies {
   /** In [0, 1). */
   readonly random: () => number;
   readonly bundle: () => BundleSecrets | undefined;
+  /** What came with a certificate: its root may be newer than the node's bundle. */
+  readonly mergeBundle: (came: TrustBundle) => Promise<void>;
+  /** Somebody has taken the bundle without a stream. */
+  readonly onBundleFetched: (given: ReceivedCertificate) => void;
   /** What it proves, or for whom it may be told, may have changed. */
   readonly onEvidence: () => void;
   /** It has come to its end, and how its streams end; undefined when it had none for long. */
   readonly onEnd: (workload: Workload, end: StreamEnd | undefined) => void;
-}
-
-interface Held {
-  readonly secrets: CertificateSecrets;
-  readonly receivedAtMs: number;
-  readonly renewAtMs: number;
-  readonly tokenExpiresAtMs: number;
 }
 
 /** A pod has one proxy, which opens a stream for each secret. One that leaks them must not take the node's. */
@@ -60,10 +61,7 @@ export class Workload implements Disposable {
   /** Undefined after a restart, until a stream has brought it again. */
   #token: string | undefined;
   #held: Held | undefined;
-  #isAsking = false;
-  #askedAtMs = 0;
-  #attempts = 0;
-  #retryAtMs = 0;
+  readonly #asking: Asking;
   #idleSinceMs: number;
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
@@ -76,6 +74,7 @@ export class Workload implements Disposable {
     this.digest = digest;
     this.#dependencies = dependencies;
     this.#idleSinceMs = nowMs();
+    this.#asking = new Asking(dependencies.random);
     this.channel = new SecretChannel(
       {
         nowMs,
@@ -83,13 +82,16 @@ export class Workload implements Disposable {
         onEvidence: () => this.#changed(),
         onFact: (stream, fact) => this.#tell(stream, fact),
         beforeAnswer: () => this.#beforeAnswer(),
-        refuseName: (stream, name) => this.#refuseName(stream, name),
+        onBundleFetched: () => {
+          if (this.received !== undefined) dependencies.onBundleFetched(this.received);
+        },
+        refuseName: (stream, name) => refuseForeignName(events, this.id, stream, name),
       },
       nothingYet,
     );
     const publish = this.channel.publish.bind(this.channel);
     this.#publisher = new SecretPublisher({ events, nowMs, publish });
-    if (stored !== undefined) this.#hold(stored);
+    if (stored !== undefined) this.#hold(stored, encodeCertificateSecrets(stored.certificate));
     this.#schedule(0);
   }
 
@@ -107,8 +109,7 @@ export class Workload implements Disposable {
 
   /** For the log's witness. */
   get received(): ReceivedCertificate | undefined {
-    const held = this.#held;
-    return held && { certificate: held.secrets.certificate, receivedAtMs: held.receivedAtMs };
+    return this.#held && receivedOf(this.#held);
   }
 
   /** By `proxyKey`; none before it is known whose it is. */
@@ -134,6 +135,15 @@ export class Workload implements Disposable {
     }
   }
 
+  /** The server asks for it. Many ask at the same time: each a moment later, by chance. */
+  renewNow(serials: ReadonlySet<string>): void {
+    const held = this.#held;
+    if (held === undefined || !serials.has(held.secrets.certificate.serialHex)) return;
+    const { nowMs, random } = this.#dependencies;
+    held.renewAtMs = Math.min(held.renewAtMs, nowMs() + random() * wishDelayMsMax);
+    this.#look();
+  }
+
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
@@ -156,17 +166,10 @@ export class Workload implements Disposable {
   #look(): void {
     if (this.#isOver) return;
     const nowMs = this.#dependencies.nowMs();
-    const step = decideWorkloadStep(
-      {
-        streams: this.channel.streams.size,
-        idleSinceMs: this.#idleSinceMs,
-        isAsking: this.#isAsking,
-        attempts: this.#attempts,
-        retryAtMs: this.#retryAtMs,
-        held: this.#held,
-      },
-      nowMs,
-    );
+    const { isAsking, attempts, retryAtMs } = this.#asking;
+    const [streams, idleSinceMs, held] = [this.channel.streams.size, this.#idleSinceMs, this.#held];
+    const state = { streams, idleSinceMs, isAsking, attempts, retryAtMs, held };
+    const step = decideWorkloadStep(state, nowMs);
     switch (step.kind) {
       case "expire":
         this.#dependencies.events.tokenExpired(this.digest, this.id);
@@ -191,9 +194,7 @@ export class Workload implements Disposable {
   #ask(): void {
     const token = this.#token;
     if (token === undefined) throw new TypeError("a workload without a token asks for nothing");
-    this.#isAsking = true;
-    this.#askedAtMs = this.#dependencies.nowMs();
-    this.#attempts += 1;
+    this.#asking.begin(this.#dependencies.nowMs());
     this.#dependencies.signer.submit({
       token,
       isWanted: () => !this.#isOver,
@@ -211,10 +212,10 @@ export class Workload implements Disposable {
         if (!this.#bear(outcome)) return;
         break;
       case "invalid":
-        events.signingPutOff(this.digest, outcome.error, this.#attempts);
+        events.signingPutOff(this.digest, outcome.error, this.#asking.attempts);
         this.#retryLater(0, false);
     }
-    this.#isAsking = false;
+    this.#asking.isAsking = false;
     this.#lookAtMs = nowMs();
     this.#look();
   }
@@ -222,8 +223,8 @@ export class Workload implements Disposable {
   /** @returns false when it is over */
   #bear(refusal: Refusal): boolean {
     const { events, nowMs } = this.#dependencies;
-    const validUntilMs = this.#validUntilMs();
-    const step = decideRefusal(refusal, validUntilMs, nowMs());
+    const heldUntilMs = this.#held && validUntilMs(this.#held);
+    const step = decideRefusal(refusal, heldUntilMs, nowMs());
     if (step === "end") {
       events.tokenRefused(this.digest, refusal.code, refusal.message);
       this.#end(tokenRefused(refusal.code));
@@ -231,8 +232,8 @@ export class Workload implements Disposable {
     }
     const isJudged = step === "keep";
     const error = isJudged ? renewalError(this.id, refusal) : refusal;
-    if (isJudged) events.renewalFailed(error, this.#attempts, validUntilMs);
-    else events.signingPutOff(this.digest, error, this.#attempts);
+    if (isJudged) events.renewalFailed(error, this.#asking.attempts, heldUntilMs);
+    else events.signingPutOff(this.digest, error, this.#asking.attempts);
     this.#retryLater(refusal.retryAfterMs, isJudged);
     return true;
   }
@@ -246,18 +247,28 @@ export class Workload implements Disposable {
       events.identityChanged(this.digest, held, certificate.id);
       return this.#end(tokenRefused());
     }
+    const secrets = encodeCertificateSecrets(certificate);
+    if (!this.#isServable(secrets)) await this.#dependencies.mergeBundle(signed.bundle);
+    if (!this.#isServable(secrets)) {
+      events.signingPutOff(this.digest, rootWithdrawn(certificate), this.#asking.attempts);
+      return this.#retryLater(0, false);
+    }
     await store.write(this.digest, signed);
     if (this.#isOver) return;
-    this.#attempts = 0;
-    this.#retryAtMs = 0;
-    this.#hold(signed);
-    events.certificateReceived(certificate, receivedAtMs - this.#askedAtMs);
+    const tookMs = this.#asking.succeed(receivedAtMs);
+    this.#hold(signed, secrets);
+    events.certificateReceived(certificate, tookMs);
   }
 
-  #hold({ certificate, receivedAtMs, tokenExpiresAtMs }: VerifiedCertificate): void {
+  #isServable(secrets: CertificateSecrets): boolean {
+    const bundle = this.#dependencies.bundle();
+    return bundle !== undefined && isUnder(secrets, bundle);
+  }
+
+  #hold(verified: VerifiedCertificate, secrets: CertificateSecrets): void {
+    const { certificate, receivedAtMs, tokenExpiresAtMs } = verified;
     const { random, onEvidence } = this.#dependencies;
     const renewAtMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
-    const secrets = encodeCertificateSecrets(certificate);
     this.#held = { secrets, receivedAtMs, renewAtMs, tokenExpiresAtMs };
     this.#evidence = undefined;
     this.publish();
@@ -265,16 +276,8 @@ export class Workload implements Disposable {
   }
 
   #retryLater(atLeastMs: number, isJudged: boolean): void {
-    const { nowMs, random } = this.#dependencies;
     const { notAfterMs } = this.#held?.secrets.certificate ?? {};
-    const remainingMs = notAfterMs && notAfterMs - nowMs();
-    const delayMs = decidePaceMs(this.#attempts - 1, remainingMs, isJudged, random());
-    this.#retryAtMs = nowMs() + Math.max(delayMs, atLeastMs);
-  }
-
-  #validUntilMs(): number | undefined {
-    const { secrets, tokenExpiresAtMs } = this.#held ?? {};
-    return secrets && Math.min(secrets.certificate.notAfterMs, tokenExpiresAtMs ?? 0);
+    this.#asking.retryLater(notAfterMs, atLeastMs, isJudged, this.#dependencies.nowMs());
   }
 
   #end(end: StreamEnd | undefined): void {
@@ -282,14 +285,6 @@ export class Workload implements Disposable {
     this[Symbol.dispose]();
     this.#dependencies.onEnd(this, end);
     if (end !== undefined) this.channel.end(end);
-  }
-
-  /** Whoever asks for somebody else by name is told so, and so is the operator. */
-  #refuseName({ subscriber }: SecretStream, name: string): StreamEnd | undefined {
-    const { id } = this;
-    if (id === undefined || !isForeignName(id, name)) return undefined;
-    this.#dependencies.events.foreignSecretAsked(id, subscriber.node?.id ?? "", name);
-    return foreignNameAsked;
   }
 
   #tell(stream: SecretStream, fact: XdsFact): void {

@@ -85,9 +85,14 @@ export class Workloads implements Disposable {
     );
   }
 
-  /** For the log's witness. */
+  /** What is served. */
   received(): ReceivedCertificate[] {
     return [...this.#byDigest.values()].flatMap(({ received }) => received ?? []);
+  }
+
+  /** @param serials of certificates that the server asks to renew */
+  renewNow(serials: ReadonlySet<string>): void {
+    for (const workload of this.#byDigest.values()) workload.renewNow(serials);
   }
 
   [Symbol.dispose](): void {

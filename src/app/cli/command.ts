@@ -37,6 +37,11 @@ export interface Context {
   readonly nowMs: () => number;
   /** Whether stdout is a terminal. */
   readonly isTty: boolean;
+  /**
+   * Asks the person at the terminal, once. Absent where there is none, which is never a yes; undefined is an answer that
+   * did not come.
+   */
+  readonly ask?: (question: string) => Promise<string | undefined>;
   /** Width for wrapped text. */
   readonly columns: number;
   /** All verbs, for help and completion. */

@@ -1,6 +1,6 @@
 /** A certificate as the log knows it, as a value for programs, and who holds it now. */
 
-import type { CertificateRecord } from "../../edge/log/certificate-index.ts";
+import type { CertificateRecord } from "../../edge/log/certificate-record.ts";
 import { entryValue, type EntryValue, logTime } from "./log-entry-value.ts";
 import type { Holder } from "./log-holders.ts";
 import { serialHex } from "./log-lookup.ts";

@@ -24,6 +24,7 @@ function bodyOf(entry: Entry): EntryValue {
         keySha256: hex(entry.keyDigest),
         tbsSha256: hex(entry.tbsDigest),
         evidence: { ...entry.evidence },
+        agent: entry.agent,
       };
     case "result":
       return {

@@ -1,7 +1,7 @@
 /** What an operator names in a log: an entry by its index, a certificate by its serial. */
 
 import { PortcullisError } from "../../core/error.ts";
-import type { CertificateRecord } from "../../edge/log/certificate-index.ts";
+import type { CertificateRecord } from "../../edge/log/certificate-record.ts";
 import type { LogReader } from "../../edge/log/log-reader.ts";
 
 export type LogLookupErrorCode =

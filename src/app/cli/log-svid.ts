@@ -1,6 +1,6 @@
 /** A certificate by its serial, as `svid show` shows it: all that the log has of it, where it stands, who holds it. */
 
-import type { CertificateRecord } from "../../edge/log/certificate-index.ts";
+import type { CertificateRecord } from "../../edge/log/certificate-record.ts";
 import { ExitCode, type Context } from "./command.ts";
 import { formatRelative } from "./format.ts";
 import { certificateState, wholeCertificate, type CertificateState } from "./log-certificate.ts";

@@ -9,6 +9,7 @@ import { isatty } from "node:tty";
 import { ExitCode } from "./command.ts";
 import { REGISTRY } from "./registry.ts";
 import { runCli } from "./run.ts";
+import { askLine } from "./terminal.ts";
 
 const interruption = new AbortController();
 let received: NodeJS.Signals | undefined;
@@ -36,6 +37,12 @@ let exitCode: number = await runCli(process.argv.slice(2), {
   signal: interruption.signal,
   nowMs: Date.now,
   isTty: isatty(1),
+  // The question goes to stderr: stdout may be a pipe.
+  ...(isatty(0) &&
+    isatty(2) && {
+      ask: (question: string) =>
+        askLine(question, process.stdin, process.stderr, interruption.signal),
+    }),
   columns: process.stdout.columns || 80,
   registry: REGISTRY,
 });

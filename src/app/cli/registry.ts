@@ -122,6 +122,51 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/token-mint.ts")).tokenMint,
   },
   {
+    path: ["root", "status"],
+    summary: "Show the authorities, who lags, and what may be done next",
+    load: async () => (await import("./verbs/root-status.ts")).rootStatus,
+  },
+  {
+    path: ["root", "plan"],
+    summary: "Show what a rotation would do here, and how long",
+    load: async () => (await import("./verbs/root-plan.ts")).rootPlan,
+  },
+  {
+    path: ["root", "prepare"],
+    summary: "Begin a rotation: trust a new root",
+    load: async () => (await import("./verbs/root-prepare.ts")).rootPrepare,
+  },
+  {
+    path: ["root", "activate"],
+    summary: "Let the prepared authority sign",
+    load: async () => (await import("./verbs/root-activate.ts")).rootActivate,
+  },
+  {
+    path: ["root", "rollback"],
+    summary: "Let the retiring authority sign again",
+    load: async () => (await import("./verbs/root-rollback.ts")).rootRollback,
+  },
+  {
+    path: ["root", "retire"],
+    summary: "Trust the old root no more",
+    load: async () => (await import("./verbs/root-retire.ts")).rootRetire,
+  },
+  {
+    path: ["root", "abort"],
+    summary: "Withdraw the prepared authority",
+    load: async () => (await import("./verbs/root-abort.ts")).rootAbort,
+  },
+  {
+    path: ["root", "compromise"],
+    summary: "Distrust an authority whose key has leaked",
+    load: async () => (await import("./verbs/root-compromise.ts")).rootCompromise,
+  },
+  {
+    path: ["root", "rotate"],
+    summary: "Run a whole rotation, as the gates open",
+    load: async () => (await import("./verbs/root-rotate.ts")).rootRotate,
+  },
+  {
     path: ["root", "csr"],
     summary: "Make a key and a request for an offline root",
     load: async () => (await import("./verbs/root-csr.ts")).rootCsr,

@@ -3,13 +3,17 @@
 import { join } from "node:path";
 import { waitForEndpoints } from "../../edge/config/endpoints.ts";
 import { TokenIssuer } from "../dev/token-issuer.ts";
-import { commandWords, Program, type ProgramHooks } from "./program.ts";
+import { commandWords, startTold, type Program, type ProgramHooks } from "./program.ts";
 import { leafSeconds } from "./schedule.ts";
 
 export interface ControlPlaneOptions extends ProgramHooks {
   readonly dataDir: string;
   readonly port: number;
   readonly metricsPort: number;
+  /** Life of a certificate. @default `leafSeconds` */
+  readonly ttlSeconds?: number;
+  /** More of `dev`'s, by their names. */
+  readonly flags?: Readonly<Record<string, string>>;
 }
 
 const name = "control plane";
@@ -28,18 +32,16 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   static async start(options: ControlPlaneOptions, signal: AbortSignal): Promise<ControlPlane> {
-    const { dataDir, port, metricsPort } = options;
+    const { dataDir, port, metricsPort, ttlSeconds = leafSeconds } = options;
     const args = commandWords("dev", {
       "data-dir": dataDir,
       listen: `127.0.0.1:${port}`,
       "metrics-listen": `127.0.0.1:${metricsPort}`,
-      "default-ttl": `${leafSeconds}s`,
+      "default-ttl": `${ttlSeconds}s`,
+      ...options.flags,
     });
-    const controlPlane = new ControlPlane(
-      options,
-      args,
-      await Program.start({ ...options, name, args }),
-    );
+    const program = await startTold(name, args, options);
+    const controlPlane = new ControlPlane(options, args, program);
     try {
       await waitUntilReady(dataDir, signal);
     } catch (error) {
@@ -65,10 +67,14 @@ export class ControlPlane implements AsyncDisposable {
     return this.#program.pid;
   }
 
-  async mintToken(serviceAccount: string): Promise<string> {
+  get admin(): string {
+    return `unix://${join(this.dataDir, "admin.sock")}`;
+  }
+
+  async mintToken(serviceAccount: string, namespace = "demo"): Promise<string> {
     const issuer = await TokenIssuer.open(this.dataDir);
     return issuer.mintToken({
-      namespace: "demo",
+      namespace,
       serviceAccount,
       audiences: ["istio-ca"],
       ttlSeconds: tokenTtlSeconds,
@@ -85,7 +91,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** On the same directory and ports. */
   async restart(signal: AbortSignal): Promise<void> {
-    this.#program = await Program.start({ ...this.#options, name, args: this.#args });
+    this.#program = await startTold(name, this.#args, this.#options);
     await waitUntilReady(this.dataDir, signal);
   }
 

@@ -1,11 +1,10 @@
-/** Puts the demo together: stage, scenario, story and verdict. */
+/** Puts the first act together: stage, scenario, story and verdict. */
 
 import type { Environment } from "../../edge/config/paths.ts";
-import { findEnvoy } from "../../edge/envoy/binary.ts";
 import type { TextSink } from "../cli/command.ts";
 import type { BoardView, Holder } from "./board.ts";
 import { DemoError } from "./demo-error.ts";
-import { Display } from "./display.ts";
+import type { Display } from "./display.ts";
 import type { Fact, WorkloadName } from "./fact.ts";
 import { Ledger } from "./ledger.ts";
 import { Narrator } from "./narrator.ts";
@@ -35,15 +34,16 @@ export interface DemoWorld {
 }
 
 const ratePerSecond = 100;
-/** Of the 75 s that a run may take; the rest is for the end of the processes. */
+/** Of the 75 s that an act may take; the rest is for the end of the processes. */
 const timeLimitMs = 70_000;
 
 /** @throws DemoError and whatever keeps it from being played; the signal's reason when it aborts */
-export async function runDemo(options: DemoOptions, world: DemoWorld): Promise<Summary> {
-  using display = new Display(world);
-  const { env, signal } = world;
-  const notify = (line: string): void => display.print([line]);
-  const envoyBinary = await findEnvoy({ env, notify, signal });
+export async function playTraffic(
+  options: DemoOptions,
+  envoyBinary: string,
+  display: Display,
+  world: DemoWorld,
+): Promise<Summary> {
   return new Demo(options, world, display).run(envoyBinary);
 }
 
@@ -153,7 +153,7 @@ class Demo {
     const [p50, p99] = [traffic?.latencyMs(0.5), traffic?.latencyMs(0.99)];
     return {
       nowMs: this.#world.nowMs(),
-      phase: `Portcullis demo, seed ${this.#options.seed}: ${this.#phase()}`,
+      phase: `Portcullis demo, act 1, seed ${this.#options.seed}: ${this.#phase()}`,
       controlPlane: {
         isUp: this.#ledger.isControlPlaneUp,
         certificatesSigned: this.#ledger.signedCount,

@@ -1,5 +1,5 @@
 /**
- * `npm run demo`: streams, signals, clock and exit code. It exits 0 only if the demo showed all
+ * `npm run demo`: streams, signals, clock and exit code. It exits 0 only if each act showed all
  * that it promises.
  */
 
@@ -8,9 +8,9 @@ import { isatty } from "node:tty";
 import { PortcullisError } from "../../core/error.ts";
 import { wantsColour } from "../cli/output.ts";
 import { UsageError } from "../cli/usage-error.ts";
-import { runDemo, type DemoWorld } from "./demo.ts";
+import { playActs } from "./acts.ts";
+import type { DemoWorld } from "./demo.ts";
 import { demoUsage, parseDemoOptions, type DemoOptions } from "./options.ts";
-import { unmetConditions } from "./summary.ts";
 
 const interruption = new AbortController();
 let received: NodeJS.Signals | undefined;
@@ -37,13 +37,13 @@ async function main(argv: readonly string[]): Promise<number> {
       process.stdout.write(demoUsage);
       return 0;
     }
-    const summary = await runDemo(options, world(options));
-    const unmet = unmetConditions(summary);
+    const results = await playActs(options, world(options));
+    const ok = results.every(({ unmet }) => unmet.length === 0);
     if (options.json) {
-      const document = { ok: unmet.length === 0, unmet, ...summary };
-      process.stdout.write(`${JSON.stringify(document, undefined, 2)}\n`);
+      const acts = results.map(({ act, unmet, summary }) => ({ act, unmet, ...summary }));
+      process.stdout.write(`${JSON.stringify({ ok, acts }, undefined, 2)}\n`);
     }
-    return unmet.length === 0 ? 0 : 1;
+    return ok ? 0 : 1;
   } catch (error) {
     return report(error);
   }

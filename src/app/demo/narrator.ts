@@ -1,9 +1,9 @@
-/** Tells the facts in the order in which they happened, and keeps the board. */
+/** Tells the facts of the first act in the order in which they happened, and keeps its board. */
 
-import { setTimeout as sleep } from "node:timers/promises";
 import { boardLine, boardLines, type BoardView } from "./board.ts";
 import type { Display } from "./display.ts";
 import type { Fact } from "./fact.ts";
+import { Frames } from "./frames.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Paint } from "./paint.ts";
 import { formatOffset, storyLine } from "./story.ts";
@@ -17,22 +17,20 @@ export interface NarratorOptions {
   readonly view: () => BoardView;
 }
 
-const frameMs = 200;
-/** The programs write their lines up to 100 ms late, and not in the order of each other. */
-const settleMs = 300;
-/** Where there is no board. */
-const reportMs = 5_000;
-
 export class Narrator implements AsyncDisposable {
   readonly #options: NarratorOptions;
-  readonly #end = new AbortController();
-  #telling: Promise<void> | undefined;
+  readonly #frames: Frames;
   #untold: Fact[] = [];
-  #reportedMs: number;
 
   constructor(options: NarratorOptions) {
+    const { paint, startedMs, nowMs, view } = options;
     this.#options = options;
-    this.#reportedMs = options.startedMs;
+    this.#frames = new Frames({
+      ...options,
+      story: (untilMs) => this.#takeStory(untilMs),
+      board: () => boardLines(view(), paint),
+      report: () => `${formatOffset(nowMs() - startedMs)}  ${boardLine(view())}`,
+    });
   }
 
   take(fact: Fact): void {
@@ -41,23 +39,12 @@ export class Narrator implements AsyncDisposable {
   }
 
   start(): void {
-    this.#telling = this.#run(this.#end.signal);
+    this.#frames.start();
   }
 
   /** Tells what is left, and takes the board away. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#telling;
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const { display, nowMs, paint, view } = this.#options;
-      const story = this.#takeStory(nowMs() - settleMs);
-      display.print([...story, ...this.#report()], boardLines(view(), paint));
-      await sleep(frameMs, undefined, { signal }).catch(() => {});
-    }
-    this.#options.display.print(this.#takeStory(Infinity));
+    await this.#frames[Symbol.asyncDispose]();
   }
 
   #takeStory(untilMs: number): readonly string[] {
@@ -67,12 +54,5 @@ export class Narrator implements AsyncDisposable {
     return due
       .toSorted((a, b) => a.atMs - b.atMs)
       .flatMap((fact) => storyLine(fact, ledger, startedMs, paint) ?? []);
-  }
-
-  #report(): readonly string[] {
-    const { display, nowMs, startedMs, view } = this.#options;
-    if (display.isTerminal || nowMs() - this.#reportedMs < reportMs) return [];
-    this.#reportedMs = nowMs();
-    return [`${formatOffset(nowMs() - startedMs)}  ${boardLine(view())}`];
   }
 }

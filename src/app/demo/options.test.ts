@@ -10,13 +10,21 @@ test("takes a given seed before any other", () => {
 });
 
 test("does nothing special unless it is asked to", () => {
-  assert.deepEqual(parseDemoOptions([], 5), { seed: 5, stay: false, json: false, help: false });
+  const plain = { seed: 5, acts: [1, 2], stay: false, json: false, help: false };
+  assert.deepEqual(parseDemoOptions([], 5), plain);
   const all = parseDemoOptions(["--stay", "--json", "-h"], 5);
-  assert.deepEqual(all, { seed: 5, stay: true, json: true, help: true });
+  assert.deepEqual(all, { seed: 5, acts: [1], stay: true, json: true, help: true });
+});
+
+test("plays the act that is named", () => {
+  assert.deepEqual(parseDemoOptions(["--act", "1", "--stay"], 5).acts, [1]);
+  assert.deepEqual(parseDemoOptions(["--act=2"], 5).acts, [2]);
 });
 
 test("refuses what it does not know with the way to the help", () => {
   const wrong = [
+    "--act=3",
+    "--act=",
     "--seed=-1",
     "--seed=1.5",
     "--seed=4294967296",
@@ -32,4 +40,5 @@ test("refuses what it does not know with the way to the help", () => {
       word,
     );
   }
+  assert.throws(() => parseDemoOptions(["--act=2", "--stay"], 5), UsageError);
 });

@@ -3,9 +3,13 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../cli/usage-error.ts";
 
+export type ActNumber = 1 | 2;
+
 export interface DemoOptions {
-  /** Draws the moments of the two kills. */
+  /** Draws the moments of the two kills, and who is frozen. */
   readonly seed: number;
+  /** In this order. */
+  readonly acts: readonly ActNumber[];
   /** Leave everything running after the summary. */
   readonly stay: boolean;
   /** The summary as JSON on standard output; the story then goes to standard error. */
@@ -13,20 +17,26 @@ export interface DemoOptions {
   readonly help: boolean;
 }
 
-export const demoUsage = `A control plane, two workloads, two real Envoys, and for a minute
+export const demoUsage = `Act 1: a control plane, two workloads, two real Envoys, and for a minute
 100 requests/s over mTLS, each on a new connection: through renewals, and through the death of
 the control plane and of an agent.
+
+Act 2: eight workloads that all call each other, while their root is replaced by another: one
+agent is frozen and named, the new signer is rolled back once, the old root is withdrawn.
 
 Usage:
   npm run demo -- [flags]
 
 Flags:
-  --seed N   draw the moments of the two kills by this number (default a random one)
-  --stay     leave everything running after the summary, with commands to try
-  --json     print the summary as JSON; the story goes to standard error
+  --act N    play only act 1 or act 2 (default both)
+  --seed N   draw the moments of the two kills, and who is frozen, by this number (default a
+             random one)
+  --stay     leave everything of act 1 running after its summary, with commands to try; without
+             act 2
+  --json     print the summaries as JSON; the story goes to standard error
   -h, --help show this help
 
-Exits 0 only if nothing failed and both Envoys accepted and used two renewals.
+Exits 0 only if nothing failed and all was shown that an act promises.
 `;
 
 /** @throws UsageError */
@@ -35,6 +45,7 @@ export function parseDemoOptions(argv: readonly string[], anySeed: number): Demo
     const { values } = parseArgs({
       args: [...argv],
       options: {
+        act: { type: "string" },
         seed: { type: "string" },
         stay: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -42,7 +53,8 @@ export function parseDemoOptions(argv: readonly string[], anySeed: number): Demo
       },
     });
     const { stay, json, help } = values;
-    return { seed: values.seed === undefined ? anySeed : parseSeed(values.seed), stay, json, help };
+    const seed = values.seed === undefined ? anySeed : parseSeed(values.seed);
+    return { seed, acts: parseActs(values.act, stay), stay, json, help };
   } catch (cause) {
     if (cause instanceof UsageError) throw cause;
     const message = cause instanceof Error ? cause.message : String(cause);
@@ -51,6 +63,18 @@ export function parseDemoOptions(argv: readonly string[], anySeed: number): Demo
 }
 
 const hint = "npm run demo -- --help";
+
+function parseActs(text: string | undefined, stay: boolean): readonly ActNumber[] {
+  if (text === "1" || (text === undefined && stay)) return [1];
+  if (text === undefined) return [1, 2];
+  if (text === "2" && !stay) return [2];
+  const got = JSON.stringify(text);
+  const message =
+    text === "2"
+      ? "--stay: expected act 1, which is the one that stays, got act 2"
+      : `--act: expected 1 or 2, got ${got}`;
+  throw new UsageError("usage-invalid-value", message, { hint });
+}
 
 function parseSeed(text: string): number {
   const seed = Number(text);

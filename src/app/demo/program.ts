@@ -1,5 +1,5 @@
 /**
- * One `portcullis` process of the demo: started from this clone, its diagnostics read as facts, and
+ * One `portcullis` process of the demo: started from this clone, its diagnostics read line by line, and
  * ended by its own process ID whatever happens to the demo.
  */
 
@@ -18,9 +18,35 @@ export interface ProgramHooks {
   readonly onLost: (program: ProgramName, error: DemoError) => void;
 }
 
-export interface ProgramOptions extends ProgramHooks {
-  readonly name: ProgramName;
+export interface ProgramOptions {
+  readonly name: string;
   readonly args: readonly string[];
+  /** Over the demo's own. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes its diagnostics. */
+  readonly onLine?: (line: string) => void;
+  /** It ended and nobody had asked it to. */
+  readonly onLost: (error: DemoError, pid: number) => void;
+}
+
+/** Starts one of the programs that the first act tells of. */
+export async function startTold(
+  name: ProgramName,
+  args: readonly string[],
+  { nowMs, onFact, onLost }: ProgramHooks,
+): Promise<Program> {
+  return Program.start({
+    name,
+    args,
+    onLine: (line) => {
+      const fact = parseLogLine(name, line);
+      if (fact !== undefined) onFact(fact);
+    },
+    onLost: (error, pid) => {
+      onFact({ kind: "lost", atMs: nowMs(), program: name, pid });
+      onLost(name, error);
+    },
+  });
 }
 
 const launcher = fileURLToPath(new URL("../../../bin/portcullis", import.meta.url));
@@ -35,19 +61,19 @@ export class Program implements AsyncDisposable {
 
   static async start(options: ProgramOptions): Promise<Program> {
     const stdio: ["ignore", "ignore", "pipe"] = ["ignore", "ignore", "pipe"];
-    const child = spawn(launcher, options.args, { stdio });
+    const env = { ...process.env, ...options.env };
+    const child = spawn(launcher, options.args, { stdio, env });
     await once(child, "spawn");
     let complaint = "";
     createInterface({ input: child.stderr }).on("line", (line) => {
       if (!line.includes('"level":"info"')) complaint = line.slice(0, complaintLengthMax);
-      const fact = parseLogLine(options.name, line);
-      if (fact !== undefined) options.onFact(fact);
+      options.onLine?.(line);
     });
     return new Program(child, options, () => complaint);
   }
 
   private constructor(child: ChildProcess, options: ProgramOptions, complaint: () => string) {
-    const { name, nowMs, onFact, onLost } = options;
+    const { name, onLost } = options;
     const { pid = 0 } = child;
     const lastResort = killAtExit(pid);
     this.pid = pid;
@@ -59,8 +85,7 @@ export class Program implements AsyncDisposable {
       const got = `exit ${child.exitCode ?? child.signalCode}`;
       const last = complaint() === "" ? "" : `; its last complaint: ${complaint()}`;
       const message = `expected the ${name} to run, got ${got}${last}`;
-      onFact({ kind: "lost", atMs: nowMs(), program: name, pid });
-      onLost(name, new DemoError("demo-program-lost", message));
+      onLost(new DemoError("demo-program-lost", message), pid);
     });
   }
 
@@ -71,9 +96,19 @@ export class Program implements AsyncDisposable {
     await this.#exited;
   }
 
+  /** It does nothing any more, and whoever talks to it waits. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child.kill("SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isEnding = true;
     this.#child.kill("SIGTERM");
+    this.thaw();
     const kill = setTimeout(() => this.#child.kill("SIGKILL"), stopGraceMs);
     await this.#exited;
     clearTimeout(kill);
@@ -89,13 +124,24 @@ export function commandWords(
 
 /** The last resort for when the demo itself dies: no process outlives it. */
 export function killAtExit(pid: number): Disposable {
-  const kill = (): void => {
+  if (lastResorts.size === 0) process.once("exit", killAll);
+  lastResorts.add(pid);
+  return {
+    [Symbol.dispose]: () => {
+      lastResorts.delete(pid);
+      if (lastResorts.size === 0) process.off("exit", killAll);
+    },
+  };
+}
+
+const lastResorts = new Set<number>();
+
+function killAll(): void {
+  for (const pid of lastResorts) {
     try {
       process.kill(pid, "SIGKILL");
     } catch {
       // It is gone already.
     }
-  };
-  process.once("exit", kill);
-  return { [Symbol.dispose]: () => void process.off("exit", kill) };
+  }
 }

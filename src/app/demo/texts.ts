@@ -8,11 +8,22 @@ import { leafSeconds, outageMs } from "./schedule.ts";
 export function introduction({ seed, stay }: DemoOptions, paint: Paint): readonly string[] {
   const outage = `${outageMs / 1_000} s`;
   return [
-    paint("bold", `Portcullis demo, seed ${seed}`),
+    paint("bold", `Portcullis demo, act 1: certificates renew, programs die. Seed ${seed}`),
     "100 requests/s: client -> its Envoy -> mTLS -> the server's Envoy -> application,",
     `each on a new TLS connection. Certificates live ${leafSeconds} s and are renewed over SDS.`,
     `On the way the control plane is killed for ${outage}, and one agent, too.`,
     stay ? "It stays when the minute is over." : "It ends by itself in about a minute.",
+    "",
+  ];
+}
+
+export function rotationIntroduction(seed: number, paint: Paint): readonly string[] {
+  return [
+    paint("bold", `Portcullis demo, act 2: the root is replaced. Seed ${seed}`),
+    "Eight workloads with an Envoy each, at two sidecars' and two nodes' agents, call each other",
+    "100 times a second, each time on a new TLS connection. Root B takes root A's place: one agent",
+    "is frozen, and the rotation stops and names it; the new signer is taken back once; root A goes",
+    "when no certificate hangs on it any more. It ends by itself in about a minute.",
     "",
   ];
 }

@@ -9,7 +9,7 @@ import type { EnvoyCertificate } from "../../edge/envoy/admin.ts";
 import { startEnvoy, type EnvoyProcess } from "../../edge/envoy/process.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { WorkloadName } from "./fact.ts";
-import { commandWords, killAtExit, Program, type ProgramHooks } from "./program.ts";
+import { commandWords, killAtExit, startTold, type Program, type ProgramHooks } from "./program.ts";
 import { tlsCounters, type TlsCounters } from "./tls-counters.ts";
 
 export interface WorkloadOptions extends ProgramHooks {
@@ -131,7 +131,7 @@ async function startAgent(options: WorkloadOptions): Promise<Program> {
     "sds-socket": sdsSocket(directory),
     "trust-domain": demoTrustDomain.name,
   });
-  return Program.start({ ...options, name: `${name} agent`, args });
+  return startTold(`${name} agent`, args, options);
 }
 
 function sdsSocket(directory: string): string {

@@ -4,7 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { SubscriptionEvidence } from "../../core/roll/evidence.ts";
-import { ownerOf, type Roll, type RollEntry } from "../../core/roll/roll.ts";
+import { ownerOf, type RollEntry } from "../../core/roll/roll-entry.ts";
+import type { Roll } from "../../core/roll/roll.ts";
 import {
   GetStatusResponseSchema,
   type GetStatusRequest,
@@ -13,6 +14,7 @@ import {
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ReloadRefusal } from "./reload-refusals.ts";
+import { keyLocation } from "./root-status.ts";
 import type { Trust } from "./trust.ts";
 
 export interface AdminDependencies {
@@ -73,10 +75,8 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
   });
 }
 
-function authoritiesOf({
-  state,
-  authorityParts: { source },
-}: Pick<Trust, "state" | "authorityParts">) {
+function authoritiesOf(trust: Omit<Trust, "bundle">) {
+  const { state } = trust;
   const x509 = state.authorities.map((authority) => {
     const { spki } = parseCertificate(authority.chain[0] ?? authority.root);
     const path = [...authority.chain, authority.root];
@@ -87,7 +87,7 @@ function authoritiesOf({
       state: authority.state,
       kind: "x509",
       keyType: keyTypeOf(spki),
-      keyLocation: source.kind === "pkcs11" ? "pkcs11" : source.location,
+      keyLocation: keyLocation(authority, trust),
       notAfter: timestampFromMs(notAfterMs),
     };
   });

@@ -19,6 +19,7 @@ import {
   type SignBatchResponse,
   type SignBatchResultSchema,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { agentIdOf } from "./agent-id.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
@@ -99,6 +100,7 @@ function submit(
   queue.submit({
     requestId: context.requestId,
     address: context.peer,
+    agent: agentIdOf(call.metadata),
     authenticate: (now) => authenticate(token, now),
     csrPem: csr,
     requestedTtlSeconds: validityDuration,

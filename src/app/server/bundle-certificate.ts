@@ -23,6 +23,8 @@ export interface BundleCertificate extends BundleIdentity {
   readonly notAfterMs: number;
   /** Infinite where others renew it. */
   readonly renewAtMs: number;
+  /** The ID of the key of ours that signed it, in hex. */
+  readonly signer?: string;
 }
 
 export interface CertificateFiles {

@@ -64,6 +64,11 @@ export class BundleEndpoint implements AsyncDisposable {
     return this.#loaded.certificate.notAfterMs;
   }
 
+  /** The ID of the key of ours that signed its certificate; undefined for one of the web's PKI. */
+  get signer(): string | undefined {
+    return this.#loaded.certificate.signer;
+  }
+
   /** Takes what the files, the names and the trust say now, if it is new. Never rejects: what is there stays. */
   renew(): Promise<void> {
     this.#renewing = this.#renewing.then(() => this.#renewOnce());
@@ -90,13 +95,12 @@ export class BundleEndpoint implements AsyncDisposable {
   }
 
   #keepFresh(): void {
-    const { files, trust, nowMs } = this.#options;
+    const { files, trust } = this.#options;
     const renew = (): void => void this.renew();
     if (files === undefined) {
       // Looked at on the wall clock, since a suspended machine's timers sleep with it.
-      const renewIfDue = (): void =>
-        void (nowMs() >= this.#loaded.certificate.renewAtMs && renew());
-      const timer = setInterval(renewIfDue, checkIntervalMs).unref();
+      // One that failed is made up for: an old authority is not to be kept by it.
+      const timer = setInterval(renew, checkIntervalMs).unref();
       this.#owned.defer(() => clearInterval(timer));
       // Whoever fetched the new bundle must be able to verify with nothing but that.
       this.#owned.use(trust.onChange(renew));

@@ -9,6 +9,7 @@ import type {
 import { CaCallError, refusalStatus } from "../../edge/rpc/ca-status.ts";
 import { findPeer } from "../../edge/rpc/peer.ts";
 import type { CallContext } from "../../edge/telemetry/server-events.ts";
+import { agentIdOf } from "./agent-id.ts";
 import type { CallerAuthentication, Credential } from "./caller-authentication.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
@@ -53,6 +54,7 @@ export function createCertificateHandler(
     queue.submit({
       requestId: context.requestId,
       address: context.peer,
+      agent: agentIdOf(call.metadata),
       authenticate: (now) => authentication().authenticateCredential(credentialOf(call), now),
       csrPem: call.request.csr,
       requestedTtlSeconds: call.request.validityDurationSeconds,

@@ -54,6 +54,8 @@ export interface CallerAuthentication extends Disposable {
 
 export interface IdentityDependencies extends X5cDependencies {
   readonly store: Pick<Store, "joinTokens" | "enrolments">;
+  /** Whether the authority of a peer's certificate has leaked. */
+  readonly isDistrusted: (authority: string) => boolean;
 }
 
 /** @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root */
@@ -68,7 +70,8 @@ export async function openCallerAuthentication(
   const open = async (config: ServerConfig): Promise<CallerAuthentication> => {
     const x5c = await openX5cAuthentication(config, others);
     const issuers = await IssuerAuthentication.open({ config, maker, onEvent, signal, sources });
-    const doors = { issuers, x5c, store: others.store, mayRenew: config.renewByCertificate };
+    const { store, isDistrusted } = others;
+    const doors = { issuers, x5c, store, isDistrusted, mayRenew: config.renewByCertificate };
     return {
       methods: methodsOf(config),
       authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
@@ -101,6 +104,7 @@ interface Doors {
   readonly issuers: IssuerAuthentication;
   readonly x5c: X5cAuthenticator | undefined;
   readonly store: IdentityDependencies["store"];
+  readonly isDistrusted: IdentityDependencies["isDistrusted"];
   readonly mayRenew: boolean;
 }
 
@@ -122,6 +126,10 @@ function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
   if (!doors.mayRenew) {
     const message = `${peer.id.toString()} brought no token: certificates.renewByCertificate is off`;
     throw new AuthnError("renewal-off", message, { hint: "set it to true, or bring a token" });
+  }
+  if (doors.isDistrusted(peer.authority)) {
+    const message = `the authority of certificate ${peer.serialHex} is not trusted any more`;
+    throw new AuthnError("renewal-not-enrolled", message, { hint: "join again with a join token" });
   }
   const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
   return callerOfRenewal(peer, enrolment, nowMs);

@@ -3,7 +3,6 @@
  * publishes its addresses last, and closes what it owns in reverse order.
  */
 
-import { equalBytes } from "../../core/bytes.ts";
 import { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
@@ -22,11 +21,14 @@ import {
 } from "./caller-authentication.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
 import { issuancePolicy } from "./issuance-policy.ts";
+import { isDistrusted } from "./distrust.ts";
+import { failureFields } from "./failure-fields.ts";
 import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
 import type { ReloadsHolder } from "./reload-refusals.ts";
+import { RootExpiryWatch, watchedRoots } from "./root-expiry-watch.ts";
 import { unlessAborted } from "./start-proof.ts";
-import { loadTrust, type Trust } from "./trust.ts";
+import { readPlugged, type Trust } from "./trust.ts";
 
 export interface ControlPlaneOptions {
   readonly config: ServerConfig;
@@ -76,6 +78,7 @@ export class ControlPlane implements AsyncDisposable {
     const identities = {
       store,
       ownRoots: () => trust.current.bundle.roots,
+      isDistrusted: (authority: string) => isDistrusted(trust.current.state, authority, nowMs()),
       usedTokens: new UsedTokens(nowMs()),
     };
     const live: Live = {
@@ -87,6 +90,7 @@ export class ControlPlane implements AsyncDisposable {
     const parts = buildParts({ ...kept, live, rates, log, nowMs });
     owned.use(parts.signing);
     owned.use(parts.serving);
+    owned.use(parts.evidence);
     await unlessAborted(signal, parts.signing.open());
     const startedAt = monotonicMs();
     const prune = (): void => {
@@ -99,6 +103,7 @@ export class ControlPlane implements AsyncDisposable {
     };
     const pruning = setInterval(prune, pruneIntervalMs).unref();
     owned.defer(() => clearInterval(pruning));
+    parts.rotation.begin();
     const ports = { config, version, startedMs: nowMs(), nowMs, signal };
     const endpoints = await openPorts(parts, ports, owned);
     const { witnessing } = parts.witnesses;
@@ -113,6 +118,10 @@ export class ControlPlane implements AsyncDisposable {
     });
     const notAfterMs = (): number => trust.current.authority.notAfterMs;
     owned.use(new CaExpiryWatch({ notAfterMs, log, nowMs }));
+    const roots = () => watchedRoots(trust.current.bundle.roots);
+    owned.use(new RootExpiryWatch({ roots, log, nowMs }));
+    await takeFiles(parts, options);
+    owned.use(parts.rotation.auto);
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
     log.info({ event: "ready", ...endpoints, trustDomain: config.trustDomain.name }, "ready");
@@ -148,6 +157,8 @@ export class ControlPlane implements AsyncDisposable {
       nodeAgents: config.nodeAgents,
       servingDnsNames: config.servingDnsNames,
       bundleRefreshHintSeconds: config.bundleRefreshHintSeconds,
+      reissuePerSecond: config.reissuePerSecond,
+      unobserved: config.unobserved,
       limits: config.limits,
       logLevel: config.logLevel,
     });
@@ -176,32 +187,18 @@ export class ControlPlane implements AsyncDisposable {
   }
 
   /**
-   * Takes over new intermediates and revocation lists of the operator's CA.
+   * Takes over what the operator's CA is now: what changes whom the mesh trusts begins a rotation.
    * @returns whether anything has changed
-   * @throws what is wrong with the files, or why they need a rotation; then the old ones stay
+   * @throws what is wrong with the files, or why they have to wait; then the old ones stay
    */
   async reloadTrust(): Promise<boolean> {
-    const { store, live, signing, denials } = this.#parts;
-    const { nowMs } = this.#options;
-    if (live.config.caDir === undefined) return false;
-    const next = await loadTrust(store, live.config, nowMs(), (parts) => signing.prove(parts));
-    // What is stored is not what signs yet, and a denial stores a state of its own: epochs say nothing here.
-    const hasChanged = await denials.inTurn(() => this.#takeOver(next));
-    if (hasChanged) await this.#parts.serving.tryRenew();
+    const { live, signing, rotation, trust } = this.#parts;
+    const plugged = await readPlugged(live.config, this.#options.nowMs());
+    if (plugged === undefined) return false;
+    const hasChanged = await rotation.filed.take(plugged);
+    if (hasChanged) logWarnings(trust.current, this.#options.log);
+    else signing.retry();
     return hasChanged;
-  }
-
-  async #takeOver(next: Trust): Promise<boolean> {
-    const { trust, keeper, signing } = this.#parts;
-    if (signsAndTrustsAlike(next, trust.current)) {
-      signing.retry();
-      return false;
-    }
-    await keeper.trustIs(next.state);
-    trust.replace(next);
-    signing.renew();
-    logWarnings(next, this.#options.log);
-    return true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -211,21 +208,18 @@ export class ControlPlane implements AsyncDisposable {
   }
 }
 
-const none = new Uint8Array();
-
-/** By what is used, and not by the stored state. */
-function signsAndTrustsAlike(a: Trust, b: Trust): boolean {
-  return (
-    a.bundle.sequence === b.bundle.sequence &&
-    a.jwt.keyId === b.jwt.keyId &&
-    equalBytes(a.authorityParts.root, b.authorityParts.root) &&
-    haveSame(a.authorityParts.chain, b.authorityParts.chain) &&
-    haveSame(a.crls, b.crls)
-  );
-}
-
-function haveSame(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
-  return a.length === b.length && a.every((each, index) => equalBytes(each, b[index] ?? none));
+/** What the files had become while the server was away. Refused, they are tried again as after any reload. */
+async function takeFiles(
+  { trust, rotation, reloads }: Parts,
+  { log, nowMs }: ControlPlaneOptions,
+): Promise<void> {
+  const { plugged } = trust.current;
+  try {
+    if (plugged !== undefined) await rotation.filed.begin(plugged);
+  } catch (error) {
+    reloads.refusals.refuse("ca", error, nowMs());
+    log.error({ event: "reload-refused", part: "ca", ...failureFields(error) }, "CA refused");
+  }
 }
 
 function logWarnings({ warnings }: Trust, log: Logger): void {

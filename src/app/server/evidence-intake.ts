@@ -5,7 +5,9 @@
 
 import { PortcullisError } from "../../core/error.ts";
 import type { EvidenceReport, ProxyEvidence, Reporter } from "../../core/roll/evidence.ts";
-import { RollError, type NewNack, type Roll } from "../../core/roll/roll.ts";
+import type { NewNack } from "../../core/roll/roll-entry.ts";
+import { RollError } from "../../core/roll/roll-limits.ts";
+import type { Roll } from "../../core/roll/roll.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import type { SpokenFor } from "./spoken-for.ts";
 

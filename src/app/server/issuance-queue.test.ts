@@ -68,6 +68,7 @@ class Rig {
     return new Promise((resolve) => {
       this.queue.submit({
         requestId,
+        agent: "",
         address: "test",
         authenticate: () => callerOf(requestId),
         csrPem: "",

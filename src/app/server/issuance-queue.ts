@@ -199,10 +199,10 @@ function queueFull(reason: string): CaCallError {
 }
 
 function orderOf(
-  { requestId, address, csrPem, requestedTtlSeconds }: IssuanceRequest,
+  { requestId, address, agent, csrPem, requestedTtlSeconds }: IssuanceRequest,
   caller: Caller,
 ): Order {
-  return { caller, requestId, address, csrPem, requestedTtlSeconds };
+  return { caller, requestId, address, agent, csrPem, requestedTtlSeconds };
 }
 
 function isStillWanted(

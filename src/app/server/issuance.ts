@@ -10,17 +10,20 @@ import {
 } from "./admission.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
 import { Issuer } from "./issuer.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger, type LedgerWatch } from "./ledger.ts";
 import type { LogTime } from "./log-time.ts";
 import { prepareServing, servingIntent, type IssueServing } from "./serving-certificate.ts";
 import type { SigningPool } from "./signing-pool.ts";
+import type { SigningTurns } from "./signing-turns.ts";
 import { signerUnavailable } from "./signing-thread.ts";
 import type { Trust } from "./trust.ts";
 
 export interface IssuanceOptions {
   readonly trust: () => Trust;
   readonly signing: SigningPool;
+  readonly turns: SigningTurns;
   readonly transparency: LogStore;
+  readonly watch: LedgerWatch;
   readonly time: LogTime;
   readonly limits: () => ServerConfig["limits"];
   readonly refreshKeys: () => Promise<unknown>;
@@ -39,9 +42,9 @@ export interface Issuance {
 }
 
 export function buildIssuance(options: IssuanceOptions): Issuance {
-  const { trust, signing, transparency, time, limits, nowMs } = options;
+  const { trust, signing, turns, transparency, watch, time, limits, nowMs } = options;
   const { refreshKeys, assertSettled, assertAdmitted, onUnfit } = options;
-  const ledger = new Ledger({ writer: transparency.writer, time });
+  const ledger = new Ledger({ writer: transparency.writer, time, watch });
   const issuer = new Issuer({
     authority: () => trust().authority,
     prepare: (orders, now) => signing.prepare(orders, now),
@@ -63,19 +66,20 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
       },
       assertAdmitted,
       held: (identity) => transparency.reader.certificates.newest(identity),
-      issue: (orders, now) => issuer.issue(orders, now),
+      issue: (orders, now) => turns.shared(() => issuer.issue(orders, now)),
       nowMs,
     },
     () => ({ callsInFlightMax: limits().callsInFlight, queueMax: limits().queueLength }),
   );
-  const issueServing: IssueServing = async (names, uri) => {
-    const { authority, bundle } = trust();
-    const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri, onUnfit);
-    const intent = servingIntent(draft, authority, names, uri, randomUUID());
-    const [outcome] = await ledger.record([intent], () => signing.sign([draft.prepared]));
-    if (outcome?.kind !== "issued") throw outcome?.error;
-    return draft.finish(outcome.certificate.der);
-  };
+  const issueServing: IssueServing = (names, uri) =>
+    turns.shared(async () => {
+      const { authority, bundle } = trust();
+      const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri, onUnfit);
+      const intent = servingIntent(draft, authority, names, uri, randomUUID());
+      const [outcome] = await ledger.record([intent], () => signing.sign([draft.prepared]));
+      if (outcome?.kind !== "issued") throw outcome?.error;
+      return draft.finish(outcome.certificate.der);
+    });
   return { ledger, queue, issueServing };
 }
 

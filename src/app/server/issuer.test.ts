@@ -39,6 +39,7 @@ function orderOf(name: string, changes: Partial<Order> & { readonly caller?: Cal
     },
     requestId: `request-${name}`,
     address: "192.0.2.7:1234",
+    agent: "",
     csrPem: WIRE_CSR,
     requestedTtlSeconds: 0n,
     ...changes,

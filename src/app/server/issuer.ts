@@ -18,6 +18,8 @@ export interface Order {
   readonly requestId: string;
   /** Where the call came from. */
   readonly address: string;
+  /** The id of the agent that asked, as it said; "" for none. */
+  readonly agent: string;
   readonly csrPem: string;
   readonly requestedTtlSeconds: bigint;
 }
@@ -126,7 +128,7 @@ export class Issuer {
 }
 
 function intentOf(
-  { caller, requestId, address }: Order,
+  { caller, requestId, address, agent }: Order,
   prepared: PreparedLeaf,
   authority: string,
 ): Intent {
@@ -136,6 +138,7 @@ function intentOf(
     identity: caller.id.toString(),
     authority,
     evidence: evidenceOf(caller, address),
+    agent,
     prepared,
   };
 }

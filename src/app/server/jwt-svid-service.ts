@@ -156,6 +156,7 @@ function jwtIntent(
     identity: caller.id.toString(),
     authority: Buffer.from(keyId, "base64url").toString("hex"),
     evidence: evidenceOf(caller, address),
+    agent: "",
     prepared: {
       serial: serialMagnitude(Buffer.from(intent.tokenId.replaceAll("-", ""), "hex")),
       notBeforeMs: intent.iat * 1_000,

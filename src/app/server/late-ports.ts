@@ -19,6 +19,8 @@ import { backupHandler } from "./backup-service.ts";
 import { bundleHandler } from "./bundle-service.ts";
 import { acceptClockHandler } from "./clock-service.ts";
 import { denyHandlers } from "./deny-service.ts";
+import { rootHandlers } from "./root-service.ts";
+import { isDistrusted } from "./distrust.ts";
 import { pruneLogHandler } from "./log-prune-service.ts";
 import { createJoinTokenHandler } from "./join-token-service.ts";
 import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
@@ -51,8 +53,8 @@ export function serveMesh(
   { nowMs, requestId, deadlineMs }: MeshOptions,
   owned: AsyncDisposableStack,
 ): void {
-  const { live, roll, events, queue, meshEvents, trust, pods, agents, ledger, assertAdmitted } =
-    parts;
+  const { live, roll, events, queue, meshEvents, trust, pods, evidence, ledger } = parts;
+  const { assertAdmitted } = parts;
   const isNodeAgent = (id: SpiffeId): boolean =>
     live.config.nodeAgents.some((each) => each.equals(id));
   const authenticate = (token: string, now: number): Caller =>
@@ -67,11 +69,17 @@ export function serveMesh(
     podOf: (serialHex) => pods.get(serialHex),
     nodeAgents: { isNodeAgent, authenticate, refreshKeys },
     assertNotDenied,
+    farewell: {
+      take: (agent, serialHex) => evidence.farewells.take(agent, serialHex),
+      gone: (agent, index) => evidence.view.goodbye(agent, index),
+    },
+    isDistrusted: (authority) => isDistrusted(trust.current.state, authority, nowMs()),
+    sawSkew: (differenceMs) => evidence.skew.saw(differenceMs),
     witnessing: parts.witnesses.witnessing,
     nowMs,
     streamsMax: agentStreamsMax,
   });
-  agents.count = () => mesh.agentsConnected;
+  evidence.agents.serve(mesh);
   const signBatch = signBatchHandler({
     queue,
     events,
@@ -103,6 +111,7 @@ export function serveMesh(
     mintJwtSvid,
   });
   owned.use(trust.onChange(() => mesh.publishBundle()));
+  owned.use(trust.onChange(() => mesh.forgetDistrusted()));
   owned.use(parts.denials.onChange(() => mesh.endDenied()));
   // Before the port drains: agents' streams have no end of their own.
   owned.defer(() => mesh.endStreams());
@@ -114,7 +123,7 @@ export async function openAdminSocket(
   { config, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
-  const { log, store, live, trust, roll, events, serving, agents, reloads } = parts;
+  const { log, store, live, trust, roll, events, serving, evidence, reloads } = parts;
   const { transparency, keeper, denials } = parts;
   const grpc = createLocalServer();
   addService(grpc, AdminService, {
@@ -125,7 +134,7 @@ export async function openAdminSocket(
       roll,
       totals: () => events.totals,
       servingNotAfterMs: () => serving.notAfterMs,
-      agentsConnected: () => agents.count(),
+      agentsConnected: () => evidence.agents.count(),
       logEntries: () => transparency.reader.head().size,
       logAlarms: () => {
         // What was proven before this process began is no less true.
@@ -133,7 +142,7 @@ export async function openAdminSocket(
         return Math.max(parts.witnesses.alarms.kept.length, before);
       },
       problems: parts.problems,
-      reloadRefusals: () => reloads.refusals.all,
+      reloadRefusals: () => [...reloads.refusals.all, ...parts.rotation.auto.waiting],
       nowMs,
     }),
     getBundle: bundleHandler({
@@ -164,6 +173,15 @@ export async function openAdminSocket(
       nowMs,
       record: (event) => keeper.event(event),
       log,
+    }),
+    ...rootHandlers({
+      ...parts.rotation,
+      trust: () => trust.current,
+      automatic: () => parts.rotation.auto.automatic,
+      store,
+      config: () => live.config,
+      log,
+      nowMs,
     }),
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,

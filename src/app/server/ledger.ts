@@ -3,7 +3,13 @@
  * failure on the way is a refusal: what was signed and could not be recorded is not given out.
  */
 
-import type { Artifact, Entry, IntentEntry, LoggedEvidence } from "../../core/log/entry.ts";
+import type {
+  Artifact,
+  Entry,
+  IntentEntry,
+  LoggedEvidence,
+  Outcome,
+} from "../../core/log/entry.ts";
 import type { UnsignedOutcome } from "../../core/issuance/sign-prepared.ts";
 import { PortcullisError } from "../../core/error.ts";
 import type { LogTime } from "./log-time.ts";
@@ -16,6 +22,8 @@ export interface Intent {
   /** The signing key's ID, in hex. */
   readonly authority: string;
   readonly evidence: LoggedEvidence;
+  /** The id of the agent that asked, as it said; "" for none. */
+  readonly agent: string;
   readonly prepared: Pick<
     IntentEntry,
     "serial" | "notBeforeMs" | "notAfterMs" | "keyDigest" | "tbsDigest"
@@ -31,6 +39,14 @@ export interface LedgerDependencies {
     append(entries: readonly Entry[]): Promise<{ readonly firstIndex: number }>;
   };
   readonly time: Pick<LogTime, "assertGood" | "nowMs">;
+  /** Whoever must know what may be in use now. */
+  readonly watch?: LedgerWatch;
+}
+
+/** Asked at each result; undefined while nobody needs to know. */
+export interface LedgerWatch {
+  /** Its result is durable, or will never be: then it counts as perhaps signed. Must not throw. */
+  settled: ((intent: Intent, intentIndex: number, outcome: Outcome) => void) | undefined;
 }
 
 export class Ledger {
@@ -66,16 +82,35 @@ export class Ledger {
     } catch (error) {
       outcomes = intents.map(() => ({ kind: "refused", error, outcome: "unknown" }));
     }
-    await writer.append(
-      outcomes.map((outcome, index) => ({
-        kind: "result",
-        timeMs: time.nowMs(),
-        intentIndex: firstIndex + index,
-        serial: serialOf(intents[index]),
-        ...verdictOf(outcome),
-      })),
-    );
+    const verdicts = outcomes.map(verdictOf);
+    try {
+      await writer.append(
+        verdicts.map((verdict, index) => ({
+          kind: "result",
+          timeMs: time.nowMs(),
+          intentIndex: firstIndex + index,
+          serial: serialOf(intents[index]),
+          ...verdict,
+        })),
+      );
+    } catch (error) {
+      this.#tell(intents, firstIndex, () => "unknown");
+      throw error;
+    }
+    this.#tell(intents, firstIndex, (index) => verdicts[index]?.outcome ?? "unknown");
     return outcomes;
+  }
+
+  #tell(
+    intents: readonly Intent[],
+    firstIndex: number,
+    outcomeOf: (index: number) => Outcome,
+  ): void {
+    const settled = this.#dependencies.watch?.settled;
+    if (settled === undefined) return;
+    for (const [index, intent] of intents.entries()) {
+      settled(intent, firstIndex + index, outcomeOf(index));
+    }
   }
 }
 

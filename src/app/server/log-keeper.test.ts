@@ -23,7 +23,15 @@ const startMs = LOG_NOW_MS + hourMs;
 
 const state: TrustState = initialTrustState({
   trustDomain: TrustDomain.parse("cluster.local"),
-  authority: { id: "ab", state: "active", chain: [], root: Uint8Array.of(1), key: "store" },
+  authority: {
+    id: "ab",
+    chain: [],
+    root: Uint8Array.of(1),
+    key: "store",
+    signerIds: ["ab"],
+    auto: false,
+  },
+  nowMs: 0,
 });
 
 interface Rig extends AsyncDisposable {

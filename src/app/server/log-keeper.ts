@@ -8,7 +8,8 @@ import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { Entry, EventEntry } from "../../core/log/entry.ts";
 import { LogError } from "../../core/log/log-error.ts";
 import { RefusalTally } from "../../core/log/refusal-tally.ts";
-import { encodeTrustState, type TrustState } from "../../core/trust/trust-state.ts";
+import { encodeTrustState } from "../../core/trust/trust-state-codec.ts";
+import type { TrustState } from "../../core/trust/trust-state.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import type { Facts } from "../../edge/store/facts.ts";
 import { LogTime, type LogTimeDependencies } from "./log-time.ts";
@@ -68,7 +69,12 @@ export class LogKeeper implements AsyncDisposable {
 
   /** Durable when it resolves. @throws LogError */
   async event(event: LogEvent): Promise<void> {
-    await this.#append([{ kind: "event", timeMs: this.time.nowMs(), ...nothing, ...event }]);
+    await this.eventAt(event);
+  }
+
+  /** As `event`. @returns its index */
+  async eventAt(event: LogEvent): Promise<number> {
+    return await this.#append([{ kind: "event", timeMs: this.time.nowMs(), ...nothing, ...event }]);
   }
 
   /** Before anything is signed under a trust state that does not stand in the log yet. @throws LogError */
@@ -169,8 +175,9 @@ export class LogKeeper implements AsyncDisposable {
     }
   }
 
-  async #append(entries: readonly Entry[]): Promise<void> {
-    await this.#dependencies.log.writer.append(entries);
+  async #append(entries: readonly Entry[]): Promise<number> {
+    const { firstIndex } = await this.#dependencies.log.writer.append(entries);
+    return firstIndex;
   }
 }
 

@@ -6,36 +6,52 @@ import type { PluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   initialTrustState,
   type JwtAuthorityRecord,
+  type NewAuthority,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
+import { subjectKeyIdentifier } from "../../core/x509/signer.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { RootKeyType } from "../../edge/config/server-settings.ts";
 import type { NewSigningKey, Store } from "../../edge/store/store.ts";
+
+/** With its key, which the store gets in the transaction that first trusts it. */
+export interface MadeAuthority {
+  readonly authority: NewAuthority;
+  readonly keys: readonly NewSigningKey[];
+}
+
+/** A root of our own. */
+export async function makeOwnAuthority(
+  { trustDomain }: Pick<ServerConfig, "trustDomain">,
+  keyType: RootKeyType,
+  nowMs: number,
+): Promise<MadeAuthority> {
+  // The library of the cold path costs a tenth of a second to load: only who makes a root pays it.
+  const { createRoot } = await import("../../core/x509/root.ts");
+  const { certificate, privateKeyPkcs8 } = await createRoot({
+    trustDomain: trustDomain.name,
+    keyType,
+    serial: randomBytes(16),
+    nowMs,
+  });
+  const { spki } = parseCertificate(certificate);
+  const id = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
+  const authority = { id, chain: [], root: certificate, key: "store", auto: false } as const;
+  return { authority: { ...authority, signerIds: [id] }, keys: [{ id, privateKeyPkcs8 }] };
+}
 
 /** Durable when it returns. */
 export async function createOwnTrust(
   store: Store,
-  { trustDomain, rootKeyType }: ServerConfig,
+  config: ServerConfig,
   nowMs: number,
 ): Promise<TrustState> {
-  // The library of the cold path costs a tenth of a second to load: only a first start pays it.
-  const { createRoot } = await import("../../core/x509/root.ts");
-  const root = await createRoot({
-    trustDomain: trustDomain.name,
-    keyType: rootKeyType,
-    serial: randomBytes(16),
-    nowMs,
-  });
-  const { subjectKeyId } = parseCertificate(root.certificate);
-  const id = Buffer.from(subjectKeyId ?? []).toString("hex");
+  const { trustDomain, rootKeyType } = config;
+  const { authority, keys } = await makeOwnAuthority(config, rootKeyType, nowMs);
   const jwt = newJwtAuthority();
-  const state = initialTrustState({
-    trustDomain,
-    authority: { id, state: "active", chain: [], root: root.certificate, key: "store" },
-    jwtAuthority: jwt.record,
-  });
-  const keys = [{ id, privateKeyPkcs8: root.privateKeyPkcs8 }, jwt.key];
-  store.initialize({ state, keys, nowMs });
+  const state = initialTrustState({ trustDomain, authority, jwtAuthority: jwt.record, nowMs });
+  store.initialize({ state, keys: [...keys, jwt.key], nowMs });
   return state;
 }
 
@@ -43,15 +59,16 @@ export async function createOwnTrust(
 export function createPluggedTrust(
   store: Store,
   { trustDomain }: ServerConfig,
-  { id, chain, root, roots }: PluggedAuthority,
+  { id, signerId, chain, root, roots }: PluggedAuthority,
   nowMs: number,
 ): TrustState {
   const jwt = newJwtAuthority();
   const state = initialTrustState({
     trustDomain,
-    authority: { id, state: "active", chain, root, key: "external" },
+    authority: { id, chain, root, key: "external", signerIds: [signerId], auto: false },
     jwtAuthority: jwt.record,
     otherRoots: roots.filter((each) => !equalBytes(each, root)),
+    nowMs,
   });
   store.initialize({ state, keys: [jwt.key], nowMs });
   return state;

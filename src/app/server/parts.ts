@@ -1,7 +1,8 @@
 /** Everything of a control plane that has no port of its own, built on a loaded trust state. */
 
 import { LRUCache } from "lru-cache";
-import { Roll } from "../../core/roll/roll.ts";
+import type { OwnCertificate } from "../../core/roll/holder-gate.ts";
+import type { Roll } from "../../core/roll/roll.ts";
 import type { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
@@ -15,15 +16,19 @@ import { admission, type AssertAdmitted } from "./admission.ts";
 import type { Kept } from "./kept.ts";
 import { buildIssuance } from "./issuance.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
-import type { Ledger } from "./ledger.ts";
+import { buildEvidence, type Evidence } from "./evidence-parts.ts";
+import type { Ledger, LedgerWatch } from "./ledger.ts";
 import type { IssueServing } from "./serving-certificate.ts";
 import { Serving } from "./serving.ts";
 import { buildWitnesses, type Witnesses } from "./log-witnesses.ts";
 import { failureFields } from "./failure-fields.ts";
 import { ReloadRefusals, reloadParts, type ReloadsHolder } from "./reload-refusals.ts";
+import { buildRotation, type RotationParts } from "./rotation-parts.ts";
 import { SigningPool } from "./signing-pool.ts";
 import { signingTimes } from "./signing-threads.ts";
+import { SigningTurns } from "./signing-turns.ts";
 import { sayStuck } from "./start-proof.ts";
+import { Waivers } from "./waivers.ts";
 
 /** What a reload replaces while everything else stays. */
 export interface Live {
@@ -50,34 +55,32 @@ export interface Parts extends Kept {
   readonly metrics: ServerMetrics;
   readonly events: ServerEvents;
   readonly meshEvents: MeshEvents;
-  /** How many agents are connected; set by whoever serves them. */
-  readonly agents: { count: () => number };
+  /** What agents prove, and what the gates of a rotation see of it. */
+  readonly evidence: Evidence;
   readonly reloads: ReloadsHolder;
   /** Takes new names and files, and knows when its certificate expires; set by whoever serves the bundle. */
-  readonly bundleEndpoint: { renew: () => void; notAfterMs: () => number | undefined };
+  readonly bundleEndpoint: {
+    renew: () => void;
+    notAfterMs: () => number | undefined;
+    signer: () => string | undefined;
+  };
   readonly signing: SigningPool;
   readonly issueServing: IssueServing;
   readonly queue: IssuanceQueue;
   readonly serving: Serving;
+  readonly rotation: RotationParts;
   /** Why nothing is signed; empty while all is well. */
   readonly problems: () => readonly string[];
   /** By serial: the pod whose token a certificate was issued on. */
   readonly pods: LRUCache<string, string>;
 }
 
-const rollLimits = {
-  proxiesMax: 20_000,
-  proxiesPerIdentityMax: 5_000,
-  proxiesPerReporterMax: 256,
-  subscriptionsPerProxyMax: 64,
-};
 /** A commit was seen to take 60 ms on a busy disk. */
 const hungMsMax = 10_000;
 const podsRemembered = 16_384;
 
 export function buildParts(options: PartsOptions): Parts {
   const { live, trust, transparency, keeper, denials, rates, restoration, log, nowMs } = options;
-  const roll = new Roll(rollLimits);
   const metrics: ServerMetrics = new ServerMetrics(gauges());
   // The transparency log knows for ever; this is for whoever asks often.
   const pods = new LRUCache<string, string>({ max: podsRemembered });
@@ -93,10 +96,13 @@ export function buildParts(options: PartsOptions): Parts {
     restores: () => options.records.list(),
     isSettled: () => restoration.isSettled,
   });
-  const agents = { count: () => 0 };
   const reloads: ReloadsHolder = { refusals: new ReloadRefusals(), retry: () => {} };
   addReloadGauge(metrics.registry, reloadParts, () => reloads.refusals.all);
-  const bundleEndpoint: Parts["bundleEndpoint"] = { renew: () => {}, notAfterMs: () => undefined };
+  const bundleEndpoint: Parts["bundleEndpoint"] = {
+    renew: () => {},
+    notAfterMs: () => undefined,
+    signer: () => undefined,
+  };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
@@ -120,10 +126,14 @@ export function buildParts(options: PartsOptions): Parts {
     rates,
     random: Math.random,
   });
+  const turns = new SigningTurns();
+  const watch: LedgerWatch = { settled: undefined };
   const { ledger, queue, issueServing } = buildIssuance({
     trust: () => trust.current,
     signing,
+    turns,
     transparency,
+    watch,
     time: keeper.time,
     limits: () => live.config.limits,
     refreshKeys: () => live.authentication.refreshKeys(),
@@ -145,13 +155,38 @@ export function buildParts(options: PartsOptions): Parts {
     onFailed: (error) =>
       log.error({ event: "serving-certificate-failed", error }, "serving certificate not renewed"),
   });
+  const waivers = new Waivers({
+    stored: options.store.waivers,
+    record: (event) => keeper.event(event),
+    nowMs,
+  });
+  const config = (): ServerConfig => live.config;
+  const own = (): readonly OwnCertificate[] => [
+    ...ownCertificate("serving", serving.signer),
+    ...ownCertificate("bundle-endpoint", bundleEndpoint.signer()),
+  ];
+  const evidence = buildEvidence(
+    { ...options, waivers, own, config, metrics, events: meshEvents },
+    watch,
+  );
+  const { roll, agents } = evidence;
+  const rotation = buildRotation({
+    ...options,
+    view: evidence.view,
+    waivers,
+    turns,
+    signing,
+    serving,
+    config,
+  });
   return {
     ...options,
     roll,
+    rotation,
     metrics,
     events,
     meshEvents,
-    agents,
+    evidence,
     reloads,
     bundleEndpoint,
     signing,
@@ -196,6 +231,10 @@ export function buildParts(options: PartsOptions): Parts {
       nowMs,
     };
   }
+}
+
+function ownCertificate(name: string, signer: string | undefined): readonly OwnCertificate[] {
+  return signer === undefined ? [] : [{ name, signer }];
 }
 
 /** An address to listen on is a name to dial, unless it is all of them. */

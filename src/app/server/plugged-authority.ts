@@ -31,11 +31,17 @@ export async function readPluggedAuthority(
 }
 
 function pluggedIn(ca: PluggedCa, source: KeySource): PluggedIn {
-  const { chain, root, roots, crls, warnings } = ca;
+  const { crls, warnings } = ca;
+  return { authority: pluggedAuthority(ca), source, crls, warnings };
+}
+
+/** As the trust state knows it. */
+export function pluggedAuthority({ chain, root, roots }: PluggedCa): PluggedAuthority {
   const { subjectKeyId, spki } = parseCertificate(chain[0] ?? root);
+  const signerId = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
   // An identifier may be absent, or of any length: ours names the authority then.
   const isUsable =
     subjectKeyId !== undefined && subjectKeyId.length >= 1 && subjectKeyId.length <= 32;
-  const id = Buffer.from(isUsable ? subjectKeyId : subjectKeyIdentifier(spki)).toString("hex");
-  return { authority: { id, chain, root, roots }, source, crls, warnings };
+  const id = isUsable ? Buffer.from(subjectKeyId).toString("hex") : signerId;
+  return { id, signerId, chain, root, roots };
 }

@@ -16,6 +16,8 @@ import type { Intent } from "./ledger.ts";
 export interface ServingCertificate extends ServingIdentity {
   readonly notAfterMs: number;
   readonly renewAtMs: number;
+  /** The ID of the key that signed it, in hex. */
+  readonly signer: string;
 }
 
 /** Rejects while nothing can be signed or recorded. */
@@ -74,6 +76,7 @@ export function prepareServing(
       clientRoots: encodeCertificates(roots),
       notAfterMs,
       renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
+      signer: authority.signer.id,
     }),
   };
 }
@@ -91,6 +94,7 @@ export function servingIntent(
     identity: uri ?? identityOf(names),
     authority: signer.id,
     evidence: serverEvidence,
+    agent: "",
     prepared,
   };
 }

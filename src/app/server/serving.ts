@@ -38,6 +38,11 @@ export class Serving implements Disposable {
     return this.#certificate?.notAfterMs ?? 0;
   }
 
+  /** The ID of the key that signed it; undefined before it is open. */
+  get signer(): string | undefined {
+    return this.#certificate?.signer;
+  }
+
   /** Once it is open. */
   get certificate(): ServingCertificate {
     if (this.#certificate === undefined) throw new TypeError("there is no certificate yet");
@@ -60,12 +65,17 @@ export class Serving implements Disposable {
     clearInterval(this.#timer);
   }
 
-  /** Never rejects: the old one stays where there can be no new one, and the next turn tries again. */
-  async tryRenew(): Promise<void> {
+  /**
+   * Never rejects: the old one stays where there can be no new one, and the next turn tries again.
+   * @returns whether there is a new one
+   */
+  async tryRenew(): Promise<boolean> {
     try {
       await this.renew();
+      return true;
     } catch (error) {
       if (!this.#isClosed) this.#dependencies.onFailed(error);
+      return false;
     }
   }
 

@@ -41,6 +41,8 @@ export class SigningThreads implements AsyncDisposable {
   readonly #usable = new Set<SigningThread>();
   /** With those that have been given up and not exited yet. */
   readonly #alive = new Set<SigningThread>();
+  /** Whether those that are usable have a key in an HSM. */
+  #areBlocking = false;
   #hasFailed = false;
   #isClosed = false;
   /** While a proof must be alone. */
@@ -73,6 +75,7 @@ export class SigningThreads implements AsyncDisposable {
     // A software key's threads end at once when they are told to: their successors need not wait.
     const aliveMax = isBlocking(parts) ? 1 : 2 * count;
     while (this.#usable.size < count && this.#alive.size < aliveMax) {
+      this.#areBlocking = isBlocking(parts);
       const thread = this.#start(parts, (failed, error) => this.#replace(failed, error));
       this.#usable.add(thread);
       const recovered = (): void => {
@@ -91,7 +94,16 @@ export class SigningThreads implements AsyncDisposable {
 
   /** After the authority has changed. */
   renew(): void {
-    for (const thread of this.#usable) thread.renew(this.#options.parts());
+    const parts = this.#options.parts();
+    const isSameKind = this.#areBlocking === isBlocking(parts);
+    for (const thread of this.#usable) {
+      if (isSameKind) thread.renew(parts);
+      else {
+        // An HSM's key has one thread, and software has several.
+        this.#usable.delete(thread);
+        void thread.end(this.#options.times.endMs);
+      }
+    }
     this.retry();
   }
 
@@ -162,7 +174,7 @@ export class SigningThreads implements AsyncDisposable {
     const anew = isBlocking(parts) && this.#alive.size === 0;
     const onExit = (exited: SigningThread): void => {
       this.#alive.delete(exited);
-      if (isBlocking(parts)) this.fill();
+      if (this.isBlocking) this.fill();
     };
     const { answerMs } = this.#options.times;
     const thread = new SigningThread({ parts, anew, answerMs, onFailed, onExit });

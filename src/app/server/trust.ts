@@ -4,27 +4,23 @@
  */
 
 import type { KeyObject } from "node:crypto";
-import { join } from "node:path";
-import { equalBytes } from "../../core/bytes.ts";
 import type { CaWarning } from "../../core/ca/ca-warning.ts";
-import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
+import type { Authority } from "../../core/issuance/authority.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
-import { withPluggedAuthority } from "../../core/trust/plugged-trust.ts";
+import { judgePluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   activeAuthority,
   activeJwtAuthority,
-  bundleOf,
   withJwtAuthority,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
-import { encodeCertificates } from "../../core/x509/pem.ts";
-import { readBoundedFile, writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
+import { StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
-import { localSigner, proveSigner } from "./open-signer.ts";
+import { proveSigner } from "./open-signer.ts";
+import { openTrust } from "./open-trust.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
-import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
+import type { AuthorityParts } from "./signing-protocol.ts";
 
 /** What is trusted and what signs, as one value: replaced whole, never changed. */
 export interface Trust {
@@ -34,6 +30,8 @@ export interface Trust {
   /** Of which the authority was made, for signing threads to make theirs. */
   readonly authorityParts: AuthorityParts;
   readonly jwt: JwtSigningKey;
+  /** The operator's files as they were read last. */
+  readonly plugged: PluggedIn | undefined;
   /** Of the operator's CA; DER. Kept, and not sent to proxies yet: Envoy wants one for each CA or none. */
   readonly crls: readonly Uint8Array[];
   readonly warnings: readonly CaWarning[];
@@ -46,7 +44,7 @@ export interface JwtSigningKey {
 }
 
 /**
- * At the start, and again when the operator's files may have changed.
+ * At the start. Another root in the operator's files is left for the rotation, once the server runs.
  * @param prove that the operator's key can be used. A server gives one that waits for an HSM in a thread.
  * @throws StoreError, TrustStateError, TrustChangeError, CaFilesError, CaKeyError, Pkcs11Error
  */
@@ -57,61 +55,44 @@ export async function loadTrust(
   prove: (parts: AuthorityParts) => Promise<void> = proveSigner,
 ): Promise<Trust> {
   const plugged = await readPlugged(config, nowMs);
-  // Before anything is stored: a key that cannot be used must not bind a directory to its CA.
-  if (plugged !== undefined) await prove({ ...plugged.authority, source: plugged.source });
-  const state = await loadState(store, config, plugged, nowMs);
-  const bundle = bundleOf(state);
-  const { id, chain, root } = activeAuthority(state);
-  const source: KeySource = plugged?.source ?? {
-    kind: "software",
-    location: "store",
-    key: store.signingKey(id),
-  };
-  const authorityParts = { source, chain, root };
-  const authority = signingAuthority(localSigner(authorityParts), chain, root, bundle.roots);
-  await publishRoots(join(config.dataDir, bundleFileName), bundle.roots);
-  return Object.freeze({
-    state,
-    bundle,
-    authority,
-    authorityParts,
-    jwt: jwtSigningKey(store, state),
-    crls: plugged?.crls ?? [],
-    warnings: plugged?.warnings ?? [],
-  });
+  const stored = store.loadTrustState();
+  if (stored === undefined) {
+    // Before anything is stored: a key that cannot be used must not bind a directory to its CA.
+    if (plugged !== undefined) await prove(partsOf(plugged));
+    const state =
+      plugged === undefined
+        ? await createOwnTrust(store, config, nowMs)
+        : createPluggedTrust(store, config, plugged.authority, nowMs);
+    return await openTrust(store, config, state, plugged);
+  }
+  assertTrustDomain(stored, config);
+  if (plugged === undefined) assertOwnKey(stored);
+  const change = plugged && judgePluggedAuthority(stored, plugged.authority);
+  if (plugged !== undefined && change?.kind !== "stale") await prove(partsOf(plugged));
+  let state = stored;
+  if (change?.kind === "chain" || change?.kind === "roots") {
+    ({ state } = change);
+    store.replaceTrustState({ state, keys: [], nowMs });
+  }
+  const trust = await openTrust(store, config, withJwtKey(store, state, nowMs), plugged);
+  // Of another authority than the files are about.
+  const { authorityParts: parts } = trust;
+  if (parts.source.kind === "pkcs11" && parts.source !== plugged?.source) await prove(parts);
+  return trust;
 }
 
 /** Its readers are loaded where they are needed: most servers have a root of their own. */
-async function readPlugged(config: ServerConfig, nowMs: number): Promise<PluggedIn | undefined> {
+export async function readPlugged(
+  config: ServerConfig,
+  nowMs: number,
+): Promise<PluggedIn | undefined> {
   if (config.caDir === undefined) return undefined;
   const { readPluggedAuthority } = await import("./plugged-authority.ts");
   return await readPluggedAuthority(config.caDir, config, nowMs);
 }
 
-/** Not written where they are there already: each write waits for the disk. */
-async function publishRoots(path: string, roots: readonly Uint8Array[]): Promise<void> {
-  const bytes = Buffer.from(encodeCertificates(roots));
-  const found = await readBoundedFile(path, bytes.length).catch(() => undefined);
-  if (found === undefined || !equalBytes(found, bytes)) await writeFileAtomic(path, bytes, 0o644);
-}
-
-async function loadState(
-  store: Store,
-  config: ServerConfig,
-  plugged: PluggedIn | undefined,
-  nowMs: number,
-): Promise<TrustState> {
-  const stored = store.loadTrustState();
-  if (stored === undefined) {
-    return plugged === undefined
-      ? await createOwnTrust(store, config, nowMs)
-      : createPluggedTrust(store, config, plugged.authority, nowMs);
-  }
-  assertTrustDomain(stored, config);
-  if (plugged === undefined) assertOwnKey(stored);
-  const current = plugged === undefined ? stored : withPluggedAuthority(stored, plugged.authority);
-  if (current !== stored) store.replaceTrustState({ state: current, keys: [], nowMs });
-  return withJwtKey(store, current, nowMs);
+function partsOf({ authority, source }: PluggedIn): AuthorityParts {
+  return { source, chain: authority.chain, root: authority.root };
 }
 
 function assertTrustDomain({ trustDomain }: TrustState, config: ServerConfig): void {
@@ -138,9 +119,4 @@ function withJwtKey(store: Store, state: TrustState, nowMs: number): TrustState 
   const next = withJwtAuthority(state, record);
   store.replaceTrustState({ state: next, keys: [key], nowMs });
   return next;
-}
-
-function jwtSigningKey(store: Store, state: TrustState): JwtSigningKey {
-  const keyId = activeJwtAuthority(state)?.keyId ?? "";
-  return { keyId, privateKey: store.signingKey(keyId) };
 }

@@ -8,6 +8,7 @@ import {
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { DataSource } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import { SpiffeId, TrustDomain } from "../spiffe/id.ts";
+import { rootsDigest } from "../spiffe/roots-digest.ts";
 import { trustBundle } from "../spiffe/trust-bundle.ts";
 import { parsePem, parseSinglePem } from "../x509/pem.ts";
 import {
@@ -57,7 +58,7 @@ test("gives a bundle under Istio's name and under its trust domain's ID", () => 
     assert(type.case === "validationContext");
     const pem = parsePem(inline(type.value.trustedCa), "CERTIFICATE", { blocksMax: 9 });
     assert.deepEqual(pem.map(bytes), [[1], [2]]);
-    assert.deepEqual(resource.evidence, { bundleSequence: 7n });
+    assert.deepEqual(resource.evidence, { bundleSequence: 7n, rootsDigest: rootsDigest(roots) });
   }
 });
 
@@ -65,7 +66,7 @@ test("gives Envoy's SPIFFE validator the roots of its trust domain under SPIRE's
   const resource = validationSecrets(trustBundle(trustDomain, 7n, roots)).at(-1);
   assert(resource !== undefined);
   assert.equal(resource.name, "ALL");
-  assert.deepEqual(resource.evidence, { bundleSequence: 7n });
+  assert.deepEqual(resource.evidence, { bundleSequence: 7n, rootsDigest: rootsDigest(roots) });
   const { type } = fromBinary(SecretSchema, resource.body);
   assert(type.case === "validationContext");
   assert.equal(type.value.trustedCa, undefined);

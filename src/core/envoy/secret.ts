@@ -16,6 +16,7 @@ import {
 } from "../../gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
 import type { AckedEvidence } from "../roll/evidence.ts";
 import type { SpiffeId, TrustDomain } from "../spiffe/id.ts";
+import { rootsDigest } from "../spiffe/roots-digest.ts";
 import type { TrustBundle } from "../spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../x509/pem.ts";
 import type { VersionedResource } from "../xds/resource.ts";
@@ -65,7 +66,7 @@ export function certificateSecrets(certificate: WorkloadCertificate): SecretReso
 
 export function validationSecrets(bundle: TrustBundle): SecretResource[] {
   const trustedCa = inline(encodeCertificates(bundle.roots));
-  const evidence = { bundleSequence: bundle.sequence };
+  const evidence = { bundleSequence: bundle.sequence, rootsDigest: rootsDigest(bundle.roots) };
   const { name } = bundle.trustDomain;
   const validator = create(SPIFFECertValidatorConfigSchema, {
     trustDomains: [{ name, trustBundle: trustedCa }],

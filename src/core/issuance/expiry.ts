@@ -11,3 +11,12 @@ export function judgeExpiry(notAfterMs: number, nowMs: number): Expiry {
   if (nowMs > notAfterMs) return "past";
   return notAfterMs - nowMs < EXPIRES_SOON_MS ? "soon" : "later";
 }
+
+/** @returns how much of its life a certificate has left: 1 before it begins, 0 when it has ended */
+export function lifeLeftRatio(
+  { notBeforeMs, notAfterMs }: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  nowMs: number,
+): number {
+  const ratio = (notAfterMs - nowMs) / (notAfterMs - notBeforeMs);
+  return nowMs >= notAfterMs ? 0 : Math.min(1, ratio);
+}

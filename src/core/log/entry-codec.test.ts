@@ -22,6 +22,7 @@ const samples: readonly Entry[] = [
   sampleRefusals(),
   sampleEvent({ digest: new Uint8Array(32), operator: "alice" }),
 ];
+const ofAgent = sampleIntent({ agent: "a1" });
 
 function codeOf(action: () => unknown): LogErrorCode | "accepted" {
   try {
@@ -58,7 +59,7 @@ describe("encodeEntry and decodeEntry", () => {
   });
 
   it("refuse or tell apart each octet changed, cut off or added", () => {
-    for (const entry of samples) {
+    for (const entry of [...samples, ofAgent]) {
       const bytes = encodeEntry(entry);
       const changed = [...bytes.keys()].flatMap((at) => {
         const flipped = [0x01, 0x80, 0xff].map((bit) => bytes.with(at, (bytes[at] ?? 0) ^ bit));
@@ -96,6 +97,17 @@ describe("encodeEntry and decodeEntry", () => {
     );
   });
 
+  it("write version 2 for an intent that names its agent, which stands at the end", () => {
+    const agent = "agent-7d4b9c6f5";
+    const plain = encodeEntry(sampleIntent());
+    const expected = `02${hex(plain).slice(2)}0f${utf8(agent)}`;
+    assert.equal(hex(encodeEntry(sampleIntent({ agent }))), expected);
+    const uuid = "1d0e4a52-93a1-4f3b-8a51-5c1f0f6f2b11";
+    const named = sampleIntent({ agent: uuid });
+    assert.equal(hex(encodeEntry(named)).slice(-34), `ff${uuid.replaceAll("-", "")}`);
+    assert.deepEqual(decodeEntry(encodeEntry(named)), named);
+  });
+
   it("need at most 450 octets for intent and result of a workload in Kubernetes", () => {
     const octets = encodeEntry(sampleIntent()).length + encodeEntry(sampleResult()).length;
     assert.ok(octets <= 450, String(octets));
@@ -120,6 +132,7 @@ describe("encodeEntry", () => {
     ["an authority of nothing", sampleIntent({ authority: "" })],
     ["half of a surrogate pair", sampleEvent({ subject: "\ud800" })],
     ["a name of 255 octets", sampleIntent({ evidence: { ...evidence, node: "n".repeat(255) } })],
+    ["an agent of 255 octets", sampleIntent({ agent: "n".repeat(255) })],
     ["an identity of 2,049 octets", sampleIntent({ identity: "i".repeat(2_049) })],
     ["a detail of 4,097 octets", sampleEvent({ detail: "d".repeat(4_097) })],
     ["a count of more than 4 octets", sampleRefusals({ count: 2 ** 32 })],
@@ -143,6 +156,7 @@ describe("encodeEntry", () => {
         requestId: long,
         identity,
         evidence: { method: "oidc", issuer: "i".repeat(1_024), address: long, ...names },
+        agent: long,
       }),
       sampleResult({ reason: long }),
       sampleRefusals({ caller: identity, address: long, reason: long }),
@@ -166,6 +180,7 @@ describe("decodeEntry", () => {
   /** Version, kind, time, artifact, a UUID, the identity with its length. */
   const authorityAt = 8 + 1 + 17 + 42;
   const longCaller = encodeEntry(sampleRefusals({ caller: "i".repeat(2_048) }));
+  const namedIntent = encodeEntry(ofAgent);
   const result = encodeEntry(sampleResult());
   const event = encodeEntry(sampleEvent({ operator: "ab", subject: "" }));
   /** Version, kind, time, type. */
@@ -173,7 +188,16 @@ describe("decodeEntry", () => {
   const refused: readonly (readonly [what: string, bytes: Uint8Array, code: LogErrorCode])[] = [
     ["nothing", new Uint8Array(0), "log-entry-malformed"],
     ["version 0", result.with(0, 0), "log-entry-version"],
-    ["version 2", result.with(0, 2), "log-entry-version"],
+    ["version 2 of a result", result.with(0, 2), "log-entry-malformed"],
+    ["version 2 of an event", event.with(0, 2), "log-entry-malformed"],
+    ["version 2 of an intent without an agent", intent.with(0, 2), "log-entry-malformed"],
+    [
+      "version 2 of an intent with an empty agent",
+      Buffer.concat([intent.with(0, 2), Uint8Array.of(0)]),
+      "log-entry-malformed",
+    ],
+    ["version 1 of an intent with an agent", namedIntent.with(0, 1), "log-entry-malformed"],
+    ["version 3", namedIntent.with(0, 3), "log-entry-version"],
     ["kind 0", result.with(1, 0), "log-entry-malformed"],
     ["kind 5", result.with(1, 5), "log-entry-malformed"],
     ["an octet more", Buffer.concat([result, Uint8Array.of(0)]), "log-entry-malformed"],

@@ -8,11 +8,13 @@ import { readEvent, writeEvent } from "./entry-event.ts";
 import { readIntent, writeIntent } from "./entry-intent.ts";
 import { readDigest, readSerial, writeDigest, writeSerial } from "./entry-parts.ts";
 import { EntryReader } from "./entry-reader.ts";
-import { IDENTITY_BYTES_MAX } from "./entry-wire.ts";
+import { IDENTITY_BYTES_MAX, malformed } from "./entry-wire.ts";
 import { EntryWriter } from "./entry-writer.ts";
 import { LogError } from "./log-error.ts";
 
 const VERSION = 1;
+/** Of an intent that names its agent, and of nothing else. */
+const AGENT_VERSION = 2;
 /** Milliseconds since 1970; enough until the year 10889. */
 const TIME_OCTETS = 6;
 const INDEX_OCTETS = 6;
@@ -27,7 +29,7 @@ const writer = new EntryWriter();
 /** @throws LogError `log-entry-malformed` */
 export function encodeEntry(entry: Entry): Uint8Array {
   writer.reset();
-  writer.integer("version", VERSION, 1);
+  writer.integer("version", versionOf(entry), 1);
   writer.choice("kind", entry.kind, kinds);
   writer.integer("timeMs", entry.timeMs, TIME_OCTETS);
   switch (entry.kind) {
@@ -51,18 +53,27 @@ export function encodeEntry(entry: Entry): Uint8Array {
 export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new EntryReader(bytes);
   const version = reader.integer("version", 1);
-  if (version !== VERSION) {
-    throw new LogError("log-entry-version", `expected version ${VERSION}, got ${version}`, {
+  if (version !== VERSION && version !== AGENT_VERSION) {
+    throw new LogError("log-entry-version", `expected version 1 or 2, got ${version}`, {
       hint: "a newer release wrote this log; read it with that one",
     });
   }
   const kind = reader.choice("kind", kinds);
-  const entry = bodies[kind](reader, reader.integer("timeMs", TIME_OCTETS));
+  if (version === AGENT_VERSION && kind !== "intent") {
+    throw malformed("version", "1 of what is no intent", `${version}`);
+  }
+  const entry = bodies[kind](reader, reader.integer("timeMs", TIME_OCTETS), version);
   reader.expectEnd();
   return entry;
 }
 
-const bodies: Readonly<Record<Entry["kind"], (reader: EntryReader, timeMs: number) => Entry>> = {
+function versionOf(entry: Entry): number {
+  return entry.kind === "intent" && entry.agent !== "" ? AGENT_VERSION : VERSION;
+}
+
+type ReadBody = (reader: EntryReader, timeMs: number, version: number) => Entry;
+
+const bodies: Readonly<Record<Entry["kind"], ReadBody>> = {
   intent: readIntent,
   result: readResult,
   refusals: readRefusals,

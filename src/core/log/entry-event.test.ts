@@ -17,6 +17,7 @@ const numbers: readonly EventType[] = [
   "pruned",
   "clock-accepted",
   "alarm",
+  "goodbye",
 ];
 
 test("gives each type of event its number for ever", () => {

@@ -22,6 +22,7 @@ const eventTypes: readonly EventType[] = [
   "pruned",
   "clock-accepted",
   "alarm",
+  "goodbye",
 ];
 
 /** @throws LogError */

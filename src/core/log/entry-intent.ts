@@ -24,7 +24,7 @@ const methods: readonly EvidenceMethod[] = [
   "server",
 ];
 
-/** @throws LogError */
+/** Version 2 has the agent at its end, and is written only for one that there is. @throws LogError */
 export function writeIntent(writer: EntryWriter, entry: IntentEntry): void {
   writer.choice("artifact", entry.artifact, artifacts);
   writer.name("requestId", entry.requestId);
@@ -39,10 +39,11 @@ export function writeIntent(writer: EntryWriter, entry: IntentEntry): void {
   writeFullDigest(writer, "keyDigest", entry.keyDigest);
   writeFullDigest(writer, "tbsDigest", entry.tbsDigest);
   writeEvidence(writer, entry.evidence);
+  if (entry.agent !== "") writer.name("agent", entry.agent);
 }
 
 /** @throws LogError */
-export function readIntent(reader: EntryReader, timeMs: number): IntentEntry {
+export function readIntent(reader: EntryReader, timeMs: number, version: number): IntentEntry {
   return {
     kind: "intent",
     timeMs,
@@ -56,7 +57,15 @@ export function readIntent(reader: EntryReader, timeMs: number): IntentEntry {
     keyDigest: reader.octets("keyDigest", HASH_BYTES),
     tbsDigest: reader.octets("tbsDigest", HASH_BYTES),
     evidence: readEvidence(reader),
+    agent: version === 1 ? "" : readAgent(reader),
   };
+}
+
+/** Without one it is version 1: no entry has two encodings. */
+function readAgent(reader: EntryReader): string {
+  const agent = reader.name("agent");
+  if (agent === "") throw malformed("agent", "a name in version 2", "none");
+  return agent;
 }
 
 function readAuthority(reader: EntryReader): string {

@@ -28,6 +28,8 @@ export interface IntentEntry {
   /** SHA-256 of the exact bytes to be signed. */
   readonly tbsDigest: Uint8Array;
   readonly evidence: LoggedEvidence;
+  /** The id of the agent that asked, as it said: a claim. "" for those that have none. */
+  readonly agent: string;
 }
 
 export type EvidenceMethod =
@@ -93,7 +95,8 @@ export type EventType =
   | "restored"
   | "pruned"
   | "clock-accepted"
-  | "alarm";
+  | "alarm"
+  | "goodbye";
 
 export interface EventEntry {
   readonly kind: "event";

@@ -53,6 +53,23 @@ export interface EvidenceReport {
   readonly unobservedReaders?: number;
 }
 
+/** A certificate that an agent says it has. Its word, and no evidence: it decides only who is asked to renew. */
+export interface HeldLeaf {
+  /** Lower-case hex. */
+  readonly serialHex: string;
+  readonly notAfterMs: number;
+  /** The ID of the key that signed it, lower-case hex. */
+  readonly authority: string;
+}
+
+export interface HeldLeavesReport {
+  /** The first of a stream: those that it does not name are not held. */
+  readonly full: boolean;
+  readonly held: readonly HeldLeaf[];
+  /** Serials, lower-case hex. */
+  readonly dropped: readonly string[];
+}
+
 /** The agent that reports, as its stream's certificate authenticated it. */
 export interface Reporter {
   readonly agentId: string;

@@ -4,7 +4,10 @@ export type LaggardKind =
   | "agent"
   | "proxy"
   | "workload-api"
+  /** Of the verifiers: a certificate whose owner is known by nothing else. */
   | "leaf"
+  /** Of the holders. */
+  | "certificate"
   | "class"
   /** The server itself: its own certificates, or what it does not know yet. */
   | "server";
@@ -32,7 +35,7 @@ export type LaggardReason =
 
 export interface Laggard {
   readonly kind: LaggardKind;
-  /** `agent/ID@SPIFFE_ID`, `proxy/ID@SPIFFE_ID`, `workload-api/ID@SPIFFE_ID`, `leaf/SERIAL`, `class/NAME`, `server/WHAT`: what a waiver names. */
+  /** `agent/ID@SPIFFE_ID`, `proxy/ID@SPIFFE_ID`, `workload-api/ID@SPIFFE_ID`, `leaf/SERIAL`, `certificate/SERIAL`, `class/NAME`, `server/WHAT`: what a waiver names. A certificate has one name for each gate. */
   readonly name: string;
   /** "" for a class and for the server. */
   readonly spiffeId: string;

@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
 import { proxyKey, type EvidenceReport, type ProxyEvidence, type Reporter } from "./evidence.ts";
-import { Roll, RollError, type RollEntry, type RollLimits } from "./roll.ts";
+import type { RollEntry } from "./roll-entry.ts";
+import { RollError, type RollLimits } from "./roll-limits.ts";
+import { Roll } from "./roll.ts";
 
 const limits: RollLimits = {
   proxiesMax: 6,
@@ -21,13 +23,16 @@ class Model {
   report(reporter: Reporter, { full, proxies, gone }: EvidenceReport, nowMs: number): boolean {
     const next = full ? this.entries.map(away(reporter)) : [...this.entries];
     for (const evidence of proxies) {
-      const entry = { reporter, evidence, connected: true, lastSeenMs: nowMs };
       const at = next.findIndex(
         (each) =>
           same(each.reporter, reporter) &&
           each.evidence.proxyId === evidence.proxyId &&
           each.evidence.spiffeId === evidence.spiffeId,
       );
+      const ends = evidence.subscriptions.map(({ acked }) => acked?.certificate?.notAfterMs ?? 0);
+      const heldUntilMs = Math.max(0, next[at]?.heldUntilMs ?? 0, ...ends);
+      const seen = { connected: true, lastSeenMs: nowMs, lapsed: [] };
+      const entry = { reporter, evidence, heldUntilMs, ...seen };
       if (at === -1) next.push(entry);
       else next[at] = entry;
     }
@@ -55,17 +60,25 @@ class Model {
 
   prune(nowMs: number): void {
     this.entries = this.entries.filter(
-      ({ connected, lastSeenMs, evidence }) =>
+      ({ connected, lastSeenMs, heldUntilMs }) =>
         connected ||
         nowMs < lastSeenMs + hourMs ||
-        evidence.subscriptions.some(({ acked }) => nowMs < (acked?.certificate?.notAfterMs ?? 0)),
+        (heldUntilMs > 0 && nowMs < heldUntilMs + 1_000),
+    );
+  }
+
+  left(reporter: Reporter, nowMs: number): void {
+    this.entries = this.entries.map((each) =>
+      same(each.reporter, reporter) && each.connected
+        ? { ...each, connected: false, lastSeenMs: nowMs }
+        : each,
     );
   }
 }
 
 type Command =
   | { readonly kind: "report"; readonly reporter: Reporter; readonly report: EvidenceReport }
-  | { readonly kind: "disconnected"; readonly reporter: Reporter }
+  | { readonly kind: "connected" | "disconnected" | "goodbye"; readonly reporter: Reporter }
   | { readonly kind: "prune" };
 
 const reporter: fc.Arbitrary<Reporter> = fc.record({
@@ -105,7 +118,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant("report" as const), reporter, report }) },
   {
     weight: 2,
-    arbitrary: fc.record({ kind: fc.constant("disconnected" as const), reporter }),
+    arbitrary: fc.record({
+      kind: fc.constantFrom("connected", "disconnected", "goodbye"),
+      reporter,
+    }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("prune" as const) }) },
 );
@@ -141,14 +157,17 @@ function apply(roll: Roll, model: Model, command: Command, nowMs: number): boole
       else assert.throws(act, RollError);
       return accepted;
     }
+    case "connected":
+      roll.connected(command.reporter, { skewMs: 0, leafNotAfterMs: 0, nowMs });
+      model.left(command.reporter, nowMs);
+      return true;
     case "disconnected":
       roll.disconnected(command.reporter, nowMs);
-      model.entries = model.entries.map((each) =>
-        same(each.reporter, command.reporter) && each.connected
-          ? { ...each, lastSeenMs: nowMs }
-          : each,
-      );
-      model.entries = model.entries.map(away(command.reporter));
+      model.left(command.reporter, nowMs);
+      return true;
+    case "goodbye":
+      roll.goodbye(command.reporter);
+      model.entries = model.entries.filter((each) => !same(each.reporter, command.reporter));
       return true;
     case "prune":
       roll.prune(nowMs);
@@ -171,5 +190,7 @@ function same(a: Reporter, b: Reporter): boolean {
 function sorted(entries: readonly RollEntry[]): RollEntry[] {
   const key = ({ reporter, evidence }: RollEntry): string =>
     `${reporter.spiffeId} ${reporter.agentId} ${proxyKey(evidence)}`;
-  return entries.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
+  // Which subscriptions have lapsed, tests of their own say.
+  const plain = entries.map((entry) => ({ ...entry, lapsed: [] }));
+  return plain.toSorted((a, b) => (key(a) < key(b) ? -1 : 1));
 }

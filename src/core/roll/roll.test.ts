@@ -7,7 +7,9 @@ import {
   type Reporter,
   type SubscriptionEvidence,
 } from "./evidence.ts";
-import { ownerOf, Roll, RollError, type RollErrorCode, type RollLimits } from "./roll.ts";
+import { ownerOf } from "./roll-entry.ts";
+import { RollError, type RollErrorCode, type RollLimits } from "./roll-limits.ts";
+import { Roll } from "./roll.ts";
 
 const limits: RollLimits = {
   proxiesMax: 4,
@@ -61,6 +63,8 @@ describe("the roll", () => {
       evidence: proxy("p1", subscription("ROOTCA")),
       connected: true,
       lastSeenMs: 20,
+      heldUntilMs: 0,
+      lapsed: [{ subscription: subscription("default"), untilMs: 60_020 }],
     });
     assert.equal(roll.entries().length, 1);
   });
@@ -168,9 +172,10 @@ describe("who is away is forgotten", () => {
     ];
     roll.report(cart, report([proxy("p1", ...both)]), 1_000);
     roll.disconnected(cart, 1_000);
-    roll.prune(7 * hourMs - 1);
+    // Its last second counts as a whole.
+    roll.prune(7 * hourMs + 999);
     assert.equal(show(roll), "(p1)");
-    roll.prune(7 * hourMs);
+    roll.prune(7 * hourMs + 1_000);
     assert.equal(show(roll), "");
   });
 
@@ -178,9 +183,9 @@ describe("who is away is forgotten", () => {
     const roll = new Roll(limits);
     const forged = proxy("p1", subscription("default", holding(Date.UTC(9_999))));
     roll.report(cart, report([forged], { gone: ["p1"] }), 1_000);
-    roll.prune(1_000 + 90 * 24 * hourMs - 1);
+    roll.prune(1_999 + 90 * 24 * hourMs);
     assert.equal(show(roll), "(p1)");
-    roll.prune(1_000 + 90 * 24 * hourMs);
+    roll.prune(2_000 + 90 * 24 * hourMs);
     assert.equal(show(roll), "");
   });
 

@@ -1,85 +1,204 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { TrustDomain } from "../spiffe/id.ts";
 import {
-  TrustChangeError,
-  withPluggedAuthority,
+  afterCommands,
+  authorityOf,
+  evidenceOf,
+  firstTrust,
+  idOf,
+  prepareOf,
+  rootOf,
+} from "../../../test/support/trust-states.ts";
+import { signerIdsMax } from "./authority.ts";
+import {
+  automaticCommand,
+  judgePluggedAuthority,
   type PluggedAuthority,
-  type TrustChangeErrorCode,
+  type PluggedDecision,
 } from "./plugged-trust.ts";
-import { activeAuthority, bundleOf, initialTrustState, type TrustState } from "./trust-state.ts";
+import { decideRotation } from "./rotation-machine.ts";
+import { activeAuthority, authorityIn, bundleOf, type TrustState } from "./trust-state.ts";
 
-const der = (value: number): Uint8Array => Uint8Array.of(0x30, value);
-const isCode =
-  (code: TrustChangeErrorCode) =>
-  (error: unknown): boolean =>
-    error instanceof TrustChangeError && error.code === code && error.hint !== undefined;
+/** An authority's files: its letter's root, and X and Y beside it. */
+const files = (letter: string, changes: Partial<PluggedAuthority> = {}): PluggedAuthority => ({
+  id: idOf(letter),
+  signerId: idOf(letter),
+  chain: [],
+  root: rootOf(letter),
+  roots: [letter, "X", "Y"].map(rootOf),
+  ...changes,
+});
 
-const plugged: PluggedAuthority = {
-  id: "ab",
-  chain: [der(1), der(2)],
-  root: der(9),
-  roots: [der(9), der(8), der(7)],
-};
+const state: TrustState = { ...firstTrust, otherRoots: ["X", "Y"].map(rootOf) };
+const activate = { kind: "activate" } as const;
+const retire = { kind: "retire" } as const;
+const prepared = afterCommands([prepareOf("B")], state);
+const retiring = afterCommands([activate], prepared);
+const retired = afterCommands([retire], retiring);
+const confirmed = afterCommands([{ kind: "confirm" }], retired);
+const compromised = afterCommands([{ kind: "compromise", authorityId: idOf("A") }], prepared);
 
-function stateOf({ id, chain, root, roots }: PluggedAuthority): TrustState {
-  return initialTrustState({
-    trustDomain: TrustDomain.parse("cluster.local"),
-    authority: { id, state: "active", chain, root, key: "external" },
-    otherRoots: roots.filter((each) => each !== root),
-  });
+const letters = (roots: readonly Uint8Array[]): string =>
+  roots.map((root) => Buffer.from(root).toString()).join("");
+
+function outcome(decision: PluggedDecision): string {
+  switch (decision.kind) {
+    case "chain":
+    case "roots": {
+      const effects = decision.effects.map(({ kind }) => kind).join(", ");
+      return `${decision.kind}: ${letters(bundleOf(decision.state).roots)} ${effects}`;
+    }
+    case "refused":
+      return decision.refusal.code;
+    case "stale":
+      return `stale ${decision.retired.id}`;
+    case "prepare":
+    case "unchanged":
+      return decision.kind;
+  }
 }
-
-const state = stateOf(plugged);
 
 describe("an operator's CA", () => {
   it("that is what it was changes nothing, in whatever order its roots stand", () => {
-    const order = fc.shuffledSubarray([...plugged.roots], { minLength: 3 });
     fc.assert(
-      fc.property(order, (roots) => {
-        assert.equal(withPluggedAuthority(state, { ...plugged, roots }), state);
+      fc.property(fc.shuffledSubarray(["A", "X", "Y"], { minLength: 3 }), (order) => {
+        const plugged = files("A", { roots: order.map(rootOf) });
+        assert.deepEqual(judgePluggedAuthority(state, plugged), { kind: "unchanged" });
       }),
     );
   });
 
-  it("may have other intermediates under the same root, and the bundle stays", () => {
-    for (const changes of [{ id: "cd" }, { chain: [der(3), der(2)] }, { chain: [der(1)] }]) {
-      const next = withPluggedAuthority(state, { ...plugged, ...changes });
-      const { id, chain, key } = activeAuthority(next);
-      assert.deepEqual({ id, chain }, { id: plugged.id, chain: plugged.chain, ...changes });
-      assert.equal(key, "external");
-      assert.equal(next.epoch, state.epoch + 1);
-      assert.deepEqual(bundleOf(next), bundleOf(state));
-    }
+  const newChain = { id: idOf("k"), signerId: idOf("k"), chain: [rootOf("i")] };
+  const roots = (text: string): Pick<PluggedAuthority, "roots"> => ({
+    roots: [...text].map(rootOf),
   });
-
-  it("may neither add nor drop a root", () => {
-    for (const roots of [
-      [...plugged.roots, der(6)],
-      plugged.roots.slice(0, 2),
-      [der(9), der(8), der(6)],
-    ]) {
-      assert.throws(
-        () => withPluggedAuthority(state, { ...plugged, roots }),
-        isCode("trust-roots-changed"),
-      );
-    }
-  });
-
-  it("may not sign under another of its roots", () => {
-    assert.throws(
-      () => withPluggedAuthority(state, { ...plugged, root: der(8) }),
-      isCode("trust-anchor-changed"),
-    );
-  });
-
-  it("may not take the place of a root that the server has made", () => {
-    const own = initialTrustState({
-      trustDomain: TrustDomain.parse("cluster.local"),
-      authority: { ...activeAuthority(state), key: "store" },
-      otherRoots: state.otherRoots,
+  const table: readonly (readonly [string, TrustState, PluggedAuthority, string])[] = [
+    ["another intermediate", state, files("A", newChain), "chain: AXY sign-with, destroy-key"],
+    [
+      "another certificate of its key",
+      state,
+      files("A", { chain: [rootOf("i")] }),
+      "chain: AXY sign-with",
+    ],
+    ["an intermediate of the prepared", prepared, files("B", newChain), "chain: ABXY destroy-key"],
+    ["an intermediate of the retiring", retiring, files("A", newChain), "chain: ABXY destroy-key"],
+    ["one more root besides", state, files("A", roots("AXYZ")), "roots: AXYZ publish-bundle"],
+    ["fewer roots besides", state, files("A", roots("A")), "roots: A publish-bundle"],
+    ["other roots besides", state, files("A", roots("AXZ")), "roots: AXZ publish-bundle"],
+    [
+      "another intermediate and fewer roots",
+      state,
+      files("A", { ...newChain, ...roots("A") }),
+      "chain: A publish-bundle, sign-with, destroy-key",
+    ],
+    ["the roots of both while they rotate", retiring, files("B", roots("ABXY")), "unchanged"],
+    ["no root of the one that retires", retiring, files("B"), "unchanged"],
+    ["another root to sign under", state, files("B"), "prepare"],
+    ["another root while others rotate", retiring, files("C"), "prepare"],
+    ["a root that was trusted besides", state, files("X"), "prepare"],
+    ["files from before the rotation", retired, files("A"), "stale 41"],
+    ["files from before a rotation that is confirmed", confirmed, files("A"), "stale 41"],
+    ["files of a compromised authority", compromised, files("A"), "stale 41"],
+    ["a compromised root besides", compromised, files("B", roots("ABXY")), "unchanged"],
+    ["a retired root besides", retired, files("B", roots("ABXY")), "roots: ABXY publish-bundle"],
+    [
+      "an intermediate with the key of another authority",
+      retiring,
+      files("A", { ...newChain, signerId: idOf("B") }),
+      "authority-known",
+    ],
+    [
+      "an intermediate with a compromised key",
+      compromised,
+      files("B", { ...newChain, signerId: idOf("A") }),
+      "authority-known",
+    ],
+    [
+      "more than can be kept",
+      state,
+      files("A", { chain: [new Uint8Array(12_000)] }),
+      "trust-state-too-large",
+    ],
+  ];
+  for (const [title, before, plugged, expected] of table) {
+    it(`with ${title}: ${expected}`, () => {
+      assert.equal(outcome(judgePluggedAuthority(before, plugged)), expected);
     });
-    assert.throws(() => withPluggedAuthority(own, plugged), isCode("trust-own-root"));
+  }
+
+  it("adds a key to those that have signed for its root, and forgets the oldest", () => {
+    let next = state;
+    for (let index = 0; index < signerIdsMax + 2; index++) {
+      const id = index.toString(16).padStart(4, "0");
+      const decision = judgePluggedAuthority(next, files("A", { id, signerId: id }));
+      assert.ok(decision.kind === "chain");
+      next = decision.state;
+    }
+    const { id, signerIds, key, sinceMs } = activeAuthority(next);
+    assert.deepEqual([id, signerIds[0], signerIds.length], ["0011", "0011", signerIdsMax]);
+    assert.ok(!signerIds.includes(idOf("A")));
+    assert.deepEqual([key, sinceMs], ["external", 1_000]);
+  });
+
+  it("keeps a key in the store that it signs with under another certificate", () => {
+    const decision = judgePluggedAuthority(state, files("A", { chain: [rootOf("i")] }));
+    assert.ok(decision.kind === "chain");
+    assert.equal(activeAuthority(decision.state).key, "store");
+  });
+
+  it("leaves the store's key for the files' where the certificate's identifier stays and the key does not", () => {
+    const changes = { chain: [rootOf("i")], signerId: idOf("k") };
+    const decision = judgePluggedAuthority(state, files("A", changes));
+    assert.ok(decision.kind === "chain");
+    const { key, signerIds } = activeAuthority(decision.state);
+    assert.deepEqual([key, signerIds], ["external", [idOf("k"), idOf("A")]]);
+  });
+
+  it("is no longer listed as retired once its root is trusted again", () => {
+    const decision = judgePluggedAuthority(retired, files("B", roots("ABXY")));
+    assert.ok(decision.kind === "roots");
+    assert.deepEqual(decision.state.retired, []);
+  });
+
+  it("of another root is prepared, with the roots besides at the next look", () => {
+    const plugged = files("B", { ...roots("BZ"), signerId: "ee" });
+    const first = judgePluggedAuthority(state, plugged);
+    assert.ok(first.kind === "prepare");
+    const { authority } = first.command;
+    const expected = authorityOf("B", { key: "external", signerIds: ["ee"], auto: true });
+    assert.deepEqual(authority, expected);
+    const decision = decideRotation(state, first.command, evidenceOf(), 2_000);
+    assert.ok(decision.kind === "done");
+    const second = judgePluggedAuthority(decision.state, plugged);
+    assert.equal(outcome(second), "roots: ABZ publish-bundle");
+    assert.ok(second.kind === "roots");
+    assert.equal(outcome(judgePluggedAuthority(second.state, plugged)), "unchanged");
+  });
+});
+
+describe("a rotation that files began", () => {
+  const auto = { kind: "prepare", authority: authorityOf("B", { auto: true }) } as const;
+
+  it("goes on by itself: activate, then retire, then nothing", () => {
+    const asked: string[] = [];
+    let next = afterCommands([auto]);
+    for (let command = automaticCommand(next); command; command = automaticCommand(next)) {
+      asked.push(command.kind);
+      next = afterCommands([command], next);
+    }
+    assert.deepEqual(asked, ["activate", "retire"]);
+    assert.equal(activeAuthority(next).id, idOf("B"));
+  });
+
+  it("stands still after an operator's rollback", () => {
+    const back = afterCommands([auto, activate, { kind: "rollback" }]);
+    assert.equal(authorityIn(back, "prepared")?.id, idOf("B"));
+    assert.equal(automaticCommand(back), undefined);
+  });
+
+  it("is none where an operator began it", () => {
+    assert.equal(automaticCommand(prepared), undefined);
+    assert.equal(automaticCommand(retiring), undefined);
   });
 });

@@ -1,17 +1,21 @@
 /**
- * Whether an operator's own CA may sign for a mesh: the first time it is what the mesh begins with; later only the
- * intermediates may change. A root that some peer does not trust yet, and one that some live certificate still hangs on,
- * are the two dangerous steps of a mesh CA: they need a rotation, and are refused here.
+ * What the operator's own CA files bring, against what is trusted: other intermediates under a root that is known, other
+ * roots to trust, or another root to sign under, which is a rotation. Taken whole or not at all.
  */
 
-import { PortcullisError } from "../error.ts";
 import { equalBytes, hasBytes } from "../bytes.ts";
-import { activeAuthority, withActiveAuthority, type TrustState } from "./trust-state.ts";
+import { signerIdsMax, type AuthorityRecord, type RetiredAuthority } from "./authority.ts";
+import { knownAuthority, outgrown } from "./new-authority.ts";
+import { nextTrust, rootSha256, type NextTrust } from "./next-trust.ts";
+import type { RotationCommand, RotationRefusal } from "./rotation.ts";
+import { activeAuthority, authorityIn, type TrustState } from "./trust-state.ts";
 
 /** As the operator's files have it. */
 export interface PluggedAuthority {
   /** Lower-case hex of the subject key identifier. */
   readonly id: string;
+  /** Lower-case hex of the key's own identifier, whatever the certificate has: what the log knows it by. */
+  readonly signerId: string;
   /** The signing certificate first, then its intermediates; DER. Empty for a root that signs itself. */
   readonly chain: readonly Uint8Array[];
   /** On which the chain hangs. */
@@ -20,54 +24,92 @@ export interface PluggedAuthority {
   readonly roots: readonly Uint8Array[];
 }
 
-export type TrustChangeErrorCode =
-  | "trust-own-root"
-  | "trust-roots-changed"
-  | "trust-anchor-changed";
+export type PluggedDecision =
+  | { readonly kind: "unchanged" }
+  /** Other intermediates under a root that is known, and perhaps other roots besides. */
+  | ({ readonly kind: "chain" } & NextTrust)
+  /** Others to be trusted. */
+  | ({ readonly kind: "roots" } & NextTrust)
+  /** For `decideRotation`, which may refuse it; then the files again, for the rest of their roots. */
+  | { readonly kind: "prepare"; readonly command: Extract<RotationCommand, { kind: "prepare" }> }
+  /** The files have not followed a rotation: nothing changes, and somebody should be told. */
+  | { readonly kind: "stale"; readonly retired: RetiredAuthority }
+  | { readonly kind: "refused"; readonly refusal: RotationRefusal };
 
-export class TrustChangeError extends PortcullisError<TrustChangeErrorCode> {
-  override name = "TrustChangeError";
+/** @throws TrustStateError `trust-state-invariant` */
+export function judgePluggedAuthority(
+  state: TrustState,
+  plugged: PluggedAuthority,
+): PluggedDecision {
+  const digest = rootSha256(plugged.root);
+  const retired = state.retired.find((each) => each.rootSha256 === digest);
+  if (retired !== undefined) return { kind: "stale", retired };
+  const signing = state.authorities.find(({ root }) => equalBytes(root, plugged.root));
+  if (signing === undefined) return { kind: "prepare", command: preparation(plugged) };
+  const otherRoots = otherRootsOf(state, plugged);
+  if (hasChain(signing, plugged)) {
+    if (haveSame(state.otherRoots, otherRoots)) return { kind: "unchanged" };
+    return taken("roots", nextTrust(state, { otherRoots }, { departure: { kind: "files" } }));
+  }
+  return withChain(state, signing, plugged, otherRoots);
 }
 
-/**
- * @returns the state to go on with: the same one when nothing has changed
- * @throws TrustChangeError for what needs a rotation
- */
-export function withPluggedAuthority(state: TrustState, plugged: PluggedAuthority): TrustState {
-  const active = activeAuthority(state);
-  if (active.key === "store") {
-    throw new TrustChangeError(
-      "trust-own-root",
-      "expected a directory without a root, got one whose workloads trust the root that is in it",
-      { hint: `give --ca-dir a --data-dir of its own; ${needsRotation}` },
-    );
-  }
-  assertSameRoots([active.root, ...state.otherRoots], plugged.roots);
-  if (!equalBytes(active.root, plugged.root)) {
-    throw new TrustChangeError(
-      "trust-anchor-changed",
-      "the signing certificate hangs on another root than before",
-      { hint: needsRotation },
-    );
-  }
-  const { id, chain } = plugged;
-  const isSame =
-    active.id === id &&
-    active.chain.length === chain.length &&
-    active.chain.every((der, index) => equalBytes(der, chain[index] ?? new Uint8Array()));
-  return isSame ? state : withActiveAuthority(state, { ...active, id, chain });
+/** The next step of a rotation that files began: asked for until it is not refused. */
+export function automaticCommand(
+  state: TrustState,
+): Extract<RotationCommand, { kind: "activate" | "retire" }> | undefined {
+  if (authorityIn(state, "prepared")?.auto === true) return { kind: "activate" };
+  const isRetiring = authorityIn(state, "retiring") !== undefined;
+  return isRetiring && activeAuthority(state).auto ? { kind: "retire" } : undefined;
 }
 
-const needsRotation = "a change of roots needs a rotation, which this version cannot do yet";
+function preparation({ id, signerId, chain, root }: PluggedAuthority) {
+  const names = { id, chain, root, signerIds: [signerId] };
+  return { kind: "prepare", authority: { ...names, key: "external", auto: true } } as const;
+}
+
+/** An old file must not bring back what was distrusted. */
+function otherRootsOf(state: TrustState, { roots }: PluggedAuthority): readonly Uint8Array[] {
+  const signing = state.authorities.map(({ root }) => root);
+  const compromised = new Set(
+    state.retired.filter((each) => each.compromised).map((each) => each.rootSha256),
+  );
+  return roots.filter((root) => !hasBytes(signing, root) && !compromised.has(rootSha256(root)));
+}
+
+function withChain(
+  state: TrustState,
+  signing: AuthorityRecord,
+  { id, signerId, chain }: PluggedAuthority,
+  otherRoots: readonly Uint8Array[],
+): PluggedDecision {
+  const others = { ...state, authorities: state.authorities.filter((each) => each !== signing) };
+  const refusal = knownAuthority(others, { id, root: signing.root, signerIds: [signerId] });
+  if (refusal !== undefined) return { kind: "refused", refusal };
+  const signerIds = [...new Set([signerId, ...signing.signerIds])].slice(0, signerIdsMax);
+  // An operator's certificate may have any identifier: the key's own tells whether it is another one.
+  const isSameKey = signing.id === id && signing.signerIds[0] === signerId;
+  const key = isSameKey ? signing.key : "external";
+  const next = Object.freeze({ ...signing, id, chain, key, signerIds } satisfies AuthorityRecord);
+  const authorities = state.authorities.map((each) => (each === signing ? next : each));
+  const change = { authorities, otherRoots };
+  return taken("chain", nextTrust(state, change, { departure: { kind: "files" } }));
+}
+
+function taken(kind: "chain" | "roots", next: NextTrust): PluggedDecision {
+  const refusal = outgrown(next.state);
+  return refusal === undefined ? { kind, ...next } : { kind: "refused", refusal };
+}
+
+function hasChain({ id, chain }: AuthorityRecord, plugged: PluggedAuthority): boolean {
+  return (
+    id === plugged.id &&
+    chain.length === plugged.chain.length &&
+    chain.every((der, index) => equalBytes(der, plugged.chain[index] ?? new Uint8Array()))
+  );
+}
 
 /** Their order means nothing. */
-function assertSameRoots(before: readonly Uint8Array[], after: readonly Uint8Array[]): void {
-  const added = after.filter((root) => !hasBytes(before, root)).length;
-  const removed = before.filter((root) => !hasBytes(after, root)).length;
-  if (added === 0 && removed === 0) return;
-  throw new TrustChangeError(
-    "trust-roots-changed",
-    `expected the same roots as before, got ${added} new and ${removed} missing`,
-    { hint: needsRotation },
-  );
+function haveSame(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {
+  return before.length === after.length && before.every((root) => hasBytes(after, root));
 }

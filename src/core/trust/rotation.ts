@@ -4,10 +4,9 @@
  */
 
 import type { Gate } from "../roll/laggard.ts";
-import type { AuthorityRecord, TrustState } from "./trust-state.ts";
+import type { AuthorityRecord, NewAuthority, TrustState } from "./trust-state.ts";
 
-/** An authority that has not been trusted yet. */
-export type NewAuthority = Omit<AuthorityRecord, "state" | "sinceMs">;
+export type { NewAuthority } from "./trust-state.ts";
 
 export type RotationCommand =
   | { readonly kind: "prepare"; readonly authority: NewAuthority }
@@ -42,7 +41,7 @@ export type RotationEffect =
   | { readonly kind: "sign-with"; readonly authorityId: string }
   /** What was signed by others is to be renewed, at a pace. */
   | { readonly kind: "reissue" }
-  /** In the transaction of the change itself. */
+  /** In the transaction of the change itself. What is in the store of it; an HSM and files are the operator's. */
   | { readonly kind: "destroy-key"; readonly authorityId: string };
 
 export type RotationRefusalCode =
@@ -57,7 +56,9 @@ export type RotationRefusalCode =
   | "root-in-files"
   | "replacement-needed"
   | "key-missing"
-  | "nothing-to-confirm";
+  | "nothing-to-confirm"
+  /** Before anything changes: a rotation that has begun must be able to end. */
+  | "trust-state-too-large";
 
 export interface RotationRefusal {
   readonly code: RotationRefusalCode;

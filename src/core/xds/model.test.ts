@@ -46,12 +46,20 @@ function contentState(): fc.Arbitrary<ContentState> {
   return fc.constantFrom("good", "good", "good", "bad", "pending", "unknown");
 }
 
-for (const protocol of ["sotw", "delta"] as const) {
-  test(`leads any ${protocol} client to the newest content and claims nothing else`, () => {
+const variants = [
+  ["sotw", false],
+  ["sotw", true],
+  ["delta", false],
+  ["delta", true],
+] as const;
+
+for (const [protocol, restores] of variants) {
+  const how = restores ? ", restoring what was good" : "";
+  test(`leads any ${protocol} client to the newest content and claims nothing else${how}`, () => {
     const schedule = fc.array(action, { maxLength: 60 });
     fc.assert(
       fc.property(schedule, (actions) => {
-        const world = new World(protocol);
+        const world = new World(protocol, restores);
         for (const next of actions) {
           world.apply(next);
           world.assertSound();
@@ -66,6 +74,7 @@ for (const protocol of ["sotw", "delta"] as const) {
 
 class World {
   readonly #protocol: XdsProtocol;
+  readonly #restores: boolean;
   readonly #client: ModelClient;
   readonly #content = new Map<string, { state: ContentState; version: string }>();
   #subscriber: Subscriber<string>;
@@ -74,8 +83,9 @@ class World {
   #versions = 0;
   #nowMs = 0;
 
-  constructor(protocol: XdsProtocol) {
+  constructor(protocol: XdsProtocol, restores: boolean) {
     this.#protocol = protocol;
+    this.#restores = restores;
     this.#client = protocol === "sotw" ? new SotwClient() : new DeltaClient();
     for (const each of names) this.#content.set(each, { state: "pending", version: "" });
     this.#subscriber = this.#open();
@@ -139,6 +149,7 @@ class World {
       const { acked, nack } = must(this.#subscriber.subscriptions.get(each));
       if (state === "good") assert.equal(held, version);
       if (state === "good") assert.equal(acked?.version, version);
+      if (state === "good") assert.equal(nack, undefined);
       if (state === "bad") assert.equal(nack?.version, version);
       if (acked !== undefined) assert.equal(acked.version, held);
     }
@@ -155,7 +166,8 @@ class World {
     const existing = content.filter(([, { state }]) => state === "good" || state === "bad");
     const pending = content.filter(([, { state }]) => state === "pending").map(([each]) => each);
     const resources = existing.map(([each, { version }]) => [each, version]);
-    return snapshot(Object.fromEntries(resources), { pending });
+    const restored = { has: () => this.#restores };
+    return { ...snapshot(Object.fromEntries(resources), { pending }), restored };
   }
 
   #deliver(): void {

@@ -25,4 +25,9 @@ export interface Snapshot<E> {
    * is neither here nor in `resources` does not exist.
    */
   readonly pending: { has(name: string): boolean };
+  /**
+   * Names whose last accepted content is sent again when a newer one was refused. Envoy keeps what it has refused beside what it
+   * goes on with, and refuses every later secret of the same context because of it.
+   */
+  readonly restored?: { has(name: string): boolean };
 }

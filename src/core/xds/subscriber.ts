@@ -166,9 +166,33 @@ export function receiveSnapshot<E>(subscriber: Subscriber<E>, snapshot: Snapshot
   for (const [name, subscription] of draft.subscriptions) {
     if (subscription.acked === undefined) continue;
     const evidence = currentEvidence(snapshot, subscription.acked, name);
-    draft.subscriptions.set(name, { ...subscription, acked: { ...subscription.acked, evidence } });
+    const acked = { ...subscription.acked, evidence };
+    draft.subscriptions.set(name, { ...withoutOldRefusal(subscription, snapshot, name), acked });
   }
   return commit(subscriber, draft, flush(draft), undefined);
+}
+
+/** What was refused alone is sent once more, but for what is restored: what stood beside it may have been the reason. */
+export function receiveRetry<E>(subscriber: Subscriber<E>): Step<E> {
+  const draft = edit(subscriber);
+  const { resources, restored } = subscriber.snapshot;
+  for (const [name, { sent: _, refused, ...rest }] of draft.subscriptions) {
+    if (refused === undefined || refused !== resources.get(name)?.version) continue;
+    if (restored?.has(name) !== true) draft.subscriptions.set(name, rest);
+  }
+  return commit(subscriber, draft, flush(draft), undefined);
+}
+
+/** The content is again what the client has taken since: there is nothing left that it refuses. */
+function withoutOldRefusal<E>(
+  subscription: Subscription<E>,
+  { resources }: Snapshot<E>,
+  name: string,
+): Subscription<E> {
+  const { nack: _nack, refused, ...rest } = subscription;
+  const version = resources.get(name)?.version;
+  const isHeld = version === rest.sent?.version && version === rest.acked?.version;
+  return refused !== undefined && refused !== version && isHeld ? rest : subscription;
 }
 
 function refuseRequest<E>(
@@ -239,6 +263,7 @@ function resume<E>(draft: Draft<E>, name: string, version: string, nowMs: number
   draft.subscriptions.set(name, {
     sent: { version, nonce: "" },
     acked: { version, evidence: resource.evidence, atMs: nowMs, source: "initial-version" },
+    ...(draft.snapshot.restored?.has(name) === true && { good: resource }),
   });
 }
 

@@ -21,8 +21,12 @@ export interface Subscription<E> {
    * holds.
    */
   readonly acked?: Acked<E>;
-  /** The newest refusal that no later ACK has cleared. */
+  /** The newest refusal that no later ACK has cleared; an ACK of older content that was restored does not. */
   readonly nack?: Nack;
+  /** A version that was refused when it travelled alone: it is not sent again. */
+  readonly refused?: string;
+  /** What was accepted last, where it is to be restored after a refusal. */
+  readonly good?: VersionedResource<E>;
 }
 
 export interface Sent {
@@ -60,6 +64,8 @@ export interface XdsResponse<E> {
 
 /** A response whose reply is still to come. */
 export interface Unanswered<E> extends XdsResponse<E> {
+  /** It carries what was accepted before a refusal, and so proves nothing about what was refused. */
+  readonly restores: boolean;
   /** Names that were subscribed anew since: the client may have dropped them before the response came. */
   readonly disowned: ReadonlySet<string>;
 }
@@ -112,7 +118,7 @@ export function subscribe<E>(draft: Draft<E>, name: string): void {
   draft.unanswered = draft.unanswered.map((response) => {
     return { ...response, disowned: new Set([...response.disowned, name]) };
   });
-  const { sent: _, ...rest } = draft.subscriptions.get(name) ?? {};
+  const { sent: _sent, refused: _refused, ...rest } = draft.subscriptions.get(name) ?? {};
   draft.subscriptions.set(name, rest);
   if (!draft.snapshot.resources.has(name) && !draft.snapshot.pending.has(name)) {
     draft.facts.push({ kind: "unknown-name", name });
@@ -139,14 +145,14 @@ export function settle<E>(draft: Draft<E>, reply: Reply, nowMs: number): void {
 
 /** Makes the one response that says everything that is due, or nothing. */
 export function flush<E>(draft: Draft<E>): XdsResponse<E> | undefined {
-  const { resources, removed } = takeDue(draft);
+  const { resources, removed, restores } = takeDue(draft);
   if (resources.length === 0 && removed.length === 0) return undefined;
   draft.responseCount += 1;
   const nonce = `${draft.noncePrefix}${draft.responseCount}`;
   const response = { nonce, versionInfo: digest(resources), resources, removed };
   for (const { name, version } of resources) update(draft, name, { sent: { version, nonce } });
   for (const name of removed) update(draft, name, { sent: { version: undefined, nonce } });
-  draft.unanswered = [...draft.unanswered, { ...response, disowned: new Set() }];
+  draft.unanswered = [...draft.unanswered, { ...response, restores, disowned: new Set() }];
   const [oldest] = draft.unanswered;
   if (oldest !== undefined && draft.unanswered.length > unansweredMax) {
     markUnsent(draft, oldest);
@@ -171,15 +177,22 @@ export function currentEvidence<E>(
 interface Due<E> {
   readonly resources: readonly VersionedResource<E>[];
   readonly removed: readonly string[];
+  readonly restores: boolean;
 }
 
 function takeDue<E>({ protocol, snapshot, subscriptions }: Draft<E>): Due<E> {
   const good: VersionedResource<E>[] = [];
   const suspect: VersionedResource<E>[] = [];
   const removed: string[] = [];
-  for (const [name, { sent, nack }] of subscriptions) {
+  for (const [name, subscription] of subscriptions) {
+    const { sent, nack, refused, good: accepted } = subscription;
     const resource = snapshot.resources.get(name);
-    if (resource !== undefined) {
+    if (resource !== undefined && refused === resource.version) {
+      // Before all else, and alone: until the client has taken it, it may refuse what is good.
+      if (accepted !== undefined && sent?.version !== accepted.version) {
+        return { resources: [accepted], removed: [], restores: true };
+      }
+    } else if (resource !== undefined) {
       if (sent?.version !== resource.version) (nack === undefined ? good : suspect).push(resource);
     } else if (protocol === "delta" && !snapshot.pending.has(name)) {
       if (sent === undefined || sent.version !== undefined) removed.push(name);
@@ -188,18 +201,25 @@ function takeDue<E>({ protocol, snapshot, subscriptions }: Draft<E>): Due<E> {
   // A NACK refuses a whole response. What was refused once travels alone, one by one, so that it
   // can neither take a good resource down with it nor be blamed for a bad one.
   const alone = good.length === 0 && removed.length === 0;
-  return { resources: alone ? suspect.slice(0, 1) : good, removed };
+  return { resources: alone ? suspect.slice(0, 1) : good, removed, restores: false };
 }
 
 function acknowledge<E>(draft: Draft<E>, response: Unanswered<E>, nowMs: number): void {
+  const { snapshot } = draft;
   for (const resource of response.resources) {
     const { name, version } = resource;
     const subscription = draft.subscriptions.get(name);
     if (subscription === undefined || response.disowned.has(name)) continue;
-    const { nack: _, ...rest } = subscription;
-    const evidence = currentEvidence(draft.snapshot, resource, name);
+    const { nack, refused, good: _, ...rest } = subscription;
+    const evidence = currentEvidence(snapshot, resource, name);
     const acked = { version, evidence, atMs: nowMs, source: "ack" } as const;
-    draft.subscriptions.set(name, { ...rest, acked });
+    const isStillRefused = response.restores && refused === snapshot.resources.get(name)?.version;
+    draft.subscriptions.set(name, {
+      ...rest,
+      acked,
+      ...(isStillRefused && nack !== undefined && refused !== undefined && { nack, refused }),
+      ...(snapshot.restored?.has(name) === true && { good: resource }),
+    });
     draft.facts.push({ kind: "acked", name, version });
   }
   for (const name of response.removed) {
@@ -207,19 +227,31 @@ function acknowledge<E>(draft: Draft<E>, response: Unanswered<E>, nowMs: number)
     if (subscription === undefined || response.disowned.has(name)) continue;
     // Envoy keeps a secret that was removed; other clients need not, so nothing is claimed any more, whatever has been
     // sent since.
-    const { acked: _acked, nack: _nack, ...rest } = subscription;
+    const { acked: _acked, nack: _nack, refused: _refused, good: _good, ...rest } = subscription;
     draft.subscriptions.set(name, rest);
   }
 }
 
 function refuse<E>(draft: Draft<E>, response: Unanswered<E>, error: string, nowMs: number): void {
+  if (response.restores) return forgetGood(draft, response);
   const detail = cutUtf8(error);
+  const isAlone = response.resources.length === 1;
   for (const { name, version } of response.resources) {
     if (!draft.subscriptions.has(name) || response.disowned.has(name)) continue;
-    update(draft, name, { nack: { version, detail, atMs: nowMs } });
+    const nack = { version, detail, atMs: nowMs };
+    update(draft, name, { nack, ...(isAlone && { refused: version }) });
     draft.facts.push({ kind: "nacked", name, version, detail });
   }
-  if (response.resources.length > 1) markUnsent(draft, response);
+  if (!isAlone) markUnsent(draft, response);
+}
+
+/** It is not taken, either: there is nothing more to send until the content changes. */
+function forgetGood<E>(draft: Draft<E>, response: Unanswered<E>): void {
+  markUnsent(draft, response);
+  for (const { name } of response.resources) {
+    const { good: _, ...rest } = draft.subscriptions.get(name) ?? {};
+    if (draft.subscriptions.has(name)) draft.subscriptions.set(name, rest);
+  }
 }
 
 /** Makes due what was sent last in this response. */

@@ -66,9 +66,13 @@ export async function createKeyFile(
   passphrase: Uint8Array | undefined,
 ): Promise<KeyObject> {
   const path = join(directory, "ca-key.pem");
-  const key = newKeys[keyType]();
+  const key = makeKey(keyType);
   await writeOnce(path, encodeKey(key, passphrase));
   return key;
+}
+
+export function makeKey(keyType: NewKeyType): KeyObject {
+  return newKeys[keyType]();
 }
 
 const newKeys: Readonly<Record<NewKeyType, () => KeyObject>> = {

@@ -39,6 +39,9 @@ metrics:
   listen: 127.0.0.1:0
 restore:
   wait: 1m
+rotation:
+  reissuePerSecond: 50
+  unobserved: [files]
 limits:
   callsInFlight: 64
   queueLength: 1000

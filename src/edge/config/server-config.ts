@@ -51,6 +51,10 @@ export interface ServerConfig {
   readonly bundleRefreshHintSeconds: number;
   /** After a restore; 0 for not at all. */
   readonly restoreWaitSeconds: number;
+  /** Certificates of another authority that are asked to be renewed, each second. */
+  readonly reissuePerSecond: number;
+  /** Classes of readers of the roots that exist and that nobody can observe. */
+  readonly unobserved: readonly string[];
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -153,6 +157,8 @@ export function resolveServerConfig(
     bundleKey: read(SERVER_SETTINGS.bundleKey),
     bundleRefreshHintSeconds: read(SERVER_SETTINGS.bundleRefreshHintSeconds),
     restoreWaitSeconds: read(SERVER_SETTINGS.restoreWaitSeconds),
+    reissuePerSecond: read(SERVER_SETTINGS.reissuePerSecond),
+    unobserved: read(SERVER_SETTINGS.unobserved),
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),

@@ -21,6 +21,7 @@ import {
   pkcs11Uri,
   positiveDuration,
   positiveInteger,
+  readerClass,
   scalar,
   type Setting,
   type SettingDescription,
@@ -51,6 +52,8 @@ type SettingTable = {
   readonly bundleKey: Setting<string | undefined>;
   readonly bundleRefreshHintSeconds: Setting<number>;
   readonly restoreWaitSeconds: Setting<number>;
+  readonly reissuePerSecond: Setting<number>;
+  readonly unobserved: Setting<readonly string[]>;
   readonly metricsListen: Setting<ListenAddress>;
   readonly callsInFlight: Setting<number>;
   readonly queueLength: Setting<number>;
@@ -236,6 +239,24 @@ export const SERVER_SETTINGS: SettingTable = {
     valueName: "DURATION",
     help: "how often whoever fetches the bundle should look again",
     defaults: ["5m"],
+    reloadable: true,
+  },
+  reissuePerSecond: {
+    ...scalar(positiveInteger),
+    key: "rotation.reissuePerSecond",
+    flag: "reissue-per-second",
+    valueName: "N",
+    help: "how many certificates of another authority are asked to be renewed each second",
+    defaults: ["100"],
+    reloadable: true,
+  },
+  unobserved: {
+    ...list(readerClass),
+    key: "rotation.unobserved",
+    flag: "unobserved",
+    valueName: "CLASS",
+    help: "who reads the roots where nobody sees it, as files or configmap; a rotation waits for a waiver of each",
+    defaults: [],
     reloadable: true,
   },
   metricsListen: {

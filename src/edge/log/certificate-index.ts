@@ -1,22 +1,21 @@
 /** Questions about certificates, by the index; what is answered comes from the entries themselves. */
 
-import type { DatabaseSync, SQLOutputValue, StatementSync } from "node:sqlite";
-import { decodeEntry } from "../../core/log/entry-codec.ts";
-import type { Entry, IntentEntry, ResultEntry } from "../../core/log/entry.ts";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { LeafRecord } from "../../core/roll/leaf-record.ts";
 import { conditionsOf, type CertificateFilter } from "./certificate-filter.ts";
+import { entryOf, leafOf, recordOf, type CertificateRecord } from "./certificate-record.ts";
 import { artifactNumbers, outcomeNumbers } from "./certificate-writer.ts";
-
-/** Anything that was meant to be signed. */
-export interface CertificateRecord {
-  readonly intentIndex: number;
-  readonly intent: IntentEntry;
-  /** Undefined while it is open. */
-  readonly result: (ResultEntry & { readonly index: number }) | undefined;
-}
 
 export interface CertificatePage {
   readonly records: readonly CertificateRecord[];
   /** To be given as `from` for the next page; undefined after the last. */
+  readonly next: number | undefined;
+}
+
+/** Of certificates that may be in use. */
+export interface UnexpiredPage {
+  readonly leaves: readonly LeafRecord[];
+  /** To be given as `from` for the next page; undefined after the last. A page may be empty, and not the last. */
   readonly next: number | undefined;
 }
 
@@ -27,6 +26,8 @@ export interface NewestCertificate {
 }
 
 const PAGE_MAX = 1_000;
+/** So much of the log is looked at for a page: a long log of expired certificates must not hold up the thread. */
+const SPAN = 16_384;
 
 /** With its entries in one statement: between two of them they might be forgotten. */
 const records =
@@ -40,6 +41,8 @@ export class CertificateIndex {
   readonly #bySerial: StatementSync;
   readonly #newest: StatementSync;
   readonly #open: StatementSync;
+  readonly #unexpired: StatementSync;
+  readonly #last: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#database = database;
@@ -54,6 +57,13 @@ export class CertificateIndex {
     this.#open = database.prepare(
       `${records} WHERE intent >= (SELECT open_from FROM head) AND result IS NULL ORDER BY intent`,
     );
+    this.#unexpired = database.prepare(
+      "SELECT intent, outcome, data AS intent_data FROM certificates JOIN entries ON idx = intent" +
+        " WHERE intent >= ? AND intent < ? AND not_after_s > ?" +
+        ` AND artifact = ${artifactNumbers.indexOf("workload")}` +
+        ` AND outcome IS NOT ${outcomeNumbers.indexOf("failed")} ORDER BY intent LIMIT ?`,
+    );
+    this.#last = database.prepare("SELECT max(intent) AS last FROM certificates");
   }
 
   /** @param serial its magnitude, without a leading zero octet */
@@ -80,6 +90,29 @@ export class CertificateIndex {
   }
 
   /**
+   * Certificates of workloads that were signed, or may have been, in the order of the log.
+   * @param afterMs those that end later
+   * @param limit at most 1,000: 500 take some milliseconds
+   */
+  unexpired(afterMs: number, from: number, limit: number): UnexpiredPage {
+    const size = Math.min(limit, PAGE_MAX);
+    const to = from + SPAN;
+    const rows = this.#unexpired.all(from, to, Math.floor(afterMs / 1_000), size + 1);
+    const rest = rows[size]?.["intent"];
+    const isLast = rest === undefined && to > Number(this.#last.get()?.["last"] ?? -1);
+    return {
+      leaves: rows.slice(0, size).map(leafOf),
+      next: isLast ? undefined : Number(rest ?? to),
+    };
+  }
+
+  /** One of those, expired or not. */
+  leafAt(intentIndex: number): LeafRecord | undefined {
+    const row = this.#unexpired.get(intentIndex, intentIndex + 1, -1, 1);
+    return row === undefined ? undefined : leafOf(row);
+  }
+
+  /**
    * In the order of the log.
    * @param from index of the first intent that counts
    * @param limit at most 1,000
@@ -96,30 +129,4 @@ export class CertificateIndex {
       next: next === undefined ? undefined : Number(next),
     };
   }
-}
-
-function recordOf(row: Record<string, SQLOutputValue>): CertificateRecord {
-  const { intent, result, intent_data, result_data } = row;
-  return {
-    intentIndex: Number(intent),
-    intent: entryOf(intent_data, "intent"),
-    result:
-      result === null ? undefined : { index: Number(result), ...entryOf(result_data, "result") },
-  };
-}
-
-function entryOf<Kind extends Entry["kind"]>(
-  data: SQLOutputValue | undefined,
-  kind: Kind,
-): Extract<Entry, { kind: Kind }> {
-  const entry = data instanceof Uint8Array ? decodeEntry(data) : undefined;
-  if (entry !== undefined && isOf(entry, kind)) return entry;
-  throw new RangeError(`expected the entry of a certificate to be its ${kind}`);
-}
-
-function isOf<Kind extends Entry["kind"]>(
-  entry: Entry,
-  kind: Kind,
-): entry is Extract<Entry, { kind: Kind }> {
-  return entry.kind === kind;
 }

@@ -5,7 +5,7 @@
 
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { Metadata, status, type Client, type ServiceError } from "@grpc/grpc-js";
+import { status, type Client, type ServiceError } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import {
@@ -15,6 +15,7 @@ import {
   type SignBatchResult,
   type SignedCertificate,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { agentMetadata } from "./agent-metadata.ts";
 import { dial, type DialOptions } from "./dial.ts";
 import { errorDetail } from "./error-detail.ts";
 import { methodDefinition } from "./service-definition.ts";
@@ -60,6 +61,8 @@ export interface BatchClientOptions {
   /** Read at each dial. */
   readonly target: () => Promise<DialOptions>;
   readonly timeoutMs: number;
+  /** The agent's name in the server's roll. */
+  readonly agentId: string;
 }
 
 const method = methodDefinition(MeshService, MeshService.method.signBatch);
@@ -84,7 +87,7 @@ export class BatchClient implements Disposable {
     this.#client ??= this.#options.target().then(dial);
     const used = this.#client;
     try {
-      const { results } = await call(await used, entries, this.#options.timeoutMs, signal);
+      const { results } = await call(await used, entries, this.#options, signal);
       if (results.length === entries.length) return results.map(parseResult);
       throw new BatchClientError(
         "batch-malformed",
@@ -114,7 +117,7 @@ export class BatchClient implements Disposable {
 function call(
   client: Client,
   entries: readonly BatchEntry[],
-  timeoutMs: number,
+  { timeoutMs, agentId }: BatchClientOptions,
   signal: AbortSignal,
 ): Promise<SignBatchResponse> {
   const message = create(SignBatchRequestSchema, {
@@ -128,7 +131,7 @@ function call(
       method.requestSerialize,
       method.responseDeserialize,
       message,
-      new Metadata(),
+      agentMetadata(agentId),
       { deadline: Date.now() + timeoutMs },
       (error, response) => {
         signal.removeEventListener("abort", cancel);

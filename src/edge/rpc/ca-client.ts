@@ -4,12 +4,13 @@
  */
 
 import { create } from "@bufbuild/protobuf";
-import { Metadata, type Client, type ServiceError } from "@grpc/grpc-js";
+import type { Client, ServiceError } from "@grpc/grpc-js";
 import {
   IstioCertificateRequestSchema,
   IstioCertificateService,
   type IstioCertificateResponse,
 } from "../../gen/istio/v1/auth/ca_pb.ts";
+import { agentMetadata } from "./agent-metadata.ts";
 import { CaClientError, clientError } from "./ca-client-error.ts";
 import { dial, type ClientIdentity } from "./dial.ts";
 import { methodDefinition } from "./service-definition.ts";
@@ -24,6 +25,10 @@ export interface CertificateRequest {
   readonly token?: string;
   /** The certificate that is to be renewed. */
   readonly identity?: ClientIdentity;
+  /** The agent's name in the server's roll; absent from whoever opens no mesh stream. */
+  readonly agentId?: string;
+  /** See `dial`. */
+  readonly onVerified?: (root: Uint8Array) => void;
   readonly csrPem: string;
   /** 0 asks for the server's default. */
   readonly ttlSeconds: number;
@@ -68,7 +73,7 @@ function call(
     csr: request.csrPem,
     validityDuration: BigInt(request.ttlSeconds),
   });
-  const metadata = new Metadata();
+  const metadata = agentMetadata(request.agentId);
   if (request.token !== undefined) metadata.set("authorization", `Bearer ${request.token}`);
   const { timeoutMs } = request;
   const errorOf = (error: ServiceError): CaClientError => clientError(error, request.server);

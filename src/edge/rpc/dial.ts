@@ -2,7 +2,7 @@
 
 import { Client, credentials } from "@grpc/grpc-js";
 import { isIP } from "node:net";
-import { checkServerIdentity } from "node:tls";
+import { checkServerIdentity, type DetailedPeerCertificate, type PeerCertificate } from "node:tls";
 
 export interface DialOptions {
   /** `HOST:PORT`, an IPv6 host in brackets. */
@@ -11,6 +11,8 @@ export interface DialOptions {
   readonly serverRoots: Uint8Array;
   /** Our own certificate, if the server is to know who calls. */
   readonly identity?: ClientIdentity;
+  /** At each handshake: the root (DER) that the server's certificate was verified by. */
+  readonly onVerified?: (root: Uint8Array) => void;
 }
 
 /** PEM. */
@@ -20,18 +22,22 @@ export interface ClientIdentity {
 }
 
 /** A connection of its own, never shared with an earlier client of the same target. */
-export function dial({ server, serverRoots, identity }: DialOptions): Client {
+export function dial({ server, serverRoots, identity, onVerified }: DialOptions): Client {
   const host = server.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   // SNI has no addresses (RFC 6066 3), and Node refuses one as a server name: the name that is sent means nothing, and the
   // certificate is held against the address.
   const isAddress = isIP(host) !== 0;
+  // Node asks for this when the chain holds, and hands the certificate over with those above it.
+  const check = (name: string, certificate: PeerCertificate): Error | undefined => {
+    const error = checkServerIdentity(isAddress ? host : name, certificate);
+    if (error === undefined) onVerified?.(rootAbove(certificate));
+    return error;
+  };
   const channelCredentials = credentials.createSsl(
     Buffer.from(serverRoots),
     identity ? Buffer.from(identity.privateKey) : null,
     identity ? Buffer.from(identity.certificateChain) : null,
-    isAddress
-      ? { checkServerIdentity: (_, certificate) => checkServerIdentity(host, certificate) }
-      : {},
+    { checkServerIdentity: (name, certificate) => check(name, certificate as PeerCertificate) },
   );
   return new Client(server, channelCredentials, {
     "grpc.enable_retries": 0,
@@ -44,3 +50,12 @@ export function dial({ server, serverRoots, identity }: DialOptions): Client {
 }
 
 const responseBytesMax = 1_048_576;
+
+/** The last certificate of the chain that was verified: a self-signed one is its own issuer. */
+function rootAbove(certificate: PeerCertificate): Uint8Array {
+  let last = certificate as Partial<DetailedPeerCertificate> & PeerCertificate;
+  while (last.issuerCertificate !== undefined && last.issuerCertificate !== last) {
+    last = last.issuerCertificate;
+  }
+  return Uint8Array.from(last.raw);
+}

@@ -19,7 +19,8 @@ import {
   type LeafAnswer,
   type ShownLog,
 } from "./log-messages.ts";
-import { encodeHello, MeshMessageError } from "./mesh-messages.ts";
+import { MeshMessageError } from "./mesh-fields.ts";
+import { encodeHello } from "./mesh-messages.ts";
 
 const octets = (maxLength: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ maxLength });
 const proof = fc.array(fc.uint8Array({ minLength: 32, maxLength: 32 }), { maxLength: 5 });

@@ -14,7 +14,7 @@ import {
   type LogLeaf as WireLeaf,
   type LogProof as WireProof,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-import { MeshMessageError } from "./mesh-messages.ts";
+import { MeshMessageError } from "./mesh-fields.ts";
 
 /** What the log has of one certificate. */
 export type LeafAnswer = { readonly serial: Uint8Array } & (

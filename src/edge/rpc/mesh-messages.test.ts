@@ -10,20 +10,26 @@ import {
   ConnectRequestSchema,
   ConnectResponseSchema,
   EvidenceReportSchema,
+  HeldLeavesSchema,
+  RenewCertificatesSchema,
   TrustBundleSchema,
   type ConnectRequest,
   type ConnectResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { MeshMessageError, type MeshMessageErrorCode } from "./mesh-fields.ts";
 import {
   encodeBundle,
+  encodeGoodbye,
+  encodeHeldLeaves,
   encodeHello,
+  encodeRenewCertificates,
   encodeReport,
   encodeReportAck,
   encodeTokens,
-  MeshMessageError,
   parseBundle,
+  parseHeldLeaves,
+  parseRenewCertificates,
   parseReport,
-  type MeshMessageErrorCode,
 } from "./mesh-messages.ts";
 
 const uint64Max = 2n ** 64n - 1n;
@@ -31,10 +37,17 @@ const uint64 = fc.bigInt({ min: 0n, max: uint64Max });
 const timeMs = fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 });
 const name = (max: number): fc.Arbitrary<string> => fc.string({ maxLength: max, unit: "grapheme" });
 
+const hexOf = (min: number, max: number): fc.Arbitrary<string> =>
+  fc
+    .uint8Array({ minLength: min, maxLength: max })
+    .map((each) => Buffer.from(each).toString("hex"));
+const digest = hexOf(32, 32);
+const serial = hexOf(0, 19).map((rest) => `5a${rest}`);
 const acked = fc.record(
   {
     atMs: timeMs,
     bundleSequence: uint64,
+    rootsDigest: digest,
     certificate: fc.record({
       serialHex: fc.uint8Array({ maxLength: 20 }).map((each) => Buffer.from(each).toString("hex")),
       notAfterMs: timeMs,
@@ -51,22 +64,28 @@ const subscription = fc.record(
   },
   { requiredKeys: ["streamId", "resourceName"] },
 );
-const report: fc.Arbitrary<EvidenceReport> = fc.record({
-  sequence: uint64,
-  full: fc.boolean(),
-  proxies: fc.array(
-    fc.record(
-      {
-        proxyId: name(30),
-        spiffeId: fc.constantFrom("spiffe://td/a", "spiffe://td/ns/b/sa/c"),
-        subscriptions: fc.array(subscription, { maxLength: 3 }),
-      },
-      { requiredKeys: ["proxyId", "subscriptions"] },
+const report: fc.Arbitrary<EvidenceReport> = fc.record(
+  {
+    sequence: uint64,
+    full: fc.boolean(),
+    proxies: fc.array(
+      fc.record(
+        {
+          proxyId: name(30),
+          weak: fc.constant(true as const),
+          spiffeId: fc.constantFrom("spiffe://td/a", "spiffe://td/ns/b/sa/c"),
+          subscriptions: fc.array(subscription, { maxLength: 3 }),
+        },
+        { requiredKeys: ["proxyId", "subscriptions"] },
+      ),
+      { maxLength: 3 },
     ),
-    { maxLength: 3 },
-  ),
-  gone: fc.array(name(30), { maxLength: 3 }),
-});
+    gone: fc.array(name(30), { maxLength: 3 }),
+    heldRootsDigest: digest,
+    unobservedReaders: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+  },
+  { requiredKeys: ["sequence", "full", "proxies", "gone"] },
+);
 
 const asRequest = (message: ConnectRequest): ConnectRequest["message"] =>
   fromBinary(ConnectRequestSchema, toBinary(ConnectRequestSchema, message)).message;
@@ -116,9 +135,19 @@ describe("a report", () => {
     }
   });
 
-  it("proves nothing by a certificate or a sequence that was never acknowledged", () => {
-    const parsed = parseOne({ certificate: { serial: "01" }, bundleSequence: 7n });
+  it("proves nothing by a certificate, a sequence or roots that were never acknowledged", () => {
+    const rootsDigest = new Uint8Array(32);
+    const parsed = parseOne({ certificate: { serial: "01" }, bundleSequence: 7n, rootsDigest });
     assert.deepEqual(parsed, { streamId: 0n, resourceName: "" });
+  });
+
+  it("with a digest that is none is refused", () => {
+    for (const length of [1, 31, 33]) {
+      const rootsDigest = new Uint8Array(length);
+      refuses("mesh-digest-malformed", { heldRootsDigest: rootsDigest });
+      const subscription = { ackedAt: timestampFromMs(0), rootsDigest };
+      refuses("mesh-digest-malformed", { proxies: [{ subscriptions: [subscription] }] });
+    }
   });
 
   it("takes times that are missing as the start of 1970", () => {
@@ -126,6 +155,79 @@ describe("a report", () => {
     assert.equal(parsed?.acked?.certificate?.notAfterMs, 0);
     assert.equal(parsed?.nack?.atMs, 0);
     assert.equal(timestampMs(timestampFromMs(5)), parsed?.acked?.atMs);
+  });
+});
+
+describe("held leaves", () => {
+  const leaves = fc.record({
+    full: fc.boolean(),
+    held: fc.array(fc.record({ serialHex: serial, notAfterMs: timeMs, authority: hexOf(1, 32) }), {
+      maxLength: 3,
+    }),
+    dropped: fc.array(serial, { maxLength: 3 }),
+  });
+  const parse = (init: MessageInitShape<typeof HeldLeavesSchema>) => (): unknown =>
+    parseHeldLeaves(create(HeldLeavesSchema, init));
+
+  it("are the same behind the wire", () => {
+    fc.assert(
+      fc.property(leaves, (leaves) => {
+        const message = asRequest(encodeHeldLeaves(leaves));
+        assert.ok(message.case === "leaves");
+        assert.deepEqual(
+          withoutPrototypes(parseHeldLeaves(message.value)),
+          withoutPrototypes(leaves),
+        );
+      }),
+    );
+  });
+
+  it("are refused with what is no serial, no key ID or no time, and when they are too many", () => {
+    const good = { serial: Uint8Array.of(1), authorityKeyId: Uint8Array.of(1) };
+    for (const octets of [[], [0], [0, 1], Array<number>(21).fill(1)]) {
+      const serial = Uint8Array.from(octets);
+      isRefused("mesh-serial-malformed", parse({ held: [{ ...good, serial }] }));
+      isRefused("mesh-serial-malformed", parse({ dropped: [serial] }));
+    }
+    for (const length of [0, 33]) {
+      const authorityKeyId = new Uint8Array(length);
+      isRefused("mesh-key-id-malformed", parse({ held: [{ ...good, authorityKeyId }] }));
+    }
+    const notAfter = { seconds: 2n ** 62n, nanos: 0 };
+    isRefused("mesh-time-out-of-range", parse({ held: [{ ...good, notAfter }] }));
+    isRefused("mesh-list-too-long", parse({ held: Array.from({ length: 8_193 }, () => good) }));
+    isRefused(
+      "mesh-list-too-long",
+      parse({ dropped: Array.from({ length: 8_193 }, () => good.serial) }),
+    );
+  });
+
+  it("without a time have ended", () => {
+    const wire = create(HeldLeavesSchema, {
+      held: [{ serial: Uint8Array.of(1), authorityKeyId: Uint8Array.of(2) }],
+    });
+    const expected = [{ serialHex: "01", notAfterMs: 0, authority: "02" }];
+    assert.deepEqual(parseHeldLeaves(wire).held, expected);
+  });
+});
+
+describe("a request to renew", () => {
+  it("is the same behind the wire", () => {
+    fc.assert(
+      fc.property(fc.array(serial, { maxLength: 5 }), (serials) => {
+        const octets = serials.map((each) => Buffer.from(each, "hex"));
+        const message = asResponse(encodeRenewCertificates(octets));
+        assert.ok(message.case === "renew");
+        assert.deepEqual(parseRenewCertificates(message.value), serials);
+      }),
+    );
+  });
+
+  it("is refused with what is no serial, and when it names too many", () => {
+    const parse = (serials: Uint8Array[]) => (): unknown =>
+      parseRenewCertificates(create(RenewCertificatesSchema, { serials }));
+    isRefused("mesh-serial-malformed", parse([new Uint8Array(1)]));
+    isRefused("mesh-list-too-long", parse(Array.from({ length: 8_193 }, () => Uint8Array.of(1))));
   });
 });
 
@@ -162,6 +264,11 @@ describe("the small messages", () => {
     assert.ok(hello.case === "hello");
     const { agentId, agentVersion, bundleSequence } = hello.value;
     assert.deepEqual([agentId, agentVersion, bundleSequence], ["agent-1", "0.1.0", uint64Max]);
+    assert.equal(hello.value.agentTime, undefined);
+    const timed = asRequest(encodeHello("agent-1", "0.1.0", 0n, undefined, 1_234));
+    assert.ok(timed.case === "hello" && timed.value.agentTime !== undefined);
+    assert.equal(timestampMs(timed.value.agentTime), 1_234);
+    assert.equal(asRequest(encodeGoodbye()).case, "goodbye");
     const tokens = asRequest(encodeTokens(["a.b.c", "d.e.f"]));
     assert.ok(tokens.case === "tokens");
     assert.deepEqual(tokens.value.tokens, ["a.b.c", "d.e.f"]);
@@ -182,10 +289,11 @@ function parseOne(subscription: SubscriptionInit) {
 }
 
 function refuses(code: MeshMessageErrorCode, init: ReportInit): void {
-  assert.throws(
-    () => parseReport(create(EvidenceReportSchema, init)),
-    (error) => error instanceof MeshMessageError && error.code === code,
-  );
+  isRefused(code, () => parseReport(create(EvidenceReportSchema, init)));
+}
+
+function isRefused(code: MeshMessageErrorCode, act: () => unknown): void {
+  assert.throws(act, (error) => error instanceof MeshMessageError && error.code === code);
 }
 
 /** Buffers and Uint8Arrays, records with and without a prototype are equal here. */

@@ -1,16 +1,9 @@
 /** `portcullis.mesh.v1` on the wire <-> the values of core/roll and core/spiffe. */
 
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
-import { PortcullisError } from "../../core/error.ts";
-import type {
-  AckedEvidence,
-  EvidenceReport,
-  NackEvidence,
-  ProxyEvidence,
-  SubscriptionEvidence,
-} from "../../core/roll/evidence.ts";
-import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { EvidenceReport, HeldLeavesReport } from "../../core/roll/evidence.ts";
+import { TrustDomain } from "../../core/spiffe/id.ts";
 import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import {
   ConnectRequestSchema,
@@ -18,25 +11,21 @@ import {
   type ConnectRequest,
   type ConnectResponse,
   type EvidenceReport as WireReport,
-  type ProxyEvidence as WireProxy,
-  type SubscriptionEvidence as WireSubscription,
+  type HeldLeaves as WireLeaves,
+  type RenewCertificates as WireRenew,
   type TrustBundle as WireBundle,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-
-export type MeshMessageErrorCode =
-  | "mesh-name-too-long"
-  | "mesh-time-out-of-range"
-  | "mesh-index-out-of-range";
-
-export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {
-  override name = "MeshMessageError";
-}
-
-/** Longer texts are cut: they are shown, never compared. */
-const detailLengthMax = 1_024;
-const versionLengthMax = 128;
-/** Longer names are refused: cut, two of them could become one. */
-const nameLengthMax = 2_048;
+import { encodeProxy, parseProxy } from "./mesh-evidence.ts";
+import {
+  assertLeavesLength,
+  octetsOf,
+  parseDigest,
+  parseKeyId,
+  parseProxyKey,
+  parseSerial,
+  parseSerials,
+  parseTimeMs,
+} from "./mesh-fields.ts";
 
 export function encodeBundle(bundle: TrustBundle): ConnectResponse {
   const value = {
@@ -66,18 +55,22 @@ export function encodeReportAck(
   return create(ConnectResponseSchema, { message: { case: "reportAck", value } });
 }
 
-/** @param logCheckpoint the note that a witness of the log holds, "" at first contact; undefined from whoever is none */
+/**
+ * @param logCheckpoint the note that a witness of the log holds, "" at first contact; undefined from whoever is none
+ * @param agentTimeMs what the agent's clock says
+ */
 export function encodeHello(
   agentId: string,
   agentVersion: string,
   bundleSequence: bigint,
   logCheckpoint?: string,
+  agentTimeMs?: number,
 ): ConnectRequest {
+  const hello = { agentId, agentVersion, bundleSequence };
   const value = {
-    agentId,
-    agentVersion,
-    bundleSequence,
+    ...hello,
     ...(logCheckpoint !== undefined && { logCheckpoint }),
+    ...(agentTimeMs !== undefined && { agentTime: timestampFromMs(agentTimeMs) }),
   };
   return create(ConnectRequestSchema, { message: { case: "hello", value } });
 }
@@ -93,107 +86,65 @@ export function encodeReport(report: EvidenceReport): ConnectRequest {
     sequence: report.sequence,
     full: report.full,
     gone: [...report.gone],
-    proxies: report.proxies.map((proxy) => ({
-      proxyId: proxy.proxyId,
-      spiffeId: proxy.spiffeId ?? "",
-      subscriptions: proxy.subscriptions.map(encodeSubscription),
-    })),
+    proxies: report.proxies.map(encodeProxy),
+    heldRootsDigest: octetsOf(report.heldRootsDigest ?? ""),
+    unobservedReaders: report.unobservedReaders ?? 0,
   };
   return create(ConnectRequestSchema, { message: { case: "report", value } });
 }
 
 /** @throws MeshMessageError, SpiffeIdError */
 export function parseReport(wire: WireReport): EvidenceReport {
-  const { sequence, full, proxies, gone } = wire;
-  return { sequence, full, proxies: proxies.map(parseProxy), gone: gone.map(parseProxyKey) };
-}
-
-function encodeSubscription({ streamId, resourceName, acked, nack }: SubscriptionEvidence) {
+  const { sequence, full, proxies, gone, unobservedReaders } = wire;
+  const heldRootsDigest = parseDigest(wire.heldRootsDigest);
   return {
-    streamId,
-    resourceName,
-    bundleSequence: acked?.bundleSequence ?? 0n,
-    ...(acked && { ackedAt: timestampFromMs(acked.atMs) }),
-    ...(acked?.certificate && {
-      certificate: {
-        serial: acked.certificate.serialHex,
-        notAfter: timestampFromMs(acked.certificate.notAfterMs),
-      },
-    }),
-    ...(nack && {
-      nack: { version: nack.version, detail: nack.detail, at: timestampFromMs(nack.atMs) },
-    }),
+    sequence,
+    full,
+    proxies: proxies.map(parseProxy),
+    gone: gone.map(parseProxyKey),
+    ...(heldRootsDigest !== undefined && { heldRootsDigest }),
+    ...(unobservedReaders > 0 && { unobservedReaders }),
   };
 }
 
-function parseProxy({ proxyId, spiffeId, subscriptions }: WireProxy): ProxyEvidence {
+export function encodeHeldLeaves({ full, held, dropped }: HeldLeavesReport): ConnectRequest {
+  const value = {
+    full,
+    held: held.map(({ serialHex, notAfterMs, authority }) => ({
+      serial: octetsOf(serialHex),
+      notAfter: timestampFromMs(notAfterMs),
+      authorityKeyId: octetsOf(authority),
+    })),
+    dropped: dropped.map(octetsOf),
+  };
+  return create(ConnectRequestSchema, { message: { case: "leaves", value } });
+}
+
+/** @throws MeshMessageError */
+export function parseHeldLeaves({ full, held, dropped }: WireLeaves): HeldLeavesReport {
+  assertLeavesLength(held);
   return {
-    proxyId: parseName(proxyId),
-    ...(spiffeId !== "" && { spiffeId: SpiffeId.parse(spiffeId).toString() }),
-    subscriptions: subscriptions.map(parseSubscription),
+    full,
+    held: held.map(({ serial, notAfter, authorityKeyId }) => ({
+      serialHex: parseSerial(serial),
+      notAfterMs: notAfter === undefined ? 0 : parseTimeMs(notAfter),
+      authority: parseKeyId(authorityKeyId),
+    })),
+    dropped: parseSerials(dropped),
   };
 }
 
-function parseSubscription(wire: WireSubscription): SubscriptionEvidence {
-  const acked = wire.ackedAt && parseAcked(wire, wire.ackedAt);
-  const nack = wire.nack && parseNack(wire.nack);
-  return {
-    streamId: wire.streamId,
-    resourceName: parseName(wire.resourceName),
-    ...(acked && { acked }),
-    ...(nack && { nack }),
-  };
+export function encodeGoodbye(): ConnectRequest {
+  return create(ConnectRequestSchema, { message: { case: "goodbye", value: {} } });
 }
 
-function parseAcked(wire: WireSubscription, ackedAt: Timestamp): AckedEvidence {
-  const { certificate, bundleSequence } = wire;
-  return {
-    atMs: parseTimeMs(ackedAt),
-    bundleSequence,
-    ...(certificate && {
-      certificate: {
-        serialHex: cut(certificate.serial, 64),
-        notAfterMs: certificate.notAfter ? parseTimeMs(certificate.notAfter) : 0,
-      },
-    }),
-  };
+/** @param serials magnitudes, without a leading zero octet */
+export function encodeRenewCertificates(serials: readonly Uint8Array[]): ConnectResponse {
+  const value = { serials: serials.map((serial) => Uint8Array.from(serial)) };
+  return create(ConnectResponseSchema, { message: { case: "renew", value } });
 }
 
-function parseNack(nack: NonNullable<WireSubscription["nack"]>): NackEvidence {
-  return {
-    version: cut(nack.version, versionLengthMax),
-    detail: cut(nack.detail, detailLengthMax),
-    atMs: nack.at ? parseTimeMs(nack.at) : 0,
-  };
-}
-
-/** The range of google.protobuf.Timestamp: what lies outside could not be sent on to an operator. */
-const timeMsMin = -62_135_596_800_000;
-const timeMsMax = 253_402_300_799_999;
-
-function parseTimeMs(wire: Timestamp): number {
-  const timeMs = timestampMs(wire);
-  if (timeMs >= timeMsMin && timeMs <= timeMsMax) return timeMs;
-  throw new MeshMessageError("mesh-time-out-of-range", "expected a time in the years 1 to 9999");
-}
-
-function parseName(name: string): string {
-  return assertLength(name, nameLengthMax);
-}
-
-/** A name, or a SPIFFE ID, a space and a name. */
-function parseProxyKey(key: string): string {
-  return assertLength(key, key.startsWith("spiffe://") ? 2 * nameLengthMax + 1 : nameLengthMax);
-}
-
-function assertLength(name: string, max: number): string {
-  if (name.length <= max) return name;
-  throw new MeshMessageError(
-    "mesh-name-too-long",
-    `expected a name of at most ${max} characters, got ${name.length}`,
-  );
-}
-
-function cut(text: string, max: number): string {
-  return text.length > max ? text.slice(0, max) : text;
+/** @returns serials, lower-case hex @throws MeshMessageError */
+export function parseRenewCertificates({ serials }: WireRenew): string[] {
+  return parseSerials(serials);
 }

@@ -15,6 +15,8 @@ export interface Peer {
   readonly id: SpiffeId;
   readonly serialHex: string;
   readonly notAfterMs: number;
+  /** The ID of the key that signed it, as the certificate says, lower-case hex; "" where it does not. */
+  readonly authority: string;
 }
 
 /** What `getAuthContext` of a call gives; grpc-js does not export the type. */
@@ -37,7 +39,7 @@ export function authenticatedPeer(context: AuthContext): Peer {
   if (der === undefined) {
     throw new PeerError("peer-certificate-missing", "expected a client certificate, got none");
   }
-  const { uris, isCa, keyUsage, serialHex, notAfterMs } = parseCertificate(der);
+  const { uris, isCa, keyUsage, serialHex, notAfterMs, authorityKeyId } = parseCertificate(der);
   const signs = (keyUsage & ((1 << KeyUsage.keyCertSign) | (1 << KeyUsage.cRLSign))) !== 0;
   const [uri, ...others] = uris;
   if (uri === undefined || others.length > 0 || isCa || signs) {
@@ -47,5 +49,6 @@ export function authenticatedPeer(context: AuthContext): Peer {
   if (id.path === "") {
     throw new PeerError("peer-certificate-invalid", "expected a SPIFFE ID with a path");
   }
-  return { id, serialHex, notAfterMs };
+  const authority = Buffer.from(authorityKeyId ?? []).toString("hex");
+  return { id, serialHex, notAfterMs, authority };
 }

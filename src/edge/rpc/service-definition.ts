@@ -46,9 +46,23 @@ export function methodDefinition<M extends DescMethod>(
   };
 }
 
+/** What goes to ten thousand streams as it is. Kept as long as the message itself. */
+const encodedOnce = new WeakMap<object, Buffer>();
+
+/** Encodes it now, and never again. @returns the message, which must not change any more */
+export function encodeOnce<T extends DescMessage>(
+  schema: T,
+  message: MessageShape<T>,
+): MessageShape<T> {
+  encodedOnce.set(message, encode(schema, message));
+  return message;
+}
+
 function serializer<T extends DescMessage>(schema: T): (message: MessageShape<T>) => Buffer {
-  return (message) => {
-    const bytes = toBinary(schema, message);
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  };
+  return (message) => encodedOnce.get(message) ?? encode(schema, message);
+}
+
+function encode<T extends DescMessage>(schema: T, message: MessageShape<T>): Buffer {
+  const bytes = toBinary(schema, message);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
@@ -8,14 +9,23 @@ import type { NewDenial } from "../../core/deny/denial.ts";
 import { DenyListError } from "../../core/deny/deny-error.ts";
 import { DenyList } from "../../core/deny/deny-list.ts";
 import { TrustDomain } from "../../core/spiffe/id.ts";
-import { encodeTrustState, initialTrustState } from "../../core/trust/trust-state.ts";
+import { encodeTrustState } from "../../core/trust/trust-state-codec.ts";
+import { initialTrustState } from "../../core/trust/trust-state.ts";
 import { migrations } from "./migrations.ts";
 import { Store, StoreError } from "./store.ts";
 
 const nowMs = 1_795_521_600_000;
 const state = initialTrustState({
   trustDomain: TrustDomain.parse("cluster.local"),
-  authority: { id: "ab", state: "active", chain: [], root: Uint8Array.of(1), key: "store" },
+  authority: {
+    id: "ab",
+    chain: [],
+    root: Uint8Array.of(1),
+    key: "store",
+    signerIds: ["ab"],
+    auto: false,
+  },
+  nowMs: 0,
 });
 const denial = (more: Partial<NewDenial> = {}): NewDenial => ({
   target: { kind: "identity", id: "spiffe://cluster.local/ns/shop/sa/web" },
@@ -148,15 +158,15 @@ describe("the stored deny list", () => {
 
   it("is empty in a directory of the third schema, which keeps its trust", async () => {
     using directory = temporaryDirectory();
-    const { denyDigest, ...document } = JSON.parse(encodeTrustState(state));
-    assert.equal(typeof denyDigest, "string");
+    const corpus = join(import.meta.dirname, "../../../test/corpus/trust-state");
+    const document = readFileSync(join(corpus, "version-2"), "utf8");
     {
       using database = new DatabaseSync(join(directory.path, "portcullis.db"));
       for (const step of migrations.slice(0, 3)) database.exec(step);
       database.exec("PRAGMA user_version = 3");
       database
         .prepare("INSERT INTO trust_state (id, epoch, document) VALUES (1, 5, ?)")
-        .run(JSON.stringify({ ...document, version: 2 }));
+        .run(document);
     }
     using store = await Store.open(directory.path, "server");
     assert.equal(store.denials.load().sequence, 0);

@@ -21,6 +21,7 @@ export const durableWrites = [
   "keys-encrypt",
   "keys-scrub",
   "denials-change",
+  "waivers-change",
   "join-token-add",
   "join-token-take",
   "join-token-prune",

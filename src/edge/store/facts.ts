@@ -8,6 +8,9 @@ import { durableTransaction } from "./durable.ts";
  * - `log-trust`: digest of the newest trust state that stands in the log.
  * - `log-policy`: digest of the newest issuance settings that stand in the log.
  * - `log-alarm`: kind of the newest proven alarm that no restore has settled since; "" for none.
+ * - `bundle-published`: digest of the roots that were published last, and the first index of the log that was free then.
+ * - `offline-keys`: IDs of keys that wait for an offline root's certificate, the oldest first.
+ * - `clock-skew`: the greatest difference to an agent's clock that was seen, and when.
  * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
  */
 export type Fact =
@@ -16,7 +19,10 @@ export type Fact =
   | "log-trust"
   | "log-policy"
   | "clock-accepted"
-  | "log-alarm";
+  | "log-alarm"
+  | "clock-skew"
+  | "bundle-published"
+  | "offline-keys";
 
 export class Facts {
   readonly #database: DatabaseSync;

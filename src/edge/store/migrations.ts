@@ -72,4 +72,14 @@ export const migrations: readonly string[] = [
 
   INSERT INTO deny_list (id, sequence) VALUES (1, 0);
   `,
+  // Of a rotation: whose evidence is gone without, and until when.
+  `
+  CREATE TABLE waivers (
+    name TEXT PRIMARY KEY,
+    reason TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL
+  ) STRICT;
+  `,
 ];

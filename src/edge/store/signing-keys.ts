@@ -15,11 +15,15 @@ export class SigningKeys {
   readonly #path: string;
   readonly #database: DatabaseSync;
   readonly #passphrase: Uint8Array | undefined;
+  /** Whether a key may still be in the write-ahead log. */
+  owesScrub = false;
 
   constructor(path: string, database: DatabaseSync, passphrase: Uint8Array | undefined) {
     this.#path = path;
     this.#database = database;
     this.#passphrase = passphrase;
+    // What is deleted is overwritten with zeros (https://www.sqlite.org/pragma.html#pragma_secure_delete).
+    database.exec("PRAGMA secure_delete = ON");
   }
 
   /** In the transaction of what they are new with. */
@@ -52,7 +56,6 @@ export class SigningKeys {
     const rows = this.#database.prepare("SELECT id, pkcs8 FROM signing_keys").all();
     const clear = rows.filter(({ pkcs8 }) => pkcs8 instanceof Uint8Array && !isEncrypted(pkcs8));
     if (clear.length > 0) {
-      this.#database.exec("PRAGMA secure_delete = ON");
       durableTransaction(this.#database, "keys-encrypt", () => {
         const update = this.#database.prepare("UPDATE signing_keys SET pkcs8 = ? WHERE id = ?");
         for (const { id, pkcs8 } of clear) {
@@ -62,7 +65,29 @@ export class SigningKeys {
       });
     }
     // Also where none is left in the clear: the process that encrypted them may have been killed before this.
+    this.scrub();
+  }
+
+  /** In the transaction of what makes them useless; to be followed by `scrub`. */
+  destroy(ids: readonly string[]): void {
+    const remove = this.#database.prepare("DELETE FROM signing_keys WHERE id = ?");
+    for (const id of ids) remove.run(id);
+  }
+
+  /** What was a key in the write-ahead log is there no more. */
+  scrub(): void {
+    this.owesScrub = true;
     durable("keys-scrub", () => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+    this.owesScrub = false;
+  }
+
+  /** What was committed before it stays so, also where the disk is full now. */
+  tryScrub(): void {
+    try {
+      this.scrub();
+    } catch {
+      // It is owed.
+    }
   }
 
   #stored(id: string): unknown {

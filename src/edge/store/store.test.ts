@@ -16,11 +16,8 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
 import { TrustDomain } from "../../core/spiffe/id.ts";
-import {
-  encodeTrustState,
-  initialTrustState,
-  TrustStateError,
-} from "../../core/trust/trust-state.ts";
+import { encodeTrustState } from "../../core/trust/trust-state-codec.ts";
+import { initialTrustState, TrustStateError } from "../../core/trust/trust-state.ts";
 import { PrivateFileError } from "../config/private-files.ts";
 import { migrations } from "./migrations.ts";
 import { bundleFileName, Store, StoreError, type NewTrust, type StoreErrorCode } from "./store.ts";
@@ -33,11 +30,13 @@ const newTrust: NewTrust = {
     trustDomain: TrustDomain.parse("cluster.local"),
     authority: {
       id: keyId,
-      state: "active",
       chain: [],
       root: Uint8Array.of(1, 2, 3),
       key: "store",
+      signerIds: [keyId],
+      auto: false,
     },
+    nowMs: 1_795_521_600_000,
   }),
   keys: [{ id: keyId, privateKeyPkcs8 }],
   nowMs: 1_795_521_600_000,
@@ -328,8 +327,11 @@ function manyAuthorities(): NewTrust["state"]["authorities"] {
   return Array.from({ length: 20 }, (_, index) => ({
     id: index.toString(16).padStart(40, "0"),
     state: index === 0 ? "active" : "retiring",
+    sinceMs: 0,
     chain: [],
     root: new Uint8Array(1_000),
     key: "store",
+    signerIds: ["ab"],
+    auto: false,
   }));
 }

@@ -18,6 +18,7 @@ import { SigningKeys, type NewSigningKey } from "./signing-keys.ts";
 import { openDatabase, type StoreMaker } from "./store-database.ts";
 import { StoreError, unreadable } from "./store-error.ts";
 import { insertTrustState, readTrustState, updateTrustState } from "./trust-table.ts";
+import { StoredWaivers } from "./waivers.ts";
 
 export { StoreError, type StoreErrorCode } from "./store-error.ts";
 export { bundleFileName, type StoreMaker } from "./store-database.ts";
@@ -30,6 +31,11 @@ export interface NewTrust {
   readonly nowMs: number;
 }
 
+export interface NextTrust extends NewTrust {
+  /** IDs of keys that nothing may be signed with any more. */
+  readonly destroyed?: readonly string[];
+}
+
 export class Store implements Disposable {
   readonly #path: string;
   readonly #database: DatabaseSync;
@@ -38,6 +44,7 @@ export class Store implements Disposable {
   readonly facts: Facts;
   readonly joinTokens: JoinTokens;
   readonly enrolments: Enrolments;
+  readonly waivers: StoredWaivers;
 
   private constructor(path: string, database: DatabaseSync, keys: SigningKeys) {
     this.#path = path;
@@ -47,6 +54,7 @@ export class Store implements Disposable {
     this.facts = new Facts(database);
     this.joinTokens = new JoinTokens(database);
     this.enrolments = new Enrolments(database);
+    this.waivers = new StoredWaivers(database);
   }
 
   /**
@@ -60,6 +68,8 @@ export class Store implements Disposable {
     try {
       const keys = new SigningKeys(path, database, passphrase);
       if (passphrase !== undefined) keys.encryptAll(passphrase);
+      // The process that destroyed a key may have been killed before it was gone from the write-ahead log.
+      keys.tryScrub();
       return new Store(path, database, keys);
     } catch (error) {
       database.close();
@@ -85,14 +95,22 @@ export class Store implements Disposable {
   }
 
   /**
-   * The next trust state, if the stored one is still that of the epoch before; with its new keys.
+   * The next trust state, if the stored one is still that of the epoch before; with its new keys, and without those that
+   * it needs no more.
    * @throws StoreError `store-epoch` when somebody else has changed it
    */
-  replaceTrustState({ state, keys, nowMs }: NewTrust): void {
+  replaceTrustState({ state, keys, destroyed = [], nowMs }: NextTrust): void {
     durableTransaction(this.#database, "trust-replace", () => {
       this.#keys.add(keys, nowMs);
+      this.#keys.destroy(destroyed);
       updateTrustState(this.#database, state);
     });
+    if (destroyed.length > 0) this.#keys.tryScrub();
+  }
+
+  /** Where a destroyed key could not be overwritten at once: tries again. */
+  scrub(): void {
+    if (this.#keys.owesScrub) this.#keys.tryScrub();
   }
 
   /** @throws StoreError `store-key-missing`, and as `findKey` */
@@ -112,6 +130,12 @@ export class Store implements Disposable {
   /** One that is no authority's, and is new. Durable when it returns. */
   keepKey(key: NewSigningKey, nowMs: number): void {
     durableTransaction(this.#database, "key-keep", () => this.#keys.add([key], nowMs));
+  }
+
+  /** Of keys that are no authority's. Durable when it returns. */
+  destroyKeys(ids: readonly string[]): void {
+    durableTransaction(this.#database, "key-keep", () => this.#keys.destroy(ids));
+    this.#keys.tryScrub();
   }
 
   /** What is committed, in one file without free pages. @param path of a file that is empty. @throws whatever SQLite throws */

@@ -1,11 +1,8 @@
 /** The one row of the trust state. Whoever changes it does so in a transaction of its own making. */
 
 import type { DatabaseSync } from "node:sqlite";
-import {
-  encodeTrustState,
-  parseTrustState,
-  type TrustState,
-} from "../../core/trust/trust-state.ts";
+import { encodeTrustState, parseTrustState } from "../../core/trust/trust-state-codec.ts";
+import type { TrustState } from "../../core/trust/trust-state.ts";
 import { StoreError } from "./store-error.ts";
 
 /** Undefined in a directory that has never had one. @throws TrustStateError; whatever SQLite throws */

@@ -197,6 +197,28 @@ export class AgentEvents {
     );
   }
 
+  /** Its root is not among those that are held: whoever goes by them refuses it. */
+  certificateWithheld(certificate: WorkloadCertificate): void {
+    this.#log.error(
+      { event: "certificate-withheld", ...shown(certificate) },
+      "a certificate is not served any more: its root is not in the trust bundle",
+    );
+  }
+
+  /** @param isTaken the server has ended the stream after it */
+  saidGoodbye(isTaken: boolean): void {
+    const fields = { event: "said-goodbye", taken: isTaken };
+    if (isTaken) this.#log.info(fields, "keys destroyed, and the server was told");
+    else this.#log.warn(fields, "keys destroyed; the server could not be told in time");
+  }
+
+  keysNotDestroyed(error: unknown): void {
+    this.#log.error(
+      { event: "keys-not-destroyed", ...problem(error) },
+      "keys could not be destroyed: the server was told nothing",
+    );
+  }
+
   workloadApiFailed(error: unknown): void {
     const fields = { event: "workload-api-failed", ...problem(error) };
     this.#log.warn(fields, "the Workload API could not answer");

@@ -2,7 +2,7 @@
 
 import type { LogAlarm } from "../../core/log/witness.ts";
 import type { Reporter } from "../../core/roll/evidence.ts";
-import type { NewNack } from "../../core/roll/roll.ts";
+import type { NewNack } from "../../core/roll/roll-entry.ts";
 import type { ConnectionRefusal } from "../rpc/tls-listener.ts";
 import type { Logger } from "./logger.ts";
 import type { ServerMetrics } from "./server-metrics.ts";
@@ -81,6 +81,21 @@ export class MeshEvents {
   logAlarmNotWritten(error: unknown): void {
     const fields = { event: "log-alarm-not-written", ...problemOf(error) };
     this.#log.error(fields, "an alarm of the log could not be written to the log");
+  }
+
+  goodbyeNotWritten(agent: Reporter, error: unknown): void {
+    const fields = { event: "goodbye-not-written", ...agent, ...problemOf(error) };
+    this.#log.error(fields, "an agent's goodbye could not be written to the log: it is waited for");
+  }
+
+  skewNotWritten(error: unknown): void {
+    const fields = { event: "skew-not-written", ...problemOf(error) };
+    this.#log.error(fields, "the difference to an agent's clock is forgotten by a restart");
+  }
+
+  leavesNotRead(error: unknown): void {
+    const fields = { event: "leaves-not-read", ...problemOf(error) };
+    this.#log.error(fields, "the log does not say who has certificates: trying again");
   }
 
   logNotShown(error: unknown): void {

@@ -10,11 +10,10 @@ import { trustBundle } from "../../../src/core/spiffe/trust-bundle.ts";
 import {
   activeAuthority,
   bundleOf,
-  encodeTrustState,
   initialTrustState,
-  parseTrustState,
   withJwtAuthority,
 } from "../../../src/core/trust/trust-state.ts";
+import { encodeTrustState, parseTrustState } from "../../../src/core/trust/trust-state-codec.ts";
 import { KeySet } from "../../../src/edge/authn/key-set.ts";
 import { boolean, sequence } from "../../support/der.ts";
 import { extension, extensions, makeCertificate } from "../../support/certificate.ts";
@@ -100,8 +99,9 @@ export const trustState: FuzzTarget = {
     "[]",
   ],
   seeds: () => {
-    const authority = { id: "aa01", state: "active", chain: [root], root, key: "store" } as const;
-    const first = initialTrustState({ trustDomain, authority, otherRoots: [spki] });
+    const signing = { key: "store", signerIds: ["aa01", "bb"], auto: false } as const;
+    const authority = { id: "aa01", chain: [root], root, ...signing };
+    const first = initialTrustState({ trustDomain, authority, otherRoots: [spki], nowMs: 1 });
     const second = withJwtAuthority(first, { keyId: "k1", state: "active", spki });
     const text = encodeTrustState(first);
     return { first: text, second: encodeTrustState(second), one: text.replace(":2,", ":1,") };

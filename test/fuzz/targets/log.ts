@@ -30,12 +30,14 @@ export const logEntry: FuzzTarget = {
   seeds: () => ({
     intent: encodeEntry(sampleIntent()),
     serving: encodeEntry(sampleIntent({ artifact: "serving", identity: "", requestId: "" })),
+    agent: encodeEntry(sampleIntent({ agent: "agent-1" })),
     result: encodeEntry(sampleResult()),
     failed: encodeEntry(
       sampleResult({ outcome: "failed", reason: "hsm", certificateDigest: new Uint8Array(0) }),
     ),
     refusals: encodeEntry(sampleRefusals()),
     event: encodeEntry(sampleEvent({ detail: "{}", digest: new Uint8Array(32) })),
+    goodbye: encodeEntry(sampleEvent({ type: "goodbye", subject: "spiffe://td/a", detail: "a1" })),
   }),
   check: (input) => {
     const auditor = new LogAuditor();

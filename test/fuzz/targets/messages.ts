@@ -5,9 +5,12 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { decodeCertificateRequest } from "../../../src/edge/rpc/ca-messages.ts";
 import {
+  encodeGoodbye,
+  encodeHeldLeaves,
   encodeHello,
   encodeReport,
   encodeTokens,
+  parseHeldLeaves,
   parseReport,
 } from "../../../src/edge/rpc/mesh-messages.ts";
 import {
@@ -17,6 +20,7 @@ import {
 import {
   ConnectRequestSchema,
   type ConnectRequest,
+  type HeldLeaves,
 } from "../../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import { valueOrNoProtobuf, valueOrTyped, type FuzzTarget } from "../target.ts";
 
@@ -93,24 +97,35 @@ export const meshRequest: FuzzTarget = {
     "\u0010\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff",
   ],
   seeds: () => {
+    const digest = "ab".repeat(32);
     const acked = {
       bundleSequence: 3n,
+      rootsDigest: digest,
       atMs: 1_790_000_000_500,
       certificate: { serialHex: "ab", notAfterMs: 1_790_000_000_000 },
     };
     const nack = { version: "7", detail: "no", atMs: 1_790_000_000_000 };
     const subscriptions = [{ streamId: 1n, resourceName: "default", acked, nack }];
     const proxies = [{ proxyId: "proxy-1", spiffeId: "spiffe://td/ns/a/sa/b", subscriptions }];
+    const told = { full: true, proxies, gone: ["proxy-2"] };
+    const held = [{ serialHex: "5a01", notAfterMs: 1_790_000_000_000, authority: "0a0b" }];
     return {
       hello: encode(encodeHello("agent", "0.1.0", 3n)),
+      timed: encode(encodeHello("agent", "0.1.0", 3n, "", 1_790_000_000_000)),
+      leaves: encode(encodeHeldLeaves({ full: true, held, dropped: ["5a02"] })),
+      goodbye: encode(encodeGoodbye()),
       tokens: encode(encodeTokens(["a.b.c", "d.e.f"])),
-      report: encode(encodeReport({ sequence: 1n, full: true, proxies, gone: ["proxy-2"] })),
+      report: encode(encodeReport({ sequence: 1n, ...told })),
+      holding: encode(
+        encodeReport({ sequence: 2n, ...told, heldRootsDigest: digest, unobservedReaders: 2 }),
+      ),
     };
   },
   check: (input) => {
     const request = valueOrNoProtobuf(() => fromBinary(ConnectRequestSchema, input));
     if (request === undefined) return false;
     const { message } = request;
+    if (message.case === "leaves") return isSameAgain(message.value);
     if (message.case !== "report") return true;
     const report = valueOrTyped(() => parseReport(message.value));
     if (report === undefined) return false;
@@ -120,3 +135,12 @@ export const meshRequest: FuzzTarget = {
     return true;
   },
 };
+
+function isSameAgain(wire: HeldLeaves): boolean {
+  const leaves = valueOrTyped(() => parseHeldLeaves(wire));
+  if (leaves === undefined) return false;
+  const again = encodeHeldLeaves(leaves).message;
+  assert.ok(again.case === "leaves");
+  assert.deepEqual(parseHeldLeaves(again.value), leaves);
+  return true;
+}

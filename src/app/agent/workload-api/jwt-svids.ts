@@ -17,7 +17,8 @@ import { WorkloadApiRefusal, type WorkloadApiRefusalCode } from "./refusal.ts";
 export interface JwtSvidsOptions {
   /** `HOST:PORT`. */
   readonly server: string;
-  readonly serverRootFile: string;
+  /** PEM, read at each connection. */
+  readonly serverRoots: () => Promise<Uint8Array>;
   /** Undefined where the identity did not come by a token of an issuer. */
   readonly tokenFile: string | undefined;
   readonly nowMs: () => number;
@@ -84,14 +85,14 @@ export class JwtSvids implements Disposable {
   }
 
   async #request(key: string, wanted: WantedSvid): Promise<string> {
-    const { server, serverRootFile, tokenFile, nowMs } = this.#options;
+    const { server, tokenFile, nowMs } = this.#options;
     if (tokenFile === undefined) {
       const reason = "no JWT-SVID: they need a token of an issuer (--token-file)";
       throw new WorkloadApiRefusal("workload-jwt-denied", reason);
     }
     try {
       const [serverRoots, token] = await Promise.all([
-        readBoundedFile(serverRootFile, fileBytesMax),
+        this.#options.serverRoots(),
         readBoundedFile(tokenFile, fileBytesMax),
       ]);
       const { svid } = await requestJwtSvid(

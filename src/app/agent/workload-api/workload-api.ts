@@ -12,29 +12,29 @@ import type {
   ServerWritableStream,
   UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import type { ProxyEvidence } from "../../../core/roll/evidence.ts";
 import { SpiffeId, SpiffeIdError } from "../../../core/spiffe/id.ts";
 import { verifyJwtSvid } from "../../../edge/authn/jwt-svid.ts";
 import {
-  JWTBundlesResponseSchema,
   JWTSVIDResponseSchema,
   ValidateJWTSVIDResponseSchema,
-  X509BundlesResponseSchema,
-  X509SVIDResponseSchema,
   type JWTSVIDRequest,
   type JWTSVIDResponse,
   type ValidateJWTSVIDRequest,
   type ValidateJWTSVIDResponse,
 } from "../../../gen/spiffe/workload/workload_pb.ts";
+import type { BundleReader } from "../bundle-readers.ts";
 import type { WorkloadSet } from "../workload-set.ts";
 import { JwtSvids } from "./jwt-svids.ts";
 import { internalError, statusOf, WorkloadApiRefusal } from "./refusal.ts";
-import { jwtBundlesResponse, x509BundlesResponse, x509SvidResponse } from "./responses.ts";
-import { noIdentity, WorkloadStreams } from "./workload-streams.ts";
+import { jwtBundles, x509Bundles, x509Svids } from "./responses.ts";
+import { noIdentity, WorkloadStreams, type StreamContent } from "./workload-streams.ts";
 
 export interface WorkloadApiOptions {
   /** `HOST:PORT` of the control plane, which makes the JWT-SVIDs. */
   readonly server: string;
-  readonly serverRootFile: string;
+  /** PEM, read at each connection. */
+  readonly serverRoots: () => Promise<Uint8Array>;
   /** Undefined where the identity did not come by a token of an issuer. */
   readonly tokenFile: string | undefined;
   /** Undefined while there is none that is valid. */
@@ -42,6 +42,10 @@ export interface WorkloadApiOptions {
   readonly nowMs: () => number;
   /** No JWT-SVID was to be had, or something that nobody has foreseen. */
   readonly onProblem: (error: unknown) => void;
+  /** Somebody who listens for whom to trust. */
+  readonly listen: () => BundleReader;
+  /** What the open streams hold has changed. */
+  readonly onEvidence: () => void;
 }
 
 const streamsMax = 256;
@@ -62,9 +66,9 @@ export class WorkloadApi implements Disposable {
   /** Of `SpiffeWorkloadAPI`. What is not here is Unimplemented. */
   get handlers(): UntypedServiceImplementation {
     return {
-      fetchX509SVID: this.#stream(X509SVIDResponseSchema, x509SvidResponse),
-      fetchX509Bundles: this.#stream(X509BundlesResponseSchema, x509BundlesResponse),
-      fetchJWTBundles: this.#stream(JWTBundlesResponseSchema, jwtBundlesResponse),
+      fetchX509SVID: this.#stream(x509Svids),
+      fetchX509Bundles: this.#stream(x509Bundles),
+      fetchJWTBundles: this.#stream(jwtBundles),
       fetchJWTSVID: this.#unary((request: JWTSVIDRequest) => this.#fetchJwtSvid(request)),
       validateJWTSVID: this.#unary((request: ValidateJWTSVIDRequest) =>
         this.#validateJwtSvid(request),
@@ -77,18 +81,23 @@ export class WorkloadApi implements Disposable {
     this.#streams.setChanged();
   }
 
+  /** Of the open streams, by delivery. */
+  evidence(): ProxyEvidence[] {
+    return this.#streams.evidence();
+  }
+
   [Symbol.dispose](): void {
     this.#streams[Symbol.dispose]();
     this.#jwtSvids[Symbol.dispose]();
   }
 
-  #stream<M extends DescMessage>(schema: M, respond: (set: WorkloadSet) => MessageShape<M>) {
+  #stream<M extends DescMessage>(content: StreamContent<M>) {
     return (call: ServerWritableStream<unknown, MessageShape<M>>): void => {
       // A client that went away is no event.
       call.on("error", () => {});
       try {
         assertSecurityHeader(call.metadata);
-        this.#streams.open(call, schema, respond);
+        this.#streams.open(call, content);
       } catch (error) {
         call.emit("error", this.#statusOf(error));
       }

@@ -6,6 +6,9 @@
 
 import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import type { ServerWritableStream } from "@grpc/grpc-js";
+import { validationSecretName } from "../../../core/envoy/secret.ts";
+import type { ProxyEvidence, SubscriptionEvidence } from "../../../core/roll/evidence.ts";
+import type { BundleReader } from "../bundle-readers.ts";
 import type { WorkloadSet } from "../workload-set.ts";
 import { internalError, statusOf, WorkloadApiRefusal, type Status } from "./refusal.ts";
 
@@ -15,12 +18,31 @@ export interface WorkloadStreamsOptions {
   readonly nowMs: () => number;
   readonly streamsMax: number;
   readonly onProblem: (error: unknown) => void;
+  /** Somebody who listens for whom to trust. */
+  readonly listen: () => BundleReader;
+  /** What the open streams were given has changed. */
+  readonly onEvidence: () => void;
 }
 
+/** What one kind of stream says. */
+export interface StreamContent<M extends DescMessage> {
+  readonly schema: M;
+  readonly respond: (set: WorkloadSet) => MessageShape<M>;
+  /** What a reader of it holds; undefined where that is nobody's trust in certificates. */
+  readonly holds?: (set: WorkloadSet, atMs: number) => readonly Holding[];
+}
+
+export type Holding = Omit<SubscriptionEvidence, "streamId">;
+
 interface OpenStream {
+  readonly id: bigint;
   readonly end: (status: Status) => void;
   /** @returns false if that is what was sent last */
   readonly write: (set: WorkloadSet, onTaken: () => void) => boolean;
+  readonly holds: ((set: WorkloadSet, atMs: number) => readonly Holding[]) | undefined;
+  readonly reader: BundleReader | undefined;
+  /** Undefined before the first message was taken. */
+  given: readonly Holding[] | undefined;
   isWriting: boolean;
   /** Something has changed since the message that is being taken. */
   isBehind: boolean;
@@ -33,6 +55,7 @@ export class WorkloadStreams implements Disposable {
   readonly #options: WorkloadStreamsOptions;
   readonly #streams = new Set<OpenStream>();
   #timer: NodeJS.Timeout | undefined;
+  #opened = 0n;
 
   constructor(options: WorkloadStreamsOptions) {
     this.#options = options;
@@ -41,18 +64,32 @@ export class WorkloadStreams implements Disposable {
   /** @throws WorkloadApiRefusal `workload-overloaded` */
   open<M extends DescMessage>(
     call: ServerWritableStream<unknown, MessageShape<M>>,
-    schema: M,
-    respond: (set: WorkloadSet) => MessageShape<M>,
+    content: StreamContent<M>,
   ): void {
-    if (this.#streams.size >= this.#options.streamsMax) {
+    const { streamsMax, listen, onEvidence } = this.#options;
+    if (this.#streams.size >= streamsMax) {
       throw new WorkloadApiRefusal("workload-overloaded", "too many streams");
     }
-    const stream = openStream(call, schema, respond);
-    const close = (): void => void this.#streams.delete(stream);
+    const reader = content.holds && listen();
+    const stream = openStream(call, content, ++this.#opened, reader);
+    const close = (): void => {
+      if (this.#streams.delete(stream)) this.#closed(stream);
+    };
     for (const event of ["error", "cancelled", "close"]) call.on(event, close);
     this.#streams.add(stream);
     this.#update(stream);
     this.#watchExpiry();
+    onEvidence();
+  }
+
+  /** By proxy: each stream is one, which acknowledges nothing. What was taken is what it holds. */
+  evidence(): ProxyEvidence[] {
+    return [...this.#streams].flatMap(({ id, given, reader }) => {
+      if (reader === undefined) return [];
+      const all = given ?? [{ resourceName: validationSecretName }];
+      const subscriptions = all.map((each) => ({ streamId: id, ...each }));
+      return [{ proxyId: `workload-api-${id}`, subscriptions, weak: true as const }];
+    });
   }
 
   /** There is another certificate or bundle, or none any more. */
@@ -73,14 +110,29 @@ export class WorkloadStreams implements Disposable {
       if (stream.isWriting) return;
       stream.isWriting = stream.write(set, () => {
         stream.isWriting = false;
+        this.#taken(stream, set);
         if (stream.isBehind && this.#streams.has(stream)) this.#update(stream);
       });
     } catch (error) {
       const status = statusOf(error);
       if (status === undefined) this.#options.onProblem(error);
-      this.#streams.delete(stream);
+      if (this.#streams.delete(stream)) this.#closed(stream);
       stream.end(status ?? internalError);
     }
+  }
+
+  #taken(stream: OpenStream, set: WorkloadSet): void {
+    const { nowMs, onEvidence } = this.#options;
+    stream.given = stream.holds?.(set, nowMs());
+    stream.reader?.took(set);
+    // What has reached a reader that was gone before was taken all the same.
+    if (!this.#streams.has(stream)) stream.reader?.left();
+    onEvidence();
+  }
+
+  #closed({ reader }: OpenStream): void {
+    reader?.left();
+    this.#options.onEvidence();
   }
 
   #watchExpiry(): void {
@@ -101,11 +153,16 @@ export function noIdentity(): WorkloadApiRefusal {
 
 function openStream<M extends DescMessage>(
   call: ServerWritableStream<unknown, MessageShape<M>>,
-  schema: M,
-  respond: (set: WorkloadSet) => MessageShape<M>,
+  { schema, respond, holds }: StreamContent<M>,
+  id: bigint,
+  reader: BundleReader | undefined,
 ): OpenStream {
   let sent: Uint8Array | undefined;
   return {
+    id,
+    holds,
+    reader,
+    given: undefined,
     isWriting: false,
     isBehind: false,
     end: (status) => call.emit("error", status),

@@ -31,7 +31,7 @@ export const agent: Command = defineCommand({
     "server-root": {
       type: "string",
       valueName: "FILE",
-      help: "PEM roots to verify the server with; read again at each connection",
+      help: "PEM roots to verify the server with until there is a trust bundle; and after a change",
       required: true,
     },
     "token-file": {
@@ -93,6 +93,10 @@ export const agent: Command = defineCommand({
       valueName: "DURATION",
       help: "life of a certificate (default the server's)",
     },
+    goodbye: {
+      type: "boolean",
+      help: "the workload ends with the agent: at SIGTERM destroy its keys, and tell the server",
+    },
     "log-level": {
       type: "string",
       valueName: "LEVEL",
@@ -125,6 +129,7 @@ export const agent: Command = defineCommand({
       sdsSocket: resolve(flags["sds-socket"]),
       sdsSocketMode: parseMode(flags["sds-socket-mode"]),
       ttlSeconds: flags.ttl ?? 0,
+      goodbye: flags.goodbye,
       version: packageVersion(),
       log: createLogger("agent", flags["log-level"]),
       nowMs,

@@ -15,7 +15,7 @@ export const status: Command = defineCommand({
     "holds, and the newest trust bundle that all its subscriptions have accepted.\n\n" +
     "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle, and when an authority " +
     "has less than 30 days left or its key cannot be used, and when the newest configuration or CA on " +
-    "disk was refused.",
+    "disk was refused, or does not sign yet.",
   flags: { ...connectionFlags, ...outputFlag },
   examples: [
     { what: "dev's server", command: "portcullis status" },
@@ -77,11 +77,16 @@ function alarmsOf(count: number): string {
 }
 
 function refusedLines(
-  { part, detail, hint, since }: StatusValue["reloadRefusals"][number],
+  { part, reason, detail, hint, since }: StatusValue["reloadRefusals"][number],
   nowMs: number,
 ): readonly string[] {
   const what = part === "ca" ? "CA" : part;
-  const line = `the ${what} on disk was refused ${relative(since, nowMs)}, and an older one runs: ${detail}`;
+  const when = relative(since, nowMs);
+  // Not refused: it signs when its gate opens.
+  const line =
+    reason === "rotation-waits"
+      ? `the ${what} on disk does not sign yet, ${when}: ${detail}`
+      : `the ${what} on disk was refused ${when}, and an older one runs: ${detail}`;
   return hint === "" ? [line] : [line, `hint: ${hint}`];
 }
 

@@ -1041,7 +1041,7 @@ export const EvidenceSchema: GenMessage<Evidence> = /*@__PURE__*/
  */
 export type Laggard = Message<"portcullis.admin.v1.Laggard"> & {
   /**
-   * "agent", "proxy", "workload-api", "leaf", "class", "server".
+   * "agent", "proxy", "workload-api", "leaf", "certificate", "class", "server".
    *
    * @generated from field: string kind = 1;
    */

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"portcullis/bench/load/wire"
+)
+
+// Numbers of fields of portcullis.mesh.v1.
+const (
+	requestHello  = 1
+	requestReport = 2
+	requestLeaves = 6
+
+	helloAgent      = 1
+	helloVersion    = 2
+	helloCheckpoint = 4
+	helloTime       = 5
+
+	reportSequence = 1
+	reportFull     = 2
+	reportProxy    = 3
+	reportHeld     = 5
+
+	proxyID           = 1
+	proxySubscription = 2
+
+	subscriptionStream      = 1
+	subscriptionName        = 2
+	subscriptionCertificate = 3
+	subscriptionBundle      = 4
+	subscriptionTime        = 5
+	subscriptionRoots       = 7
+
+	certificateSerial = 1
+	certificateEnd    = 2
+
+	leavesFull = 1
+	leavesHeld = 2
+
+	leafSerial    = 1
+	leafEnd       = 2
+	leafAuthority = 3
+
+	responseBundle = 1
+	responseAck    = 2
+	responseRenew  = 4
+
+	bundleSequence = 2
+	bundleRoot     = 3
+	ackSequence    = 1
+	renewSerial    = 1
+)
+
+// helloMessage is that of an agent that witnesses the log, at first contact.
+func helloMessage(agentID string, now time.Time) []byte {
+	hello := wire.AppendBytes(nil, helloAgent, []byte(agentID))
+	hello = wire.AppendBytes(hello, helloVersion, []byte("bench"))
+	hello = wire.AppendBytes(hello, helloCheckpoint, nil)
+	hello = wire.AppendBytes(hello, helloTime, timestamp(now))
+	return wire.AppendBytes(nil, requestHello, hello)
+}
+
+// reportMessage is what the agent holds itself, and its one proxy's evidence, if that is to be told.
+func reportMessage(sequence uint64, isFull bool, held []byte, proxy []byte) []byte {
+	report := wire.AppendVarint(nil, reportSequence, sequence)
+	if isFull {
+		report = wire.AppendVarint(report, reportFull, 1)
+	}
+	if proxy != nil {
+		report = wire.AppendBytes(report, reportProxy, proxy)
+	}
+	report = wire.AppendBytes(report, reportHeld, held)
+	return wire.AppendBytes(nil, requestReport, report)
+}
+
+// proxyEvidence is an Envoy's: a certificate and a bundle, both acknowledged now.
+func proxyEvidence(id string, leaf *x509.Certificate, holds bundle, now time.Time) []byte {
+	certificate := wire.AppendBytes(nil, certificateSerial, fmt.Appendf(nil, "%x", leaf.SerialNumber.Bytes()))
+	certificate = wire.AppendBytes(certificate, certificateEnd, timestamp(leaf.NotAfter))
+	own := subscription(1, "default", now)
+	own = wire.AppendBytes(own, subscriptionCertificate, certificate)
+	roots := subscription(2, "ROOTCA", now)
+	roots = wire.AppendVarint(roots, subscriptionBundle, holds.sequence)
+	roots = wire.AppendBytes(roots, subscriptionRoots, holds.digest)
+	proxy := wire.AppendBytes(nil, proxyID, []byte(id))
+	proxy = wire.AppendBytes(proxy, proxySubscription, own)
+	return wire.AppendBytes(proxy, proxySubscription, roots)
+}
+
+func subscription(stream uint64, name string, ackedAt time.Time) []byte {
+	to := wire.AppendVarint(nil, subscriptionStream, stream)
+	to = wire.AppendBytes(to, subscriptionName, []byte(name))
+	return wire.AppendBytes(to, subscriptionTime, timestamp(ackedAt))
+}
+
+func leavesMessage(leaf *x509.Certificate) []byte {
+	held := wire.AppendBytes(nil, leafSerial, leaf.SerialNumber.Bytes())
+	held = wire.AppendBytes(held, leafEnd, timestamp(leaf.NotAfter))
+	held = wire.AppendBytes(held, leafAuthority, leaf.AuthorityKeyId)
+	leaves := wire.AppendBytes(wire.AppendVarint(nil, leavesFull, 1), leavesHeld, held)
+	return wire.AppendBytes(nil, requestLeaves, leaves)
+}
+
+func timestamp(at time.Time) []byte {
+	to := wire.AppendVarint(nil, 1, uint64(at.Unix()))
+	return wire.AppendVarint(to, 2, uint64(at.Nanosecond()))
+}
+
+// fieldsOf gives the numbers and the octets of a message's fields, by their numbers.
+func fieldsOf(message []byte) (numbers map[int]uint64, octets map[int][][]byte, err error) {
+	numbers, octets = map[int]uint64{}, map[int][][]byte{}
+	for len(message) > 0 {
+		var field wire.Field
+		if field, message, err = wire.Next(message); err != nil {
+			return nil, nil, err
+		}
+		numbers[field.Number] = field.Varint
+		octets[field.Number] = append(octets[field.Number], field.Bytes)
+	}
+	return numbers, octets, nil
+}
+
+// isAsked tells whether RenewCertificates names the certificate.
+func isAsked(renew []byte, leaf *x509.Certificate) (bool, error) {
+	_, octets, err := fieldsOf(renew)
+	for _, serial := range octets[renewSerial] {
+		if bytes.Equal(serial, leaf.SerialNumber.Bytes()) {
+			return true, err
+		}
+	}
+	return false, err
+}

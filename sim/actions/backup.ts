@@ -1,0 +1,39 @@
+/**
+ * A backup of the trust state, and its return: bundles of one sequence may then differ. Only while nothing was signed since for a root
+ * that the backup does not know: what comes of a log that has lost certificates is waited for elsewhere (`lostUntilMs`).
+ */
+
+import { bundleOf, unconfirmedRetired } from "../../src/core/trust/trust-state.ts";
+import { maskOf, rootNames, signerBit } from "../world/symbols.ts";
+import type { World } from "../world/world.ts";
+import type { Action } from "./action.ts";
+
+export const backup: readonly Action[] = [
+  { name: "back-up", weight: 4, apply: backUp },
+  { name: "restore", weight: 3, apply: restore },
+];
+
+function backUp(world: World): boolean {
+  world.server.backUp();
+  return true;
+}
+
+function restore(world: World): boolean {
+  const { server } = world;
+  const { saved, log } = server;
+  if (saved === undefined || server.rotation.isBetween) return false;
+  if (saved.trust.epoch >= server.trust.epoch) return false;
+  const mask = maskOf(bundleOf(saved.trust).roots);
+  const present = maskOf(bundleOf(server.trust).roots);
+  const isKnown = log.leaves.every(({ signer }) => (signerBit(signer) & mask) !== 0);
+  // What was taken out of the bundle since then would come back, and its key with it.
+  if (!isKnown || (mask & ~present) !== 0 || unconfirmedRetired(server.trust).length > 0) {
+    return false;
+  }
+  world.struck("server-restored", `with roots ${rootNames(mask)}`);
+  world.happen(() => {
+    if (server.isUp) world.killServer();
+    server.restore(saved);
+  });
+  return true;
+}

@@ -1,0 +1,167 @@
+/**
+ * An Envoy: it opens a stream of SDS for some of its secrets, applies what it accepts, and lives on with that whatever becomes of
+ * its agent. The server's end of each stream is the production subscriber machine, in the hands of the agent.
+ */
+
+import type { SecretEvidence } from "../../src/core/envoy/secret.ts";
+import type { SotwRequest, Subscriber } from "../../src/core/xds/subscriber.ts";
+import type { XdsResponse } from "../../src/core/xds/subscription.ts";
+import { rootNames, type Leaf } from "./symbols.ts";
+import { Pipe, Task } from "./pipe.ts";
+
+/** What a secret says, for whoever applies it. */
+export interface SimEvidence extends SecretEvidence {
+  readonly leaf?: Leaf;
+  /** Roots of a trust bundle; 0 for a certificate. */
+  readonly mask: number;
+}
+
+/** The agent, as its socket shows it. */
+export interface SdsServer {
+  readonly isServing: boolean;
+  mayDial(fromMs: number): boolean;
+  open(stream: SdsStream): void;
+  receive(stream: SdsStream, request: SotwRequest): void;
+  closed(stream: SdsStream): void;
+}
+
+/** By which streams an Envoy asks for what: one for all, one for each, and two of its listeners with contexts of their own. */
+export const layouts: readonly (readonly (readonly string[])[])[] = [
+  [["default"], ["ROOTCA"]],
+  [["default", "ROOTCA"]],
+  [["default"], ["ROOTCA"], ["ALL"]],
+  [["spiffe://mesh"], ["default"], ["ROOTCA"]],
+];
+
+export class SdsStream {
+  readonly envoy: Envoy;
+  readonly names: readonly string[];
+  readonly up: Pipe<SotwRequest>;
+  readonly down: Pipe<XdsResponse<SimEvidence>>;
+  readonly dial: Task;
+  /** A new one with each connection. */
+  id = 0n;
+  isOpen = false;
+  /** At the agent's end. */
+  subscriber: Subscriber<SimEvidence> | undefined;
+  /** What Envoy has accepted last. */
+  version = "";
+  readonly #server: SdsServer;
+  #dialAtMs = 0;
+
+  constructor(envoy: Envoy, names: readonly string[], server: SdsServer) {
+    this.#server = server;
+    this.envoy = envoy;
+    this.names = names;
+    this.up = new Pipe(
+      () => server.isServing,
+      (request) => server.receive(this, request),
+    );
+    this.down = new Pipe(
+      () => !envoy.isFrozen,
+      (response) => envoy.receive(this, response),
+    );
+    this.dial = new Task(
+      () => !this.isOpen && envoy.isAlive && !envoy.isFrozen && server.mayDial(this.#dialAtMs),
+      () => {
+        this.isOpen = true;
+        server.open(this);
+        this.ask("", undefined);
+      },
+    );
+  }
+
+  ask(responseNonce: string, error: string | undefined): void {
+    const { names: resourceNames, version: versionInfo } = this;
+    const { node } = this.envoy;
+    this.up.send({ typeUrl: "", node, versionInfo, responseNonce, error, resourceNames });
+  }
+
+  /** By Envoy's end: the agent sees it. */
+  end(): void {
+    this.close();
+    this.#server.closed(this);
+  }
+
+  /** It was open: Envoy waits a while before it comes back. */
+  backOff(untilMs: number): void {
+    this.#dialAtMs = untilMs;
+  }
+
+  /** @returns whether anything was lost */
+  close(): boolean {
+    this.isOpen = false;
+    const lostUp = this.up.lose();
+    return this.down.lose() || lostUp;
+  }
+}
+
+export class Envoy {
+  say: ((text: string) => void) | undefined;
+  readonly node: { readonly id: string; readonly cluster: string };
+  readonly streams: readonly SdsStream[];
+  isAlive = false;
+  isFrozen = false;
+  /** An operator has waived it. */
+  isExcepted = false;
+  /** An activation did not know of it, and it has not caught up since. */
+  isForgotten = false;
+  /** After its next response it stands still. */
+  isAboutToStall = false;
+  /** How many of the next responses it refuses. */
+  refusals = 0;
+  leaf: Leaf | undefined;
+  /** Roots by name of a validation context; every one of them verifies somebody. */
+  readonly trusted = new Map<string, number>();
+
+  constructor(id: string, layout: readonly (readonly string[])[], server: SdsServer) {
+    this.node = { id, cluster: "" };
+    this.streams = layout.map((names) => new SdsStream(this, names, server));
+    for (const name of layout.flat()) if (name !== "default") this.trusted.set(name, 0);
+  }
+
+  /** Its listeners are warm: they have all that they asked for. */
+  get isReady(): boolean {
+    for (const mask of this.trusted.values()) if (mask === 0) return false;
+    return true;
+  }
+
+  start(): void {
+    this.isAlive = true;
+  }
+
+  /** With it goes all that it holds. */
+  kill(): void {
+    this.isAlive = false;
+    this.isFrozen = false;
+    this.isForgotten = false;
+    this.leaf = undefined;
+    for (const name of this.trusted.keys()) this.trusted.set(name, 0);
+    for (const stream of this.streams) {
+      stream.version = "";
+      stream.end();
+    }
+  }
+
+  receive(stream: SdsStream, response: XdsResponse<SimEvidence>): void {
+    this.#take(stream, response);
+    this.isFrozen = this.isAboutToStall;
+    this.isAboutToStall = false;
+  }
+
+  #take(stream: SdsStream, { nonce, versionInfo, resources }: XdsResponse<SimEvidence>): void {
+    if (this.refusals > 0) {
+      this.refusals--;
+      return stream.ask(nonce, "refused");
+    }
+    for (const { name, evidence } of resources) {
+      if (evidence.leaf === undefined) this.trusted.set(name, evidence.mask);
+      else this.leaf = evidence.leaf;
+      this.say?.(
+        `${this.node.id} has ${name}: ${evidence.leaf === undefined ? rootNames(evidence.mask) : `leaf ${evidence.leaf.serial}`}`,
+      );
+    }
+    stream.version = versionInfo;
+    stream.ask(nonce, undefined);
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The one copy of what an agent holds. Certificate and bundle come from two streams and are one set: changes wait for each
+ * other, go to disk first, and whoever serves the set is told of each.
+ */
+
+import { hash } from "node:crypto";
+import { hasBytes } from "../../core/bytes.ts";
+import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import { rootsDigest } from "../../core/spiffe/roots-digest.ts";
+import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
+import { parseCertificate } from "../../core/x509/certificate.ts";
+import { parsePublicKey } from "../../core/x509/public-key.ts";
+import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
+import { decideAnchor, type ServerFile } from "./server-trust.ts";
+import { removeWorkloadSet, writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
+
+export interface HeldSetOptions {
+  readonly stateDir: string;
+  readonly events: AgentEvents;
+  /** What is held now. */
+  readonly onChange: (set: WorkloadSet) => void;
+}
+
+export interface Received {
+  readonly certificate: WorkloadCertificate;
+  readonly receivedAtMs: number;
+  /** Of the reply, without a sequence. */
+  readonly bundle: TrustBundle;
+  /** By which root the server was verified, and what the operator's file had; absent where that is not known. */
+  readonly verified?: { readonly root: Uint8Array; readonly file: ServerFile };
+}
+
+const withdrawnMax = 64;
+
+export class HeldSet {
+  readonly #options: HeldSetOptions;
+  #set: WorkloadSet | undefined;
+  /** What a restart would begin with. */
+  #onDisk: WorkloadSet | undefined;
+  /** Roots that the mesh stream has taken away in this life; the newest. */
+  #withdrawn: ReadonlySet<string> = new Set();
+  #isDestroyed = false;
+  /** The end of the queue of changes. */
+  #changes: Promise<unknown> = Promise.resolve();
+
+  constructor(options: HeldSetOptions, stored: WorkloadSet | undefined) {
+    this.#options = options;
+    this.#set = stored;
+    this.#onDisk = stored;
+  }
+
+  get set(): WorkloadSet | undefined {
+    return this.#set;
+  }
+
+  /** Of the bundle that also a restarted agent would hold: no other may be confirmed. */
+  get rootsDigest(): string | undefined {
+    return this.#onDisk && rootsDigest(this.#onDisk.bundle.roots);
+  }
+
+  async takeCertificate(received: Received): Promise<void> {
+    const { certificate, receivedAtMs, verified } = received;
+    await this.#change((held) => {
+      const { bundle } = decideReplyBundle(held?.bundle, received.bundle);
+      const anchor =
+        verified === undefined
+          ? held?.anchor
+          : decideAnchor(held?.anchor, verified.root, bundle.roots, verified.file);
+      return { certificate, receivedAtMs, bundle, ...(anchor && { anchor }) };
+    });
+  }
+
+  /** The mesh stream's word on whom to trust. @throws CertificateError, PublicKeyError, DerError */
+  async takeBundle(came: TrustBundle): Promise<void> {
+    // A root that Envoy cannot read would be refused, and with it every later certificate.
+    came.roots.forEach(parseCertificate);
+    // A key that nobody can read would fail every JWT-SVID of the bundle.
+    came.jwtKeys.forEach(({ spki }) => parsePublicKey(spki));
+    await this.#change((held) => {
+      if (held === undefined) return undefined;
+      const decision = decideStreamBundle(held.bundle, came);
+      if (decision.kind === "rollback") {
+        this.#options.events.bundleRollback(held.bundle.sequence, came.sequence);
+      }
+      if (decision.kind !== "replace") return undefined;
+      this.#noteWithdrawn(held.bundle, decision.bundle);
+      return { ...held, bundle: decision.bundle };
+    });
+  }
+
+  /**
+   * What came with a workload's certificate: it may be of a root that the mesh stream has not brought yet. One that the stream
+   * has taken away does not come back by a reply that was on its way meanwhile.
+   */
+  async mergeBundle(came: TrustBundle): Promise<void> {
+    await this.#change((held) => {
+      const roots = came.roots.filter((root) => !this.#withdrawn.has(digestOf(root)));
+      if (held === undefined || roots.length === 0) return undefined;
+      const news = trustBundle(came.trustDomain, came.sequence, roots);
+      const decision = decideReplyBundle(held.bundle, news);
+      return decision.kind === "replace" ? { ...held, bundle: decision.bundle } : undefined;
+    });
+  }
+
+  /** Writes again what a disk that was full did not take. */
+  async retryWrite(): Promise<void> {
+    if (this.#set !== this.#onDisk) await this.#change((held) => held);
+  }
+
+  /** Resolves when nothing is left to write. */
+  async settled(): Promise<void> {
+    await this.#changes;
+  }
+
+  /** The key is gone from the disk when this resolves, and nothing is kept any more. @throws what the file system says */
+  async destroy(): Promise<void> {
+    this.#isDestroyed = true;
+    await this.#changes;
+    await removeWorkloadSet(this.#options.stateDir);
+  }
+
+  #noteWithdrawn(before: TrustBundle, after: TrustBundle): void {
+    const gone = before.roots.filter((root) => !hasBytes(after.roots, root)).map(digestOf);
+    const kept = new Set(after.roots.map(digestOf));
+    const all = [...this.#withdrawn, ...gone].filter((each) => !kept.has(each));
+    this.#withdrawn = new Set(all.slice(-withdrawnMax));
+  }
+
+  /**
+   * On disk first, so that a restarted agent has the key that Envoy holds. A disk that is full or gone is reported, and
+   * takes no certificate away: it would cost the workload its identity, and the CA a signature for each attempt.
+   */
+  async #change(next: (held: WorkloadSet | undefined) => WorkloadSet | undefined): Promise<void> {
+    const change = this.#changes.then(async () => {
+      const set = this.#isDestroyed ? undefined : next(this.#set);
+      if (set === undefined) return;
+      const { stateDir, events, onChange } = this.#options;
+      try {
+        await writeWorkloadSet(stateDir, set);
+        this.#onDisk = set;
+      } catch (error) {
+        events.stateNotWritten(error);
+      }
+      this.#set = set;
+      onChange(set);
+    });
+    this.#changes = change.catch(() => {});
+    await change;
+  }
+}
+
+function digestOf(root: Uint8Array): string {
+  return hash("sha256", root, "hex");
+}

@@ -1,0 +1,136 @@
+/**
+ * One stream to the control plane, from its Hello to its end: bundles and wishes come down, evidence goes up. It begins with
+ * all that the agent knows, so that nothing has to be remembered about the last one.
+ */
+
+import {
+  status,
+  type ClientDuplexStream,
+  type ServiceError,
+  type StatusObject,
+} from "@grpc/grpc-js";
+import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { errorDetail } from "../../edge/rpc/error-detail.ts";
+import {
+  encodeGoodbye,
+  encodeHello,
+  parseBundle,
+  parseRenewCertificates,
+} from "../../edge/rpc/mesh-messages.ts";
+import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { LeavesReport } from "./leaves-report.ts";
+import { MeshReport, type Known } from "./mesh-report.ts";
+import { Unproven } from "./unproven.ts";
+import type { LogWitness, WitnessTalk } from "./witness.ts";
+
+export type MeshStream = ClientDuplexStream<ConnectRequest, ConnectResponse>;
+
+export interface MeshTalkOptions {
+  readonly agentId: string;
+  readonly agentVersion: string;
+  readonly nowMs: () => number;
+  readonly random: () => number;
+  readonly witness: LogWitness;
+  readonly bundleSequence: bigint;
+  readonly known: () => Known;
+  /** What is served. */
+  readonly certificates: () => readonly WorkloadCertificate[];
+  readonly onBundle: (bundle: TrustBundle) => void;
+  /** The server asks for new certificates in the place of these: serials, lower-case hex. */
+  readonly onRenew: (serials: ReadonlySet<string>) => void;
+  /** The server has answered, and was not told anything yet. */
+  readonly onOpen: () => void;
+  /** It takes what it is told. */
+  readonly onHeard: () => void;
+}
+
+export class MeshTalk {
+  /** Resolves with the reason. */
+  readonly ended: Promise<unknown>;
+  readonly #stream: MeshStream;
+  readonly #options: MeshTalkOptions;
+  readonly #report = new MeshReport();
+  readonly #leaves = new LeavesReport();
+  readonly #unproven: Unproven;
+  readonly #witnessTalk: WitnessTalk;
+  #isOpen = false;
+  #end: (reason: unknown) => void;
+
+  constructor(stream: MeshStream, options: MeshTalkOptions) {
+    const { random, witness, agentId, agentVersion, bundleSequence, nowMs } = options;
+    this.#stream = stream;
+    this.#options = options;
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    this.ended = promise;
+    this.#end = resolve;
+    this.#unproven = new Unproven(random, (spiffeIds) => {
+      this.#report.forget(spiffeIds);
+      this.update();
+    });
+    this.#witnessTalk = witness.begin((message) => void stream.write(message));
+    stream.on("close", () => {
+      this.#unproven[Symbol.dispose]();
+      this.#witnessTalk.isFollowing = false;
+    });
+    stream.on("error", (error: ServiceError) =>
+      resolve({ code: error.code, message: errorDetail(error) }),
+    );
+    stream.on("end", () => resolve(new Error("the server ended the stream")));
+    stream.on("data", (response: ConnectResponse) => this.#take(response));
+    stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note, nowMs()));
+  }
+
+  /** Tells what has changed. */
+  update(): void {
+    if (!this.#isOpen) return;
+    this.#write(this.#report.update(this.#options.known()));
+    this.#write(this.#leaves.update(this.#options.certificates()));
+  }
+
+  /** The last word. The server ends the stream when it is durable. @returns whether it has done so, within the time */
+  async goodbye(timeoutMs: number): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    this.#stream.on("status", ({ code }: StatusObject) => resolve(code === status.OK));
+    this.#write([encodeGoodbye()]);
+    const isTaken = await promise;
+    clearTimeout(timer);
+    return isTaken;
+  }
+
+  #take(response: ConnectResponse): void {
+    if (!this.#isOpen) {
+      this.#isOpen = true;
+      this.#options.onOpen();
+      this.#write(this.#report.begin(this.#options.known()));
+      this.#write(this.#leaves.update(this.#options.certificates()));
+    }
+    try {
+      this.#receive(response);
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  /** @throws SpiffeIdError, TypeError for a bundle that is none; MeshMessageError */
+  #receive({ message }: ConnectResponse): void {
+    const { onBundle, onRenew, onHeard, witness } = this.#options;
+    switch (message.case) {
+      case "bundle":
+        return onBundle(parseBundle(message.value));
+      case "renew":
+        return onRenew(new Set(parseRenewCertificates(message.value)));
+      case "reportAck":
+        // Not before: a server that refuses the reports would be dialled again and again at once.
+        onHeard();
+        return this.#unproven.add(message.value.unproven);
+      case "logProof":
+        return witness.take(this.#witnessTalk, message.value);
+    }
+  }
+
+  #write(messages: readonly ConnectRequest[]): void {
+    for (const message of messages) this.#stream.write(message);
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The server's wish that a certificate be renewed before its time. It asks many agents at once and may ask again: each waits a
+ * moment of its own, and asks once.
+ */
+
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** The server spreads its requests itself; this is for those of one message. */
+export const wishDelayMsMax = 1_000;
+
+export class RenewalWish {
+  /** Of the certificate that is to be renewed. */
+  #serialHex = "";
+  /** `performance.now()` */
+  #dueAt = 0;
+  #made = Promise.withResolvers<void>();
+
+  /** @param random in [0, 1) */
+  make(serialHex: string, random: number): void {
+    if (serialHex === this.#serialHex) return;
+    this.#serialHex = serialHex;
+    this.#dueAt = performance.now() + random * wishDelayMsMax;
+    this.#made.resolve();
+    this.#made = Promise.withResolvers();
+  }
+
+  isDue(serialHex: string): boolean {
+    return serialHex === this.#serialHex && performance.now() >= this.#dueAt;
+  }
+
+  /** At most so long; not longer than until the wish is due, also if it is made meanwhile. Never rejects. */
+  async sleep(serialHex: string, ms: number, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const made = this.#made.promise;
+    const leftMs = serialHex === this.#serialHex ? this.#dueAt - performance.now() : Infinity;
+    const either = AbortSignal.any([signal, over.signal]);
+    const slept = sleep(Math.max(0, Math.min(ms, leftMs)), undefined, { signal: either });
+    await Promise.race([slept.catch(() => {}), made]);
+    over.abort();
+  }
+}

@@ -1,0 +1,76 @@
+/** What an answer of `root status` means: where the rotation stands, what waits for somebody, and how bad it is. */
+
+import { ExitCode } from "./command.ts";
+import type { HoldersValue, RootAuthorityValue, RootStatusValue } from "./root-value.ts";
+
+/** The authorities by their state. Of `retired` somebody may still trust each: those of whom nobody does are forgotten. */
+export interface RootShape {
+  readonly prepared: RootAuthorityValue | undefined;
+  readonly active: RootAuthorityValue | undefined;
+  readonly retiring: RootAuthorityValue | undefined;
+  readonly retired: readonly RootAuthorityValue[];
+}
+
+export function shapeOf({ authorities }: Pick<RootStatusValue, "authorities">): RootShape {
+  const inState = (wanted: string) => authorities.filter(({ state }) => state === wanted);
+  return {
+    prepared: inState("prepared")[0],
+    active: inState("active")[0],
+    retiring: inState("retiring")[0],
+    retired: inState("retired"),
+  };
+}
+
+/** Whether it has begun, and is not over before nobody trusts what has been retired. */
+export function isRotating({ prepared, retiring, retired }: RootShape): boolean {
+  return prepared !== undefined || retiring !== undefined || retired.length > 0;
+}
+
+/** Whoever is waited for opens these by itself. Whatever else refuses a command is for an operator to change. */
+export function isGate(reason: string): boolean {
+  return reason === "verifiers-lagging" || reason === "holders-left";
+}
+
+/** The certificates that hang on what is being retired, or would be. */
+export function holdersOf(
+  { holders }: Pick<RootStatusValue, "holders">,
+  authority: RootAuthorityValue | undefined,
+): HoldersValue | undefined {
+  return holders.find((each) => each.authority === authority?.id);
+}
+
+/** Those of workloads: the server renews its own first, and what it has not read yet is no certificate. */
+export function leavesOf(holders: HoldersValue | undefined): number {
+  if (holders === undefined) return 0;
+  return holders.unexpired - holders.named.filter(({ kind }) => kind === "server").length;
+}
+
+/** Shares of a root's life, in per cent, below which an operator must know. */
+const lifeWarning = 25;
+const lifeCritical = 10;
+
+export type Severity = "ok" | "warning" | "critical";
+
+/** Of one that is trusted, or still held: one that has been retired may expire. */
+export function severityOf({ state, compromised, lifeLeftPercent }: RootAuthorityValue): Severity {
+  if (compromised) return "critical";
+  if (state === "retired" || lifeLeftPercent >= lifeWarning) return "ok";
+  return lifeLeftPercent < lifeCritical ? "critical" : "warning";
+}
+
+/** A rotation that waits: for verifiers, for holders, or for the proof that what has been retired is trusted by nobody. */
+function isWaiting(status: RootStatusValue): boolean {
+  const shape = shapeOf(status);
+  if (shape.retired.length > 0 && status.verifiers.lagging > 0) return true;
+  // After a rollback the gate of `abort` may be closed as well: `activate` is open then, and nothing waits.
+  return status.steps.some(
+    ({ command, allowed, reason }) =>
+      (command === "activate" || command === "retire") && !allowed && isGate(reason),
+  );
+}
+
+export function exitCodeOf(status: RootStatusValue): ExitCode {
+  const severities = new Set(status.authorities.map(severityOf));
+  if (severities.has("critical")) return ExitCode.refused;
+  return severities.has("warning") || isWaiting(status) ? ExitCode.warning : ExitCode.ok;
+}

@@ -1,0 +1,128 @@
+/** What `root status` says, as a value for programs: the wire's answer with plain numbers and times. */
+
+import type { Evidence, RootStatus } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import {
+  laggardValue,
+  timeText,
+  waiverValue,
+  type LaggardValue,
+  type WaiverValue,
+} from "./laggard-value.ts";
+
+/** Times are RFC 3339, empty where there is none. */
+export type RootStatusValue = {
+  readonly now: string;
+  readonly trustDomain: string;
+  readonly epoch: number;
+  readonly bundleSequence: number;
+  readonly authorities: readonly RootAuthorityValue[];
+  readonly steps: readonly RootStepValue[];
+  readonly verifiers: EvidenceValue;
+  readonly holders: readonly HoldersValue[];
+  readonly reissue: { readonly left: number; readonly perSecond: number };
+  readonly waivers: readonly WaiverValue[];
+  readonly maxTtlSeconds: number;
+  readonly skewMs: number;
+  /** What the server does by itself as gates open; empty for nothing. */
+  readonly automatic: string;
+};
+
+export type RootAuthorityValue = {
+  readonly id: string;
+  /** "prepared", "active", "retiring" or "retired". */
+  readonly state: string;
+  readonly since: string;
+  readonly keyType: string;
+  readonly keyLocation: string;
+  readonly rootSubject: string;
+  readonly rootSha256: string;
+  readonly notBefore: string;
+  readonly notAfter: string;
+  readonly lifeLeftPercent: number;
+  readonly compromised: boolean;
+};
+
+export type RootStepValue = {
+  readonly command: string;
+  readonly allowed: boolean;
+  readonly reason: string;
+  readonly detail: string;
+  readonly hint: string;
+  readonly opensAt: string;
+};
+
+export type EvidenceValue = {
+  readonly total: number;
+  readonly confirmed: number;
+  readonly weak: number;
+  readonly waived: number;
+  readonly lagging: number;
+  /** The first of them. */
+  readonly laggards: readonly LaggardValue[];
+};
+
+export type HoldersValue = {
+  readonly authority: string;
+  readonly unexpired: number;
+  readonly waived: number;
+  readonly lastEndsAt: string;
+  /** The first of them. */
+  readonly named: readonly LaggardValue[];
+};
+
+export function rootStatusValue(status: RootStatus): RootStatusValue {
+  return {
+    now: timeText(status.now),
+    trustDomain: status.trustDomain,
+    epoch: Number(status.epoch),
+    bundleSequence: Number(status.bundleSequence),
+    authorities: status.authorities.map((authority) => ({
+      id: authority.id,
+      state: authority.state,
+      since: timeText(authority.since),
+      keyType: authority.keyType,
+      keyLocation: authority.keyLocation,
+      rootSubject: authority.rootSubject,
+      rootSha256: authority.rootSha256,
+      notBefore: timeText(authority.notBefore),
+      notAfter: timeText(authority.notAfter),
+      lifeLeftPercent: authority.lifeLeftPercent,
+      compromised: authority.compromised,
+    })),
+    steps: status.steps.map(({ command, isAllowed, reason, detail, hint, opensAt }) => ({
+      command,
+      allowed: isAllowed,
+      reason,
+      detail,
+      hint,
+      opensAt: timeText(opensAt),
+    })),
+    verifiers: evidenceValue(status.verifiers),
+    holders: status.holders.map(({ authorityId, unexpired, waived, lastEndsAt, named }) => ({
+      authority: authorityId,
+      unexpired: Number(unexpired),
+      waived: Number(waived),
+      lastEndsAt: timeText(lastEndsAt),
+      named: named.map(laggardValue),
+    })),
+    reissue: {
+      left: Number(status.reissue?.left ?? 0),
+      perSecond: status.reissue?.perSecond ?? 0,
+    },
+    waivers: status.waivers.map(waiverValue),
+    maxTtlSeconds: Number(status.maxTtlSeconds),
+    skewMs: Number(status.skewMs),
+    automatic: status.automatic,
+  };
+}
+
+function evidenceValue(evidence: Evidence | undefined): EvidenceValue {
+  return {
+    total: Number(evidence?.total ?? 0),
+    confirmed: Number(evidence?.confirmed ?? 0),
+    weak: Number(evidence?.weak ?? 0),
+    waived: Number(evidence?.waived ?? 0),
+    lagging: Number(evidence?.lagging ?? 0),
+    laggards: (evidence?.laggards ?? []).map(laggardValue),
+  };
+}

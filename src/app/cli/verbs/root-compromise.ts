@@ -1,0 +1,99 @@
+/** `portcullis root compromise` */
+
+import { newKeyTypes } from "../../../edge/ca/key-file.ts";
+import type { RootCommand } from "../../../edge/rpc/root-command.ts";
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { claimFlags, operatorName } from "../operator.ts";
+import { outputFlag } from "../output.ts";
+import { dryRunFlag, report, sendCommand } from "../root-change.ts";
+import { breakText, isMeant, watchGone } from "../root-compromise.ts";
+import { fetchSettledStatus } from "../root-follow.ts";
+import { shapeOf } from "../root-judgement.ts";
+import { namedDefault } from "../root-laggards.ts";
+import { Progress } from "../root-progress.ts";
+import { rootSource, type SourceFlags } from "../root-source.ts";
+import type { RootAuthorityValue, RootStatusValue } from "../root-value.ts";
+import { UsageError } from "../usage-error.ts";
+
+export const rootCompromise: Command = defineCommand({
+  description:
+    "For a key that has leaked: takes the authority's root out of the trust bundle at once, asks " +
+    "nobody's evidence, and so breaks what still hangs on it. It says what that is before, and wants " +
+    "the authority's id typed again. Then it waits until nobody trusts the root.\n\n" +
+    "Of an active authority the retiring or the prepared one takes the place; where there is none, a " +
+    "new root of the server's own, or what --from-dir brings.",
+  flags: {
+    "yes-break": {
+      type: "string",
+      valueName: "AUTHORITY",
+      help: "the id again, instead of being asked",
+    },
+    "key-type": {
+      type: "string",
+      valueName: "TYPE",
+      help: "type of the new key, if one is needed",
+      choices: newKeyTypes,
+      notes: ["default as configured"],
+    },
+    "from-dir": {
+      type: "string",
+      valueName: "DIR",
+      help: "what takes its place, on the server's machine",
+    },
+    "no-wait": { type: "boolean", help: "end when it is distrusted, not when nobody trusts it" },
+    ...dryRunFlag,
+    operator: claimFlags.operator,
+    ...connectionFlags,
+    ...outputFlag,
+  },
+  positionals: [{ name: "AUTHORITY", help: "its id, as root status shows it" }],
+  examples: [
+    {
+      what: "What would it break?",
+      command: "portcullis root compromise 5a0f2b8e4c6d7a9b1c3d5e7f90a1b2c3d4e5f607 --dry-run",
+    },
+  ],
+  async run(context, flags, [authorityId = ""]) {
+    const confirmed = flags["yes-break"];
+    if (confirmed !== undefined && confirmed !== authorityId) throw otherId(confirmed);
+    const source = rootSource("root compromise", flags);
+    const operator = operatorName(flags.operator, context.env);
+    const address = await resolveAdminAddress(flags, context.env);
+    const status = await fetchSettledStatus(address, namedDefault, context.signal);
+    const authority = authorityOf(status, authorityId);
+    const replacement = isReplaceable(status, flags) ? { replacement: source } : {};
+    const command: RootCommand = { kind: "compromise", authorityId, ...replacement };
+    const preview = await sendCommand(command, { address, operator, dryRun: true });
+    if ("refused" in preview) return await report(context, preview, flags.output);
+    context.stderr.write(breakText(context, status, authority, source));
+    if (flags["dry-run"]) return await report(context, preview, flags.output);
+    if (confirmed === undefined && !(await isMeant(context, authorityId))) return ExitCode.refused;
+    const value = await sendCommand(command, { address, operator, dryRun: false });
+    const done = await report(context, value, flags.output);
+    if (done !== ExitCode.ok || flags["no-wait"]) return done;
+    const progress = new Progress(context, flags.output === "table" ? "table" : "none");
+    return await watchGone(context, address, authorityId, progress);
+  },
+});
+
+function otherId(text: string): UsageError {
+  return new UsageError(
+    "usage-invalid-value",
+    `--yes-break: expected the same authority as AUTHORITY, got ${JSON.stringify(text)}`,
+    { hint: "portcullis root status" },
+  );
+}
+
+function authorityOf(status: RootStatusValue, id: string): RootAuthorityValue {
+  const found = status.authorities.find((each) => each.id === id);
+  if (found !== undefined) return found;
+  const message = `AUTHORITY: expected the id of an authority, got ${JSON.stringify(id)}`;
+  throw new UsageError("usage-invalid-value", message, { hint: "portcullis root status" });
+}
+
+/** A server's own root may follow its own; in the place of an operator's CA it comes only where it is asked for. */
+function isReplaceable(status: RootStatusValue, flags: SourceFlags): boolean {
+  const isNamed = flags["key-type"] !== undefined || flags["from-dir"] !== undefined;
+  return isNamed || shapeOf(status).active?.keyLocation === "store";
+}

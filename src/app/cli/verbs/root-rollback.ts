@@ -1,0 +1,22 @@
+/** `portcullis root rollback` */
+
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, type Command } from "../command.ts";
+import { claimFlags, operatorName } from "../operator.ts";
+import { outputFlag } from "../output.ts";
+import { dryRunFlag, runCommand } from "../root-change.ts";
+
+export const rootRollback: Command = defineCommand({
+  description:
+    "Lets the retiring authority sign again, as long as it is not retired. Both roots are trusted, so " +
+    "nobody is asked. The other authority is prepared then: root activate goes on with it, and root " +
+    "abort withdraws it.",
+  flags: { ...dryRunFlag, operator: claimFlags.operator, ...connectionFlags, ...outputFlag },
+  examples: [{ what: "Something fails since the activation", command: "portcullis root rollback" }],
+  async run(context, flags) {
+    const operator = operatorName(flags.operator, context.env);
+    const address = await resolveAdminAddress(flags, context.env);
+    const sending = { address, operator, dryRun: flags["dry-run"] };
+    return await runCommand(context, { kind: "rollback" }, sending, flags.output);
+  },
+});

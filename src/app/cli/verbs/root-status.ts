@@ -1,0 +1,38 @@
+/** `portcullis root status` */
+
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, type Command } from "../command.ts";
+import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { fetchSettledStatus } from "../root-follow.ts";
+import { exitCodeOf } from "../root-judgement.ts";
+import { namedAll, namedDefault } from "../root-laggards.ts";
+import { rootStatusTables } from "../root-table.ts";
+
+export const rootStatus: Command = defineCommand({
+  description:
+    "Shows the authorities and what hangs on each, who has not confirmed the present trust bundle " +
+    "and why, the waivers, and which command may be given now.\n\n" +
+    "Exits 3 when a root has less than 25 % of its life left or a rotation waits for somebody, and 4 " +
+    "when it has less than 10 % or a compromised root is still held.",
+  flags: {
+    all: { type: "boolean", help: "name all who lag, not the first 20" },
+    ...connectionFlags,
+    ...outputFlag,
+  },
+  examples: [
+    { what: "Of a server", command: "portcullis root status --data-dir /var/lib/portcullis" },
+    {
+      what: "Whom the rotation waits for",
+      command: "portcullis root status --all -o json | jq -r '.verifiers.laggards[].name'",
+    },
+  ],
+  async run(context, flags) {
+    const address = await resolveAdminAddress(flags, context.env);
+    const namedMax = flags.all ? namedAll : namedDefault;
+    const value = await fetchSettledStatus(address, namedMax, context.signal);
+    await writeOutput(context, flags.output, value, () =>
+      rootStatusTables(value, context.columns, wantsColour(context)),
+    );
+    return exitCodeOf(value);
+  },
+});

@@ -1,0 +1,108 @@
+/**
+ * After another authority has begun to sign, agents are asked to renew what others signed: so many a second, and not as a
+ * herd. Asked again where nothing comes of it; whoever cannot be asked renews in its own time.
+ */
+
+import type { HeldLeaf } from "../../core/roll/evidence.ts";
+import { ReissuePace } from "../../core/roll/reissue-pace.ts";
+import {
+  activeAuthority,
+  unconfirmedRetired,
+  type TrustState,
+} from "../../core/trust/trust-state.ts";
+import type { CertificateIndex } from "../../edge/log/certificate-index.ts";
+import type { LeafOwnership } from "./held-leaves.ts";
+import type { Session } from "./mesh-session.ts";
+
+export interface ReissueDependencies {
+  readonly state: () => TrustState;
+  readonly certificates: Pick<CertificateIndex, "bySerial">;
+  readonly sessions: () => Iterable<Session>;
+  readonly renew: (session: Session, serials: readonly Uint8Array[]) => void;
+  readonly perSecond: () => number;
+  readonly nowMs: () => number;
+}
+
+/** A leaf that is to be renewed, and who has it. */
+interface Candidate extends HeldLeaf {
+  readonly session: Session;
+}
+
+const intervalMs = 200;
+/** In each interval; one was seen to take some 20 us. */
+const lookUpsMax = 200;
+
+export class Reissue implements Disposable {
+  readonly #dependencies: ReissueDependencies;
+  readonly #pace: ReissuePace;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(dependencies: ReissueDependencies) {
+    this.#dependencies = dependencies;
+    this.#pace = new ReissuePace(dependencies.perSecond());
+    this.#timer = setInterval(() => this.tick(), intervalMs).unref();
+  }
+
+  /** How many workloads of connected agents have a certificate that another authority signed. */
+  get progress(): { readonly left: number; readonly perSecond: number } {
+    const { state, perSecond } = this.#dependencies;
+    return { left: isRotating(state()) ? this.#candidates().length : 0, perSecond: perSecond() };
+  }
+
+  /** Asks whose turn it is. */
+  tick(): void {
+    const { state, perSecond, renew, nowMs } = this.#dependencies;
+    if (!isRotating(state())) return;
+    this.#lookUp();
+    this.#pace.perSecond = perSecond();
+    const due = this.#pace.next(this.#candidates(), nowMs());
+    for (const [session, leaves] of Map.groupBy(due, (candidate) => candidate.session)) {
+      renew(
+        session,
+        leaves.map(({ serialHex }) => Buffer.from(serialHex, "hex")),
+      );
+    }
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  #candidates(): Candidate[] {
+    const { state, sessions, nowMs } = this.#dependencies;
+    const signers = new Set(activeAuthority(state()).signerIds);
+    const now = nowMs();
+    const candidates: Candidate[] = [];
+    for (const session of sessions()) {
+      const { reporter, spokenFor, held } = session;
+      const speaksFor = (identity: string): boolean =>
+        identity === reporter?.spiffeId || spokenFor?.has(identity, now) === true;
+      for (const leaf of held.toRenew(signers, speaksFor, now)) {
+        candidates.push({ ...leaf, session });
+      }
+    }
+    return candidates;
+  }
+
+  #lookUp(): void {
+    let left = lookUpsMax;
+    for (const { held, spokenFor } of this.#dependencies.sessions()) {
+      left -= held.lookUp((serialHex) => this.#find(serialHex, spokenFor !== undefined), left);
+      if (left <= 0) return;
+    }
+  }
+
+  #find(serialHex: string, ofNode: boolean): LeafOwnership | undefined {
+    const record = this.#dependencies.certificates.bySerial(Buffer.from(serialHex, "hex"));
+    if (record === undefined) return undefined;
+    const { identity, evidence } = record.intent;
+    // Of one service account there may be many pods on a node.
+    const owner = ofNode ? `${identity} ${evidence.podUid || evidence.tokenId}` : identity;
+    return { identity, owner };
+  }
+}
+
+/** Somebody may have a certificate of another authority. */
+function isRotating(state: TrustState): boolean {
+  return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
+}

@@ -1,0 +1,47 @@
+/** From a request of `portcullis.admin.v1` to what the rotation is told: with an authority where the command brings one. */
+
+import type { ChangeRootRequest } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import { parseSource, RootRequestError, type RootSource } from "./root-request.ts";
+import { makeAuthority } from "./rotation-authorities.ts";
+import type { RotationDependencies, RotationOrder } from "./rotation.ts";
+
+type ParsedOrder = Pick<RotationOrder, "command" | "keys" | "detail">;
+
+/** @throws RootRequestError, AuthorityError, and what is wrong with the files */
+export async function parseOrder(
+  { store, config, nowMs }: Pick<RotationDependencies, "store" | "config" | "nowMs">,
+  { command }: ChangeRootRequest,
+): Promise<ParsedOrder | Extract<RootSource, { kind: "offline" }>> {
+  const make = async (source: Exclude<RootSource, { kind: "offline" }>) =>
+    await makeAuthority(source, store, config(), nowMs());
+  switch (command.case) {
+    case "prepare": {
+      const source = parseSource(command.value, config().rootKeyType);
+      if (source.kind === "offline") return source;
+      const { authority, keys } = await make(source);
+      return { command: { kind: "prepare", authority }, keys, detail: authority.id };
+    }
+    case "compromise": {
+      const { authorityId, replacement } = command.value;
+      const detail = authorityId;
+      if (replacement === undefined)
+        return { command: { kind: "compromise", authorityId }, detail };
+      const source = parseSource(replacement, config().rootKeyType);
+      if (source.kind === "offline") throw noCommand("a replacement that can sign at once");
+      const made = await make(source);
+      const order = { kind: "compromise", authorityId, replacement: made.authority } as const;
+      return { command: order, keys: made.keys, detail };
+    }
+    case "activate":
+    case "rollback":
+    case "retire":
+    case "abort":
+      return { command: { kind: command.case }, detail: "" };
+    case undefined:
+      throw noCommand("a command");
+  }
+}
+
+function noCommand(expected: string): RootRequestError {
+  return new RootRequestError("root-command", `expected ${expected}`);
+}

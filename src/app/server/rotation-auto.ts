@@ -1,0 +1,105 @@
+/**
+ * What the server does by itself for a rotation, each second: it goes on with what the operator's files began, notes when
+ * everybody holds the bundle without what was retired, and makes up for what failed.
+ */
+
+import type { RotationCommand, RotationDecision } from "../../core/trust/rotation.ts";
+import { automaticCommand } from "../../core/trust/plugged-trust.ts";
+import { unconfirmedRetired, type TrustState } from "../../core/trust/trust-state.ts";
+import type { Logger } from "../../edge/telemetry/logger.ts";
+import { failureFields } from "./failure-fields.ts";
+import type { ReloadRefusal } from "./reload-refusals.ts";
+import type { Rotation } from "./rotation.ts";
+import type { Waivers } from "./waivers.ts";
+
+export interface RotationAutoDependencies {
+  readonly state: () => TrustState;
+  readonly rotation: Pick<Rotation, "order" | "decide">;
+  /** Makes up for what failed: stored, and not in force; destroyed, and not overwritten. */
+  readonly settle: () => Promise<void>;
+  readonly waivers: Pick<Waivers, "prune" | "end" | "current">;
+  readonly log: Logger;
+}
+
+const intervalMs = 1_000;
+
+export class RotationAuto implements AsyncDisposable {
+  readonly #dependencies: RotationAutoDependencies;
+  readonly #timer: NodeJS.Timeout;
+  /** One step after the other. */
+  #step: Promise<void> | undefined;
+  #isClosed = false;
+  #said = "";
+
+  constructor(dependencies: RotationAutoDependencies) {
+    this.#dependencies = dependencies;
+    this.#timer = setInterval(() => void this.step(), intervalMs).unref();
+  }
+
+  /** For `root status`: what is done next without being told, and what that waits for. "" for nothing. */
+  get automatic(): string {
+    const command = automaticCommand(this.#dependencies.state());
+    if (command === undefined) return "";
+    const decision = this.#dependencies.rotation.decide(command, 1);
+    return `${command.kind}: ${waitsFor(decision)}`;
+  }
+
+  /** For `status`: what lies on disk and does not sign yet. */
+  get waiting(): readonly ReloadRefusal[] {
+    const { state } = this.#dependencies;
+    const detail = this.automatic;
+    if (detail === "") return [];
+    const sinceMs = Math.max(...state().authorities.map((each) => each.sinceMs));
+    const hint = "portcullis root status";
+    return [{ part: "ca", reason: "rotation-waits", detail, hint, sinceMs }];
+  }
+
+  /** Never rejects. */
+  step(): Promise<void> {
+    this.#step ??= this.#tryStep().finally(() => (this.#step = undefined));
+    return this.#step;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    await this.#step;
+  }
+
+  async #tryStep(): Promise<void> {
+    try {
+      await this.#takeStep();
+      this.#said = "";
+    } catch (error) {
+      const fields = { event: "rotation-failed", ...failureFields(error) };
+      const isNews = this.#said !== fields.detail && !this.#isClosed;
+      if (isNews) this.#dependencies.log.error(fields, "tried again");
+      this.#said = fields.detail;
+    }
+  }
+
+  async #takeStep(): Promise<void> {
+    const { state, rotation, settle, waivers, log } = this.#dependencies;
+    await settle();
+    waivers.prune();
+    const command = automaticCommand(state()) ?? confirmation(state());
+    // Asked first, because it costs nothing: an order waits until nothing is being signed.
+    if (command === undefined || rotation.decide(command, 1).kind === "refused") return;
+    const subject = `root ${command.kind}`;
+    const order = { command, operator: "", subject, detail: "as its gate is open", isTrial: true };
+    const decision = await rotation.order(order);
+    if (decision.kind === "refused") return;
+    log.warn({ event: "root-changed", subject, operator: "" }, "roots changed");
+    if (command.kind === "confirm") waivers.end();
+  }
+}
+
+function confirmation(state: TrustState): RotationCommand | undefined {
+  const isOver = state.authorities.length === 1 && unconfirmedRetired(state).length > 0;
+  return isOver ? { kind: "confirm" } : undefined;
+}
+
+function waitsFor(decision: RotationDecision): string {
+  if (decision.kind === "done") return "now";
+  return `waits (${decision.refusal.code}): ${decision.refusal.message}`;
+}

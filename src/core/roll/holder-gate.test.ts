@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import * as fc from "fast-check";
+import { cart, hourMs, leaf, NOW_MS, wordsOf } from "../../../test/support/roll-scene.ts";
+import { holderGate, type HolderView } from "./holder-gate.ts";
+import { LeafHolders } from "./leaf-holders.ts";
+import type { LeafRecord } from "./leaf-record.ts";
+
+/** Of an authority whose signer is 0a, while 0b's root stays trusted. */
+function viewOf(leaves: readonly LeafRecord[], changes: Partial<HolderView> = {}): HolderView {
+  const holders = new LeafHolders();
+  for (const each of leaves) holders.add(each);
+  holders.built();
+  return {
+    holders,
+    otherSigners: new Set(["0b"]),
+    own: [],
+    leafAt: (index) => leaves.find(({ intentIndex }) => intentIndex === index),
+    waived: new Set(),
+    waivedLeaves: new Set(),
+    skewMs: 0,
+    lostUntilMs: 0,
+    ...changes,
+  };
+}
+
+const gateOf = (leaves: readonly LeafRecord[], changes: Partial<HolderView> = {}, nowMs = NOW_MS) =>
+  holderGate(viewOf(leaves, changes), nowMs, 10);
+
+describe("the gate of the holders", () => {
+  it("opens when there is none", () => {
+    assert.deepEqual(gateOf([leaf({ signer: "0b" })]), {
+      kind: "open",
+      evidence: { total: 0, confirmed: 0, weak: 0, waived: 0 },
+    });
+  });
+
+  it("waits for each certificate, and says when the last one ends", () => {
+    const leaves = [
+      leaf({ intentIndex: 1, serialHex: "01" }),
+      leaf({ intentIndex: 2, serialHex: "02", notAfterMs: NOW_MS + 2 * hourMs }),
+    ];
+    const gate = gateOf(leaves, { skewMs: 7_000 });
+    assert.equal(wordsOf(gate), "certificate/01 unexpired, certificate/02 unexpired");
+    assert.ok(gate.kind === "closed");
+    assert.equal(gate.lagging, 2);
+    assert.equal(gate.opensAtMs, NOW_MS + 2 * hourMs + 8_000);
+    assert.equal(gate.laggards[0]?.spiffeId, cart.spiffeId);
+    assert.equal(gateOf(leaves, { skewMs: 7_000 }, gate.opensAtMs - 1).kind, "closed");
+    assert.equal(gateOf(leaves, { skewMs: 7_000 }, gate.opensAtMs).kind, "open");
+  });
+
+  it("waits for what was perhaps signed, and for signers that nobody knows", () => {
+    for (const outcome of ["unknown", "open"] as const) {
+      assert.equal(wordsOf(gateOf([leaf({ outcome })])), "certificate/5a01 perhaps-signed");
+    }
+    assert.equal(wordsOf(gateOf([leaf({ signer: "ff" })])), "certificate/5a01 unexpired");
+  });
+
+  it("waits for the server's own certificates, for the log to be read, and for what it has lost", () => {
+    const own = [
+      { name: "grpc", signer: "0a" },
+      { name: "bundle-endpoint", signer: "0b" },
+    ];
+    assert.equal(wordsOf(gateOf([], { own })), "server/own-certificate-grpc own-certificate");
+    const holders = new LeafHolders();
+    assert.equal(wordsOf(gateOf([], { holders })), "server/rebuilding rebuilding");
+    const lost = { lostUntilMs: NOW_MS + 1 };
+    assert.equal(wordsOf(gateOf([], lost)), "class/lost-certificates perhaps-signed");
+    const waived = new Set(["class/lost-certificates", "server/rebuilding"]);
+    assert.equal(gateOf([], { ...lost, waived }).kind, "open");
+    assert.equal(gateOf([], { holders, waived }).kind, "closed");
+  });
+
+  it("passes over certificates that are waived, and no others", () => {
+    const leaves = [leaf({ intentIndex: 1 }), leaf({ intentIndex: 2, serialHex: "02" })];
+    const gate = gateOf(leaves, { waivedLeaves: new Set([1, 7]) });
+    assert.equal(wordsOf(gate), "certificate/02 unexpired");
+    assert.deepEqual(gate.evidence, { total: 2, confirmed: 0, weak: 0, waived: 1 });
+    assert.equal(gateOf(leaves, { waivedLeaves: new Set([1, 2]) }).kind, "open");
+  });
+
+  it("names somebody even where the log shows nobody", () => {
+    const gate = gateOf([leaf()], { leafAt: () => undefined });
+    assert.equal(wordsOf(gate), "server/entry-50 rebuilding");
+  });
+
+  it("opens exactly when no certificate of the root may be in use, whatever there is", () => {
+    const some = fc.record({
+      signer: fc.constantFrom("0a", "0b", "ff"),
+      endsIn: fc.integer({ min: -5_000, max: 5_000 }),
+      isWaived: fc.boolean(),
+    });
+    const closed = { open: 0, closed: 0 };
+    fc.assert(
+      fc.property(fc.array(some, { maxLength: 6 }), fc.nat({ max: 3_000 }), (all, skewMs) => {
+        const leaves = all.map(({ signer, endsIn }, intentIndex) =>
+          leaf({ signer, notAfterMs: NOW_MS + endsIn, intentIndex }),
+        );
+        const waivedLeaves = new Set(
+          all.flatMap(({ isWaived }, index) => (isWaived ? [index] : [])),
+        );
+        const isOf = ({ signer, endsIn }: (typeof all)[number]): boolean =>
+          signer !== "0b" && NOW_MS < NOW_MS + endsIn + 1_000 + skewMs;
+        const gate = gateOf(leaves, { skewMs, waivedLeaves });
+        const held = all.filter(isOf);
+        assert.equal(gate.evidence.total, held.length);
+        assert.equal(
+          gate.kind === "open",
+          held.every(({ isWaived }) => isWaived),
+        );
+        closed[gate.kind] += 1;
+      }),
+      { numRuns: 500 },
+    );
+    assert.ok(closed.open > 20 && closed.closed > 20);
+  });
+
+  it("over 100,000 certificates takes some milliseconds", (context) => {
+    const leaves = Array.from({ length: 100_000 }, (_, intentIndex) => leaf({ intentIndex }));
+    const view = viewOf(leaves, { leafAt: (index) => leaves[index] });
+    const times = Array.from({ length: 10 }, () => {
+      const startMs = performance.now();
+      holderGate(view, NOW_MS, 100);
+      return performance.now() - startMs;
+    });
+    context.diagnostic(`${Math.min(...times).toFixed(2)} ms`);
+    assert.ok(Math.min(...times) < 40);
+  });
+});

@@ -1,0 +1,94 @@
+/**
+ * Whether nothing that may be in use hangs only on a root that is to go: no unexpired certificate of a workload, whether its
+ * owner is gone or not, nothing that was perhaps signed, and none of the server's own. JWTs hang on no root.
+ */
+
+import { GateTally } from "./gate-tally.ts";
+import type { Gate } from "./laggard.ts";
+import type { LeafHolders } from "./leaf-holders.ts";
+import { endOf, type LeafRecord } from "./leaf-record.ts";
+import { lostClass } from "./verifier-view.ts";
+
+export interface OwnCertificate {
+  /** What it is used for. */
+  readonly name: string;
+  /** The signing key's ID. */
+  readonly signer: string;
+}
+
+export interface HolderView {
+  readonly holders: LeafHolders;
+  /** Signers of authorities with another root that stays trusted. All others hang on the one that is to go. */
+  readonly otherSigners: ReadonlySet<string>;
+  /** The server's, that are in use. */
+  readonly own: readonly OwnCertificate[];
+  /** From the log; asked for those that are named. */
+  readonly leafAt: (intentIndex: number) => LeafRecord | undefined;
+  /** Names, as laggards have them: of classes. */
+  readonly waived: ReadonlySet<string>;
+  /** Indexes of the intents of those certificates that are waived. */
+  readonly waivedLeaves: ReadonlySet<number>;
+  /** The greatest difference of clocks that was seen. */
+  readonly skewMs: number;
+  /** As in `VerifierView`. */
+  readonly lostUntilMs: number;
+}
+
+/** @param namedMax how many laggards are named at most */
+export function holderGate(view: HolderView, nowMs: number, namedMax: number): Gate {
+  const { holders, otherSigners, own, waived, skewMs, lostUntilMs } = view;
+  const tally = new GateTally(namedMax, waived);
+  const server = { kind: "server", spiffeId: "", endsAtMs: undefined } as const;
+  if (!holders.isBuilt) {
+    const about = "it reads from the log which certificates are in use";
+    tally.lag({ ...server, id: "rebuilding", reason: "rebuilding", about });
+  }
+  for (const { name, signer } of own) {
+    if (otherSigners.has(signer)) continue;
+    const about = `its own certificate for ${name} is to be renewed first`;
+    tally.lag({ ...server, id: `own-certificate-${name}`, reason: "own-certificate", about });
+  }
+  const lostEndMs = endOf(lostUntilMs, skewMs);
+  if (lostUntilMs > 0 && nowMs < lostEndMs) {
+    const about = "certificates that were lost with the end of the log, before it was restored";
+    const lag = { kind: "class", id: lostClass, spiffeId: "", about } as const;
+    tally.lag({ ...lag, reason: "perhaps-signed", endsAtMs: lostEndMs });
+  }
+  for (const signer of holders.signers()) {
+    const isOver = nowMs >= endOf(holders.lastNotAfterMs(signer), skewMs);
+    if (!isOver && !otherSigners.has(signer)) countLeaves(view, signer, nowMs, tally);
+  }
+  return tally.gate();
+}
+
+function countLeaves(view: HolderView, signer: string, nowMs: number, tally: GateTally): void {
+  const { holders, waivedLeaves, skewMs } = view;
+  let count = 0;
+  let lastEndMs = 0;
+  for (const [intentIndex, notAfterMs] of holders.leavesOf(signer)) {
+    const endsAtMs = endOf(notAfterMs, skewMs);
+    if (nowMs >= endsAtMs) continue;
+    if (waivedLeaves.has(intentIndex)) {
+      tally.waive(1);
+      continue;
+    }
+    count += 1;
+    lastEndMs = Math.max(lastEndMs, endsAtMs);
+    if (tally.namesLeft > 0) nameLeaf(view, intentIndex, endsAtMs, tally);
+  }
+  if (count > 0) tally.lagUnnamed(count, lastEndMs);
+}
+
+function nameLeaf(view: HolderView, index: number, endsAtMs: number, tally: GateTally): void {
+  const leaf = view.leafAt(index);
+  if (leaf === undefined) {
+    const about = `the log does not show the certificate of entry ${index}`;
+    const lag = { kind: "server", id: `entry-${index}`, spiffeId: "", about } as const;
+    tally.name({ ...lag, reason: "rebuilding", endsAtMs });
+    return;
+  }
+  const { serialHex: id, identity: spiffeId, outcome } = leaf;
+  const reason = outcome === "signed" ? "unexpired" : "perhaps-signed";
+  const about = "it may have been signed: the log does not know what came of it";
+  tally.name({ kind: "certificate", id, spiffeId, reason, about, endsAtMs });
+}

@@ -1,0 +1,78 @@
+/**
+ * What must hold of every change of trust, asserted before it is durable: it does not rely on `rotation-machine.ts`, and a
+ * fault there ends in an error instead of an outage.
+ */
+
+import { hasBytes } from "../bytes.ts";
+import type { Gate } from "../roll/laggard.ts";
+import { activeAuthority, bundleOf, TrustStateError, type TrustState } from "./trust-state.ts";
+
+/** Why a root may leave the bundle. */
+export type Departure =
+  /** Nothing hangs on it any more. */
+  | { readonly kind: "gate"; readonly holders: Gate }
+  | { readonly kind: "compromise" }
+  /** The operator's files name it no more, and nothing here has signed under it. */
+  | { readonly kind: "files" };
+
+/** @throws TrustStateError `trust-state-invariant` */
+export function assertSound(before: TrustState, after: TrustState, departure?: Departure): void {
+  assertShape(after);
+  const had = bundleOf(before).roots;
+  const has = bundleOf(after).roots;
+  const { root } = activeAuthority(after);
+  assert(hasBytes(has, root), "expected the active root in the bundle");
+  assert(
+    hasBytes(had, root) || departure?.kind === "compromise",
+    "expected a root that was trusted before anything is signed under it",
+  );
+  const left = had.filter((each) => !hasBytes(has, each));
+  assertMayLeave(before, left, departure);
+  const hasChanged = left.length > 0 || has.length !== had.length;
+  const step = after.bundleSequence - before.bundleSequence;
+  assert(step === (hasChanged ? 1n : 0n), "expected a sequence that rises when the roots change");
+  assert(after.epoch === before.epoch + 1, "expected the next epoch");
+}
+
+function assertShape({ authorities }: TrustState): void {
+  const states = authorities.map(({ state }) => state);
+  assert(
+    states.filter((state) => state === "active").length === 1,
+    "expected one active authority",
+  );
+  assert(states.length <= 2, "expected one authority at most beside the active one");
+  assert(new Set(authorities.map(({ id }) => id)).size === states.length, "expected two names");
+}
+
+/** Where nobody says why, nothing may leave. */
+function assertMayLeave(
+  before: TrustState,
+  left: readonly Uint8Array[],
+  departure: Departure | undefined,
+): void {
+  if (left.length === 0) return;
+  const signed = before.authorities.filter(({ root }) => hasBytes(left, root));
+  switch (departure?.kind) {
+    case "gate": {
+      assert(departure.holders.kind === "open", "expected an open gate before a root leaves");
+      const isPassive = signed.every(({ state }) => state !== "active");
+      assert(isPassive && left.length === 1, "expected the withdrawn root alone to leave");
+      return;
+    }
+    case "compromise":
+      assert(signed.length === 1 && left.length === 1, "expected the compromised root alone");
+      return;
+    case "files":
+      assert(signed.length === 0, "expected no authority's root to leave with the files");
+      return;
+    case undefined:
+      assert(false, "expected no root to leave the bundle");
+  }
+}
+
+function assert(holds: boolean, expected: string): asserts holds {
+  if (holds) return;
+  throw new TrustStateError("trust-state-invariant", `${expected}; nothing has been changed`, {
+    hint: "a fault of this program: report it with the output of portcullis root status -o json",
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * The rotation of roots: one pure function from a trust state, a command and the evidence of one moment to the next state.
+ * A refusal changes nothing. Whoever carries it out stores the state first, under its epoch, and then does the effects.
+ */
+
+import { knownAuthority, outgrown } from "./new-authority.ts";
+import { inState, nextTrust, type NextTrust } from "./next-trust.ts";
+import {
+  nothingPrepared,
+  nothingToConfirm,
+  nothingToRollBack,
+  rotationInProgress,
+} from "./rotation-refusals.ts";
+import { verifiersLagging } from "./rotation-gate-refusals.ts";
+import { compromise, withdraw } from "./rotation-withdrawal.ts";
+import type {
+  NewAuthority,
+  RotationCommand,
+  RotationDecision,
+  RotationEvidence,
+  RotationRefusal,
+} from "./rotation.ts";
+import {
+  activeAuthority,
+  authorityIn,
+  unconfirmedRetired,
+  type AuthorityRecord,
+  type TrustState,
+} from "./trust-state.ts";
+
+/** @throws TrustStateError `trust-state-invariant`: a fault of this program, and nothing has been changed */
+export function decideRotation(
+  state: TrustState,
+  command: RotationCommand,
+  evidence: RotationEvidence,
+  nowMs: number,
+): RotationDecision {
+  const next = decide(state, command, evidence, nowMs);
+  if ("code" in next) return { kind: "refused", refusal: next };
+  return { kind: "done", state: next.state, effects: next.effects };
+}
+
+function decide(
+  state: TrustState,
+  command: RotationCommand,
+  evidence: RotationEvidence,
+  nowMs: number,
+): NextTrust | RotationRefusal {
+  switch (command.kind) {
+    case "prepare":
+      return prepare(state, command.authority, nowMs);
+    case "activate":
+      return activate(state, evidence, nowMs);
+    case "rollback":
+      return rollBack(state, nowMs);
+    case "retire":
+      return withdraw(state, "retiring", evidence, nowMs);
+    case "abort":
+      return withdraw(state, "prepared", evidence, nowMs);
+    case "compromise":
+      return compromise(state, command, nowMs);
+    case "confirm":
+      return confirm(state, evidence);
+  }
+}
+
+function prepare(
+  state: TrustState,
+  authority: NewAuthority,
+  nowMs: number,
+): NextTrust | RotationRefusal {
+  if (state.authorities.length > 1) return rotationInProgress(state);
+  const known = knownAuthority(state, authority);
+  if (known !== undefined) return known;
+  const authorities = [...state.authorities, inState(authority, "prepared", nowMs)];
+  const next = nextTrust(state, { authorities });
+  return outgrown(next.state) ?? next;
+}
+
+function activate(
+  state: TrustState,
+  { verifiers }: RotationEvidence,
+  nowMs: number,
+): NextTrust | RotationRefusal {
+  const prepared = authorityIn(state, "prepared");
+  if (prepared === undefined) return nothingPrepared(state, "activate");
+  const gate = verifiers();
+  if (gate.kind === "closed") return verifiersLagging("activate", gate);
+  const outgoing = inState(activeAuthority(state), "retiring", nowMs);
+  return signWith(state, inState(prepared, "active", nowMs), outgoing);
+}
+
+/** Both are trusted: no gate. What came by files and was taken back goes on by an operator only. */
+function rollBack(state: TrustState, nowMs: number): NextTrust | RotationRefusal {
+  const retiring = authorityIn(state, "retiring");
+  if (retiring === undefined) return nothingToRollBack(state);
+  const outgoing = inState({ ...activeAuthority(state), auto: false }, "prepared", nowMs);
+  return signWith(state, inState(retiring, "active", nowMs), outgoing);
+}
+
+function signWith(
+  state: TrustState,
+  active: AuthorityRecord,
+  outgoing: AuthorityRecord,
+): NextTrust {
+  return nextTrust(state, { authorities: [active, outgoing] }, { isReissued: true });
+}
+
+/** The list stays: an old file must not bring back what has been retired. */
+function confirm(state: TrustState, { verifiers }: RotationEvidence): NextTrust | RotationRefusal {
+  if (unconfirmedRetired(state).length === 0) return nothingToConfirm();
+  const gate = verifiers();
+  if (gate.kind === "closed") return verifiersLagging("confirm", gate);
+  const retired = state.retired.map((each) => Object.freeze({ ...each, confirmed: true }));
+  return nextTrust(state, { retired });
+}

@@ -1,0 +1,119 @@
+/** The operator's side of the rotation of roots in `portcullis.admin.v1`. */
+
+import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { status, type ServiceError } from "@grpc/grpc-js";
+import {
+  AddWaiversRequestSchema,
+  AdminService,
+  ChangeRootRequestSchema,
+  ExpandWaiverRequestSchema,
+  GetRootStatusRequestSchema,
+  type ChangeRootResponse,
+  type Laggard,
+  type RootStatus,
+  type Waiver,
+} from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import { callAdmin } from "./admin-client.ts";
+import { CommandRefusedError } from "./command-client.ts";
+import { commandMessage, type RootCommand } from "./root-command.ts";
+
+export type { RootCommand, RootSource } from "./root-command.ts";
+
+export interface RootRequest {
+  readonly command: RootCommand;
+  readonly operator: string;
+  /** Nothing is changed. */
+  readonly dryRun: boolean;
+}
+
+export interface WaiverRequest {
+  /** Exactly as laggards have them. */
+  readonly names: readonly string[];
+  readonly reason: string;
+  readonly operator: string;
+  readonly untilMs: number;
+}
+
+/**
+ * @param address a gRPC target, `unix:///PATH`
+ * @param namedMax how many laggards and holders are named; 0 is the server's default
+ * @throws AdminClientError, CommandRefusedError
+ */
+export async function fetchRootStatus(address: string, namedMax: number): Promise<RootStatus> {
+  const request = create(GetRootStatusRequestSchema, { namedMax });
+  return await call(address, AdminService.method.getRootStatus, request);
+}
+
+/** What is refused is answered, and not thrown. @throws AdminClientError, CommandRefusedError */
+export async function changeRoot(
+  address: string,
+  { command, operator, dryRun }: RootRequest,
+): Promise<ChangeRootResponse> {
+  const request = create(ChangeRootRequestSchema, {
+    command: commandMessage(command),
+    operator,
+    dryRun,
+  });
+  return await call(address, AdminService.method.changeRoot, request);
+}
+
+/** @throws AdminClientError, CommandRefusedError */
+export async function expandWaiver(address: string, selector: string): Promise<readonly Laggard[]> {
+  const request = create(ExpandWaiverRequestSchema, { selector });
+  return (await call(address, AdminService.method.expandWaiver, request)).laggards;
+}
+
+/** @throws AdminClientError, CommandRefusedError */
+export async function addWaivers(
+  address: string,
+  { names, reason, operator, untilMs }: WaiverRequest,
+): Promise<readonly Waiver[]> {
+  const until = timestampFromMs(untilMs);
+  const request = create(AddWaiversRequestSchema, { names: [...names], reason, operator, until });
+  return (await call(address, AdminService.method.addWaivers, request)).waivers;
+}
+
+/** Certificates that are being signed have to have their results, and those of a status are read from the log. */
+const timeoutMs = 60_000;
+
+async function call<M extends DescMethodUnary>(
+  address: string,
+  method: M,
+  message: MessageShape<M["input"]>,
+): Promise<MessageShape<M["output"]>> {
+  return await callAdmin(address, method, message, errorOf, timeoutMs);
+}
+
+function errorOf({ code, details }: ServiceError): CommandRefusedError | undefined {
+  return refusals.get(code)?.(details);
+}
+
+type Refuse = (details: string) => CommandRefusedError;
+
+const failed: Refuse = (details) =>
+  new CommandRefusedError("command-failed", details, {
+    hint: "the server's own log says why; portcullis root status shows where it stands",
+  });
+
+const refusals: ReadonlyMap<number, Refuse> = new Map<number, Refuse>([
+  [status.INVALID_ARGUMENT, (details) => new CommandRefusedError("command-invalid", details)],
+  [status.FAILED_PRECONDITION, failed],
+  [status.RESOURCE_EXHAUSTED, failed],
+  [status.INTERNAL, failed],
+  [
+    status.UNIMPLEMENTED,
+    () =>
+      new CommandRefusedError("command-failed", "the server cannot rotate roots", {
+        hint: "it is of an older version: portcullis status",
+      }),
+  ],
+  [
+    status.DEADLINE_EXCEEDED,
+    () => {
+      const message = `the server has not answered within ${timeoutMs / 1_000} s, and may do it yet`;
+      const hint = "see what it did before you try again: portcullis root status";
+      return new CommandRefusedError("command-failed", message, { hint });
+    },
+  ],
+]);

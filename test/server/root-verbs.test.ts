@@ -1,0 +1,110 @@
+/** The root verbs: what an operator reads, what is sent, and exit codes. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import {
+  done,
+  files,
+  hoursLater,
+  openRootRig,
+  proxy,
+  runWith,
+  type ChangeAnswer,
+  type RootRig,
+} from "./root-rig.ts";
+
+const refusal: ChangeAnswer = {
+  case: "refused",
+  value: {
+    code: "verifiers-lagging",
+    message: "expected every verifier to hold the present bundle, got 2",
+    hint: "portcullis root status --all names them",
+    lagging: 3n,
+    laggards: [proxy, files],
+    opensAt: hoursLater(3),
+  },
+};
+describe("a command of a rotation", () => {
+  const directory = temporaryDirectory();
+  let rig: RootRig;
+  before(async () => void (rig = await openRootRig(directory.path)));
+  after(async () => {
+    await rig[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+  beforeEach(() => {
+    rig.changes.length = 0;
+    rig.change = () => done("b was prepared and is active");
+  });
+  const run = (verb: string, words: readonly string[] = [], world = {}) =>
+    runWith(["root", verb, ...words, "--admin", rig.admin], world);
+
+  for (const verb of ["activate", "rollback", "retire", "abort", "prepare"]) {
+    it(`says what ${verb} has done, and the next command`, async () => {
+      assert.deepEqual(await run(verb), {
+        status: 0,
+        stdout: "b was prepared and is active\nnext: portcullis root status\n",
+        stderr: "",
+      });
+      const [{ command, operator, dryRun } = assert.fail()] = rig.changes;
+      assert.deepEqual([command.case, operator, dryRun], [verb, "ada", false]);
+    });
+
+    it(`changes nothing by ${verb} --dry-run, and says so`, async () => {
+      const { status, stdout } = await run(verb, ["--dry-run"]);
+      assert.equal(status, 0);
+      assert.match(stdout, /is active\nnothing was changed: this was a dry run\n$/);
+      assert.deepEqual(
+        rig.changes.map(({ dryRun }) => dryRun),
+        [true],
+      );
+    });
+
+    it(`exits 4 when ${verb} is refused, with the cause, whom it waits for, and what to do`, async () => {
+      rig.change = () => refusal;
+      const { status, stdout, stderr } = await run(verb);
+      assert.deepEqual([status, stdout], [4, ""]);
+      const lines = stderr.split("\n");
+      assert.match(lines[0] ?? "", /^refused: expected every verifier .* \(verifiers-lagging\)$/);
+      assert.match(lines[1] ?? "", /^WHO +REASON +ENDS +DETAIL$/);
+      assert.match(lines[2] ?? "", /^proxy\/web-7@\S+ +not-connected +in 3h +away for 2h$/);
+      assert.match(lines[3] ?? "", /^class\/files +unobservable +- +configured$/);
+      assert.match(lines[4] ?? "", /^and 1 more \(portcullis root status --all\)$/);
+      assert.deepEqual(lines.slice(5), [
+        "at the latest in 3h",
+        "hint: portcullis root status --all names them",
+        "",
+      ]);
+    });
+  }
+
+  it("gives a refusal to programs as a value", async () => {
+    rig.change = () => refusal;
+    const { status, stdout, stderr } = await run("activate", ["-o", "json"]);
+    assert.deepEqual([status, stderr], [4, ""]);
+    const { refused } = JSON.parse(stdout) as { refused: { code: string; laggards: unknown[] } };
+    assert.deepEqual([refused.code, refused.laggards.length], ["verifiers-lagging", 2]);
+  });
+
+  it("takes the server's words as text, and sends no control characters to the terminal", async () => {
+    rig.change = () => done("\u001B[2Jgone");
+    assert.match((await run("activate")).stdout, /^\\u\{1b\}\[2Jgone\n/);
+  });
+
+  it("names a directory of the server's machine from its root on", async () => {
+    await run("prepare", ["--from-dir", "ca"]);
+    const { command } = rig.changes[0] ?? assert.fail();
+    assert.ok(command.case === "prepare");
+    assert.equal(command.value.fromDir, join(process.cwd(), "ca"));
+  });
+
+  it("prints the request for an offline root alone, and what comes next beside it", async () => {
+    const csr = "-----BEGIN CERTIFICATE REQUEST-----\n";
+    rig.change = () => ({ case: "done", value: { lines: ["a key is made"], csr } });
+    const { status, stdout, stderr } = await run("prepare", ["--csr-for-offline-root"]);
+    assert.deepEqual([status, stdout], [0, csr]);
+    assert.match(stderr, /^next: have your root sign .*[^]*^next: .*root prepare --from-dir ca$/m);
+  });
+});

@@ -1,0 +1,101 @@
+/** `--waive`: nobody is passed over whose name was not shown, and nothing but a clear yes waives anybody. */
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { files, hoursLater, openRootRig, proxy, runWith, type RootRig } from "./root-rig.ts";
+
+const waiver = ["--waive", "web-7", "--reason", "burned down", "--for", "2h"];
+
+describe("--waive", () => {
+  const directory = temporaryDirectory();
+  let rig: RootRig;
+  before(async () => void (rig = await openRootRig(directory.path)));
+  after(async () => {
+    await rig[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+  beforeEach(() => {
+    rig.changes.length = 0;
+    rig.waived.length = 0;
+    rig.expand = () => [proxy];
+  });
+  const run = (verb: string, words: readonly string[] = [], world = {}) =>
+    runWith(["root", verb, ...words, "--admin", rig.admin], world);
+
+  const yes = { ask: () => Promise.resolve("yes") };
+
+  it("shows the names, asks, waives them for the time, and gives the command", async () => {
+    let asked = "";
+    const ask = (question: string) => {
+      asked = question;
+      assert.equal(rig.waived.length, 0);
+      return Promise.resolve("yes");
+    };
+    const { status, stderr } = await run("activate", waiver, { ask });
+    assert.equal(status, 0);
+    assert.match(stderr, /^WHO [^]*proxy\/web-7@[^]*waived 1 of them until 2026-11-29T14:00:00Z/);
+    assert.match(asked, /^Waive 1 of them until 2026-11-29T14:00:00Z\?/);
+    const [{ names, reason, operator, until } = assert.fail()] = rig.waived;
+    assert.deepEqual([names, reason, operator], [[proxy.name], "burned down", "ada"]);
+    assert.equal(until?.seconds, hoursLater(2).seconds);
+    assert.equal(rig.changes.length, 1);
+  });
+
+  it("waives without a question when it is told so, each name once", async () => {
+    rig.expand = (selector) => (selector === "class/files" ? [files] : [proxy, files]);
+    const { status } = await run("retire", [...waiver, "--waive", "class/files", "--yes"]);
+    assert.equal(status, 0);
+    assert.deepEqual(rig.waived[0]?.names, [proxy.name, files.name]);
+  });
+
+  const noes: Readonly<Record<string, object>> = {
+    "there is no terminal": {},
+    "the answer is no": { ask: () => Promise.resolve("no") },
+    "the answer is short": { ask: () => Promise.resolve("y") },
+    "the answer is empty": { ask: () => Promise.resolve("") },
+    "no answer comes": { ask: () => Promise.resolve(undefined) },
+  };
+  for (const [title, world] of Object.entries(noes)) {
+    it(`changes nothing and exits 4 when ${title}`, async () => {
+      const { status, stderr } = await run("activate", waiver, world);
+      assert.equal(status, 4);
+      assert.match(stderr, /^refused: .*nobody is waived/m);
+      assert.deepEqual([rig.waived, rig.changes], [[], []]);
+    });
+  }
+
+  it("changes nothing where a selector stands for nobody", async () => {
+    rig.expand = (selector) => (selector === "web-7" ? [proxy] : []);
+    const { status, stderr } = await run("activate", [...waiver, "--waive", "typo", "--yes"]);
+    assert.equal(status, 4);
+    assert.match(
+      stderr,
+      /^refused: typo stands for nobody.*\nhint: portcullis root status --all\n/,
+    );
+    assert.deepEqual([rig.waived, rig.changes], [[], []]);
+  });
+
+  it("waives nobody in a dry run", async () => {
+    const { stderr } = await run("activate", [...waiver, "--dry-run"], yes);
+    assert.match(stderr, /^would waive 1 of them until /m);
+    assert.deepEqual([rig.waived.length, rig.changes.length], [0, 1]);
+  });
+
+  const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
+    [["--waive", "a", "--for", "2h"], /--waive: expected --reason TEXT with it\nhint: .*help root/],
+    [["--waive", "a", "--reason", "b"], /--waive: expected --for DURATION with it/],
+    [["--waive", "a", "--reason", "b", "--for", "0s"], /--for: expected a time/],
+    [["--waive", "a", "--reason", "", "--for", "2h", "--yes"], /expected a reason\nhint: .*help/],
+    [["--reason", "b"], /--reason: expected --waive SELECTOR with it/],
+    [["--for", "2h"], /--for: expected --waive SELECTOR with it/],
+  ];
+  for (const [words, said] of mistakes) {
+    it(`takes ${words.join(" ")} for a mistake`, async () => {
+      const { status, stderr } = await run("activate", words);
+      assert.match(stderr, said);
+      assert.equal(status, 2);
+      assert.deepEqual([rig.waived, rig.changes], [[], []]);
+    });
+  }
+});

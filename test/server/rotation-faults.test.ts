@@ -1,0 +1,91 @@
+/** A disk or a log that fails in the middle of a rotation: nothing is changed, or it comes into force when that has passed. */
+
+import assert from "node:assert/strict";
+import { afterEach, describe, it } from "node:test";
+import { rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
+import { interceptDurable, type DurableWrite } from "../../src/edge/store/durable.ts";
+import { eventually, startControlPlane, type TestControlPlane } from "../support/control-plane.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import * as rig from "./rotation-rig.ts";
+
+/** Of this thread; the log's own is another one. */
+function failAt(name: DurableWrite, count = Infinity): void {
+  let left = count;
+  interceptDurable((each, write) => {
+    if (each !== name || left-- <= 0) return write();
+    throw new Error("database or disk is full");
+  });
+}
+
+afterEach(() => interceptDurable(undefined));
+
+const prepared = { kind: "prepare", source: {} } as const;
+
+describe("a rotation on a full disk", () => {
+  it("changes nothing where the trust state cannot be stored", async () => {
+    await using it = await startControlPlane();
+    const { trust } = it.controlPlane;
+    failAt("trust-replace");
+    await assert.rejects(rig.send(it, prepared), /nothing was changed/);
+    assert.equal(it.controlPlane.trust, trust);
+    interceptDurable(undefined);
+    await rig.prepare(it);
+    assert.deepEqual(rig.states(it), ["active", "prepared"]);
+  });
+
+  for (const name of ["fact-remember", "file-replace"] as const) {
+    it(`comes into force by itself where ${name} failed after it was stored`, async () => {
+      await using it = await startControlPlane();
+      failAt(name, 2);
+      await assert.rejects(rig.send(it, prepared), /stored/);
+      await eventually(() => rig.states(it).length === 2);
+      assert.equal(it.controlPlane.trust.bundle.roots.length, 2);
+      await rig.step(it, "activate");
+      const { subject } = rig.eventsOf(it.config.dataDir, "trust-changed").at(-1) ?? {};
+      assert.equal(subject, `epoch ${it.controlPlane.trust.state.epoch}`);
+    });
+  }
+
+  it("overwrites a destroyed key later where it cannot at once", async () => {
+    await using it = await startControlPlane();
+    await rig.prepare(it);
+    await rig.step(it, "activate");
+    let scrubs = 0;
+    interceptDurable((each, write) => {
+      if (each === "keys-scrub" && ++scrubs === 1) throw new Error("database or disk is full");
+      return write();
+    });
+    await rig.step(it, "retire");
+    await eventually(() => scrubs === 2);
+  });
+});
+
+describe("a restart in the middle of a rotation", () => {
+  const steps = [
+    ["prepare", ["active", "prepared"]],
+    ["activate", ["active", "retiring"]],
+    ["retire", ["active"]],
+  ] as const;
+
+  it("finds each step as it was, and knows when the bundle was published", async () => {
+    using data = temporaryDirectory();
+    const flags = { "data-dir": data.path };
+    const roots = (it: TestControlPlane): string => rootsDigest(it.controlPlane.trust.bundle.roots);
+    let before:
+      | { readonly epoch: number; readonly signer: string; readonly roots: string }
+      | undefined;
+    for (const [kind, expected] of steps) {
+      await using it = await startControlPlane({ flags });
+      if (before !== undefined) {
+        const { epoch } = it.controlPlane.trust.state;
+        assert.deepEqual({ epoch, signer: rig.signer(it), roots: roots(it) }, before);
+      }
+      if (kind === "prepare") await rig.prepare(it);
+      else await rig.step(it, kind);
+      assert.deepEqual(rig.states(it).toSorted(), expected);
+      if (kind === "retire") return;
+      const { epoch } = it.controlPlane.trust.state;
+      before = { epoch, signer: rig.signer(it), roots: roots(it) };
+    }
+  });
+});
