@@ -65,6 +65,10 @@ export class Coverage {
     this.#asked.set(key, (this.#asked.get(key) ?? 0) + 1);
   }
 
+  count(command: string, outcome: string): number {
+    return this.#asked.get(`${command} ${outcome}`) ?? 0;
+  }
+
   /** A schedule in which somebody is not held to the promise. */
   excepted(why: string): void {
     this.#excepted.set(why, (this.#excepted.get(why) ?? 0) + 1);

@@ -34,15 +34,15 @@ interface Saved {
 
 export class Server implements CsrServer {
   readonly world: World;
-  readonly log = new SimLog();
-  readonly plan = new CrashPlan();
+  readonly log: SimLog = new SimLog();
+  readonly plan: CrashPlan = new CrashPlan();
   readonly waivers: Waivers;
   readonly sessions: Sessions;
   readonly issuance: Issuance;
   readonly leaves: Leaves;
   readonly rotation: RotationOperation;
   readonly gates: Gates;
-  readonly keys = new Set<string>();
+  readonly keys: Set<string> = new Set();
   filedRoots: readonly Uint8Array[] = [];
   isUp = false;
   /** Durable. */

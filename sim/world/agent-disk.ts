@@ -19,15 +19,17 @@ export interface HeldLeaf {
 
 export class AgentDisk {
   own: HeldSet | undefined;
-  readonly workloads = new Map<string, HeldLeaf>();
+  readonly workloads: Map<string, HeldLeaf> = new Map();
   /** How many of the next writes fail. */
   failures = 0;
+  /** Memory has what the disk has not. */
+  isBehind = false;
 
   /** @returns whether it is written: what is not lives on in memory alone */
   writeOwn(set: HeldSet): boolean {
-    if (this.#fails()) return false;
-    this.own = set;
-    return true;
+    this.isBehind = this.#fails();
+    if (!this.isBehind) this.own = set;
+    return !this.isBehind;
   }
 
   writeWorkload(identity: string, held: HeldLeaf): boolean {
@@ -40,6 +42,7 @@ export class AgentDisk {
     this.own = undefined;
     this.workloads.clear();
     this.failures = 0;
+    this.isBehind = false;
   }
 
   #fails(): boolean {

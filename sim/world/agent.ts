@@ -34,7 +34,7 @@ export class Agent implements ChannelOwner {
   set: HeldSet | undefined;
   /** Roots of the operator's file for the server. */
   fileMask = 0;
-  readonly disk = new AgentDisk();
+  readonly disk: AgentDisk = new AgentDisk();
   /** Changes on their way to the disk, one after the other. */
   readonly writes: Pipe<() => void>;
   /** Its own first. */
@@ -178,6 +178,7 @@ export class Agent implements ChannelOwner {
     this.isAlive = true;
     this.isFrozen = false;
     this.set = this.disk.own;
+    if (this.disk.isBehind) this.world.exceptDisk(this);
     for (const workload of this.workloads) {
       const held = workload === this.own ? this.set : this.disk.workloads.get(workload.identity);
       if (held !== undefined) workload.hold(held, this.world.chance());

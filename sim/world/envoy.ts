@@ -112,7 +112,7 @@ export class Envoy {
   refusals = 0;
   leaf: Leaf | undefined;
   /** Roots by name of a validation context; every one of them verifies somebody. */
-  readonly trusted = new Map<string, number>();
+  readonly trusted: Map<string, number> = new Map();
 
   constructor(id: string, layout: readonly (readonly string[])[], server: SdsServer) {
     this.node = { id, cluster: "" };
@@ -123,6 +123,12 @@ export class Envoy {
   /** Its listeners are warm: they have all that they asked for. */
   get isReady(): boolean {
     for (const mask of this.trusted.values()) if (mask === 0) return false;
+    return true;
+  }
+
+  /** By each of its contexts. */
+  trusts(roots: number): boolean {
+    for (const mask of this.trusted.values()) if ((mask & roots) !== roots) return false;
     return true;
   }
 

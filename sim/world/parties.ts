@@ -39,8 +39,9 @@ class EnvoyParty implements Party {
   #hasCaughtUp(): boolean {
     const { set, disk } = this.#agent;
     const { bundle } = set ?? disk.own ?? {};
-    const mask = bundle === undefined ? 0 : maskOf(bundle.roots);
-    return this.#envoy.trusted.values().every((context) => (context & mask) === mask);
+    const held = bundle === undefined ? 0 : maskOf(bundle.roots);
+    const mask = held | this.#agent.world.watch.required;
+    return this.#envoy.trusts(mask);
   }
 
   get contexts(): Iterable<number> {

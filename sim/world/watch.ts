@@ -38,6 +38,10 @@ export class Watch {
     return this.#signers.has(authorityId);
   }
 
+  get required(): number {
+    return this.#required;
+  }
+
   /** Before it is stored. @throws Violation */
   decided(command: Order, before: TrustState, after: TrustState): void {
     if (command.kind === "activate") {

@@ -24,16 +24,16 @@ const warmUp = 400;
 const startMs = 1_000_000_000;
 
 export class World {
-  readonly trustDomain = trustDomain;
+  readonly trustDomain: TrustDomain = trustDomain;
   readonly random: Random;
   readonly coverage: Coverage;
   readonly lifeMs = 600_000;
-  readonly exceptions = new Exceptions();
+  readonly exceptions: Exceptions = new Exceptions();
   readonly watch: Watch;
   readonly server: Server;
   readonly agents: readonly Agent[];
   readonly stocks: readonly Stock[];
-  nowMs = startMs;
+  nowMs: number = startMs;
   events = 0;
   /** Told what happens, when a schedule is replayed for people. */
   say: ((text: string) => void) | undefined;
@@ -135,10 +135,16 @@ export class World {
     const entries = this.server.roll.entries();
     for (const { envoy, identity } of this.envoys()) {
       if (!isForgotten(envoy, identity, entries)) continue;
-      if (envoy.trusted.values().every((mask) => (mask & required) === required)) continue;
+      if (envoy.trusts(required)) continue;
       envoy.isForgotten = true;
       this.exceptions.forgotten++;
     }
+  }
+
+  /** What its Envoys hold was lost with its memory, and they go back to what it has: a gap, too. */
+  exceptDisk({ workloads }: Agent): void {
+    this.exceptions.disks++;
+    for (const { envoys } of workloads) for (const envoy of envoys) envoy.isForgotten = true;
   }
 
   *envoys(): Generator<{ readonly envoy: Envoy; readonly identity: string }> {
@@ -153,6 +159,7 @@ export class World {
   end(): void {
     if (this.exceptions.roots !== 0) this.coverage.excepted("a root was compromised");
     if (this.exceptions.forgotten > 0) this.coverage.excepted("an Envoy was forgotten");
+    if (this.exceptions.disks > 0) this.coverage.excepted("a disk was full");
     if (this.exceptions.waived > 0) this.coverage.excepted("somebody was waived");
   }
 
@@ -200,5 +207,5 @@ function isForgotten(envoy: Envoy, identity: string, entries: readonly RollEntry
   const names = new Set(subscriptions.map(({ resourceName }) => resourceName));
   const serials = new Set(subscriptions.map(({ acked }) => acked?.certificate?.serialHex));
   const isKnown = entry?.connected === true || serials.has(envoy.leaf?.serial);
-  return !isKnown || !envoy.trusted.keys().every((name) => names.has(name));
+  return !isKnown || ![...envoy.trusted.keys()].every((name) => names.has(name));
 }

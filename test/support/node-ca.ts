@@ -177,6 +177,7 @@ export class NodeCa implements AsyncDisposable {
       farewell: { take: async () => undefined, gone: () => {} },
       isDistrusted: () => false,
       sawSkew: () => {},
+      newestNotAfterMs: () => 0,
       nowMs: Date.now,
       streamsMax: 100,
       nodeAgents: {

@@ -113,6 +113,7 @@ export class WitnessedCa implements AsyncDisposable {
       farewell: { take: async () => undefined, gone: () => {} },
       isDistrusted: () => false,
       sawSkew: () => {},
+      newestNotAfterMs: () => 0,
       assertNotDenied: () => {},
       nowMs: Date.now,
       streamsMax: 100,

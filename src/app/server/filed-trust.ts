@@ -60,27 +60,22 @@ export class FiledTrust {
 
   async #take(plugged: PluggedIn): Promise<boolean> {
     const { trust, changes } = this.#dependencies;
-    const wasSettled = !(await changes.settle());
+    const hadToSettle = await changes.settle();
     const before = trust.current;
     const judged = judgePluggedAuthority(before.state, plugged.authority);
-    switch (judged.kind) {
-      case "refused":
-        throw changeError(judged.refusal);
-      case "stale":
-        this.#sayStale(judged.retired.id);
-        await this.#refile(plugged);
-        return !wasSettled;
-      case "unchanged":
-        return (await this.#refile(plugged)) || !wasSettled;
-      case "chain":
-      case "roots":
-        return await changes.change(() => ({ ...judged, destroyed: destroyedBy(judged) }), plugged);
-      case "prepare":
-        await this.#prepare(judged.command, plugged);
-        // For the rest of their roots.
-        await this.#take(plugged);
-        return true;
+    if (judged.kind === "refused") throw changeError(judged.refusal);
+    if (judged.kind === "chain" || judged.kind === "roots") {
+      return await changes.change(() => ({ ...judged, destroyed: destroyedBy(judged) }), plugged);
     }
+    if (judged.kind === "prepare") {
+      await this.#prepare(judged.command, plugged);
+      // For the rest of their roots.
+      await this.#take(plugged);
+      return true;
+    }
+    if (judged.kind === "stale") this.#sayStale(judged.retired.id);
+    const isOther = await this.#refile(plugged);
+    return hadToSettle || (isOther && judged.kind === "unchanged");
   }
 
   /** @returns whether they are others than before */

@@ -75,6 +75,8 @@ export function serveMesh(
     },
     isDistrusted: (authority) => isDistrusted(trust.current.state, authority, nowMs()),
     sawSkew: (differenceMs) => evidence.skew.saw(differenceMs),
+    newestNotAfterMs: (spiffeId) =>
+      parts.transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
     witnessing: parts.witnesses.witnessing,
     nowMs,
     streamsMax: agentStreamsMax,

@@ -34,6 +34,8 @@ export interface MeshDependencies {
   readonly isDistrusted: (authority: string) => boolean;
   /** How far an agent's clock is off. */
   readonly sawSkew: (differenceMs: number) => void;
+  /** When the last certificate ends that an identity was given; 0 for none. */
+  readonly newestNotAfterMs: (spiffeId: string) => number;
   readonly nowMs: () => number;
   readonly streamsMax: number;
   /** Undefined where none is configured: then every stream speaks for itself alone. */

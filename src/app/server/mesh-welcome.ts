@@ -20,6 +20,8 @@ export interface MeshWelcomeDependencies {
   /** The pod that a certificate was issued to, while the server still knows. */
   readonly podOf: (serialHex: string) => string | undefined;
   readonly witnessing?: LogWitnessing;
+  /** When the last certificate ends that an identity was given; 0 for none. */
+  readonly newestNotAfterMs: (spiffeId: string) => number;
   /** How far an agent's clock is off. */
   readonly sawSkew: (differenceMs: number) => void;
   readonly nowMs: () => number;
@@ -39,7 +41,8 @@ export class MeshWelcome {
       const details = "expected an agent_id of 1 to 128 word characters";
       return { code: status.INVALID_ARGUMENT, details };
     }
-    const { podOf, roll, sessions, publisher, events, sawSkew, nowMs } = this.#dependencies;
+    const { podOf, roll, sessions, publisher, events, sawSkew, newestNotAfterMs, nowMs } =
+      this.#dependencies;
     const { call, peer } = session;
     const pod = podOf(peer.serialHex);
     const reporter = { agentId, spiffeId: peer.id.toString(), ...(pod !== undefined && { pod }) };
@@ -47,7 +50,8 @@ export class MeshWelcome {
     const skewMs = agentTime === undefined ? 0 : now - timestampMs(agentTime);
     const isNodeAgent = session.spokenFor !== undefined;
     const leafNotAfterMs = peer.notAfterMs;
-    roll.connected(reporter, { skewMs, leafNotAfterMs, isNodeAgent, nowMs: now });
+    const facts = { skewMs, leafNotAfterMs, isNodeAgent, newestNotAfterMs, nowMs: now };
+    roll.connected(reporter, facts);
     sawSkew(skewMs);
     sessions.speaks(session, reporter);
     events.agentConnected(reporter, call.getPeer());

@@ -1,8 +1,10 @@
 /** From a trust state to authorities that sign: each key from where it is, and the roots in a file for others. */
 
+import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { equalBytes } from "../../core/bytes.ts";
-import { signingAuthority } from "../../core/issuance/authority.ts";
+import type { CaWarning } from "../../core/ca/ca-warning.ts";
+import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import {
   activeAuthority,
@@ -18,7 +20,27 @@ import { bundleFileName, StoreError, type Store } from "../../edge/store/store.t
 import { localSigner } from "./open-signer.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
-import type { JwtSigningKey, Trust } from "./trust.ts";
+
+/** What is trusted and what signs, as one value: replaced whole, never changed. */
+export interface Trust {
+  readonly state: TrustState;
+  readonly bundle: TrustBundle;
+  readonly authority: Authority;
+  /** Of which the authority was made, for signing threads to make theirs. */
+  readonly authorityParts: AuthorityParts;
+  readonly jwt: JwtSigningKey;
+  /** The operator's files as they were read last. */
+  readonly plugged: PluggedIn | undefined;
+  /** Of the operator's CA; DER. Kept, and not sent to proxies yet: Envoy wants one for each CA or none. */
+  readonly crls: readonly Uint8Array[];
+  readonly warnings: readonly CaWarning[];
+}
+
+/** Signs JWT-SVIDs. */
+export interface JwtSigningKey {
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+}
 
 /**
  * @param plugged the operator's files, as they were read last

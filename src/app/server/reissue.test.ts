@@ -128,6 +128,15 @@ test("keeps within the budget, also right after a pause, and follows it when it 
   assert.equal(rig.turns(10).length, 100);
 });
 
+test("whoever makes up certificates keeps nobody from being asked", () => {
+  using rig = new Rig();
+  for (let agent = 0; agent < 10; agent++) {
+    rig.join(Array.from({ length: 64 }, (_, index) => [`9${agent}${index + 100}0`, 9, "old", ""]));
+  }
+  rig.join([["01", 1, "old", "own"]]);
+  assert.deepEqual(rig.turns(5), ["01"]);
+});
+
 test("looks at no more than 200 certificates in a turn", () => {
   using rig = new Rig();
   for (let agent = 0; agent < 300; agent++) {

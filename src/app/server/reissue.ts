@@ -31,11 +31,15 @@ interface Candidate extends HeldLeaf {
 const intervalMs = 200;
 /** In each interval; one was seen to take some 20 us. */
 const lookUpsMax = 200;
+/** Of one agent in each round: whoever makes up certificates keeps nobody from being looked at. */
+const lookUpsOfOneMax = 50;
 
 export class Reissue implements Disposable {
   readonly #dependencies: ReissueDependencies;
   readonly #pace: ReissuePace;
   readonly #timer: NodeJS.Timeout;
+  /** Where the round of looking up has got to. */
+  #looking: Iterator<Session> | undefined;
 
   constructor(dependencies: ReissueDependencies) {
     this.#dependencies = dependencies;
@@ -85,10 +89,16 @@ export class Reissue implements Disposable {
   }
 
   #lookUp(): void {
-    let left = lookUpsMax;
-    for (const { held, spokenFor } of this.#dependencies.sessions()) {
-      left -= held.lookUp((serialHex) => this.#find(serialHex, spokenFor !== undefined), left);
-      if (left <= 0) return;
+    const sessions = (this.#looking ??= this.#dependencies.sessions()[Symbol.iterator]());
+    for (let left = lookUpsMax; left > 0;) {
+      const next = sessions.next();
+      if (next.done === true) {
+        this.#looking = undefined;
+        return;
+      }
+      const { held, spokenFor } = next.value;
+      const find = (serialHex: string) => this.#find(serialHex, spokenFor !== undefined);
+      left -= held.lookUp(find, Math.min(left, lookUpsOfOneMax));
     }
   }
 

@@ -15,7 +15,7 @@ import { refusalMessage } from "./root-messages.ts";
 import { parseOrder } from "./root-order.ts";
 import type { RootSource } from "./root-request.ts";
 import type { RotationEvents } from "./rotation-events.ts";
-import { linesOf, nextCommand } from "./rotation-text.ts";
+import { linesOf, nextCommands } from "./rotation-text.ts";
 import type { Rotation, RotationDependencies, RotationOrder } from "./rotation.ts";
 import type { Trust } from "./trust.ts";
 
@@ -78,7 +78,7 @@ function doneMessage(
 ) {
   return {
     lines: [...linesOf(before, decision, config().reissuePerSecond)],
-    next: nextCommand(command),
+    next: nextCommands[command.kind],
     epoch: BigInt(decision.state.epoch),
   };
 }
@@ -107,7 +107,7 @@ async function refuse(
   { code, message, hint = "" }: PortcullisError,
 ): Promise<Result> {
   if (!dryRun) await events.refused({ operator, subject, detail: "" }, { code, message });
-  return { case: "refused", value: { code: String(code), message, hint } };
+  return { case: "refused", value: { code, message, hint } };
 }
 
 /** What is wrong with the request, or with the files that it names. */

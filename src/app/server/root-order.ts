@@ -14,32 +14,21 @@ export async function parseOrder(
 ): Promise<ParsedOrder | Extract<RootSource, { kind: "offline" }>> {
   const make = async (source: Exclude<RootSource, { kind: "offline" }>) =>
     await makeAuthority(source, store, config(), nowMs());
-  switch (command.case) {
-    case "prepare": {
-      const source = parseSource(command.value, config().rootKeyType);
-      if (source.kind === "offline") return source;
-      const { authority, keys } = await make(source);
-      return { command: { kind: "prepare", authority }, keys, detail: authority.id };
-    }
-    case "compromise": {
-      const { authorityId, replacement } = command.value;
-      const detail = authorityId;
-      if (replacement === undefined)
-        return { command: { kind: "compromise", authorityId }, detail };
-      const source = parseSource(replacement, config().rootKeyType);
-      if (source.kind === "offline") throw noCommand("a replacement that can sign at once");
-      const made = await make(source);
-      const order = { kind: "compromise", authorityId, replacement: made.authority } as const;
-      return { command: order, keys: made.keys, detail };
-    }
-    case "activate":
-    case "rollback":
-    case "retire":
-    case "abort":
-      return { command: { kind: command.case }, detail: "" };
-    case undefined:
-      throw noCommand("a command");
+  if (command.case === undefined) throw noCommand("a command");
+  if (command.case === "prepare") {
+    const source = parseSource(command.value, config().rootKeyType);
+    if (source.kind === "offline") return source;
+    const { authority, keys } = await make(source);
+    return { command: { kind: "prepare", authority }, keys, detail: authority.id };
   }
+  if (command.case !== "compromise") return { command: { kind: command.case }, detail: "" };
+  const { authorityId, replacement } = command.value;
+  const leaked = { kind: "compromise", authorityId } as const;
+  if (replacement === undefined) return { command: leaked, detail: authorityId };
+  const source = parseSource(replacement, config().rootKeyType);
+  if (source.kind === "offline") throw noCommand("a replacement that can sign at once");
+  const { authority, keys } = await make(source);
+  return { command: { ...leaked, replacement: authority }, keys, detail: authorityId };
 }
 
 function noCommand(expected: string): RootRequestError {

@@ -29,6 +29,8 @@ export class RotationAuto implements AsyncDisposable {
   /** One step after the other. */
   #step: Promise<void> | undefined;
   #isClosed = false;
+  /** A server that ended at the end of a rotation may not have come to its waivers. */
+  #wasOn = true;
   #said = "";
 
   constructor(dependencies: RotationAutoDependencies) {
@@ -79,19 +81,33 @@ export class RotationAuto implements AsyncDisposable {
   }
 
   async #takeStep(): Promise<void> {
-    const { state, rotation, settle, waivers, log } = this.#dependencies;
+    const { state, settle, waivers } = this.#dependencies;
     await settle();
     waivers.prune();
     const command = automaticCommand(state()) ?? confirmation(state());
+    if (command !== undefined) await this.#try(command);
+    if (isOn(state())) this.#wasOn = true;
+    else if (this.#wasOn) {
+      waivers.end();
+      this.#wasOn = false;
+    }
+  }
+
+  async #try(command: RotationCommand): Promise<void> {
+    const { rotation, log } = this.#dependencies;
     // Asked first, because it costs nothing: an order waits until nothing is being signed.
-    if (command === undefined || rotation.decide(command, 1).kind === "refused") return;
+    if (rotation.decide(command, 1).kind === "refused") return;
     const subject = `root ${command.kind}`;
     const order = { command, operator: "", subject, detail: "as its gate is open", isTrial: true };
     const decision = await rotation.order(order);
     if (decision.kind === "refused") return;
     log.warn({ event: "root-changed", subject, operator: "" }, "roots changed");
-    if (command.kind === "confirm") waivers.end();
   }
+}
+
+/** Until everybody holds a bundle without what was retired. */
+function isOn(state: TrustState): boolean {
+  return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
 }
 
 function confirmation(state: TrustState): RotationCommand | undefined {

@@ -9,21 +9,32 @@ import {
   type AuthorityRecord,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
-import type { NewSigningKey } from "../../edge/store/store.ts";
+import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { NewSigningKey, Store } from "../../edge/store/store.ts";
 import { keySource } from "./open-trust.ts";
-import type { RotationDependencies, RotationOrder } from "./rotation.ts";
-import type { KeySource } from "./signing-protocol.ts";
+import type { PluggedIn } from "./plugged-authority.ts";
+import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
+import type { TrustKeeper } from "./trust-keeper.ts";
+
+interface KeyQuestions {
+  readonly store: Pick<Store, "signingKey">;
+  readonly trust: TrustKeeper;
+  readonly config: () => ServerConfig;
+  /** @throws why it cannot be used */
+  readonly prove: (parts: AuthorityParts) => Promise<void>;
+}
+
+/** What comes with a command. */
+interface BroughtKeys {
+  readonly keys?: readonly NewSigningKey[];
+  readonly plugged?: PluggedIn;
+}
 
 /** @returns undefined where it can, or is the one that signs now */
 export async function keyRefusal(
-  {
-    trust,
-    store,
-    config,
-    prove,
-  }: Pick<RotationDependencies, "trust" | "store" | "config" | "prove">,
+  { trust, store, config, prove }: KeyQuestions,
   next: TrustState,
-  { keys = [], plugged }: RotationOrder,
+  { keys = [], plugged }: BroughtKeys,
 ): Promise<RotationRefusal | undefined> {
   const { current } = trust;
   const active = activeAuthority(next);

@@ -14,16 +14,14 @@ export function linesOf(
   return [
     ...state.authorities.flatMap((authority) => stepLine(before, authority)),
     ...effects.map((effect) => {
-      switch (effect.kind) {
-        case "publish-bundle":
-          return `the bundle gets sequence ${state.bundleSequence}, and everybody gets the bundle`;
-        case "sign-with":
-          return `${effect.authorityId} signs from now on, the server's own certificates first`;
-        case "reissue":
-          return `what others have signed is renewed, ${reissuePerSecond} a second at most`;
-        case "destroy-key":
-          return keyLine(before, effect.authorityId);
+      if (effect.kind === "publish-bundle") {
+        return `the bundle gets sequence ${state.bundleSequence}, and everybody gets the bundle`;
       }
+      if (effect.kind === "sign-with") {
+        return `${effect.authorityId} signs from now on, the server's own certificates first`;
+      }
+      if (effect.kind === "destroy-key") return keyLine(before, effect.authorityId);
+      return `what others have signed is renewed, ${reissuePerSecond} a second at most`;
     }),
   ];
 }
@@ -41,19 +39,13 @@ function keyLine({ authorities }: TrustState, authorityId: string): string {
     : `${authorityId} is trusted no more; its key is in your files or HSM: destroy it there`;
 }
 
-/** The next command. */
-export function nextCommand({ kind }: RotationCommand): string {
-  switch (kind) {
-    case "prepare":
-      return "portcullis root activate";
-    case "activate":
-      return "portcullis root retire, or portcullis root rollback";
-    case "rollback":
-      return "portcullis root abort, or portcullis root activate";
-    case "retire":
-    case "abort":
-    case "compromise":
-    case "confirm":
-      return "portcullis root status";
-  }
-}
+/** What comes next, by the command before it. */
+export const nextCommands: Readonly<Record<RotationCommand["kind"], string>> = {
+  prepare: "portcullis root activate",
+  activate: "portcullis root retire, or portcullis root rollback",
+  rollback: "portcullis root abort, or portcullis root activate",
+  retire: "portcullis root status",
+  abort: "portcullis root status",
+  compromise: "portcullis root status",
+  confirm: "portcullis root status",
+};

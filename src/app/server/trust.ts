@@ -3,10 +3,6 @@
  * or makes the first one in a directory that has never had any. What cannot be read stops the start; it is never replaced.
  */
 
-import type { KeyObject } from "node:crypto";
-import type { CaWarning } from "../../core/ca/ca-warning.ts";
-import type { Authority } from "../../core/issuance/authority.ts";
-import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { judgePluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   activeAuthority,
@@ -18,30 +14,11 @@ import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
 import { proveSigner } from "./open-signer.ts";
-import { openTrust } from "./open-trust.ts";
+import { openTrust, type Trust } from "./open-trust.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
 
-/** What is trusted and what signs, as one value: replaced whole, never changed. */
-export interface Trust {
-  readonly state: TrustState;
-  readonly bundle: TrustBundle;
-  readonly authority: Authority;
-  /** Of which the authority was made, for signing threads to make theirs. */
-  readonly authorityParts: AuthorityParts;
-  readonly jwt: JwtSigningKey;
-  /** The operator's files as they were read last. */
-  readonly plugged: PluggedIn | undefined;
-  /** Of the operator's CA; DER. Kept, and not sent to proxies yet: Envoy wants one for each CA or none. */
-  readonly crls: readonly Uint8Array[];
-  readonly warnings: readonly CaWarning[];
-}
-
-/** Signs JWT-SVIDs. */
-export interface JwtSigningKey {
-  readonly keyId: string;
-  readonly privateKey: KeyObject;
-}
+export type { JwtSigningKey, Trust } from "./open-trust.ts";
 
 /**
  * At the start. Another root in the operator's files is left for the rotation, once the server runs.

@@ -29,6 +29,8 @@ export interface ConnectedFacts {
   /** Of the certificate that its stream is authenticated by. */
   readonly leafNotAfterMs: number;
   readonly isNodeAgent?: boolean;
+  /** When the last certificate ends that an identity was given; 0 for none. */
+  readonly newestNotAfterMs?: (spiffeId: string) => number;
   readonly nowMs: number;
 }
 

@@ -179,6 +179,28 @@ describe("who is away is forgotten", () => {
     assert.equal(show(roll), "");
   });
 
+  for (const { title, isAway, lastHour } of [
+    { title: "that its agent may have handed out before it broke off", isAway: true, lastHour: 9 },
+    {
+      title: "that it has acknowledged, where its agent was never away",
+      isAway: false,
+      lastHour: 5,
+    },
+  ]) {
+    it(`not before that certificate has expired ${title}`, () => {
+      const roll = new Roll(limits);
+      const facts = { skewMs: 0, leafNotAfterMs: 5 * hourMs, newestNotAfterMs: () => 9 * hourMs };
+      roll.connected(cart, { ...facts, nowMs: 0 });
+      roll.report(cart, report([proxy("p1", subscription("default", holding(5 * hourMs)))]), 1_000);
+      if (isAway) roll.disconnected(cart, 2_000);
+      roll.connected(cart, { ...facts, nowMs: 3_000 });
+      roll.prune(lastHour * hourMs + 999);
+      assert.equal(show(roll), "(p1)");
+      roll.prune(lastHour * hourMs + 1_000);
+      assert.equal(show(roll), "");
+    });
+  }
+
   it("after the longest life of a certificate, whatever it claims to hold", () => {
     const roll = new Roll(limits);
     const forged = proxy("p1", subscription("default", holding(Date.UTC(9_999))));

@@ -40,8 +40,10 @@ export class Roll {
    * @throws RollError `roll-full`, and changes nothing
    */
   connected(reporter: Reporter, facts: ConnectedFacts): void {
+    const wasAway = this.#agents.get(keyOf(reporter))?.connected === false;
     this.#agents.connected(reporter, facts);
     this.#leaveAll(reporter, facts.nowMs);
+    if (wasAway) this.#holdNewest(reporter, facts);
   }
 
   /**
@@ -118,6 +120,15 @@ export class Roll {
     let max = this.#seenSkewMs();
     for (const [, { skewMs }] of this.#agents.entries()) max = Math.max(max, Math.abs(skewMs));
     return Math.min(max, skewMaxMs);
+  }
+
+  /** Before it went away it may have handed out a certificate, and not have told of it. */
+  #holdNewest(reporter: Reporter, { newestNotAfterMs = () => 0 }: ConnectedFacts): void {
+    const entries = this.#reporters.get(keyOf(reporter));
+    for (const [id, entry] of entries ?? []) {
+      const heldUntilMs = Math.max(entry.heldUntilMs, newestNotAfterMs(ownerOf(entry)));
+      if (heldUntilMs > entry.heldUntilMs) entries?.set(id, { ...entry, heldUntilMs });
+    }
   }
 
   /** As long as the stream was open, what was said on it held. */

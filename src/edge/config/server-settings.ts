@@ -8,6 +8,7 @@ import { parseDuration } from "../../core/duration.ts";
 import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { RATE_SETTINGS } from "./rate-settings.ts";
+import { ROTATION_SETTINGS } from "./rotation-settings.ts";
 import {
   absolutePath,
   boolean,
@@ -21,7 +22,6 @@ import {
   pkcs11Uri,
   positiveDuration,
   positiveInteger,
-  readerClass,
   scalar,
   type Setting,
   type SettingDescription,
@@ -52,13 +52,12 @@ type SettingTable = {
   readonly bundleKey: Setting<string | undefined>;
   readonly bundleRefreshHintSeconds: Setting<number>;
   readonly restoreWaitSeconds: Setting<number>;
-  readonly reissuePerSecond: Setting<number>;
-  readonly unobserved: Setting<readonly string[]>;
   readonly metricsListen: Setting<ListenAddress>;
   readonly callsInFlight: Setting<number>;
   readonly queueLength: Setting<number>;
   readonly logLevel: Setting<LogLevel>;
-} & typeof RATE_SETTINGS;
+} & typeof RATE_SETTINGS &
+  typeof ROTATION_SETTINGS;
 
 export const SERVER_SETTINGS: SettingTable = {
   dataDir: {
@@ -241,24 +240,6 @@ export const SERVER_SETTINGS: SettingTable = {
     defaults: ["5m"],
     reloadable: true,
   },
-  reissuePerSecond: {
-    ...scalar(positiveInteger),
-    key: "rotation.reissuePerSecond",
-    flag: "reissue-per-second",
-    valueName: "N",
-    help: "how many certificates of another authority are asked to be renewed each second",
-    defaults: ["100"],
-    reloadable: true,
-  },
-  unobserved: {
-    ...list(readerClass),
-    key: "rotation.unobserved",
-    flag: "unobserved",
-    valueName: "CLASS",
-    help: "who reads the roots where nobody sees it, as files or configmap; a rotation waits for a waiver of each",
-    defaults: [],
-    reloadable: true,
-  },
   metricsListen: {
     ...scalar(listenAddress),
     key: "metrics.listen",
@@ -287,6 +268,7 @@ export const SERVER_SETTINGS: SettingTable = {
     reloadable: true,
   },
   ...RATE_SETTINGS,
+  ...ROTATION_SETTINGS,
   logLevel: {
     ...oneOf("debug", "info", "warn", "error"),
     key: "log.level",

@@ -76,13 +76,6 @@ export function oneOf<const T extends string>(
   return { choices, ...scalar(parse) };
 }
 
-/** A name that an operator gives: of readers of the roots. */
-export function readerClass(text: string): string {
-  if (!/^[a-z][a-z0-9-]{0,62}$/.test(text))
-    throw expected("lower-case letters, digits and -", text);
-  return text;
-}
-
 export function nonEmpty(text: string): string {
   if (text === "") throw expected("a value", text);
   return text;

@@ -308,7 +308,7 @@ export const EvidenceReportSchema: GenMessage<EvidenceReport> = /*@__PURE__*/
   messageDesc(file_portcullis_mesh_v1_mesh, 6);
 
 /**
- * The certificates that the agent serves or may still be used with its keys: its own, and those of whom it speaks for.
+ * The certificates that the agent serves now: its own, and those of whom it speaks for.
  *
  * @generated from message portcullis.mesh.v1.HeldLeaves
  */
@@ -326,7 +326,7 @@ export type HeldLeaves = Message<"portcullis.mesh.v1.HeldLeaves"> & {
   held: HeldLeaf[];
 
   /**
-   * Serials: expired, or the key is destroyed.
+   * Serials that it serves no more.
    *
    * @generated from field: repeated bytes dropped = 3;
    */
