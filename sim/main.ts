@@ -1,6 +1,7 @@
 /**
  * `npm run sim -- [--seed N] [--schedules N]`: the production code of rotations, in a world that a seed makes. A violation is
- * shrunk and printed, and the exit code is 1. `--schedule K` replays one; `--coverage` prints what struck when.
+ * shrunk and printed, and the exit code is 1. `--schedule K` replays one; `--quiet` shrinks and counts nothing; `--least N` fails where
+ * something was struck less often.
  */
 
 import { parseArgs } from "node:util";
@@ -15,32 +16,33 @@ const { values } = parseArgs({
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     schedules: { type: "string", default: "1000" },
     schedule: { type: "string" },
+    least: { type: "string", default: "0" },
     quiet: { type: "boolean", default: false },
-    coverage: { type: "boolean", default: false },
   },
 });
 
 const seed = Number(values.seed);
 const first = Number(values.schedule ?? 0);
-const count = values.schedule === undefined ? Number(values.schedules) : 1;
+const end = values.schedule === undefined ? Number(values.schedules) : first + 1;
 const coverage = new Coverage();
 const startedMs = performance.now();
 let events = 0;
-let done = 0;
-for (let schedule = first; schedule < first + count; schedule++) {
+let violations = 0;
+let schedule = first;
+for (; schedule < end && violations === 0; schedule++) {
   const outcome = runSchedule(seed, schedule, coverage);
   events += outcome.events;
-  done++;
   if (outcome.fault === undefined) continue;
-  say(
-    values.quiet ? `VIOLATION: ${textOf(outcome.fault)}` : describeFault(seed, schedule, outcome),
-  );
-  process.exitCode = 1;
-  break;
+  violations++;
+  const { fault } = outcome;
+  say(values.quiet ? `VIOLATION: ${textOf(fault)}` : describeFault(seed, schedule, outcome));
 }
-const seconds = (performance.now() - startedMs) / 1_000;
-if (values.coverage) say(coverage.table());
+const done = schedule - first;
+const perSecond = (done * 1_000) / (performance.now() - startedMs);
+if (!values.quiet && values.schedule === undefined) say(coverage.table());
+const { name, count } = coverage.least();
 say(
-  `seed ${seed}: ${done} schedules, ${events} events, ${(done / seconds).toFixed(0)} schedules/s, ` +
-    `${process.exitCode === 1 ? 1 : 0} violations, least covered ${coverage.least()}`,
+  `seed ${seed}: ${done} schedules, ${events} events, ${perSecond.toFixed(0)} schedules/s, ` +
+    `${violations} violations; least covered: ${name}, ${count}`,
 );
+if (violations > 0 || count < Number(values.least)) process.exitCode = 1;

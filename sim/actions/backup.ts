@@ -9,18 +9,19 @@ import type { World } from "../world/world.ts";
 import type { Action } from "./action.ts";
 
 export const backup: readonly Action[] = [
-  { name: "back-up", weight: 4, apply: backUp },
-  { name: "restore", weight: 3, apply: restore },
+  { name: "back-up", weight: 6, apply: backUp },
+  { name: "restore", weight: 6, apply: restore },
 ];
 
 function backUp(world: World): boolean {
-  world.server.backUp();
+  world.server.durable.backUp();
   return true;
 }
 
 function restore(world: World): boolean {
   const { server } = world;
-  const { saved, log } = server;
+  const { log, durable } = server;
+  const { saved } = durable;
   if (saved === undefined || server.rotation.isBetween) return false;
   if (saved.trust.epoch >= server.trust.epoch) return false;
   const mask = maskOf(bundleOf(saved.trust).roots);
@@ -33,7 +34,7 @@ function restore(world: World): boolean {
   world.struck("server-restored", `with roots ${rootNames(mask)}`);
   world.happen(() => {
     if (server.isUp) world.killServer();
-    server.restore(saved);
+    durable.restore(saved);
   });
   return true;
 }

@@ -74,9 +74,22 @@ export class Coverage {
     this.#excepted.set(why, (this.#excepted.get(why) ?? 0) + 1);
   }
 
-  /** Of all cells. */
-  least(): number {
-    return Math.min(...this.#struck, ...this.#kills);
+  /** Of all that can be. */
+  least(): { readonly name: string; readonly count: number } {
+    const cells = [
+      ...steps.flatMap((step, row) => {
+        return faults.flatMap((fault, column) => {
+          const count = this.#struck[row * faults.length + column] ?? 0;
+          return isPossible(step, fault) ? { name: `${fault} in ${step}`, count } : [];
+        });
+      }),
+      ...durableWrites.flatMap((write, row) => {
+        return sides.map((side, column) => {
+          return { name: `killed ${side} ${write}`, count: this.#kills[row * 2 + column] ?? 0 };
+        });
+      }),
+    ];
+    return cells.reduce((least, cell) => (cell.count < least.count ? cell : least));
   }
 
   table(): string {
@@ -99,6 +112,11 @@ export class Coverage {
       ...counted(this.#excepted),
     ].join("\n");
   }
+}
+
+/** A backup from before a retirement, and one in the middle of a change, are not for a simulation of rotations. */
+function isPossible(step: Step, fault: Fault): boolean {
+  return fault !== "server-restored" || (step !== "confirming" && step !== "between");
 }
 
 function counted(counts: ReadonlyMap<string, number>): string[] {

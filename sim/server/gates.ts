@@ -24,8 +24,9 @@ export class Gates {
   }
 
   readonly verifiers = (): Gate => {
-    const { roll, leaves, bundleMask, cut, waivers, sessions, nowMs } = this.#server;
+    const { roll, leaves, bundleMask, durable, waivers, sessions, nowMs } = this.#server;
     const rootsDigest = digestOf(bundleMask);
+    const { cut } = durable;
     const view = {
       roll,
       owners: leaves.owners,
@@ -41,12 +42,12 @@ export class Gates {
   };
 
   readonly holders = ({ id, root }: AuthorityRecord): Gate => {
-    const { leaves, waivers, roll, trust, log, nowMs, servingSigner } = this.#server;
+    const { leaves, waivers, roll, trust, log, nowMs, own } = this.#server;
     const others = trust.authorities.filter((each) => each.id !== id && each.root !== root);
     const view = {
       holders: leaves.holders,
       otherSigners: new Set(others.flatMap(({ signerIds }) => signerIds)),
-      own: [{ name: "serving", signer: servingSigner }],
+      own: [{ name: "serving", signer: own.signer }],
       leafAt: (index: number) => log.leafAt(index),
       waived: waivers.names(),
       waivedLeaves: waivers.leaves(log),

@@ -123,7 +123,7 @@ export class RotationOperation implements Worker {
     if (decision?.kind !== "done") return this.#refused();
     if (command.kind === "files") server.filedRoots = command.plugged.roots;
     server.world.watch.decided(command, server.trust, decision.state);
-    server.write("trust-change", () => server.store(decision));
+    server.write("trust-change", () => server.durable.replace(decision));
     server.world.say?.(`root ${command.kind} is stored`);
     this.#go("say");
   }

@@ -3,17 +3,18 @@
 import { Roll } from "../../src/core/roll/roll.ts";
 import type { LeavingAgent } from "../../src/core/roll/leaf-owners.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
-import type { RotationDecision } from "../../src/core/trust/rotation.ts";
 import { activeAuthority, bundleOf, type TrustState } from "../../src/core/trust/trust-state.ts";
 import type { CsrCall, CsrServer } from "../world/csr-client.ts";
-import { bitOf, digestOf, maskOf } from "../world/symbols.ts";
+import { digestOf, maskOf } from "../world/symbols.ts";
 import { Violation } from "../world/violation.ts";
 import type { World } from "../world/world.ts";
 import { crash, CrashPlan, type CrashSide, type DurableWrite } from "./crash.ts";
-import { Gates, type BundleCut } from "./gates.ts";
+import { DurableState } from "./durable-state.ts";
+import { Gates } from "./gates.ts";
 import { Issuance, type Issuing } from "./issuance.ts";
 import { Leaves } from "./leaves.ts";
 import { SimLog } from "./log.ts";
+import { OwnCertificate } from "./own-certificate.ts";
 import { RotationOperation } from "./rotation.ts";
 import { Sessions } from "./sessions.ts";
 import { Waivers } from "./waivers.ts";
@@ -25,15 +26,9 @@ const limits = {
   subscriptionsPerProxyMax: 64,
 };
 
-/** A backup. */
-interface Saved {
-  readonly trust: TrustState;
-  readonly cut: BundleCut | undefined;
-  readonly keys: readonly string[];
-}
-
 export class Server implements CsrServer {
   readonly world: World;
+  readonly durable: DurableState;
   readonly log: SimLog = new SimLog();
   readonly plan: CrashPlan = new CrashPlan();
   readonly waivers: Waivers;
@@ -42,13 +37,9 @@ export class Server implements CsrServer {
   readonly leaves: Leaves;
   readonly rotation: RotationOperation;
   readonly gates: Gates;
-  readonly keys: Set<string> = new Set();
+  readonly own: OwnCertificate;
   filedRoots: readonly Uint8Array[] = [];
   isUp = false;
-  /** Durable. */
-  trust: TrustState;
-  cut: BundleCut | undefined;
-  saved: Saved | undefined;
   /** In force. */
   roll!: Roll;
   bundle!: TrustBundle;
@@ -56,20 +47,21 @@ export class Server implements CsrServer {
   readonly published: TrustBundle[] = [];
   bundleMask = 0;
   issuing!: Issuing;
-  /** Of its own certificate: the root, and the key that signed it. */
-  servingBit = 0;
-  servingSigner = "";
 
   constructor(world: World, trust: TrustState) {
     this.world = world;
-    this.trust = trust;
-    for (const { id } of trust.authorities) this.keys.add(id);
+    this.durable = new DurableState(trust);
     this.waivers = new Waivers(this);
     this.sessions = new Sessions(this);
     this.issuance = new Issuance(this);
     this.leaves = new Leaves(this);
     this.rotation = new RotationOperation(this);
     this.gates = new Gates(this);
+    this.own = new OwnCertificate(this);
+  }
+
+  get trust(): TrustState {
+    return this.durable.trust;
   }
 
   get nowMs(): number {
@@ -100,15 +92,6 @@ export class Server implements CsrServer {
     this.issuance.take(call);
   }
 
-  /** In one transaction. */
-  store({ state, effects }: Extract<RotationDecision, { kind: "done" }>): void {
-    this.trust = state;
-    for (const { id } of state.authorities) if (!this.keys.has(id)) this.keys.add(id);
-    for (const effect of effects) {
-      if (effect.kind === "destroy-key") this.keys.delete(effect.authorityId);
-    }
-  }
-
   /** What is stored is in force: published, signed with, and from here on said in each reply. */
   enforce(): void {
     const { trust } = this;
@@ -118,45 +101,18 @@ export class Server implements CsrServer {
     this.published.push(this.bundle);
     this.sessions.publish(this.bundle);
     const rootsDigest = digestOf(this.bundleMask);
-    if (this.cut?.rootsDigest === rootsDigest) return;
-    const cut = { rootsDigest, cutIndex: this.log.nextIndex };
-    this.write("cut", () => (this.cut = cut));
+    const { durable, log } = this;
+    if (durable.cut?.rootsDigest === rootsDigest) return;
+    const cut = { rootsDigest, cutIndex: log.nextIndex };
+    this.write("cut", () => (durable.cut = cut));
   }
 
   /** What the cut says of each reply. @throws Violation */
   checkReply(intentIndex: number, roots: readonly Uint8Array[]): void {
-    const { cut } = this;
+    const { cut } = this.durable;
     if (cut === undefined || intentIndex < cut.cutIndex) return;
     if (digestOf(maskOf(roots)) === cut.rootsDigest) return;
     throw new Violation("a reply from after the cut lacks the present bundle");
-  }
-
-  /** They follow the authority, when they get to it. */
-  get ownIsDue(): boolean {
-    return this.isUp && this.servingSigner !== (this.issuing.authority.signerIds[0] ?? "");
-  }
-
-  renewOwn(): void {
-    if (this.below(4) > 0) return;
-    this.#renewOwn();
-  }
-
-  #renewOwn(): void {
-    const { root, signerIds } = this.issuing.authority;
-    this.servingBit = bitOf(root);
-    this.servingSigner = signerIds[0] ?? "";
-  }
-
-  backUp(): void {
-    this.saved = { trust: this.trust, cut: this.cut, keys: [...this.keys] };
-  }
-
-  /** While it is down. The log is another file, and stays. */
-  restore({ trust, cut, keys }: Saved): void {
-    this.trust = trust;
-    this.cut = cut;
-    this.keys.clear();
-    for (const id of keys) this.keys.add(id);
   }
 
   goodbye(agent: LeavingAgent): void {
@@ -171,7 +127,7 @@ export class Server implements CsrServer {
     this.leaves.reset();
     for (const agent of this.world.agents) agent.isClockKnown = false;
     this.enforce();
-    this.#renewOwn();
+    this.own.renew();
   }
 
   kill(): void {

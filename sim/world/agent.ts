@@ -1,35 +1,29 @@
 /**
  * An agent: a sidecar's, with one identity, or a node's, with one of its own and its workloads'. It decides by production code which
- * bundle it holds and which roots it verifies the server with; here are only its process, its disk and its clock.
+ * bundle it holds and which roots it verifies the server with; here are only its disk and what it does.
  */
 
-import { decideAnchor, decideServerTrust } from "../../src/app/agent/server-trust.ts";
 import type { ProxyEvidence } from "../../src/core/roll/evidence.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../src/core/trust/held-bundle.ts";
 import { trustBundle, type TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { AgentDisk, type HeldSet } from "./agent-disk.ts";
+import { anchorOf, serverMask } from "./agent-server.ts";
 import type { CsrReply } from "./csr-client.ts";
+import { exceptDisk } from "./gaps.ts";
+import { Machine } from "./machine.ts";
 import type { MeshLink } from "./mesh-link.ts";
 import { Pipe } from "./pipe.ts";
 import type { ChannelOwner } from "./sds-channel.ts";
-import { bitOf, digestOf, maskOf, rootAt, rootNames, rootsMax, type Leaf } from "./symbols.ts";
+import { digestOf, maskOf, rootNames } from "./symbols.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
-export class Agent implements ChannelOwner {
-  readonly world: World;
+export class Agent extends Machine implements ChannelOwner {
   readonly isNode: boolean;
   /** Chosen once; another one after the disk was lost. */
   id: string;
-  isAlive = true;
-  isFrozen = false;
-  /** Its network leads nowhere. */
-  isCut = false;
   /** An operator has waived it. */
   isExcepted = false;
-  skewMs = 0;
-  /** The server's process has been told what it says now. */
-  isClockKnown = false;
   /** In memory; on disk unless that was full. */
   set: HeldSet | undefined;
   /** Roots of the operator's file for the server. */
@@ -44,40 +38,13 @@ export class Agent implements ChannelOwner {
   #lives = 0;
 
   constructor(world: World, id: string, isNode: boolean) {
-    this.world = world;
+    super(world);
     this.id = id;
     this.isNode = isNode;
     this.writes = new Pipe(
       () => this.isServing,
       (write) => write(),
     );
-  }
-
-  get isServing(): boolean {
-    return this.isAlive && !this.isFrozen;
-  }
-
-  get isReachable(): boolean {
-    return this.isAlive && !this.isFrozen && !this.isCut;
-  }
-
-  get nowMs(): number {
-    return this.world.nowMs;
-  }
-
-  /** Envoy's longest is 30 s. */
-  backOffMs(): number {
-    const { random } = this.world;
-    return random.below(4) === 0 ? random.below(30_000) : 0;
-  }
-
-  get agentMs(): number {
-    return this.world.nowMs + this.skewMs;
-  }
-
-  /** The latest that the server must reckon with: of a clock that it has not been told of it knows nothing. */
-  get #reckonedMs(): number {
-    return this.isClockKnown ? this.agentMs : Math.max(this.agentMs, this.world.nowMs);
   }
 
   get bundle(): TrustBundle | undefined {
@@ -100,10 +67,6 @@ export class Agent implements ChannelOwner {
     return this.set !== undefined && this.agentMs < this.set.leaf.notAfterMs;
   }
 
-  hasEnded(leaf: Leaf): boolean {
-    return this.world.exceptions.hasEnded(leaf, this.#reckonedMs);
-  }
-
   /** A node agent asks for others with its own certificate. */
   mayAsk(workload: Workload): boolean {
     return workload === this.own || this.isValid;
@@ -118,14 +81,7 @@ export class Agent implements ChannelOwner {
   }
 
   acceptsServer(): boolean {
-    return (this.serverMask() & this.world.server.servingBit) !== 0;
-  }
-
-  serverMask(): number {
-    const { fileMask, set } = this;
-    const held = set === undefined ? 0 : maskOf(set.bundle.roots);
-    const trust = decideServerTrust(set?.anchor, digestOf(fileMask), this.isValid);
-    return trust === "file" ? fileMask : trust === "bundle" ? held : fileMask | held;
+    return (serverMask(this) & this.world.server.own.rootBit) !== 0;
   }
 
   takeBundle(came: TrustBundle): void {
@@ -139,12 +95,12 @@ export class Agent implements ChannelOwner {
 
   takeReply(workload: Workload, { leaf, roots }: CsrReply): void {
     const held = { leaf, receivedAtMs: this.agentMs };
-    const verifiedBy = this.world.server.servingBit;
+    const verifiedBy = this.world.server.own.rootBit;
     this.writes.send(() => {
       if (workload === this.own) {
         const came = trustBundle(this.world.trustDomain, 0n, roots);
         const { bundle } = decideReplyBundle(this.bundle, came);
-        this.#take({ ...held, bundle, anchor: this.#anchor(verifiedBy, bundle) });
+        this.#take({ ...held, bundle, anchor: anchorOf(this, verifiedBy, bundle) });
       } else {
         this.disk.writeWorkload(workload.identity, held);
         workload.hold(held, this.world.chance());
@@ -178,7 +134,7 @@ export class Agent implements ChannelOwner {
     this.isAlive = true;
     this.isFrozen = false;
     this.set = this.disk.own;
-    if (this.disk.isBehind) this.world.exceptDisk(this);
+    if (this.disk.isBehind) exceptDisk(this);
     for (const workload of this.workloads) {
       const held = workload === this.own ? this.set : this.disk.workloads.get(workload.identity);
       if (held !== undefined) workload.hold(held, this.world.chance());
@@ -218,28 +174,15 @@ export class Agent implements ChannelOwner {
     const isNewLeaf = set.leaf !== this.set?.leaf;
     const isWritten = this.disk.writeOwn(set);
     this.set = set;
-    this.world.say?.(
-      `${this.id} holds roots ${rootNames(maskOf(set.bundle.roots))}, sequence ${set.bundle.sequence}, leaf ${set.leaf.serial} of root ${rootNames(set.leaf.rootBit)}${isWritten ? "" : ", not on disk"}`,
-    );
+    this.world.say?.(`${this.id} holds ${describe(set)}${isWritten ? "" : ", not on disk"}`);
     if (isNewLeaf) own.hold(set, this.world.chance());
     for (const workload of workloads) workload.publish();
     this.link.setChanged(isNewLeaf);
     this.evidenceChanged();
   }
-
-  #anchor(verifiedBy: number, bundle: TrustBundle): HeldSet["anchor"] {
-    const { fileMask } = this;
-    const roots = rootsOf(fileMask);
-    const file = { roots, digest: digestOf(fileMask) };
-    return decideAnchor(this.set?.anchor, rootsOf(verifiedBy)[0] ?? rootAt(0), bundle.roots, file);
-  }
 }
 
-function rootsOf(mask: number): Uint8Array[] {
-  const all: Uint8Array[] = [];
-  for (let index = 0; index < rootsMax; index++) {
-    const root = rootAt(index);
-    if ((mask & bitOf(root)) !== 0) all.push(root);
-  }
-  return all;
+function describe({ leaf, bundle }: HeldSet): string {
+  const roots = rootNames(maskOf(bundle.roots));
+  return `roots ${roots}, sequence ${bundle.sequence}, leaf ${leaf.serial} of root ${rootNames(leaf.rootBit)}`;
 }

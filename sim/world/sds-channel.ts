@@ -11,7 +11,7 @@ import {
   type SotwRequest,
   type Step,
 } from "../../src/core/xds/subscriber.ts";
-import type { SdsServer, SdsStream, SimEvidence } from "./envoy.ts";
+import type { SdsServer, SdsStream, SimEvidence } from "./sds-stream.ts";
 import { nothingYet } from "./secrets.ts";
 
 export interface ChannelOwner {

@@ -2,7 +2,7 @@
 
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import type { Snapshot, VersionedResource } from "../../src/core/xds/resource.ts";
-import type { SimEvidence } from "./envoy.ts";
+import type { SimEvidence } from "./sds-stream.ts";
 import { digestOf, maskOf, type Leaf } from "./symbols.ts";
 
 type Secret = VersionedResource<SimEvidence>;

@@ -7,6 +7,7 @@ import { activeAuthority, bundleOf, type TrustState } from "../../src/core/trust
 import type { Order } from "../server/rotation.ts";
 import { checkDecision } from "./decisions.ts";
 import type { Exceptions } from "./exceptions.ts";
+import { exceptForgotten } from "./gaps.ts";
 import { bitOf, maskOf, rootNames, type Leaf } from "./symbols.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
@@ -46,7 +47,7 @@ export class Watch {
   decided(command: Order, before: TrustState, after: TrustState): void {
     if (command.kind === "activate") {
       this.#required = maskOf(bundleOf(before).roots);
-      this.#world.exceptForgotten(this.#required);
+      exceptForgotten(this.#world, this.#required);
     }
     if (command.kind === "compromise") this.#exceptions.compromised(before, after);
     checkDecision(this.#world, command, before, after);
@@ -87,7 +88,7 @@ export class Watch {
   }
 
   #checkServer(): void {
-    const { trust, issuing, bundleMask, keys, isUp } = this.#world.server;
+    const { trust, issuing, bundleMask, durable, isUp } = this.#world.server;
     if (isUp && (bundleMask & bitOf(issuing.authority.root)) === 0) {
       throw new Violation("the bundle in force lacks the root of whoever signs");
     }
@@ -98,13 +99,13 @@ export class Watch {
     if ((maskOf(bundleOf(trust).roots) & bitOf(root)) === 0) {
       throw new Violation("the stored bundle lacks the active root");
     }
-    if (!keys.has(id)) throw new Violation("the key of the active authority is destroyed");
+    if (!durable.keys.has(id)) throw new Violation("the key of the active authority is destroyed");
   }
 
   /** Whoever is left behind by the server's own certificate is not heard of again. */
   #checkAgents(): void {
     const { server, agents } = this.#world;
-    if (!server.isUp || (this.#exceptions.roots & server.servingBit) !== 0) return;
+    if (!server.isUp || (this.#exceptions.roots & server.own.rootBit) !== 0) return;
     for (const agent of agents) {
       const leaf = agent.set?.leaf;
       if (!agent.isAlive || agent.isExcepted || leaf === undefined) continue;

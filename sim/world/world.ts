@@ -1,21 +1,21 @@
 /** Everything there is in a schedule, made from its seed: the clock, the network, the server, agents with their Envoys, stock clients. */
 
-import { ownerOf, type RollEntry } from "../../src/core/roll/roll-entry.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
-import { initialTrustState, unconfirmedRetired } from "../../src/core/trust/trust-state.ts";
-import type { Coverage, Fault, Step } from "../run/coverage.ts";
+import { initialTrustState } from "../../src/core/trust/trust-state.ts";
+import type { Coverage, Fault } from "../run/coverage.ts";
 import type { Random } from "../run/random.ts";
 import { crash } from "../server/crash.ts";
 import { Server } from "../server/server.ts";
+import { serverWorkers } from "../server/workers.ts";
 import type { Agent } from "./agent.ts";
-import { eagerOperator } from "./eager-operator.ts";
 import type { Envoy } from "./envoy.ts";
 import { Exceptions } from "./exceptions.ts";
 import { partiesOf } from "./parties.ts";
 import { peopleOf } from "./people.ts";
-import { Task, type Worker } from "./pipe.ts";
+import type { Worker } from "./pipe.ts";
+import { stepOf } from "./step.ts";
 import type { Stock } from "./stock.ts";
-import { newAuthority, rootNames, rootsMax } from "./symbols.ts";
+import { newAuthority, rootsMax } from "./symbols.ts";
 import { Watch, type Party } from "./watch.ts";
 
 const trustDomain = TrustDomain.parse("mesh");
@@ -52,7 +52,7 @@ export class World {
     this.agents = agents;
     this.stocks = stocks;
     this.#parties = partiesOf(this);
-    this.#workers = [...workers, ...this.#serverWorkers()];
+    this.#workers = [...workers, ...serverWorkers(this)];
     this.server.start();
     for (const { workloads } of agents) {
       for (const { envoys } of workloads) for (const envoy of envoys) envoy.start();
@@ -74,21 +74,8 @@ export class World {
     return this.newest + 2 < rootsMax;
   }
 
-  get step(): Step {
-    const { trust, rotation } = this.server;
-    if (rotation.isBetween) return "between";
-    if (rotation.isBusy) return "ordered";
-    const [, other] = trust.authorities;
-    if (trust.authorities.some(({ state }) => state === "retiring")) return "retiring";
-    const prepared = trust.authorities.find(({ state }) => state === "prepared");
-    if (other !== undefined && prepared !== undefined) {
-      return this.watch.hasSigned(prepared.id) ? "rolled-back" : "prepared";
-    }
-    return unconfirmedRetired(trust).length > 0 ? "confirming" : "stable";
-  }
-
   struck(fault: Fault, whom: string): void {
-    this.coverage.struck(this.step, fault);
+    this.coverage.struck(stepOf(this), fault);
     this.say?.(`${fault} ${whom}`);
   }
 
@@ -130,23 +117,6 @@ export class World {
     this.watch.check();
   }
 
-  /** A gate cannot wait for an Envoy of which nothing, or half, is known: a gap that docs/simulator.md tells of. */
-  exceptForgotten(required: number): void {
-    const entries = this.server.roll.entries();
-    for (const { envoy, identity } of this.envoys()) {
-      if (!isForgotten(envoy, identity, entries)) continue;
-      if (envoy.trusts(required)) continue;
-      envoy.isForgotten = true;
-      this.exceptions.forgotten++;
-    }
-  }
-
-  /** What its Envoys hold was lost with its memory, and they go back to what it has: a gap, too. */
-  exceptDisk({ workloads }: Agent): void {
-    this.exceptions.disks++;
-    for (const { envoys } of workloads) for (const envoy of envoys) envoy.isForgotten = true;
-  }
-
   *envoys(): Generator<{ readonly envoy: Envoy; readonly identity: string }> {
     for (const { workloads } of this.agents) {
       for (const { envoys, identity } of workloads) {
@@ -178,34 +148,4 @@ export class World {
       this.killServer();
     }
   }
-
-  #serverWorkers(): Worker[] {
-    const { server } = this;
-    const start = new Task(
-      () => !server.isUp,
-      () => {
-        server.start();
-        this.say?.(`the server starts with roots ${rootNames(server.bundleMask)}`);
-      },
-    );
-    const { sessions, issuance, leaves, rotation } = server;
-    const eager = eagerOperator(this, this.random.below(2) === 0);
-    const own = new Task(
-      () => server.ownIsDue,
-      () => server.renewOwn(),
-    );
-    return [sessions.notice, issuance, issuance, leaves, rotation, rotation, own, eager, start];
-  }
-}
-
-/** The roll has no entry, or one that lacks a context, or the certificate that it holds. */
-function isForgotten(envoy: Envoy, identity: string, entries: readonly RollEntry[]): boolean {
-  const entry = entries.find((each) => {
-    return each.evidence.proxyId === envoy.node.id && ownerOf(each) === identity;
-  });
-  const { subscriptions = [] } = entry?.evidence ?? {};
-  const names = new Set(subscriptions.map(({ resourceName }) => resourceName));
-  const serials = new Set(subscriptions.map(({ acked }) => acked?.certificate?.serialHex));
-  const isKnown = entry?.connected === true || serials.has(envoy.leaf?.serial);
-  return !isKnown || ![...envoy.trusted.keys()].every((name) => names.has(name));
 }

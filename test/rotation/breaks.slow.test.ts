@@ -5,13 +5,14 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { authorityIn } from "../../src/app/demo/mesh/operator.ts";
 import { changeRoot } from "../../src/edge/rpc/root-client.ts";
-import { Rig, verdictText } from "./rig.ts";
+import { Rig } from "./rig.ts";
 import { patience } from "./steps.ts";
+import { verdictText } from "./verdict.ts";
 
 const agents = [{ name: "s1" }, { name: "node", members: ["a1", "a2", "a3"] }];
 
 test("counts the handshakes that a compromised root breaks, until all are renewed", async (t) => {
-  await using rig = await Rig.open({ agents, ttlSeconds: 30, ratePerSecond: 100 });
+  await using rig = await Rig.open({ agents, ttlSeconds: 30, ratePerSecond: 100, isWired: true });
   const { operator, server, traffic } = rig;
   await rig.untilAllHold(1);
   await operator.insist("prepare", patience());

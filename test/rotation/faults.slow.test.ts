@@ -2,12 +2,15 @@
 
 import { test } from "node:test";
 import { faults } from "./faults.ts";
-import { assertNoneFailed, Rig, twenty, verdictText } from "./rig.ts";
+import { Rig, twenty } from "./rig.ts";
 import { activateDuring, prepareDuring, retireDuring } from "./steps.ts";
+import { assertNoneFailed, verdictText } from "./verdict.ts";
 
 for (const fault of faults) {
   test(`stops, names who is ${fault.name} at each step, and goes on`, async (t) => {
-    await using rig = await Rig.open({ agents: twenty, ttlSeconds: 20, ratePerSecond: 150 });
+    const isWired = fault.needsWire === true;
+    const options = { agents: twenty, ttlSeconds: 20, ratePerSecond: 150, isWired };
+    await using rig = await Rig.open(options);
     await rig.untilAllHold(1);
     await prepareDuring(rig, fault, "s1");
     await activateDuring(rig, fault, "node-a");

@@ -4,6 +4,7 @@ import type { Rig } from "./rig.ts";
 
 export interface Fault {
   readonly name: string;
+  readonly needsWire?: true;
   readonly begin: (rig: Rig, agent: string) => void | Promise<void>;
   readonly end: (rig: Rig, agent: string) => void | Promise<void>;
 }
@@ -16,11 +17,13 @@ export const faults: readonly Fault[] = [
   },
   {
     name: "cut off",
+    needsWire: true,
     begin: (rig, agent) => rig.wire(agent).cut(),
     end: (rig, agent) => rig.wire(agent).mend(),
   },
   {
     name: "unheard",
+    needsWire: true,
     begin: (rig, agent) => rig.wire(agent).stall(),
     end: (rig, agent) => rig.wire(agent).mend(),
   },

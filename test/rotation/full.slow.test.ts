@@ -6,8 +6,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isOver } from "../../src/app/demo/mesh/operator.ts";
-import { assertNoneFailed, Rig, twenty, verdictText } from "./rig.ts";
+import { Rig, twenty } from "./rig.ts";
 import { patience } from "./steps.ts";
+import { assertNoneFailed, verdictText } from "./verdict.ts";
 
 const pairs = 380;
 /** Two that renew at the same moment meet as old and new in one of the next passes. */

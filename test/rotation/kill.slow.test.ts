@@ -8,8 +8,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { authorityIn, isOver } from "../../src/app/demo/mesh/operator.ts";
 import type { RootStatus } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
 import type { Mortality } from "../support/server-process.ts";
-import { assertNoneFailed, Rig, verdictText } from "./rig.ts";
+import { Rig } from "./rig.ts";
 import { patience } from "./steps.ts";
+import { assertNoneFailed, verdictText } from "./verdict.ts";
 
 const agents = [
   { name: "s1" },

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { assertNoneFailed, Rig, twenty, verdictText } from "./rig.ts";
+import { Rig, twenty } from "./rig.ts";
+import { assertNoneFailed, verdictText } from "./verdict.ts";
 
 test("twenty Envoys renew certificates of 15 s for a minute, and no handshake fails", async (t) => {
   await using rig = await Rig.open({ agents: twenty, ttlSeconds: 15, ratePerSecond: 150 });

@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isOver } from "../../src/app/demo/mesh/operator.ts";
 import { faults } from "./faults.ts";
-import { assertNoneFailed, Rig } from "./rig.ts";
+import { Rig } from "./rig.ts";
 import { patience, prepareDuring } from "./steps.ts";
+import { assertNoneFailed } from "./verdict.ts";
 
 const agents = [{ name: "web" }, { name: "node", members: ["cart", "pay"] }];
 

@@ -1,0 +1,46 @@
+/** What the server's store keeps: the trust state with its keys, and when its bundle was published. */
+
+import type { RotationDecision } from "../../src/core/trust/rotation.ts";
+import type { TrustState } from "../../src/core/trust/trust-state.ts";
+import type { BundleCut } from "./gates.ts";
+
+/** A backup. */
+export interface Saved {
+  readonly trust: TrustState;
+  readonly cut: BundleCut | undefined;
+  readonly keys: readonly string[];
+}
+
+export class DurableState {
+  trust: TrustState;
+  cut: BundleCut | undefined;
+  /** IDs of authorities. */
+  readonly keys: Set<string> = new Set();
+  saved: Saved | undefined;
+
+  constructor(trust: TrustState) {
+    this.trust = trust;
+    for (const { id } of trust.authorities) this.keys.add(id);
+  }
+
+  /** In one transaction. */
+  replace({ state, effects }: Extract<RotationDecision, { kind: "done" }>): void {
+    this.trust = state;
+    for (const { id } of state.authorities) this.keys.add(id);
+    for (const effect of effects) {
+      if (effect.kind === "destroy-key") this.keys.delete(effect.authorityId);
+    }
+  }
+
+  backUp(): void {
+    this.saved = { trust: this.trust, cut: this.cut, keys: [...this.keys] };
+  }
+
+  /** The log is another file, and stays. */
+  restore({ trust, cut, keys }: Saved): void {
+    this.trust = trust;
+    this.cut = cut;
+    this.keys.clear();
+    for (const id of keys) this.keys.add(id);
+  }
+}
