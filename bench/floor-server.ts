@@ -7,6 +7,7 @@
  */
 
 import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { encodeCertificates } from "../src/core/x509/pem.ts";
 import { createCertificateMethod } from "../src/edge/rpc/ca-messages.ts";
 import { resolveServerConfig, settingsFromFlags } from "../src/edge/config/server-config.ts";
 import { createNetworkServer } from "../src/edge/rpc/grpc-server.ts";
@@ -32,7 +33,7 @@ const serving = issueServingCertificate(trust, ["localhost"], Date.now());
 const connect = methodDefinition(MeshService, MeshService.method.connect);
 const grpc = createNetworkServer({ requestTimeoutMs: 10_000, endless: [connect.path] });
 // A leaf and a root, as in a real reply.
-const certChain = [serving.certificateChain, serving.clientRoots];
+const certChain = [serving.certificateChain, encodeCertificates(serving.clientRoots)];
 grpc.addService(
   { createCertificate: createCertificateMethod },
   {

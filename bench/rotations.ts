@@ -7,7 +7,7 @@ import { fetchBundle } from "../src/edge/rpc/admin-client.ts";
 import { changeRoot, fetchRootStatus, type RootCommand } from "../src/edge/rpc/root-client.ts";
 import type { BenchServer } from "./server.ts";
 
-/** Who signs whoever comes; the others are steps that an operator can order without more ado. */
+/** Those that need no more than their name. */
 type Step = Exclude<RootCommand["kind"], "compromise">;
 
 export interface Published {

@@ -1,7 +1,7 @@
 /**
  * `npm run sim -- [--seed N] [--schedules N]`: the production code of rotations, in a world that a seed makes. A violation is
  * shrunk and printed, and the exit code is 1. `--schedule K` replays one; `--quiet` shrinks and counts nothing; `--least N` fails where
- * something was struck less often.
+ * something was struck less often; `--focus NAME,...` does these actions often, and few others.
  */
 
 import { parseArgs } from "node:util";
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     schedules: { type: "string", default: "1000" },
     schedule: { type: "string" },
     least: { type: "string", default: "0" },
+    focus: { type: "string", default: "" },
     quiet: { type: "boolean", default: false },
   },
 });
@@ -24,13 +25,14 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 const first = Number(values.schedule ?? 0);
 const end = values.schedule === undefined ? Number(values.schedules) : first + 1;
+const focus = new Set(values.focus.split(",").filter((name) => name !== ""));
 const coverage = new Coverage();
 const startedMs = performance.now();
 let events = 0;
 let violations = 0;
 let schedule = first;
 for (; schedule < end && violations === 0; schedule++) {
-  const outcome = runSchedule(seed, schedule, coverage);
+  const outcome = runSchedule(seed, schedule, coverage, focus);
   events += outcome.events;
   if (outcome.fault === undefined) continue;
   violations++;

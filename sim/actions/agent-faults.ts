@@ -7,15 +7,15 @@ import { chosen, type Action } from "./action.ts";
 export const agentFaults: readonly Action[] = [
   { name: "agent-cut", weight: 4, apply: (world) => some(world, cut) },
   { name: "stream-break", weight: 3, apply: (world) => some(world, breakStream) },
-  { name: "call-lose", weight: 3, apply: (world) => some(world, loseCall) },
+  { name: "call-lose", weight: 5, apply: (world) => some(world, loseCall) },
   { name: "call-hold", weight: 6, apply: (world) => some(world, holdReply) },
   { name: "agent-kill", weight: 4, apply: (world) => some(world, kill) },
   { name: "agent-freeze", weight: 4, apply: (world) => some(world, freeze) },
-  { name: "agent-reborn", weight: 1, apply: (world) => some(world, beReborn) },
-  { name: "agent-goodbye", weight: 1, apply: (world) => some(world, sayGoodbye) },
-  { name: "disk-full", weight: 1, apply: (world) => some(world, fillDisk) },
-  { name: "clock-move", weight: 1, apply: (world) => some(world, moveClock) },
-  { name: "stale-server", weight: 2, apply: (world) => some(world, meetStaleServer) },
+  { name: "agent-reborn", weight: 2, apply: (world) => some(world, beReborn) },
+  { name: "agent-goodbye", weight: 2, apply: (world) => some(world, sayGoodbye) },
+  { name: "disk-full", weight: 2, apply: (world) => some(world, fillDisk) },
+  { name: "clock-move", weight: 2, apply: (world) => some(world, moveClock) },
+  { name: "stale-server", weight: 3, apply: (world) => some(world, meetStaleServer) },
   { name: "heal-agent", weight: 10, apply: (world) => some(world, heal) },
   { name: "heal-all", weight: 10, apply: healAll },
 ];
@@ -91,6 +91,7 @@ function sayGoodbye(agent: Agent): boolean {
 function end(agent: Agent, isPolite = false): void {
   for (const { envoys } of agent.workloads) for (const envoy of envoys) envoy.kill();
   agent.disk.wipe();
+  agent.memory.wipe();
   if (isPolite) agent.link.goodbye();
   agent.stop(isPolite);
 }

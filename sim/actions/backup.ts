@@ -9,8 +9,8 @@ import type { World } from "../world/world.ts";
 import type { Action } from "./action.ts";
 
 export const backup: readonly Action[] = [
-  { name: "back-up", weight: 6, apply: backUp },
-  { name: "restore", weight: 6, apply: restore },
+  { name: "back-up", weight: 14, apply: backUp },
+  { name: "restore", weight: 14, apply: restore },
 ];
 
 function backUp(world: World): boolean {
@@ -34,7 +34,7 @@ function restore(world: World): boolean {
   world.struck("server-restored", `with roots ${rootNames(mask)}`);
   world.happen(() => {
     if (server.isUp) world.killServer();
-    durable.restore(saved);
+    durable.restore(saved, world.nowMs + world.lifeMs);
   });
   return true;
 }

@@ -3,7 +3,7 @@
 import type { RotationCommand } from "../../src/core/trust/rotation.ts";
 import type { Order } from "../server/rotation.ts";
 import { goingOn } from "../world/eager-operator.ts";
-import { newAuthority, rootAt, rootsMax, signerId } from "../world/symbols.ts";
+import { indexOf, newAuthority, rootAt, rootsMax, signerId } from "../world/symbols.ts";
 import type { World } from "../world/world.ts";
 import { chosen, type Action } from "./action.ts";
 
@@ -11,7 +11,7 @@ export const operator: readonly Action[] = [
   { name: "go-on", weight: 24, apply: (world) => ordered(world, nextCommand(world)) },
   { name: "prepare", weight: 2, apply: (world) => ordered(world, preparation(world)) },
   { name: "activate", weight: 3, apply: (world) => order(world, { kind: "activate" }) },
-  { name: "rollback", weight: 2, apply: (world) => order(world, { kind: "rollback" }) },
+  { name: "rollback", weight: 5, apply: (world) => order(world, { kind: "rollback" }) },
   { name: "retire", weight: 3, apply: (world) => order(world, { kind: "retire" }) },
   { name: "abort", weight: 2, apply: (world) => order(world, { kind: "abort" }) },
   { name: "confirm", weight: 2, apply: (world) => order(world, { kind: "confirm" }) },
@@ -53,9 +53,22 @@ function nextCommand(world: World): RotationCommand | undefined {
   return goingOn(world.server.trust) ?? preparation(world);
 }
 
+/** Now and then one that has been withdrawn before: its root makes a bundle that was there already. */
+function again(world: World): RotationCommand | undefined {
+  const { trust } = world.server;
+  const withdrawn = chosen(
+    trust.retired.filter(({ compromised }) => !compromised),
+    world,
+  );
+  if (withdrawn === undefined) return undefined;
+  return { kind: "prepare", authority: newAuthority(indexOf(withdrawn.id), "store") };
+}
+
 /** The number is taken whether the command is refused or not. */
 function preparation(world: World): RotationCommand | undefined {
   if (!world.hasRoots || world.server.rotation.isBusy) return undefined;
+  const known = world.random.below(3) === 0 ? again(world) : undefined;
+  if (known !== undefined) return known;
   return { kind: "prepare", authority: newAuthority(++world.newest, "store") };
 }
 

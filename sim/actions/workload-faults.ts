@@ -7,13 +7,13 @@ import { chosen, type Action } from "./action.ts";
 
 export const workloadFaults: readonly Action[] = [
   { name: "envoy-start", weight: 12, apply: (world) => someEnvoy(world, start) },
-  { name: "envoy-kill", weight: 2, apply: (world) => someEnvoy(world, kill) },
+  { name: "envoy-kill", weight: 3, apply: (world) => someEnvoy(world, kill) },
   { name: "envoy-freeze", weight: 4, apply: (world) => someEnvoy(world, freeze) },
   { name: "envoy-stall", weight: 5, apply: (world) => someEnvoy(world, stall) },
-  { name: "envoy-refuse", weight: 2, apply: (world) => someEnvoy(world, refuse) },
+  { name: "envoy-refuse", weight: 3, apply: (world) => someEnvoy(world, refuse) },
   { name: "sds-reopen", weight: 4, apply: (world) => someEnvoy(world, reopen) },
-  { name: "stock-kill", weight: 1, apply: (world) => someStock(world, killStock) },
-  { name: "stock-cut", weight: 2, apply: (world) => someStock(world, cutStock) },
+  { name: "stock-kill", weight: 3, apply: (world) => someStock(world, killStock) },
+  { name: "stock-cut", weight: 4, apply: (world) => someStock(world, cutStock) },
   { name: "stock-lose", weight: 1, apply: (world) => someStock(world, loseCall) },
   { name: "stock-heal", weight: 4, apply: (world) => someStock(world, healStock) },
 ];

@@ -9,16 +9,18 @@ const subscription = "src/core/xds/subscription.ts";
 export const agentMutations: readonly Mutation[] = [
   {
     name: "the held bundle takes an older one",
+    focus: ["stale-server"],
     file: heldBundle,
     before: "if (came.sequence < held.sequence || !came.trustDomain.equals(held.trustDomain)) {",
     after: "if (!came.trustDomain.equals(held.trustDomain)) {",
   },
   {
     name: "a reply's roots take the place of the held ones",
+    focus: ["call-hold"],
     file: heldBundle,
-    before: 'if (hasRoots(held, came.roots)) return { kind: "keep", bundle: held };',
+    before: 'if (isUsable || hasRoots(held, came.roots)) return { kind: "keep", bundle: held };',
     after:
-      'if (hasRoots(held, came.roots)) return { kind: "replace", bundle: trustBundle(held.trustDomain, held.sequence, came.roots, held.jwtKeys) };',
+      'if (isUsable || hasRoots(held, came.roots)) return { kind: "replace", bundle: trustBundle(held.trustDomain, held.sequence, came.roots, held.jwtKeys) };',
   },
   {
     name: "an agent verifies the server with its file for ever",
@@ -28,6 +30,7 @@ export const agentMutations: readonly Mutation[] = [
   },
   {
     name: "an acknowledgement proves what was sent last",
+    focus: ["envoy-stall", "files"],
     file: subscription,
     before: "if (reply.error === undefined) acknowledge(draft, response, nowMs);",
     after:
@@ -42,7 +45,7 @@ export const agentMutations: readonly Mutation[] = [
   {
     name: "what was acknowledged counts as whatever is now of that name",
     file: subscription,
-    before: "return current?.version === held.version ? current.evidence : held.evidence;",
-    after: "return current === undefined ? held.evidence : current.evidence;",
+    before: "if (current?.version !== version) return evidence;",
+    after: "if (current === undefined) return evidence;",
   },
 ];

@@ -25,11 +25,26 @@ export const gateMutations: readonly Mutation[] = [
   {
     name: "any bundle that was acknowledged confirms",
     file: proxyVerdict,
-    before: 'return acked.rootsDigest === rootsDigest ? undefined : "old-bundle";',
-    after: "return undefined;",
+    before: "return digest === rootsDigest && sequence >= rootsSequence;",
+    after: "return true;",
+  },
+  {
+    name: "a sequence confirms, whatever the roots",
+    focus: ["restore", "back-up", "abort", "prepare"],
+    file: proxyVerdict,
+    before: "return digest === rootsDigest && sequence >= rootsSequence;",
+    after: "return sequence >= rootsSequence;",
+  },
+  {
+    name: "a set of roots confirms, whenever it was held",
+    focus: ["abort", "prepare", "agent-cut"],
+    file: proxyVerdict,
+    before: "return digest === rootsDigest && sequence >= rootsSequence;",
+    after: "return digest === rootsDigest;",
   },
   {
     name: "agents that are away are not waited for",
+    focus: ["agent-cut", "agent-freeze"],
     file: verifierGate,
     before:
       'if (nowMs < endsAtMs) tally.lag({ ...lag, reason: "not-connected", about: "", endsAtMs });',
@@ -55,6 +70,7 @@ export const gateMutations: readonly Mutation[] = [
   },
   {
     name: "the verifiers' gate opens before the log is read",
+    focus: ["server-kill"],
     file: verifierGate,
     before: "if (!view.owners.isBuilt) {",
     after: "if (view.owners === undefined) {",
@@ -67,12 +83,14 @@ export const gateMutations: readonly Mutation[] = [
   },
   {
     name: "the verifiers' gate forgets the skew of clocks",
+    focus: ["agent-freeze", "clock-move", "minute"],
     file: verifierGate,
     before: "const skewMs = view.roll.maxSkewMs;",
     after: "const skewMs = 0;",
   },
   {
     name: "the holders' gate forgets the skew of clocks",
+    focus: ["agent-freeze", "clock-move", "minute"],
     file: holderGate,
     before: "const { holders, otherSigners, own, waived, skewMs, lostUntilMs } = view;",
     after: "const { holders, otherSigners, own, waived, lostUntilMs } = view; const skewMs = 0;",
@@ -85,6 +103,7 @@ export const gateMutations: readonly Mutation[] = [
   },
   {
     name: "the holders' gate opens before the log is read",
+    focus: ["server-kill"],
     file: holderGate,
     before: "if (!holders.isBuilt) {",
     after: "if (holders === undefined) {",
@@ -108,9 +127,10 @@ export const gateMutations: readonly Mutation[] = [
     after: "notAfterMs: owner.notAfterMs,",
   },
   {
-    name: "a goodbye takes the certificates of all",
+    name: "a goodbye takes what was given later",
+    focus: ["agent-goodbye", "agent-cut"],
     file: leafOwners,
-    before: "owner.agent === agent.agentId && owner.lastIndex < index;",
-    after: "owner.lastIndex < index;",
+    before: "owner !== undefined && owner.lastIndex <= lastIndex",
+    after: "owner !== undefined",
   },
 ];

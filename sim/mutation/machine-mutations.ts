@@ -4,10 +4,33 @@ import type { Mutation } from "./mutations.ts";
 
 const machine = "src/core/trust/rotation-machine.ts";
 const withdrawal = "src/core/trust/rotation-withdrawal.ts";
+const pluggedTrust = "src/core/trust/plugged-trust.ts";
 const nextTrust = "src/core/trust/next-trust.ts";
 const trustState = "src/core/trust/trust-state.ts";
 
 export const machineMutations: readonly Mutation[] = [
+  {
+    name: "confirm asks no gate",
+    file: machine,
+    before: 'if (gate.kind === "closed") return verifiersLagging("confirm", gate);',
+    after: "",
+  },
+  {
+    name: "a compromised root stays where it was not active",
+    file: withdrawal,
+    before: 'if (leaked.state !== "active") return without(state, leaked, nowMs, departure);',
+    after:
+      'if (leaked.state !== "active") return nextTrust(state, { otherRoots: [...state.otherRoots] });',
+    focus: ["compromise"],
+  },
+  {
+    name: "files take the authority away that they do not bring",
+    file: pluggedTrust,
+    before:
+      "const authorities = state.authorities.map((each) => (each === signing ? next : each));",
+    after: "const authorities = [next];",
+    focus: ["files"],
+  },
   {
     name: "activate asks no gate",
     file: machine,
@@ -76,8 +99,7 @@ export const machineMutations: readonly Mutation[] = [
   {
     name: "the key of the active authority is destroyed",
     file: nextTrust,
-    before: "    ({ id }) => !state.authorities.some((each) => each.id === id),\n",
-    after:
-      '    ({ id }) => !state.authorities.some((each) => each.id === id && each.state !== "active"),\n',
+    before: 'return { kind: "destroy-key", authorityId: id, keyIds };',
+    after: 'return { kind: "destroy-key", authorityId: id, keyIds: [...used] };',
   },
 ];

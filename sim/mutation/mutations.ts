@@ -16,6 +16,8 @@ export interface Mutation {
   /** Is there exactly once. */
   readonly before: string;
   readonly after: string;
+  /** Actions of a schedule that bring it to light. */
+  readonly focus?: readonly string[];
 }
 
 export const mutations: readonly Mutation[] = [

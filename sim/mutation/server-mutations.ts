@@ -17,10 +17,8 @@ export const serverMutations: readonly Mutation[] = [
   {
     name: "the cut is kept over a change of the bundle",
     file: server,
-    before:
-      "if (this.cut?.rootsDigest === rootsDigest) return;\n    const cut = { rootsDigest, cutIndex: this.log.nextIndex };",
-    after:
-      "if (this.cut?.rootsDigest === rootsDigest) return;\n    const cut = { rootsDigest, cutIndex: this.cut?.cutIndex ?? 0 };",
+    before: "const cut = { rootsDigest, cutIndex: log.nextIndex };",
+    after: "const cut = { rootsDigest, cutIndex: durable.cut?.cutIndex ?? 0 };",
   },
   {
     name: "what is signed is not told to the gates",
@@ -30,6 +28,7 @@ export const serverMutations: readonly Mutation[] = [
   },
   {
     name: "intents without an outcome are forgotten at the start",
+    focus: ["server-kill-at-write", "agent-cut"],
     file: leaves,
     before: "if (leaf !== undefined) this.add(leaf);",
     after: 'if (leaf !== undefined && leaf.outcome === "signed") this.add(leaf);',

@@ -33,16 +33,23 @@ function isNeeded({ name }: Action): boolean {
   return name === "envoy-start" || name === "go-on" || name.includes("heal");
 }
 
+/** How much more often that happens on which a run has its eye. */
+const focusWeight = 6;
+
 /** A deck to draw from: each schedule leaves half of the faults out, and does the others the more often. */
 export class Deck {
   readonly #cards: Action[] = [];
   readonly #random: Random;
 
-  constructor(random: Random) {
+  /** @param focus names of actions, which then are in each schedule, and most others are not */
+  constructor(random: Random, focus: ReadonlySet<string>) {
     this.#random = random;
     for (const action of all) {
-      if (!indispensable.has(action) && random.below(2) === 0) continue;
-      for (let left = action.weight; left > 0; left--) this.#cards.push(action);
+      const isChosen = focus.has(action.name);
+      const isLeftOut = random.below(focus.size > 0 ? 4 : 2) > 0;
+      if (isLeftOut && !isChosen && !indispensable.has(action)) continue;
+      const weight = isChosen ? action.weight * focusWeight : action.weight;
+      for (let left = weight; left > 0; left--) this.#cards.push(action);
     }
   }
 

@@ -114,9 +114,9 @@ export class Coverage {
   }
 }
 
-/** A backup from before a retirement, and one in the middle of a change, are not for a simulation of rotations. */
+/** A backup comes back only where it has roots that a rotation has brought, and none that one has taken away. */
 function isPossible(step: Step, fault: Fault): boolean {
-  return fault !== "server-restored" || (step !== "confirming" && step !== "between");
+  return fault !== "server-restored" || !["stable", "confirming", "between"].includes(step);
 }
 
 function counted(counts: ReadonlyMap<string, number>): string[] {

@@ -17,8 +17,16 @@ export interface Outcome {
   readonly fault: unknown;
 }
 
-export function runSchedule(seed: number, schedule: number, coverage: Coverage): Outcome {
-  const deck = new Deck(new Random(seed, schedule));
+const nothing: ReadonlySet<string> = new Set();
+
+/** @param focus names of actions that are to happen often */
+export function runSchedule(
+  seed: number,
+  schedule: number,
+  coverage: Coverage,
+  focus: ReadonlySet<string> = nothing,
+): Outcome {
+  const deck = new Deck(new Random(seed, schedule), focus);
   const choices: Choice[] = [];
   const enough = eventsMin(schedule);
   const next = (events: number): Choice | undefined => {
@@ -51,8 +59,9 @@ function run(
   onEvent?: (text: string) => void,
 ): Pick<Outcome, "events" | "fault"> {
   const random = new Random(seed, ~schedule);
-  const world = new World(random, coverage);
+  let world: World | undefined;
   try {
+    world = new World(random, coverage);
     for (let choice = next(0); choice !== undefined; choice = next(world.events)) {
       random.restart(choice.chance);
       if (onEvent !== undefined) listen(world, onEvent);
@@ -62,7 +71,7 @@ function run(
     world.end();
     return { events: world.events, fault: undefined };
   } catch (fault) {
-    return { events: world.events, fault };
+    return { events: world?.events ?? 0, fault };
   }
 }
 

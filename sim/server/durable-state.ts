@@ -17,6 +17,9 @@ export class DurableState {
   /** IDs of authorities. */
   readonly keys: Set<string> = new Set();
   saved: Saved | undefined;
+  seenSkew: string | undefined;
+  /** Until when certificates may live that a restored log does not know. */
+  lostUntilMs = 0;
 
   constructor(trust: TrustState) {
     this.trust = trust;
@@ -28,7 +31,8 @@ export class DurableState {
     this.trust = state;
     for (const { id } of state.authorities) this.keys.add(id);
     for (const effect of effects) {
-      if (effect.kind === "destroy-key") this.keys.delete(effect.authorityId);
+      if (effect.kind !== "destroy-key") continue;
+      for (const id of effect.keyIds) this.keys.delete(id);
     }
   }
 
@@ -36,8 +40,9 @@ export class DurableState {
     this.saved = { trust: this.trust, cut: this.cut, keys: [...this.keys] };
   }
 
-  /** The log is another file, and stays. */
-  restore({ trust, cut, keys }: Saved): void {
+  /** The simulated log loses nothing, but gates have to go as though it had. */
+  restore({ trust, cut, keys }: Saved, lostUntilMs: number): void {
+    this.lostUntilMs = lostUntilMs;
     this.trust = trust;
     this.cut = cut;
     this.keys.clear();

@@ -24,25 +24,26 @@ export class Gates {
   }
 
   readonly verifiers = (): Gate => {
-    const { roll, leaves, bundleMask, durable, waivers, sessions, nowMs } = this.#server;
+    const { roll, leaves, trust, bundleMask, durable, waivers, sessions, nowMs } = this.#server;
     const rootsDigest = digestOf(bundleMask);
     const { cut } = durable;
     const view = {
       roll,
       owners: leaves.owners,
       rootsDigest,
+      rootsSequence: trust.rootsSequence,
       validationNames,
       cutIndex: cut?.rootsDigest === rootsDigest ? cut.cutIndex : undefined,
       speaksFor: sessions.speaksFor,
       classes: [],
       waived: waivers.names(),
-      lostUntilMs: 0,
+      lostUntilMs: durable.lostUntilMs,
     };
     return verifierGate(view, nowMs, namedMax);
   };
 
   readonly holders = ({ id, root }: AuthorityRecord): Gate => {
-    const { leaves, waivers, roll, trust, log, nowMs, own } = this.#server;
+    const { leaves, waivers, roll, trust, durable, log, nowMs, own } = this.#server;
     const others = trust.authorities.filter((each) => each.id !== id && each.root !== root);
     const view = {
       holders: leaves.holders,
@@ -52,7 +53,7 @@ export class Gates {
       waived: waivers.names(),
       waivedLeaves: waivers.leaves(log),
       skewMs: roll.maxSkewMs,
-      lostUntilMs: 0,
+      lostUntilMs: durable.lostUntilMs,
     };
     return holderGate(view, nowMs, namedMax);
   };

@@ -37,8 +37,8 @@ export class Leaves implements Worker {
     this.holders.add(leaf);
   }
 
-  goodbye({ agent, index, atMs }: Goodbye): void {
-    this.owners.goodbye(agent, index, atMs);
+  goodbye({ agent, atMs }: Goodbye): void {
+    this.owners.goodbye(agent, atMs);
   }
 
   /** What has a result comes as it is read; an intent without one may have been signed, and comes at last. */

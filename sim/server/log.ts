@@ -5,7 +5,6 @@ import type { LeafRecord } from "../../src/core/roll/leaf-record.ts";
 
 export interface Goodbye {
   readonly agent: LeavingAgent;
-  readonly index: number;
   readonly atMs: number;
 }
 
@@ -34,7 +33,8 @@ export class SimLog {
   }
 
   goodbye(agent: LeavingAgent, atMs: number): Goodbye {
-    const event = { agent, index: this.nextIndex++, atMs };
+    const event = { agent, atMs };
+    this.nextIndex++;
     this.goodbyes.push(event);
     return event;
   }

@@ -1,6 +1,8 @@
 /** The server: what is durable, what is lost with its process, and the durable writes at which it can be killed. */
 
+import { SeenSkew } from "../../src/app/server/seen-skew.ts";
 import { Roll } from "../../src/core/roll/roll.ts";
+import type { Reporter } from "../../src/core/roll/evidence.ts";
 import type { LeavingAgent } from "../../src/core/roll/leaf-owners.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { activeAuthority, bundleOf, type TrustState } from "../../src/core/trust/trust-state.ts";
@@ -42,6 +44,7 @@ export class Server implements CsrServer {
   isUp = false;
   /** In force. */
   roll!: Roll;
+  seenSkew!: SeenSkew;
   bundle!: TrustBundle;
   /** Everything that was ever published: a stale copy of this server may say it again. */
   readonly published: TrustBundle[] = [];
@@ -115,17 +118,26 @@ export class Server implements CsrServer {
     throw new Violation("a reply from after the cut lacks the present bundle");
   }
 
-  goodbye(agent: LeavingAgent): void {
-    this.write("goodbye", () => this.leaves.goodbye(this.log.goodbye(agent, this.nowMs)));
-    this.roll.goodbye(agent);
+  goodbye(reporter: Reporter, agents: readonly LeavingAgent[]): void {
+    this.write("goodbye", () => {
+      for (const agent of agents) this.leaves.goodbye(this.log.goodbye(agent, this.nowMs));
+    });
+    this.roll.goodbye(reporter);
   }
 
   /** @throws Crash */
   start(): void {
     this.isUp = true;
-    this.roll = new Roll(limits);
+    this.seenSkew = new SeenSkew({
+      recall: () => this.durable.seenSkew,
+      remember: (text) => (this.durable.seenSkew = text),
+      onFailed: (error) => {
+        throw error;
+      },
+      nowMs: () => this.nowMs,
+    });
+    this.roll = new Roll(limits, () => this.seenSkew.skewMs);
     this.leaves.reset();
-    for (const agent of this.world.agents) agent.isClockKnown = false;
     this.enforce();
     this.own.renew();
   }

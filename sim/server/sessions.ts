@@ -2,6 +2,7 @@
 
 import type { AgentEntry } from "../../src/core/roll/agent-roll.ts";
 import type { Reporter } from "../../src/core/roll/evidence.ts";
+import { nodeAgentName } from "../../src/core/roll/leaf-owners.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import type { MeshLink, UpMessage } from "../world/mesh-link.ts";
 import { Task } from "../world/pipe.ts";
@@ -95,8 +96,9 @@ export class Sessions {
 
   #greet(session: Session, skewMs: number): void {
     const { leaf, reporter, isNodeAgent } = session;
-    const { roll, nowMs, bundle } = this.#server;
+    const { roll, nowMs, bundle, seenSkew } = this.#server;
     session.isKnown = true;
+    seenSkew.saw(skewMs);
     session.link.agent.isClockKnown = true;
     roll.connected(reporter, { skewMs, leafNotAfterMs: leaf.notAfterMs, isNodeAgent, nowMs });
     const previous = this.#speaking.get(keyOf(session));
@@ -106,8 +108,14 @@ export class Sessions {
   }
 
   #farewell(session: Session): void {
-    const { spiffeId, agentId } = session.reporter;
-    this.#server.goodbye({ spiffeId, agentId, isNodeAgent: session.isNodeAgent });
+    const { reporter, leaf } = session;
+    const { spiffeId, agentId } = reporter;
+    const agents = [{ spiffeId, agent: agentId, lastIndex: leaf.intentIndex }];
+    const lastIndex = this.#server.log.nextIndex - 1;
+    for (const { identity } of session.isNodeAgent ? session.link.agent.workloads : []) {
+      agents.push({ spiffeId: identity, agent: nodeAgentName(agentId), lastIndex });
+    }
+    this.#server.goodbye(reporter, agents);
     this.#close(session);
   }
 

@@ -1,6 +1,10 @@
 /** Whom an agent takes for its server: production decides, over symbols. */
 
-import { decideAnchor, decideServerTrust } from "../../src/app/agent/server-trust.ts";
+import {
+  decideAnchor,
+  decideDialledAnchor,
+  decideServerTrust,
+} from "../../src/app/agent/server-trust.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import type { Agent } from "./agent.ts";
 import type { HeldSet } from "./agent-disk.ts";
@@ -18,10 +22,19 @@ export function anchorOf(
   { fileMask, set }: Agent,
   verifiedBy: number,
   bundle: TrustBundle,
+  trusted: readonly Uint8Array[],
 ): HeldSet["anchor"] {
   const file = { roots: rootsOf(fileMask), digest: digestOf(fileMask) };
   const [root = rootAt(0)] = rootsOf(verifiedBy);
-  return decideAnchor(set?.anchor, root, bundle.roots, file);
+  return decideAnchor(set?.anchor, root, bundle.roots, file, trusted);
+}
+
+/** The mesh stream was dialled, and the server's certificate verified. @returns undefined where nothing changes */
+export function dialledAnchor({ fileMask, set, world }: Agent): HeldSet["anchor"] | undefined {
+  if (set === undefined) return undefined;
+  const file = { roots: rootsOf(fileMask), digest: digestOf(fileMask) };
+  const [root = rootAt(0)] = rootsOf(world.server.own.rootBit);
+  return decideDialledAnchor(set.anchor, root, set.bundle.roots, file);
 }
 
 function rootsOf(mask: number): Uint8Array[] {

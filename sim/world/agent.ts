@@ -3,18 +3,19 @@
  * bundle it holds and which roots it verifies the server with; here are only its disk and what it does.
  */
 
-import type { ProxyEvidence } from "../../src/core/roll/evidence.ts";
+import type { HeldCertificate, ProxyEvidence } from "../../src/core/roll/evidence.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../src/core/trust/held-bundle.ts";
 import { trustBundle, type TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { AgentDisk, type HeldSet } from "./agent-disk.ts";
-import { anchorOf, serverMask } from "./agent-server.ts";
+import { anchorOf, dialledAnchor, serverMask } from "./agent-server.ts";
 import type { CsrReply } from "./csr-client.ts";
 import { exceptDisk } from "./gaps.ts";
 import { Machine } from "./machine.ts";
-import type { MeshLink } from "./mesh-link.ts";
+import type { HeldBundle, MeshLink } from "./mesh-link.ts";
 import { Pipe } from "./pipe.ts";
-import type { ChannelOwner } from "./sds-channel.ts";
-import { digestOf, maskOf, rootNames } from "./symbols.ts";
+import { ProxyMemory } from "./proxy-memory.ts";
+import type { ChannelOwner, SdsChannel } from "./sds-channel.ts";
+import { bitOf, digestOf, maskOf, rootNames } from "./symbols.ts";
 import type { Workload } from "./workload.ts";
 import type { World } from "./world.ts";
 
@@ -29,6 +30,7 @@ export class Agent extends Machine implements ChannelOwner {
   /** Roots of the operator's file for the server. */
   fileMask = 0;
   readonly disk: AgentDisk = new AgentDisk();
+  readonly memory: ProxyMemory = new ProxyMemory();
   /** Changes on their way to the disk, one after the other. */
   readonly writes: Pipe<() => void>;
   /** Its own first. */
@@ -57,10 +59,12 @@ export class Agent extends Machine implements ChannelOwner {
     return own;
   }
 
-  /** Of what it would have after a restart. */
-  get heldRootsDigest(): string | undefined {
+  /** What it would have after a restart. */
+  get heldBundle(): HeldBundle {
     const held = this.disk.own?.bundle;
-    return held === undefined ? undefined : digestOf(maskOf(held.roots));
+    if (held === undefined) return {};
+    const { sequence, roots } = held;
+    return { heldRootsDigest: digestOf(maskOf(roots)), heldBundleSequence: sequence };
   }
 
   get isValid(): boolean {
@@ -76,12 +80,27 @@ export class Agent extends Machine implements ChannelOwner {
     return ++this.#streams;
   }
 
+  sent(channel: SdsChannel, proxyId: string, certificate: HeldCertificate): void {
+    const workload = this.workloads.find((each) => each.channel === channel);
+    const spiffeId = this.isNode ? workload?.identity : undefined;
+    const proxy = { proxyId, ...(spiffeId !== undefined && { spiffeId }) };
+    this.memory.sent(proxy, certificate, this.agentMs);
+  }
+
   evidenceChanged(): void {
     this.link.evidenceChanged();
   }
 
   acceptsServer(): boolean {
     return (serverMask(this) & this.world.server.own.rootBit) !== 0;
+  }
+
+  /** The mesh stream is open. */
+  dialled(): void {
+    this.writes.send(() => {
+      const anchor = dialledAnchor(this);
+      if (anchor !== undefined && this.set !== undefined) this.#take({ ...this.set, anchor });
+    });
   }
 
   takeBundle(came: TrustBundle): void {
@@ -96,11 +115,13 @@ export class Agent extends Machine implements ChannelOwner {
   takeReply(workload: Workload, { leaf, roots }: CsrReply): void {
     const held = { leaf, receivedAtMs: this.agentMs };
     const verifiedBy = this.world.server.own.rootBit;
+    const trusted = this.bundle?.roots ?? [];
     this.writes.send(() => {
       if (workload === this.own) {
         const came = trustBundle(this.world.trustDomain, 0n, roots);
-        const { bundle } = decideReplyBundle(this.bundle, came);
-        this.#take({ ...held, bundle, anchor: anchorOf(this, verifiedBy, bundle) });
+        const above = roots.filter((root) => bitOf(root) === leaf.rootBit);
+        const { bundle } = decideReplyBundle(this.bundle, came, above);
+        this.#take({ ...held, bundle, anchor: anchorOf(this, verifiedBy, bundle, trusted) });
       } else {
         this.disk.writeWorkload(workload.identity, held);
         workload.hold(held, this.world.chance());
@@ -125,15 +146,17 @@ export class Agent extends Machine implements ChannelOwner {
     if (!this.isServing) return;
     for (const workload of this.workloads) {
       workload.withdrawExpired();
-      workload.client.giveUp(this.world.nowMs);
+      workload.channel.tick();
+      if (workload.client.giveUp(this.nowMs)) this.world.struck("call-lost", workload.identity);
     }
   }
 
   start(): void {
-    this.link.reset();
+    this.link.begin();
     this.isAlive = true;
     this.isFrozen = false;
     this.set = this.disk.own;
+    this.memory.reload();
     if (this.disk.isBehind) exceptDisk(this);
     for (const workload of this.workloads) {
       const held = workload === this.own ? this.set : this.disk.workloads.get(workload.identity);

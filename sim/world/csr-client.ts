@@ -34,6 +34,8 @@ export interface CsrOptions {
   readonly agentId: () => string;
   readonly podUid: () => string;
   readonly nowMs: () => number;
+  /** How long it waits after a call that has failed. */
+  readonly backOffMs: () => number;
   /** It runs, and its network leads somewhere. */
   readonly isReachable: () => boolean;
   readonly isDue: () => boolean;
@@ -49,11 +51,14 @@ export class CsrClient {
   /** The network keeps the next reply for itself, for a while. */
   isHeld = false;
   #call: CsrCall | undefined;
+  #retryAtMs = 0;
+  readonly #options: CsrOptions;
 
   constructor(server: CsrServer, options: CsrOptions) {
+    this.#options = options;
     const { identity, agentId, podUid, nowMs, isReachable, isDue, accepts, onReply } = options;
     this.ask = new Task(
-      () => this.#call === undefined && isReachable() && server.isUp && isDue() && accepts(),
+      () => this.#mayAsk() && isReachable() && server.isUp && isDue() && accepts(),
       () => {
         this.#call = {
           client: this,
@@ -87,8 +92,9 @@ export class CsrClient {
     if (call === this.#call) this.reply.send(reply);
   }
 
-  giveUp(nowMs: number): void {
-    if (this.#call !== undefined && nowMs >= this.#call.atMs + timeoutMs) this.drop();
+  /** @returns whether it had waited for too long */
+  giveUp(nowMs: number): boolean {
+    return this.#call !== undefined && nowMs >= this.#call.atMs + timeoutMs && this.drop();
   }
 
   /** The call has failed, or was given up. @returns whether there was one */
@@ -96,8 +102,13 @@ export class CsrClient {
     const was = this.#call !== undefined;
     this.#call = undefined;
     this.isHeld = false;
+    if (was) this.#retryAtMs = this.#options.nowMs() + this.#options.backOffMs();
     this.request.lose();
     this.reply.lose();
     return was;
+  }
+
+  #mayAsk(): boolean {
+    return this.#call === undefined && this.#options.nowMs() >= this.#retryAtMs;
   }
 }

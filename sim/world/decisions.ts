@@ -2,17 +2,19 @@
 
 import { authorityIn, bundleOf, type TrustState } from "../../src/core/trust/trust-state.ts";
 import type { Order } from "../server/rotation.ts";
-import { bitOf, maskOf, signerBit } from "./symbols.ts";
+import { knownEnvoys } from "./gaps.ts";
+import { bitOf, maskOf, rootNames, signerBit } from "./symbols.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
 /** @throws Violation */
 export function checkDecision(
   world: World,
-  { kind }: Order,
+  order: Order,
   before: TrustState,
   after: TrustState,
 ): void {
+  const { kind } = order;
   const was = {
     prepared: authorityIn(before, "prepared")?.id,
     active: authorityIn(before, "active")?.id,
@@ -32,12 +34,37 @@ export function checkDecision(
     case "abort":
       expect(is("active") === was.active && is("prepared") === undefined, kind);
       return checkHolders(world, before, after);
+    case "confirm":
+      return checkNobodyTrusts(world, after);
+    case "compromise":
+      return expect(
+        after.authorities.every((each) => each.id !== order.authorityId),
+        kind,
+      );
     default:
   }
 }
 
 function expect(holds: boolean, command: string): void {
   if (!holds) throw new Violation(`${command} did not do what it says`);
+}
+
+/** What has been retired; but a leaf that came back may bring an Envoy with an old bundle back, until it has caught up. */
+function checkNobodyTrusts(world: World, { retired }: TrustState): void {
+  const { bundleMask } = world.server;
+  expect(
+    retired.every(({ confirmed }) => confirmed),
+    "confirm",
+  );
+  for (const { envoy, agent } of knownEnvoys(world)) {
+    // What its agent has taken away already is on its way.
+    const held = agent.set === undefined ? -1 : maskOf(agent.set.bundle.roots);
+    for (const mask of envoy.trusted.values()) {
+      if ((mask & ~bundleMask & held) === 0) continue;
+      const roots = rootNames(mask);
+      throw new Violation(`${envoy.node.id} trusts ${roots} when everybody is said not to`);
+    }
+  }
 }
 
 /** No certificate that was signed, or perhaps signed, outlives its root: by the log alone, and by the server's clock. */

@@ -6,7 +6,7 @@
 import { ownerOf, type RollEntry } from "../../src/core/roll/roll-entry.ts";
 import type { Agent } from "./agent.ts";
 import type { Envoy } from "./envoy.ts";
-import type { World } from "./world.ts";
+import type { Placed, World } from "./world.ts";
 
 /** When an activation rests on these roots: nobody can wait for an Envoy of which nothing, or half, is known. */
 export function exceptForgotten(world: World, required: number): void {
@@ -16,6 +16,17 @@ export function exceptForgotten(world: World, required: number): void {
     envoy.isForgotten = true;
     world.exceptions.forgotten++;
   }
+}
+
+/** Live, and whole in the roll; what was waived is not among them. */
+export function knownEnvoys(world: World): Placed[] {
+  const entries = world.server.roll.entries();
+  return [...world.envoys()].filter(({ envoy, identity, agent }) => {
+    const { leaf, isAlive, isExcepted } = envoy;
+    if (!isAlive || leaf === undefined || agent.hasEnded(leaf)) return false;
+    if (isExcepted || agent.isExcepted || envoy.isForgotten) return false;
+    return !isForgotten(envoy, identity, entries);
+  });
 }
 
 /** What its Envoys hold was lost with the agent's memory, and they go back to what its disk has. */

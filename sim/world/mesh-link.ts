@@ -3,7 +3,7 @@
  * and an agent comes back as soon as it can.
  */
 
-import type { EvidenceReport } from "../../src/core/roll/evidence.ts";
+import type { EvidenceReport, ProxyEvidence } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import type { Session } from "../server/sessions.ts";
 import type { Agent } from "./agent.ts";
@@ -17,6 +17,11 @@ export type UpMessage =
 export type DownMessage =
   | { readonly kind: "bundle"; readonly bundle: TrustBundle }
   | { readonly kind: "renew" };
+
+/** What a report says of the agent itself. */
+export type HeldBundle = Pick<EvidenceReport, "heldRootsDigest" | "heldBundleSequence">;
+
+type Entry = readonly [string, ProxyEvidence];
 
 export class MeshLink {
   readonly agent: Agent;
@@ -33,6 +38,8 @@ export class MeshLink {
   #isStale = false;
   #session: Session | undefined;
   #told: readonly string[] | undefined;
+  #toldHeld: HeldBundle = {};
+  #away: ReadonlySet<string> = new Set();
   #sequence = 0n;
 
   constructor(agent: Agent) {
@@ -83,6 +90,16 @@ export class MeshLink {
     this.#isStale = false;
   }
 
+  /** Another process begins: the last word of the one before may still be on its way, until there is a new stream. */
+  begin(): void {
+    const isGoodbye = this.#session !== undefined && this.up.length > 0;
+    if (!isGoodbye) return this.reset();
+    this.isOpen = false;
+    this.#isHeard = false;
+    this.#isNews = false;
+    this.#isStale = false;
+  }
+
   /** The last word of a process that ends; the stream stays until it is read. */
   goodbye(): void {
     this.#isNews = false;
@@ -111,9 +128,11 @@ export class MeshLink {
     this.#isStale = false;
     this.isOpen = true;
     this.#told = undefined;
+    this.#away = new Set();
     this.#isNews = true;
     this.#session = agent.world.server.sessions.open(this, leaf);
     this.up.send({ kind: "hello", agentMs: agent.agentMs });
+    agent.dialled();
   }
 
   #receive(message: DownMessage): void {
@@ -122,20 +141,31 @@ export class MeshLink {
     for (const workload of this.agent.workloads) workload.renewNow();
   }
 
+  /** As `src/app/agent/mesh-report.ts`: who is away is told first with what it had, and then as gone; the agent's own word comes last. */
   #tell(): void {
     this.#isNews = false;
     const { agent } = this;
-    const evidence = agent.evidence();
-    const gone = this.#told?.filter((key) => !evidence.has(key)) ?? [];
-    const { heldRootsDigest } = agent;
-    const report: EvidenceReport = {
-      sequence: ++this.#sequence,
-      full: this.#told === undefined,
-      proxies: [...evidence.values()],
-      gone,
-      ...(heldRootsDigest !== undefined && { heldRootsDigest }),
-    };
-    this.#told = [...evidence.keys()];
-    this.up.send({ kind: "report", report });
+    const here = agent.evidence();
+    const remembered = agent.memory.look(here, agent.agentMs);
+    const isNews = ([key]: Entry) => !here.has(key) && !this.#away.has(key);
+    const leaving = new Map([...remembered].filter(isNews));
+    const gone = this.#told?.filter((key) => !here.has(key) && !leaving.has(key)) ?? [];
+    const proxies = [...here].map(([key, proxy]) => remembered.get(key) ?? proxy);
+    const full = this.#told === undefined;
+    const before = full ? {} : this.#toldHeld;
+    this.#toldHeld = agent.heldBundle;
+    this.#told = [...here.keys()];
+    this.#away = new Set([...remembered.keys()].filter((key) => !here.has(key)));
+    const isOne = leaving.size === 0;
+    const all = [...proxies, ...leaving.values()];
+    this.#send({ full, proxies: all, gone }, isOne ? this.#toldHeld : before);
+    if (!isOne) {
+      this.#send({ full: false, proxies: [], gone: [...leaving.keys()] }, this.#toldHeld);
+    }
+  }
+
+  #send(report: Pick<EvidenceReport, "full" | "proxies" | "gone">, held: HeldBundle): void {
+    const sequence = ++this.#sequence;
+    this.up.send({ kind: "report", report: { sequence, ...report, ...held } });
   }
 }

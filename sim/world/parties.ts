@@ -37,11 +37,11 @@ class EnvoyParty implements Party {
 
   /** A leaf that ends a time without one may overtake the bundle that came with it, on another stream. */
   #hasCaughtUp(): boolean {
-    const { set, disk } = this.#agent;
+    const { set, disk, world } = this.#agent;
     const { bundle } = set ?? disk.own ?? {};
     const held = bundle === undefined ? 0 : maskOf(bundle.roots);
-    const mask = held | this.#agent.world.watch.required;
-    return this.#envoy.trusts(mask);
+    const { required } = world.watch;
+    return (held & required) === required && this.#envoy.trusts(held);
   }
 
   get contexts(): Iterable<number> {

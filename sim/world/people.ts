@@ -18,11 +18,13 @@ const skewMaxMs = 120_000;
 export function peopleOf(world: World): People {
   const { random, server } = world;
   const layout = (): number => random.below(4);
-  const sidecars = 3 + random.below(2);
+  const sidecars = 4 + random.below(2);
   const agents: Agent[] = [];
   for (let index = 0; index < sidecars; index++) {
     const agent = newAgent(world, `sidecar-${index}`, false);
-    const envoys = random.below(3) === 0 ? [layout(), layout()] : [layout()];
+    // The last one has nobody yet: what it holds is asked of itself alone.
+    const isIdle = index === sidecars - 1 && random.below(2) === 0;
+    const envoys = isIdle ? [] : random.below(3) === 0 ? [layout(), layout()] : [layout()];
     agent.workloads = [new Workload(agent, `spiffe://mesh/s${index}`, envoys, server)];
     agents.push(agent);
   }

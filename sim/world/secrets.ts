@@ -27,6 +27,13 @@ export function snapshotOf(leaf: Leaf | undefined, bundle: TrustBundle): Snapsho
   return { resources, pending, restored };
 }
 
+/** Without the certificate, for an Envoy that has to wait for it. */
+export function withoutLeaf(snapshot: Snapshot<SimEvidence>): Snapshot<SimEvidence> {
+  const resources = new Map(snapshot.resources);
+  resources.delete("default");
+  return { ...snapshot, resources };
+}
+
 function leafSecret(leaf: Leaf): Secret {
   const known = leafSecrets.get(leaf);
   if (known !== undefined) return known;
@@ -44,7 +51,7 @@ function validationSecrets(bundle: TrustBundle): readonly Secret[] {
   if (known !== undefined) return known;
   const mask = maskOf(bundle.roots);
   const evidence = { bundleSequence: bundle.sequence, rootsDigest: digestOf(mask), mask };
-  const version = digestOf(mask);
+  const version = String(mask);
   const secrets = validationNames.map((name) => ({ name, version, body, evidence }));
   bundleSecrets.set(bundle, secrets);
   return secrets;

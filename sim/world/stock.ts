@@ -28,6 +28,7 @@ export class Stock {
       agentId: () => "",
       podUid: () => this.podUid,
       nowMs: () => world.nowMs,
+      backOffMs: () => world.random.below(30_000),
       isReachable: () => this.isAlive && !this.isCut,
       isDue: () => world.nowMs >= this.#renewAtMs,
       // Its operator keeps its file of the server's roots current.

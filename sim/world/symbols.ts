@@ -33,8 +33,13 @@ export function signerId(index: number, signer: number): string {
   return ((index << 8) | signer | 0x100000).toString(16);
 }
 
+/** Of the root above a signer. */
+export function indexOf(signer: string): number {
+  return (Number.parseInt(signer, 16) ^ 0x100000) >> 8;
+}
+
 export function signerBit(signer: string): number {
-  return 1 << ((Number.parseInt(signer, 16) ^ 0x100000) >> 8);
+  return 1 << indexOf(signer);
 }
 
 export function newAuthority(index: number, key: "store" | "external"): NewAuthority {

@@ -1,11 +1,13 @@
 /** One identity at an agent: its certificate, its CSRs, and the Envoys that are served with it. */
 
 import { decideRenewalMs } from "../../src/core/issuance/renewal.ts";
+import { nodeAgentName } from "../../src/core/roll/leaf-owners.ts";
 import type { Agent } from "./agent.ts";
 import type { HeldLeaf } from "./agent-disk.ts";
 import { CsrClient, type CsrReply, type CsrServer } from "./csr-client.ts";
 import { Envoy, layouts } from "./envoy.ts";
 import { SdsChannel } from "./sds-channel.ts";
+import { maskOf } from "./symbols.ts";
 import { snapshotOf } from "./secrets.ts";
 
 export class Workload {
@@ -33,9 +35,12 @@ export class Workload {
     });
     this.client = new CsrClient(server, {
       identity,
-      agentId: () => agent.id,
+      agentId: () => {
+        return agent.own === this || !agent.isNode ? agent.id : nodeAgentName(agent.id);
+      },
       podUid: () => this.podUid,
       nowMs: () => agent.nowMs,
+      backOffMs: () => agent.backOffMs(),
       isReachable: () => agent.isReachable,
       isDue: () => agent.mayAsk(this) && agent.agentMs >= this.#renewAtMs,
       accepts: () => agent.acceptsServer(),
@@ -57,8 +62,10 @@ export class Workload {
   publish(): void {
     const { bundle, agentMs } = this.#agent;
     if (this.held === undefined || bundle === undefined) return;
-    this.#isPublished = agentMs < this.held.leaf.notAfterMs;
-    this.channel.publish(snapshotOf(this.#isPublished ? this.held.leaf : undefined, bundle));
+    const { leaf } = this.held;
+    // One whose root is not in the bundle beside it is withheld, as an expired one.
+    this.#isPublished = agentMs < leaf.notAfterMs && (maskOf(bundle.roots) & leaf.rootBit) !== 0;
+    this.channel.publish(snapshotOf(this.#isPublished ? leaf : undefined, bundle));
   }
 
   withdrawExpired(): void {

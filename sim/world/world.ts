@@ -23,6 +23,12 @@ const trustDomain = TrustDomain.parse("mesh");
 const warmUp = 400;
 const startMs = 1_000_000_000;
 
+export interface Placed {
+  readonly envoy: Envoy;
+  readonly identity: string;
+  readonly agent: Agent;
+}
+
 export class World {
   readonly trustDomain: TrustDomain = trustDomain;
   readonly random: Random;
@@ -54,9 +60,7 @@ export class World {
     this.#parties = partiesOf(this);
     this.#workers = [...workers, ...serverWorkers(this)];
     this.server.start();
-    for (const { workloads } of agents) {
-      for (const { envoys } of workloads) for (const envoy of envoys) envoy.start();
-    }
+    for (const { envoy } of this.envoys()) envoy.start();
     this.flow(warmUp);
     this.events = 0;
   }
@@ -106,7 +110,9 @@ export class World {
     this.happen(() => {
       this.server.tick();
       for (const agent of this.agents) agent.tick();
-      for (const { client } of this.stocks) client.giveUp(this.nowMs);
+      for (const { client, identity } of this.stocks) {
+        if (client.giveUp(this.nowMs)) this.struck("call-lost", identity);
+      }
     });
   }
 
@@ -117,10 +123,10 @@ export class World {
     this.watch.check();
   }
 
-  *envoys(): Generator<{ readonly envoy: Envoy; readonly identity: string }> {
-    for (const { workloads } of this.agents) {
-      for (const { envoys, identity } of workloads) {
-        for (const envoy of envoys) yield { envoy, identity };
+  *envoys(): Generator<Placed> {
+    for (const agent of this.agents) {
+      for (const { envoys, identity } of agent.workloads) {
+        for (const envoy of envoys) yield { envoy, identity, agent };
       }
     }
   }

@@ -1,7 +1,6 @@
 /** A wall clock that jumps: nothing is dated by it until it is good again or an operator says so, and the log's time never goes back. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { describe, it } from "node:test";
 import { dialWire, type WireReply } from "../server/grpc-wire.ts";
 import { runVerb } from "../server/portcullis-process.ts";
@@ -149,10 +148,9 @@ describe("a server whose wall clock jumps", () => {
     {
       const before = accountOf(directory.path).intents.size;
       const starting = startOn(directory, { nowMs: () => Date.now() - hourMs });
-      const admin = ["--admin", `unix://${join(directory.path, "admin.sock")}`];
       const reason = ["--reason", "compared with two other hosts"];
       const accepting = async (): Promise<boolean> =>
-        (await runVerb(["clock", "accept", ...reason, ...admin])).status === 0;
+        (await runVerb(["clock", "accept", ...reason, "--data-dir", directory.path])).status === 0;
       await Promise.race([eventually(accepting), starting]);
       assert.equal(accountOf(directory.path).intents.size, before);
       await using it = await starting;

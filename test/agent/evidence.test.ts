@@ -32,15 +32,19 @@ beforeEach(async () => {
   agent = own.use(await TestAgent.start({ directory, server: ca.address, serverRoot: ca.rootPem }));
   client = own.use(new SdsClient(agent.socketPath));
   ({ serial } = await agent.untilCount("certificate-received", 1));
-  await until(() => ca.reports.length === 1, "the first report");
+  await until(() => ca.reports.at(-1)?.heldBundleSequence === 1n, "what it holds");
   await until(() => storedSequence() === "1", "the stream's bundle");
 });
 afterEach(async () => own.disposeAsync());
 
 test("begins a stream with the whole of its evidence, and then says what changes", async () => {
   const heldRootsDigest = rootsDigest([ca.authority.root]);
-  const first = { sequence: 1n, full: true, proxies: [], gone: [], heldRootsDigest };
-  assert.deepEqual(ca.reports[0], first);
+  const held = { proxies: [], gone: [], heldRootsDigest };
+  // The sequence comes with the stream.
+  assert.deepEqual(ca.reports, [
+    { sequence: 1n, full: true, ...held, heldBundleSequence: 0n },
+    { sequence: 2n, full: false, ...held, heldBundleSequence: 1n },
+  ]);
   using stream = client.sotw("proxy-1");
   stream.subscribe("default", "ROOTCA");
   const response = await stream.next();

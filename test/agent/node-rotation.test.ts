@@ -141,3 +141,33 @@ function rootsOf(
   assert(specifier?.case === "inlineBytes");
   return Buffer.from(specifier.value).toString();
 }
+
+test("tells in another life of a proxy that is not back, once it may speak for its identity", async () => {
+  const { ca } = it;
+  const [here, away] = [ca.token("cart"), ca.token("cart")];
+  for (const [token, nodeId] of [
+    [here, "proxy-1"],
+    [away, "proxy-2"],
+  ] as const) {
+    const stream = it.client(token).sotw(nodeId);
+    stream.subscribe("default");
+    await takeSerial(stream);
+  }
+  const path = join(it.directory, "state", "proxies.json");
+  const stored = () => (existsSync(path) ? readFileSync(path, "utf8") : "");
+  await until(() => stored().includes("proxy-1") && stored().includes("proxy-2"), "both on disk");
+  await it.agent.stop();
+  const entries = () =>
+    new Map(ca.roll.entries().map(({ evidence, ...entry }) => [evidence.proxyId, entry]));
+  // A server that begins anew, too.
+  for (const { reporter } of ca.roll.entries()) ca.roll.goodbye(reporter);
+  assert.equal(entries().size, 0);
+  await it.restart();
+  await it.agent.untilCount("mesh-connected", 1);
+  using stream = it.client(here).sotw("proxy-1");
+  stream.subscribe("default");
+  await takeSerial(stream);
+  await until(() => entries().get("proxy-2")?.connected === false, "who is away");
+  assert((entries().get("proxy-2")?.heldUntilMs ?? 0) > Date.now());
+  await until(() => entries().get("proxy-1")?.connected === true, "who is here");
+});

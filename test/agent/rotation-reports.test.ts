@@ -194,6 +194,11 @@ describe("clients of the Workload API", () => {
     ca.push(bundle);
     await Promise.all([svids.next(), bundles.next()]);
     await until(() => digest().every((each) => each === rootsDigest(bundle.roots)), "the news");
+    // The same roots, after others that never came here: nothing is delivered, and it counts as what it is now.
+    const sequences = () =>
+      streams().map((each) => each.subscriptions.at(-1)?.acked?.bundleSequence);
+    ca.push({ ...bundle, sequence: 9n });
+    await until(() => sequences().every((each) => each === 9n), "the later sequence");
     assert.equal(ca.reports.at(-1)?.unobservedReaders, undefined);
   });
 

@@ -179,3 +179,41 @@ test("goes by the file alone behind a proxy of another PKI, also after a restart
   const { anchor } = JSON.parse(readFileSync(join(directory, "state", "workload.json"), "utf8"));
   assert.deepEqual(anchor, { isMesh: false, fileDigest: rootsDigest([old.root]) });
 });
+
+test("stays with the mesh's own roots when one was taken away while its certificate came", async () => {
+  await using scene = await openScene();
+  const { ca, next, bundle, start } = scene;
+  const agent = await start();
+  const { serial } = await agent.untilCount("certificate-received", 1);
+  await agent.untilCount("mesh-connected", 1);
+  ca.script.push(({ publicKey }) => {
+    bundle(2n, next);
+    return ca.sign(publicKey);
+  });
+  ca.renew(String(serial));
+  await agent.untilCount("certificate-received", 2);
+  await untilHeld(scene, next);
+  await restartServer(scene);
+  // The server has a certificate of the next root now, and the file has only the old one.
+  await agent.untilCount("mesh-connected", 2);
+  const renewed = agent.events("certificate-received").at(-1)?.["serial"];
+  ca.renew(String(renewed));
+  await agent.untilCount("certificate-received", 3);
+});
+
+test("learns at the next stream that its server is the mesh's own", async () => {
+  await using scene = await openScene();
+  const { old, start, directory } = scene;
+  const agent = await start();
+  await agent.untilCount("mesh-connected", 1);
+  await agent.stop();
+  const path = join(directory, "state", "workload.json");
+  const stored = (): { anchor: unknown } => JSON.parse(readFileSync(path, "utf8"));
+  const anchor = { isMesh: false, fileDigest: rootsDigest([old.root]) };
+  writeFileSync(path, JSON.stringify({ ...stored(), anchor }));
+  const again = await start();
+  await again.untilCount("mesh-connected", 1);
+  await until(() => JSON.stringify(stored().anchor).includes("true"), "the anchor");
+  assert.deepEqual(stored().anchor, { ...anchor, isMesh: true });
+  assert.deepEqual(again.events("certificate-received"), []);
+});

@@ -35,6 +35,11 @@ function restoresIn(reader: LogReader): readonly RestoredRange[] {
   });
 }
 
+async function bundleSequence(dataDir: string): Promise<number> {
+  const { stdout } = await runVerb(["status", "--data-dir", dataDir, "-o", "json"]);
+  return Number(JSON.parse(stdout).server.bundleSequence);
+}
+
 const hasWait = serverSettings().some(({ flag }) => flag === "restore-wait");
 const options = { timeout: 90_000, skip: !hasWait && "the server has no --restore-wait yet" };
 
@@ -55,6 +60,7 @@ test("a mesh outlives its control plane's directory", options, async () => {
   assert.equal(made.status, 0, made.stderr);
   assert.ok((await issuing) > 0);
   const { logSize } = JSON.parse(made.stdout);
+  const sequence = await bundleSequence(dataDir);
 
   const late = await mesh.startAgent("late");
   await eventually("a leaf in the log", () => late.log("log-leaf-found").length > 0);
@@ -85,6 +91,7 @@ test("a mesh outlives its control plane's directory", options, async () => {
     assert.equal(agent.log("certificate-received").length, 1);
   }
   assert.ok(!existsSync(join(dataDir, "restore.json")));
+  assert.equal(await bundleSequence(dataDir), sequence + 1_000_000);
   using reader = LogReader.open(dataDir);
   const [begun, settled] = restoresIn(reader);
   assert.deepEqual([begun?.from, begun?.to], [logSize, logSize]);

@@ -81,6 +81,7 @@ async function startRig(): Promise<Rig> {
         verifier: logVerifier,
         record,
         records,
+        onRestored: () => {},
         maxTtlMs: () => 86_400_000,
         waitMs: 300,
         log: pino({ level: "silent" }),
@@ -116,6 +117,18 @@ const settled = (
 const hasMarker = ({ dataDir }: Rig): boolean => existsSync(join(dataDir, "restore.json"));
 
 describe("the first start", () => {
+  it("after a restore raises what agents have to believe, before the log says so, and a second one does not", async () => {
+    await using rig = await startRig();
+    await rig.mark();
+    let raised = 0;
+    const onRestored = (): void => {
+      raised += 1;
+      assert.equal(rig.records().length, 0);
+    };
+    for (const _ of [1, 2]) (await rig.begin({ onRestored }))[Symbol.dispose]();
+    assert.equal(raised, 1);
+  });
+
   it("of a directory that was not restored changes nothing", async () => {
     await using rig = await startRig();
     using restoration = await rig.begin();

@@ -46,7 +46,12 @@ async function withServer(
   const grpc = createLocalServer();
   const log = pino({ level: "silent" });
   addService(grpc, AdminService, {
-    pruneLog: pruneLogHandler({ writer: writerOf(store), log, assertGoodMs }),
+    pruneLog: pruneLogHandler({
+      writer: writerOf(store),
+      log,
+      assertGoodMs,
+      provenMs: assertGoodMs,
+    }),
     getStatus: (_: unknown, reply: sendUnaryData<GetStatusResponse>) =>
       reply(null, create(GetStatusResponseSchema)),
   });

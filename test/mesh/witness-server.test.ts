@@ -36,7 +36,7 @@ describe("a server with a log", () => {
     const identity = await meshIdentity(server, "cart");
     using old = openMeshStream(server, identity);
     old.hello("old");
-    using witness = openMeshStream(server, identity);
+    using witness = openMeshStream(server, await meshIdentity(server, "cart"));
     witness.send({ case: "hello", value: { agentId: "new", logCheckpoint: "" } });
     const proof = await eventually(() => proofsOf(witness)[0]);
     assert.match(proof.checkpoint, /^cluster\.local\/portcullis\/log\n/);

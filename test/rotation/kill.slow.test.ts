@@ -36,6 +36,8 @@ const steps: readonly Step[] = [
   { command: "retire", isDone: (status) => !has("retiring")(status), isSettled: isOver },
 ];
 
+/** Renewals are due when a certificate of 15 s has 7 s left: longer than a server needs to come back. */
+const leftMs = 6_000;
 /** More than a step has. */
 const writesMax = 12;
 
@@ -79,6 +81,7 @@ async function stepWithDeath(
   const isAllowed = (status: RootStatus): boolean =>
     status.steps.some((each) => each.command === command && each.isAllowed);
   await operator.until(isAllowed, patience());
+  await rig.untilAllHaveLeft(leftMs);
   writeFileSync(armed, order);
   const given = operator.give(command).catch(() => undefined);
   const settled = given

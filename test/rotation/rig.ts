@@ -95,6 +95,16 @@ export class Rig implements AsyncDisposable {
     }
   }
 
+  /** Waits until nobody's renewal is overdue: so long may the server be away. */
+  async untilAllHaveLeft(leftMs: number): Promise<void> {
+    const members = [...this.mesh.members.values()];
+    for (const endMs = performance.now() + 30_000; ; await sleep(50)) {
+      const ends = await Promise.all(members.map((member) => member.notAfterMs()));
+      if (Math.min(...ends) - Date.now() >= leftMs) return;
+      assert(performance.now() < endMs, "expected all to renew in time");
+    }
+  }
+
   /** Ends the traffic. @returns what both sides of all handshakes have counted */
   async verdict(): Promise<Verdict> {
     this.#ends.abort();

@@ -24,10 +24,15 @@ export function assertNoneFailed(verdict: Verdict): void {
   const { sent, failed, failures, tls } = verdict;
   const story = [
     ...failures.slice(0, failuresShown).map((failure) => JSON.stringify(failure)),
-    ...verdict.complaints.slice(-complaintsShown),
+    ...complaintsBefore(failures[0]?.atMs ?? 0, verdict.complaints),
   ];
   assert.equal(failed, 0, story.join("\n"));
   assert.deepEqual(tls.failures, {}, story.join("\n"));
   assert.equal(tls.resumed, 0);
   assert(tls.handshakes >= 2 * sent, `${tls.handshakes} handshakes for ${sent} requests`);
+}
+
+function complaintsBefore(atMs: number, complaints: readonly string[]): readonly string[] {
+  const timeOf = (line: string): number => Date.parse(/"time":"([^"]*)"/.exec(line)?.[1] ?? "");
+  return complaints.filter((line) => timeOf(line) <= atMs).slice(-complaintsShown);
 }

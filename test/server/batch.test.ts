@@ -1,19 +1,10 @@
 /** `SignBatch`: many workloads in one call, each by its own token, none spoilt by another's. */
 
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { dial } from "../../src/edge/rpc/dial.ts";
-import { methodDefinition } from "../../src/edge/rpc/service-definition.ts";
-import {
-  MeshService,
-  SignBatchRequestSchema,
-  type SignBatchEntrySchema,
-  type SignBatchResponse,
-} from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import {
   mint,
   scrape,
@@ -21,41 +12,10 @@ import {
   type TestControlPlane,
 } from "../support/control-plane.ts";
 import { makeCsr, ecTestKey } from "../support/csr.ts";
+import { entryOf, signBatch, tokenOf, type Entry } from "./batch-rig.ts";
 import { csrPem, WIRE_CSR, WIRE_KEY } from "./grpc-wire.ts";
 import { meshIdentity, type MeshIdentity } from "./mesh-client.ts";
 
-type Entry = MessageInitShape<typeof SignBatchEntrySchema>;
-
-const method = methodDefinition(MeshService, MeshService.method.signBatch);
-
-function signBatch(
-  it: TestControlPlane,
-  entries: readonly Entry[],
-  identity?: MeshIdentity,
-): Promise<SignBatchResponse> {
-  const client = dial({
-    server: it.address,
-    serverRoots: Buffer.from(it.rootPem),
-    ...(identity && { identity }),
-  });
-  const request = create(SignBatchRequestSchema, { entries: [...entries] });
-  return new Promise<SignBatchResponse>((resolve, reject) => {
-    client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      (error, response) => {
-        if (error !== null) reject(error);
-        else if (response !== undefined) resolve(response);
-      },
-    );
-  }).finally(() => client.close());
-}
-
-const tokenOf = (name: string): string =>
-  mint({ sub: `system:serviceaccount:shop:${name}`, "kubernetes.io": undefined });
-const entryOf = (name: string): Entry => ({ token: tokenOf(name), csr: WIRE_CSR });
 const uriOf = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
 const hasCode =
   (code: number) =>

@@ -151,8 +151,8 @@ describe("an operator", () => {
     const asked: unknown[] = [];
     for (const [jumpMs, text] of [
       [0, "2026-11-29T12:00:00Z: the clock was not in question\n"],
-      [3_600_000, "2026-11-29T12:00:00Z: accepted, 1h forward; signing goes on\n"],
-      [-90_000, "2026-11-29T12:00:00Z: accepted, 1m30s back; signing goes on\n"],
+      [3_600_000, "2026-11-29T12:00:00Z: accepted, 1h forward; the server goes by it\n"],
+      [-90_000, "2026-11-29T12:00:00Z: accepted, 1m30s back; the server goes by it\n"],
     ] as const) {
       rig.accept = (operator, why) => {
         asked.push([operator, why]);

@@ -32,7 +32,7 @@ import {
   type ServerConfig,
 } from "../../src/edge/config/server-config.ts";
 import { formatYaml } from "../../src/edge/config/yaml.ts";
-import type { Peer } from "../../src/edge/rpc/peer.ts";
+import { PeerError, type Peer, type PeerErrorCode } from "../../src/edge/rpc/peer.ts";
 import { Store } from "../../src/edge/store/store.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import {
@@ -125,7 +125,7 @@ async function open(
   const others = {
     store,
     ownRoots: () => [meshRoot.der],
-    isDistrusted: (authority: string) => authority === leakedAuthority,
+    isDistrusted: ({ root }: Peer) => root === leakedRoot,
     usedTokens: new UsedTokens(nowMs - 60_000),
   };
   const config = await configOf(what, renew, cluster);
@@ -167,12 +167,12 @@ function joinToken(path = "/vm/joined"): string {
   return token;
 }
 
-const leakedAuthority = "1eac";
+const leakedRoot = Uint8Array.of(1);
 let serials = 0;
 function peerOf(changes: Partial<Peer> = {}): Peer {
   const id = SpiffeId.parse("spiffe://cluster.local/vm/renewed");
   const serialHex = `7f${(serials++).toString(16).padStart(4, "0")}`;
-  return { id, serialHex, notAfterMs: nowMs + 86_400_000, authority: "aa", ...changes };
+  return { id, serialHex, notAfterMs: nowMs + 86_400_000, root: meshRoot.der, ...changes };
 }
 
 function enrolledPeer(): Peer {
@@ -182,15 +182,14 @@ function enrolledPeer(): Peer {
   return peer;
 }
 
-function codeOf(
-  authentication: CallerAuthentication,
-  credential: Credential,
-): AuthnErrorCode | undefined {
+type Code = AuthnErrorCode | PeerErrorCode;
+
+function codeOf(authentication: CallerAuthentication, credential: Credential): Code | undefined {
   try {
     authentication.authenticateCredential(credential, nowMs);
     return undefined;
   } catch (error) {
-    assert.ok(error instanceof AuthnError, String(error));
+    assert.ok(error instanceof AuthnError || error instanceof PeerError, String(error));
     return error.code;
   }
 }
@@ -273,7 +272,7 @@ const twice = (first: string, second: string, key: TokenKey): string => {
   return signToken(key, { payload });
 };
 
-const CONFUSIONS: readonly (readonly [string, AuthnErrorCode, () => Credential])[] = [
+const CONFUSIONS: readonly (readonly [string, Code, () => Credential])[] = [
   [
     "an issuer's claims under the cluster's key of the same name",
     "token-signature",
@@ -384,9 +383,9 @@ const CONFUSIONS: readonly (readonly [string, AuthnErrorCode, () => Credential])
     () => ({ peer: peerOf() }),
   ],
   [
-    "the enrolled serial in a certificate of an authority that has leaked since",
-    "renewal-not-enrolled",
-    () => ({ peer: { ...enrolledPeer(), authority: leakedAuthority } }),
+    "the enrolled serial in a certificate whose root was taken away since",
+    "peer-distrusted",
+    () => ({ peer: { ...enrolledPeer(), root: leakedRoot } }),
   ],
   [
     "the enrolled serial of another identity",

@@ -30,6 +30,9 @@ type Subscription = Partial<
   >
 >;
 
+/** A bundle's that no change of the test's roots comes after. */
+const newest = 1_000n;
+
 export const spiffeId = (name: string): string => `spiffe://cluster.local/ns/shop/sa/${name}`;
 
 export function digestOf(it: TestControlPlane): Uint8Array<ArrayBuffer> {
@@ -40,7 +43,7 @@ export function digestOf(it: TestControlPlane): Uint8Array<ArrayBuffer> {
 export function rootca(digest?: Uint8Array<ArrayBuffer>, streamId = 1n): Subscription {
   const ackedAt = timestampFromMs(Date.now());
   const rootsDigest = digest ?? new Uint8Array();
-  return { streamId, resourceName: "ROOTCA", ackedAt, rootsDigest };
+  return { streamId, resourceName: "ROOTCA", ackedAt, rootsDigest, bundleSequence: newest };
 }
 
 export function certificate(notAfterMs: number = Date.now() + 600_000): Subscription {
@@ -63,7 +66,8 @@ export function refusal(): Subscription {
 /** What an agent reports whose only proxy holds what it holds itself. */
 export function confirming(digest: Uint8Array<ArrayBuffer>): Report {
   const proxies = [{ proxyId: "p", subscriptions: [rootca(digest), certificate()] }];
-  return { sequence: 1n, full: true, heldRootsDigest: digest, proxies };
+  const held = { heldRootsDigest: digest, heldBundleSequence: newest };
+  return { sequence: 1n, full: true, ...held, proxies };
 }
 
 /** Its Hello has been answered. */
@@ -83,7 +87,7 @@ export async function join(
 export async function report(stream: MeshStream, value: Report): Promise<void> {
   const acks = () => stream.received.filter(({ message }) => message.case === "reportAck").length;
   const before = acks();
-  stream.report(value);
+  stream.report({ heldBundleSequence: newest, ...value });
   await eventually(() => acks() > before);
 }
 
@@ -105,10 +109,10 @@ export async function status(it: TestControlPlane): Promise<RootStatus> {
   });
 }
 
-/** Names and reasons. */
+/** Names and reasons, in the order of names: which of them ends last is not said here. */
 export async function laggards(it: TestControlPlane): Promise<readonly string[]> {
   const { verifiers } = await status(it);
-  return (verifiers?.laggards ?? []).map(({ name, reason }) => `${name} ${reason}`);
+  return (verifiers?.laggards ?? []).map(({ name, reason }) => `${name} ${reason}`).toSorted();
 }
 
 export function serialOf({ certificateChain }: MeshIdentity): Uint8Array<ArrayBuffer> {

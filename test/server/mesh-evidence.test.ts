@@ -69,6 +69,11 @@ describe("no confirmation of a bundle", () => {
       `${proxy} old-bundle`,
     ],
     [
+      "is an acknowledgement of these roots from before they were withdrawn and trusted again",
+      (scene) => holding(scene, { ...rootca(scene.present), bundleSequence: 1n }),
+      `${proxy} old-bundle`,
+    ],
+    [
       "is an acknowledgement of an empty response",
       (scene) => holding(scene, rootca(), certificate()),
       `${proxy} not-acknowledged`,
@@ -91,6 +96,11 @@ describe("no confirmation of a bundle", () => {
     [
       "is the word of a proxy whose agent holds the old one",
       (scene) => ({ ...holding(scene, rootca(scene.present)), heldRootsDigest: scene.old }),
+      `${agent} old-bundle`,
+    ],
+    [
+      "is the word of a proxy whose agent held these roots before they were withdrawn",
+      (scene) => ({ ...holding(scene, rootca(scene.present)), heldBundleSequence: 1n }),
       `${agent} old-bundle`,
     ],
     [

@@ -6,19 +6,19 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { activeAuthority } from "../../src/core/trust/trust-state.ts";
 import { fetchRootStatus } from "../../src/edge/rpc/root-client.ts";
 import { HeldLeafSchema, type HeldLeaf } from "../../src/gen/portcullis/mesh/v1/mesh_pb.ts";
 import {
   eventually,
-  mint,
   scrape,
   startControlPlane,
   type TestControlPlane,
 } from "../support/control-plane.ts";
+import { OpensslPki } from "../support/openssl-pki.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { meshIdentity, type MeshIdentity, type MeshStream } from "./mesh-client.ts";
 import {
-  certificate,
   command,
   confirming,
   digestOf,
@@ -26,7 +26,6 @@ import {
   laggards,
   prepare,
   report,
-  rootca,
   serialOf,
   spiffeId,
   status,
@@ -236,23 +235,35 @@ test("agents are asked to renew at the pace that is set, those first whose certi
   for (const { stream } of streams) stream[Symbol.dispose]();
 });
 
-test("a node agent confirms for those only whose tokens it has shown", async () => {
-  await using it = await startControlPlane({ flags: { "node-agent": spiffeId("node") } });
-  const node = await meshIdentity(it, "node", 600, "n1");
-  await meshIdentity(it, "cart", 600, "n1");
-  await meshIdentity(it, "pay", 600, "n1");
-  await prepare(it);
-  using stream = await joinMesh(it, node, "n1");
-  const tokens = [mint({ sub: "system:serviceaccount:shop:cart", "kubernetes.io": undefined })];
-  stream.send({ case: "tokens", value: { tokens } });
-  const heldRootsDigest = digestOf(it);
-  const proxies = ["cart", "pay"].map((name) => ({
-    proxyId: "p",
-    spiffeId: spiffeId(name),
-    subscriptions: [rootca(heldRootsDigest), certificate()],
-  }));
-  await report(stream, { sequence: 1n, full: true, heldRootsDigest, proxies });
-  assert.deepEqual(await laggards(it), [`agent/n1@${spiffeId("pay")} not-connected`]);
+test("nobody is asked to renew what a CA of OpenSSL's has signed, which names its key in its own way", async () => {
+  using directory = temporaryDirectory();
+  const pki = new OpensslPki(directory.path);
+  const root = pki.root("operator");
+  const fromDir = pki.directory({
+    "ca-cert.pem": root.certPem,
+    "ca-key.pem": root.keyPem,
+    "root-cert.pem": root.certPem,
+  });
+  await using it = await startControlPlane();
+  const identity = await meshIdentity(it, "cart", 600, "cart");
+  using stream = await joinMesh(it, identity, "cart");
+  const tell = (held: MeshIdentity, keyId: string): void => {
+    const authorityKeyId = Uint8Array.from(Buffer.from(keyId, "hex"));
+    const leaf = create(HeldLeafSchema, { ...heldBy(it, held, 600), authorityKeyId });
+    stream.send({ case: "leaves", value: { full: true, held: [leaf] } });
+  };
+  const left = async (): Promise<bigint | undefined> => (await status(it)).reissue?.left;
+  assert.equal(await command(it, { kind: "prepare", source: { fromDir } }), "done");
+  await report(stream, confirming(digestOf(it)));
+  assert.equal(await command(it, { kind: "activate" }), "done");
+  const { id, signerIds } = activeAuthority(it.controlPlane.trust.state);
+  assert.ok(!signerIds.includes(id));
+  const active = (await status(it)).authorities.find(({ state }) => state === "active");
+  assert.deepEqual([active?.id, active?.signingKeys], [id, signerIds]);
+  tell(identity, id);
+  await eventually(async () => (await left()) === 1n);
+  tell(await meshIdentity(distrusting(it), "cart", 700, "cart"), id);
+  await eventually(async () => (await left()) === 0n);
 });
 
 /** As who knows the roots of now, and no others. */

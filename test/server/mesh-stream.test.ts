@@ -116,7 +116,7 @@ describe("an agent's stream", () => {
   ];
   for (const [title, send] of refused) {
     test(`ends for ${title}, and changes nothing`, async () => {
-      using stream = openMeshStream(it, cart);
+      using stream = openMeshStream(it, await meshIdentity(it, "cart", 600, "refused"));
       send(stream);
       assert.equal((await stream.ended).code, status.INVALID_ARGUMENT);
       assert.deepEqual(await proxiesOf("refused"), []);
@@ -128,7 +128,8 @@ describe("an agent's stream", () => {
   }
 
   test("is replaced by a newer one of the same agent, and by no other's", async () => {
-    using old = openMeshStream(it, cart);
+    const twice = await meshIdentity(it, "cart", 600, "twice");
+    using old = openMeshStream(it, twice);
     old.hello("twice");
     old.report({ sequence: 1n, full: true, proxies: [proxy("p", "01")] });
     await eventually(() => old.received.length === 2);
@@ -136,7 +137,7 @@ describe("an agent's stream", () => {
     foreign.hello("twice");
     foreign.report({ sequence: 1n, full: true, proxies: [proxy("p", "02")] });
     await eventually(() => foreign.received.length === 2);
-    using newer = openMeshStream(it, cart);
+    using newer = openMeshStream(it, twice);
     newer.hello("twice");
     assert.equal((await old.ended).code, status.ABORTED);
     newer.report({ sequence: 1n, full: true, proxies: [proxy("p", "03")] });

@@ -134,7 +134,7 @@ describe("a server on an operator's CA", () => {
     const files = pki.directory(istio(other, [], [other, root]));
     const error = await start(files, flags).catch((reason: unknown) => reason);
     assert.equal((error as { code?: string }).code, "store-key-missing");
-    assert.match((error as { hint?: string }).hint ?? "", /put its files back/);
+    assert.match((error as { hint?: string }).hint ?? "", /put the old files back/);
     const without = await startControlPlane({ flags }).catch((reason: unknown) => reason);
     assert.equal((without as { code?: string }).code, "store-key-missing");
     assert.match((without as { hint?: string }).hint ?? "", /--ca-dir/);

@@ -39,7 +39,7 @@ export interface RootRig extends AsyncDisposable {
   readonly namedMax: number[];
   status: () => StatusAnswer;
   change: (request: ChangeRootRequest) => ChangeAnswer;
-  expand: (selector: string) => readonly LaggardAnswer[];
+  expand: (selector: string, command: string) => readonly LaggardAnswer[];
 }
 
 const nowMs: number = Date.UTC(2026, 10, 29, 12);
@@ -70,8 +70,8 @@ export async function openRootRig(directory: string, name = "admin.sock"): Promi
       { request }: ServerUnaryCall<ExpandWaiverRequest, ExpandWaiverResponse>,
       reply: sendUnaryData<ExpandWaiverResponse>,
     ) => {
-      const laggards = [...rig.expand(request.selector)];
-      reply(null, create(ExpandWaiverResponseSchema, { laggards }));
+      const laggards = [...rig.expand(request.selector, request.command)];
+      reply(null, create(ExpandWaiverResponseSchema, { laggards, rootsSequence: 9n }));
     },
     addWaivers: (
       { request }: ServerUnaryCall<AddWaiversRequest, AddWaiversResponse>,

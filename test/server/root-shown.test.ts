@@ -85,16 +85,18 @@ describe("an operator", () => {
       "0a   active   2d ago   p256 (store)   in 1000d   91 %   400",
       "",
       "3 of 5 verifiers hold the present bundle; 1 of them by a delivery or a renewal, not by an acknowledgement; 1 waived; 2 lag",
-      "WHO   REASON   ENDS   DETAIL",
-      "proxy/web-7@spiffe://cluster.local/ns/shop/sa/web   not-connected   in 3h   away for 2h",
-      "class/files   unobservable   -   configured",
+      "WHO   REASON   ENDS",
+      "class/files   unobservable   -",
+      "proxy/web-7@spiffe://cluster.local/ns/shop/sa/web   not-connected   in 3h",
+      "  unobservable: configured",
+      "  not-connected: away for 2h",
       "",
       "WAIVED   ENDS   BY   REASON",
       "class/configmap   in 1h   ada   changed by hand",
       "",
       "prepare   not now: go on",
       "activate   not now: expected every verifier to hold it; at the latest in 3h",
-      "   next: portcullis root status --all",
+      `   next: portcullis root status --admin ${rig.admin} --all`,
       "abort   may be done now",
       "",
     ]);
@@ -114,6 +116,7 @@ describe("an operator", () => {
       ],
     );
     assert.equal(value.holders[0]?.unexpired, 400);
+    // Of workloads all are asked for where there are more than were named.
     assert.deepEqual(rig.namedMax, [20, 1_000_000]);
   });
 
@@ -121,16 +124,40 @@ describe("an operator", () => {
     const { status, stdout } = await run("plan");
     assert.equal(status, 3);
     const wanted: readonly RegExp[] = [
-      /^what is left of the rotation of cluster\.local: 20h, at most 3d,/m,
-      /^done 1 portcullis root prepare\n +0b is prepared$/m,
-      /^now {2}2 confirm \(2s, at most 1d\)$/m,
-      /^ {5}5 re-issue and expire \(20h, at most 1d\)\n +400 certificates of 0a:/m,
+      /^what is left of the rotation of cluster\.local: about 20h, .*\nat most 3d,/m,
+      /^done 1 portcullis root prepare --admin \S+\n +0b is prepared$/m,
+      /^now {2}2 confirm \(about 2s, at most 1d\)$/m,
+      /^ {5}5 re-issue and expire \(about 20h, at most 1d\)\n +0a: 400 certificates hang/m,
       /^in the way now, 2 who do not hold the present bundle:\nWHO /m,
       /^class\/configmap: [^]*waived now$/m,
       /^class\/files: [^]*--waive class\/files/m,
-      /^next: portcullis root rotate --resume/m,
+      /^next: portcullis root rotate --admin \S+ --resume/m,
     ];
     for (const each of wanted) assert.match(stdout, each);
+  });
+
+  it("plans with the wait for the old certificates, where the server's own have no end", async () => {
+    const own = { kind: "server", name: "server/own-certificate-mesh", reason: "own-certificate" };
+    const leaf = (hours: number) => ({
+      kind: "certificate",
+      name: `certificate/${hours}`,
+      spiffeId: `spiffe://cluster.local/${hours}`,
+      reason: "unexpired",
+      endsAt: hoursLater(hours),
+    });
+    rig.status = () => ({
+      ...waiting,
+      authorities: [old],
+      verifiers: { total: 5n, confirmed: 5n },
+      holders: [{ authorityId: "0a", unexpired: 3n, named: [own, leaf(2), leaf(23)] }],
+      waivers: [],
+    });
+    const { stdout } = await run("plan");
+    assert.match(stdout, /^a rotation of cluster\.local: about 23h, .*\nat most 3d,/m);
+    assert.match(
+      stdout,
+      /^ +0a: 2 certificates of 2 workloads hang on its root, the last ends in 23h/m,
+    );
   });
 
   it("plans from the beginning where nothing has begun, and learns that nobody is in the way", async () => {
@@ -144,7 +171,10 @@ describe("an operator", () => {
     const { status, stdout } = await run("plan");
     assert.equal(status, 0);
     assert.match(stdout, /^now {2}1 portcullis root prepare/m);
-    assert.match(stdout, /^nobody stands in the way now\n\nnext: portcullis root rotate, or/m);
+    assert.match(
+      stdout,
+      /^nobody stands in the way now\n\nnext: portcullis root rotate --admin \S+, or/m,
+    );
     const json = JSON.parse((await run("plan", "-o", "json")).stdout) as {
       steps: readonly { state: string }[];
       seconds: { atMost: number };

@@ -45,7 +45,7 @@ describe("a command of a rotation", () => {
     it(`says what ${verb} has done, and the next command`, async () => {
       assert.deepEqual(await run(verb), {
         status: 0,
-        stdout: "b was prepared and is active\nnext: portcullis root status\n",
+        stdout: `b was prepared and is active\nnext: portcullis root status --admin ${rig.admin}\n`,
         stderr: "",
       });
       const [{ command, operator, dryRun } = assert.fail()] = rig.changes;
@@ -68,17 +68,53 @@ describe("a command of a rotation", () => {
       assert.deepEqual([status, stdout], [4, ""]);
       const lines = stderr.split("\n");
       assert.match(lines[0] ?? "", /^refused: expected every verifier .* \(verifiers-lagging\)$/);
-      assert.match(lines[1] ?? "", /^WHO +REASON +ENDS +DETAIL$/);
-      assert.match(lines[2] ?? "", /^proxy\/web-7@\S+ +not-connected +in 3h +away for 2h$/);
-      assert.match(lines[3] ?? "", /^class\/files +unobservable +- +configured$/);
-      assert.match(lines[4] ?? "", /^and 1 more \(portcullis root status --all\)$/);
-      assert.deepEqual(lines.slice(5), [
+      assert.match(lines[1] ?? "", /^WHO +REASON +ENDS$/);
+      assert.match(lines[2] ?? "", /^class\/files +unobservable +-$/);
+      assert.match(lines[3] ?? "", /^proxy\/web-7@\S+ +not-connected +in 3h$/);
+      assert.deepEqual(lines.slice(4), [
+        "  unobservable: configured",
+        "  not-connected: away for 2h",
+        `and 1 more (portcullis root status --admin ${rig.admin} --all)`,
         "at the latest in 3h",
-        "hint: portcullis root status --all names them",
+        `hint: portcullis root status --admin ${rig.admin} --all names them`,
         "",
       ]);
     });
   }
+
+  it("shows a line a workload, the last to end first, where a refusal names the first certificates only", async () => {
+    const certificate = (serial: number, identity: string) => ({
+      kind: "certificate",
+      name: `certificate/${serial}`,
+      spiffeId: `spiffe://cluster.local/${identity}`,
+      reason: "unexpired",
+      endsAt: hoursLater(serial),
+    });
+    const named = [...Array(30).keys()].map((index) => certificate(1 + index / 10, "pay"));
+    const all = [...named, certificate(9, "cart")];
+    rig.status = () => ({
+      authorities: [
+        { id: "b", state: "active" },
+        { id: "a", state: "retiring" },
+      ],
+      holders: [{ authorityId: "a", unexpired: 31n, named: all }],
+    });
+    const value = { code: "holders-left", message: "expected none", lagging: 31n };
+    rig.change = () => ({ case: "refused", value: { ...value, laggards: named.slice(0, 10) } });
+    const { stderr } = await run("retire");
+    assert.deepEqual(stderr.replaceAll(/ {3,}/g, " | ").split("\n"), [
+      "refused: expected none (holders-left)",
+      "WHO | IDENTITY | REASON | ENDS",
+      "certificate/9 | spiffe://cluster.local/cart | unexpired | in 9h",
+      "30 certificates | spiffe://cluster.local/pay | unexpired | in 3h54m",
+      "",
+    ]);
+  });
+
+  it("has times as spans, whoever says them", async () => {
+    rig.change = () => done("b was withdrawn at 2026-11-29T11:30:00.000Z");
+    assert.match((await run("abort")).stdout, /^b was withdrawn 30m ago$/m);
+  });
 
   it("gives a refusal to programs as a value", async () => {
     rig.change = () => refusal;
@@ -105,6 +141,9 @@ describe("a command of a rotation", () => {
     rig.change = () => ({ case: "done", value: { lines: ["a key is made"], csr } });
     const { status, stdout, stderr } = await run("prepare", ["--csr-for-offline-root"]);
     assert.deepEqual([status, stdout], [0, csr]);
-    assert.match(stderr, /^next: have your root sign .*[^]*^next: .*root prepare --from-dir ca$/m);
+    assert.match(
+      stderr,
+      /^next: have your root sign .*[^]*^next: .*root prepare --admin \S+ --from-dir ca$/m,
+    );
   });
 });

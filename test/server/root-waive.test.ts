@@ -34,10 +34,11 @@ describe("--waive", () => {
     };
     const { status, stderr } = await run("activate", waiver, { ask });
     assert.equal(status, 0);
-    assert.match(stderr, /^WHO [^]*proxy\/web-7@[^]*waived 1 of them until 2026-11-29T14:00:00Z/);
-    assert.match(asked, /^Waive 1 of them until 2026-11-29T14:00:00Z\?/);
-    const [{ names, reason, operator, until } = assert.fail()] = rig.waived;
+    assert.match(stderr, /^WHO [^]*proxy\/web-7@[^]*^waived 1 of them for 2h$/m);
+    assert.match(asked, /^Waive 1 of them for 2h\?/);
+    const [{ names, reason, operator, until, rootsSequence } = assert.fail()] = rig.waived;
     assert.deepEqual([names, reason, operator], [[proxy.name], "burned down", "ada"]);
+    assert.equal(rootsSequence, 9n);
     assert.equal(until?.seconds, hoursLater(2).seconds);
     assert.equal(rig.changes.length, 1);
   });
@@ -47,6 +48,16 @@ describe("--waive", () => {
     const { status } = await run("retire", [...waiver, "--waive", "class/files", "--yes"]);
     assert.equal(status, 0);
     assert.deepEqual(rig.waived[0]?.names, [proxy.name, files.name]);
+  });
+
+  it("asks the gate of the command that is given", async () => {
+    const asked: string[] = [];
+    rig.expand = (_, command) => {
+      asked.push(command);
+      return [proxy];
+    };
+    for (const verb of ["activate", "retire", "abort"]) await run(verb, [...waiver, "--yes"]);
+    assert.deepEqual(asked, ["activate", "retire", "abort"]);
   });
 
   const noes: Readonly<Record<string, object>> = {
@@ -71,14 +82,38 @@ describe("--waive", () => {
     assert.equal(status, 4);
     assert.match(
       stderr,
-      /^refused: typo stands for nobody.*\nhint: portcullis root status --all\n/,
+      /^refused: typo stands for nobody.*\nhint: portcullis root status --admin \S+ --all\n/,
     );
+    assert.deepEqual([rig.waived, rig.changes], [[], []]);
+  });
+
+  for (const selector of ["class/*", "class/fil*", "fil*"]) {
+    it(`says that a class is waived by its full name, and by which, for ${selector}`, async () => {
+      rig.expand = () => [];
+      rig.status = () => ({ verifiers: { lagging: 1n, laggards: [files] } });
+      const waived = ["--waive", selector, ...waiver.slice(2), "--yes"];
+      const { status, stderr } = await run("activate", waived);
+      assert.equal(status, 4);
+      assert.match(stderr, /names no class: .* by its full name.*\nhint: --waive class\/files\n$/);
+      assert.deepEqual([rig.waived, rig.changes], [[], []]);
+    });
+  }
+
+  it("waives nobody by Ctrl-C at the question, and leaves the exit code to the signal", async () => {
+    const interruption = new AbortController();
+    const ask = () => {
+      interruption.abort();
+      return Promise.resolve(undefined);
+    };
+    const { status, stderr } = await run("activate", waiver, { ask, signal: interruption.signal });
+    assert.equal(status, 1);
+    assert.match(stderr, /\ninterrupted: nobody is waived, and nothing was changed\n$/);
     assert.deepEqual([rig.waived, rig.changes], [[], []]);
   });
 
   it("waives nobody in a dry run", async () => {
     const { stderr } = await run("activate", [...waiver, "--dry-run"], yes);
-    assert.match(stderr, /^would waive 1 of them until /m);
+    assert.match(stderr, /^would waive 1 of them for 2h; /m);
     assert.deepEqual([rig.waived.length, rig.changes.length], [0, 1]);
   });
 

@@ -1,6 +1,8 @@
 /** A disk or a log that fails in the middle of a rotation: nothing is changed, or it comes into force when that has passed. */
 
 import assert from "node:assert/strict";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterEach, describe, it } from "node:test";
 import { rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
 import { interceptDurable, type DurableWrite } from "../../src/edge/store/durable.ts";
@@ -33,18 +35,33 @@ describe("a rotation on a full disk", () => {
     assert.deepEqual(rig.states(it), ["active", "prepared"]);
   });
 
-  for (const name of ["fact-remember", "file-replace"] as const) {
-    it(`comes into force by itself where ${name} failed after it was stored`, async () => {
-      await using it = await startControlPlane();
-      failAt(name, 2);
-      await assert.rejects(rig.send(it, prepared), /stored/);
-      await eventually(() => rig.states(it).length === 2);
-      assert.equal(it.controlPlane.trust.bundle.roots.length, 2);
-      await rig.step(it, "activate");
-      const { subject } = rig.eventsOf(it.config.dataDir, "trust-changed").at(-1) ?? {};
-      assert.equal(subject, `epoch ${it.controlPlane.trust.state.epoch}`);
-    });
-  }
+  it("comes into force by itself where fact-remember failed after it was stored", async () => {
+    await using it = await startControlPlane();
+    failAt("fact-remember", 2);
+    await assert.rejects(rig.send(it, prepared), /stored/);
+    await eventually(() => rig.states(it).length === 2);
+    assert.equal(it.controlPlane.trust.bundle.roots.length, 2);
+    await rig.step(it, "activate");
+    const { subject } = rig.eventsOf(it.config.dataDir, "trust-changed").at(-1) ?? {};
+    assert.equal(subject, `epoch ${it.controlPlane.trust.state.epoch}`);
+  });
+
+  it("comes into force where root-cert.pem cannot be written, says so once, and writes it when it can", async () => {
+    await using it = await startControlPlane();
+    const authorityId = rig.signer(it);
+    const path = join(it.config.dataDir, "root-cert.pem");
+    rmSync(path);
+    mkdirSync(join(path, "in-the-way"), { recursive: true });
+    rig.doneOf(await rig.send(it, { kind: "compromise", authorityId, replacement: {} }));
+    assert.notEqual(rig.signer(it), authorityId);
+    const failures = () => it.log.filter(({ event }) => event === "roots-file-failed");
+    assert.equal(failures().length, 1);
+    await it.controlPlane.reloadTrust();
+    rmSync(path, { recursive: true });
+    await eventually(() => existsSync(path));
+    assert.equal(failures().length, 1);
+    assert.match(readFileSync(path, "utf8"), /^-----BEGIN CERTIFICATE-----/);
+  });
 
   it("overwrites a destroyed key later where it cannot at once", async () => {
     await using it = await startControlPlane();

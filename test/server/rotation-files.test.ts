@@ -38,7 +38,8 @@ const signing = (it: TestControlPlane): string | undefined =>
 async function waive(it: TestControlPlane): Promise<void> {
   const claim = { names: ["class/files"], reason: "handed out", operator: "alice" };
   const untilMs = Date.now() + 3_600_000;
-  await addWaivers(it.controlPlane.endpoints.admin, { ...claim, untilMs });
+  const { rootsSequence } = it.controlPlane.trust.state;
+  await addWaivers(it.controlPlane.endpoints.admin, { ...claim, untilMs, rootsSequence });
 }
 
 const isOver = (it: TestControlPlane): boolean =>
@@ -73,6 +74,9 @@ describe("another root in --ca-dir", () => {
       reloadRefusals.map(({ part, reason }) => [part, reason]),
       [["ca", "rotation-waits"]],
     );
+    await waive(it);
+    await eventually(() => rig.states(it).length === 1);
+    // Handed out again, without the root that was retired.
     await waive(it);
     await eventually(() => isOver(it));
     assert.equal(signing(it), newCa.certPem);
@@ -115,6 +119,36 @@ describe("another root in --ca-dir", () => {
     replace(caDir, files(third, [third]));
     assert.equal(await it.controlPlane.reloadTrust(), true);
     assert.deepEqual(rig.states(it), ["active", "prepared"]);
+  });
+
+  it("is withdrawn by an operator once the files name it no more, also where what they name then has to wait", async () => {
+    const caDir = pki.directory(files(oldCa, [oldRoot]));
+    const flags = { "ca-dir": caDir, unobserved: "files" };
+    await using it = await startControlPlane({ flags });
+    replace(caDir, files(newCa, [newRoot, oldRoot]));
+    await it.controlPlane.reloadTrust();
+    const { code } = rig.refusedOf(await rig.send(it, { kind: "abort" }));
+    assert.equal(code, "root-in-files");
+    replace(caDir, files(third, [third, oldRoot]));
+    await assert.rejects(it.controlPlane.reloadTrust(), { code: "rotation-in-progress" });
+    await rig.step(it, "abort");
+    assert.deepEqual(rig.states(it), ["active"]);
+  });
+
+  it("that was retired is not trusted again by an old root-cert.pem, which is said once", async () => {
+    const caDir = pki.directory(files(oldCa, [oldRoot]));
+    await using it = await startControlPlane({ flags: { "ca-dir": caDir } });
+    replace(caDir, files(newCa, [newRoot]));
+    await it.controlPlane.reloadTrust();
+    await eventually(() => isOver(it), 20_000);
+    const { bundle } = it.controlPlane.trust;
+    replace(caDir, files(newCa, [oldRoot, newRoot]));
+    await it.controlPlane.reloadTrust();
+    await it.controlPlane.reloadTrust();
+    assert.deepEqual(it.controlPlane.trust.bundle, bundle);
+    assert.equal(it.log.filter(({ event }) => event === "ca-stale").length, 1);
+    await rig.prepare(it, { fromDir: pki.directory(files(oldCa, [oldRoot])) });
+    assert.equal(it.controlPlane.trust.bundle.roots.length, 2);
   });
 
   it("has to follow a rotation from another directory, and an old one changes nothing", async () => {

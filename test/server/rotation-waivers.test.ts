@@ -2,12 +2,27 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { createCsr } from "../../src/core/x509/csr-create.ts";
+import { requestCertificate } from "../../src/edge/rpc/ca-client.ts";
 import { addWaivers, expandWaiver } from "../../src/edge/rpc/root-client.ts";
-import { eventually, startControlPlane } from "../support/control-plane.ts";
+import {
+  eventually,
+  mint,
+  startControlPlane,
+  type TestControlPlane,
+} from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import * as rig from "./rotation-rig.ts";
 
 const hourMs = 3_600_000;
+
+/** For a workload without an agent. */
+async function issue(it: TestControlPlane): Promise<void> {
+  const { csrPem } = await createCsr();
+  const to = { server: it.address, serverRoots: Buffer.from(it.rootPem), timeoutMs: 5_000 };
+  const request = { ...to, token: mint(), csrPem, ttlSeconds: 0 };
+  await requestCertificate(request, AbortSignal.timeout(5_000));
+}
 
 describe("a waiver", () => {
   it("lets a rotation go on without the evidence of those it names, stands in the log, and ends with it", async () => {
@@ -18,11 +33,13 @@ describe("a waiver", () => {
     assert.deepEqual([code, lagging], ["verifiers-lagging", 1n]);
     const [files] = laggards;
     assert.deepEqual([files?.name, files?.reason], ["class/files", "unobservable"]);
-    assert.deepEqual(await expandWaiver(admin, "class/fil*"), []);
-    const found = await expandWaiver(admin, "class/files");
-    const names = found.map(({ name }) => name);
-    const until = Date.now() + hourMs;
-    const waiver = { names, reason: "handed out by hand", operator: "alice", untilMs: until };
+    assert.deepEqual((await expandWaiver(admin, "class/fil*", "activate")).laggards, []);
+    assert.deepEqual((await expandWaiver(admin, "class/files", "abort")).laggards, []);
+    const found = await expandWaiver(admin, "class/files", "activate");
+    const names = found.laggards.map(({ name }) => name);
+    const { rootsSequence } = found;
+    const claim = { reason: "handed out by hand", operator: "alice" };
+    const waiver = { ...claim, names, untilMs: Date.now() + hourMs, rootsSequence };
     const [added] = await addWaivers(admin, waiver);
     assert.equal(added?.name, "class/files");
     const [logged] = rig.eventsOf(it.config.dataDir, "waiver");
@@ -33,7 +50,13 @@ describe("a waiver", () => {
     await rig.step(it, "activate");
     await rig.step(it, "retire");
     const { waivers, verifiers } = await rig.status(it);
-    assert.deepEqual([waivers.length, verifiers?.waived], [1, 1n]);
+    assert.deepEqual([waivers.length, verifiers?.waived], [0, 0n]);
+    // They have it without what was retired, too.
+    await assert.rejects(addWaivers(admin, waiver), /nobody is waived/);
+    await addWaivers(admin, {
+      ...waiver,
+      rootsSequence: it.controlPlane.trust.state.rootsSequence,
+    });
     await eventually(async () => (await rig.status(it)).waivers.length === 0);
     assert.equal(it.controlPlane.trust.state.retired[0]?.confirmed, true);
   });
@@ -46,7 +69,8 @@ describe("a waiver", () => {
       await rig.prepare(it);
       const waiver = { names: ["class/files"], reason: "seen to", operator: "alice" };
       const untilMs = Date.now() + hourMs;
-      await addWaivers(it.controlPlane.endpoints.admin, { ...waiver, untilMs });
+      const { rootsSequence } = it.controlPlane.trust.state;
+      await addWaivers(it.controlPlane.endpoints.admin, { ...waiver, untilMs, rootsSequence });
     }
     await using it = await startControlPlane({ flags });
     assert.equal((await rig.status(it)).waivers.length, 1);
@@ -55,13 +79,90 @@ describe("a waiver", () => {
     assert.equal(rig.refusedOf(await rig.send(it, { kind: "activate" })).code, "verifiers-lagging");
   });
 
+  it("is for the roots of its time: of another rotation, and of a compromise, it says nothing", async () => {
+    await using it = await startControlPlane({ flags: { unobserved: "files" } });
+    const { admin } = it.controlPlane.endpoints;
+    const waive = async (): Promise<void> => {
+      const { laggards, rootsSequence } = await expandWaiver(admin, "class/files", "");
+      const names = laggards.map(({ name }) => name);
+      const claim = { reason: "handed out", operator: "alice", untilMs: Date.now() + hourMs };
+      await addWaivers(admin, { ...claim, names, rootsSequence });
+    };
+    const lagging = async (): Promise<string> =>
+      rig
+        .refusedOf(await rig.send(it, { kind: "activate" }))
+        .laggards.map(({ name }) => name)
+        .join();
+    await rig.prepare(it);
+    await waive();
+    await rig.step(it, "activate");
+    await rig.step(it, "rollback");
+    await rig.step(it, "abort");
+    await rig.prepare(it);
+    assert.equal(await lagging(), "class/files");
+    assert.deepEqual((await rig.status(it)).waivers, []);
+    await waive();
+    const authorityId = rig.signer(it);
+    rig.doneOf(await rig.send(it, { kind: "compromise", authorityId }));
+    await eventually(async () => (await rig.status(it)).verifiers?.lagging === 1n);
+    await waive();
+    await eventually(() => it.controlPlane.trust.state.retired[0]?.confirmed === true);
+  });
+
+  it("takes each name that a gate gives, whoever chose it, and for that gate only", async () => {
+    await using it = await startControlPlane({ flags: { unobserved: "files" } });
+    const { admin } = it.controlPlane.endpoints;
+    await issue(it);
+    await rig.prepare(it);
+    const waive = async (command: string): Promise<readonly string[]> => {
+      const { laggards, rootsSequence } = await expandWaiver(admin, "*cart*", command);
+      const classes = await expandWaiver(admin, "class/files", command);
+      const names = [...laggards, ...classes.laggards].map(({ name }) => name);
+      const claim = { reason: "seen to", operator: "alice", untilMs: Date.now() + hourMs };
+      await addWaivers(admin, { ...claim, names, rootsSequence });
+      return names.map((name) => name.replace(/\/.*/, ""));
+    };
+    assert.deepEqual(await waive("activate"), ["leaf", "class"]);
+    await rig.step(it, "activate");
+    assert.equal(rig.refusedOf(await rig.send(it, { kind: "retire" })).lagging, 1n);
+    assert.deepEqual(await waive("retire"), ["certificate"]);
+    await rig.step(it, "retire");
+  });
+
+  for (const [end, begun] of [
+    ["retire", true],
+    ["abort", false],
+  ] as const) {
+    it(`is asked for by the answer of ${end}, whose end waits for a class, and for none where there is none`, async () => {
+      const nextOf = async (unobserved: string): Promise<string> => {
+        const flags = unobserved === "" ? {} : { unobserved };
+        await using it = await startControlPlane({ flags });
+        const { admin } = it.controlPlane.endpoints;
+        await rig.prepare(it);
+        const { laggards, rootsSequence } = await expandWaiver(admin, "class/files", "");
+        const names = laggards.map(({ name }) => name);
+        const given = { reason: "handed out", operator: "alice", untilMs: Date.now() + hourMs };
+        if (begun && names.length > 0) await addWaivers(admin, { ...given, names, rootsSequence });
+        if (begun) await rig.step(it, "activate");
+        return (await rig.step(it, end)).next;
+      };
+      assert.match(
+        await nextOf("files"),
+        /: portcullis root rotate --resume --waive class\/files --reason TEXT --for DURATION; /,
+      );
+      assert.equal(await nextOf(""), "portcullis root status");
+    });
+  }
+
   it("is for names and for a time, and never for everybody", async () => {
     await using it = await startControlPlane();
     const { admin } = it.controlPlane.endpoints;
     for (const selector of ["", "*", "**/*", "@"]) {
-      await assert.rejects(expandWaiver(admin, selector), /expected the name of a laggard/);
+      await assert.rejects(expandWaiver(admin, selector, ""), /expected the name of a laggard/);
     }
-    const waiver = { reason: "seen to", operator: "alice", untilMs: Date.now() + hourMs };
+    const { rootsSequence } = it.controlPlane.trust.state;
+    const claim = { reason: "seen to", operator: "alice" };
+    const waiver = { ...claim, untilMs: Date.now() + hourMs, rootsSequence };
     const table = [
       [{ ...waiver, names: [] }, /1 to 10000 names/],
       [{ ...waiver, names: ["server/rebuilding"] }, /expected the name of a laggard/],

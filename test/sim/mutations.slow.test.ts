@@ -17,8 +17,9 @@ interface Run {
   readonly text: string;
 }
 
-function runWith({ name }: Mutation): Promise<Run> {
-  const args = ["--import", loader, main, "--seed", seed, "--schedules", schedulesMax, "--quiet"];
+function runWith({ name, focus = [] }: Mutation): Promise<Run> {
+  const bounds = ["--seed", seed, "--schedules", schedulesMax, "--focus", focus.join(",")];
+  const args = ["--import", loader, main, ...bounds, "--quiet"];
   const env = { ...process.env, SIM_MUTATION: name };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env }, (error, stdout, stderr) => {

@@ -68,6 +68,7 @@ const waiver = {
   operator: "alice",
   createdAtMs: nowMs,
   untilMs: nowMs + 3_600_000,
+  rootsSequence: 2n,
 };
 const grant = { digest, id, expiresAtMs: nowMs + 600_000 };
 

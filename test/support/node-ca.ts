@@ -173,6 +173,7 @@ export class NodeCa implements AsyncDisposable {
       events: new MeshEvents(log, { nacks: { inc: () => {} } } as never),
       bundle: () => this.bundle,
       podOf: () => undefined,
+      nameOf: (_, claimed) => claimed,
       assertNotDenied: () => {},
       farewell: { take: async () => undefined, gone: () => {} },
       isDistrusted: () => false,

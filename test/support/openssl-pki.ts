@@ -24,6 +24,8 @@ export interface PkiOptions {
   readonly subject?: string;
   /** From now. */
   readonly days?: number;
+  /** In hex; a random one without. */
+  readonly serial?: string;
   readonly digest?: "sha1" | "sha256" | "sha384" | "sha512";
   /** In place of, or beside, those of a CA; undefined leaves one out. */
   readonly extensions?: Readonly<Record<string, string | undefined>>;
@@ -149,7 +151,7 @@ export class OpensslPki {
     const by = issuer === undefined ? ["-signkey", keyFile] : issuerOf(issuer);
     const certFile = this.#path("crt");
     const what = ["-in", csr, "-extfile", extensionFile, `-${digest}`, "-days", String(days)];
-    const serial = `0x4f${randomBytes(8).toString("hex")}`;
+    const serial = `0x${options.serial ?? `4f${randomBytes(8).toString("hex")}`}`;
     openssl(["x509", "-req", ...what, ...by, "-set_serial", serial, "-out", certFile]);
     const certPem = readFileSync(certFile, "utf8");
     const keyPem = readFileSync(keyFile, "utf8");

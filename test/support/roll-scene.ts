@@ -22,6 +22,8 @@ const rollLimits: RollLimits = {
 export const NOW_MS = 1_790_000_000_000;
 export const hourMs = 3_600_000;
 export const present: string = "ab".repeat(32);
+/** Of bundles that somebody holds, unless it is said otherwise. */
+export const heldSequence = 7n;
 export const former: string = "cd".repeat(32);
 export const cart: Reporter = { agentId: "a1", spiffeId: "spiffe://td/ns/shop/sa/cart" };
 
@@ -30,7 +32,7 @@ export function holding(rootsDigest?: string, notAfterMs?: number): Partial<Subs
   return {
     acked: {
       atMs: NOW_MS,
-      bundleSequence: 0n,
+      bundleSequence: heldSequence,
       ...(rootsDigest !== undefined && { rootsDigest }),
       ...(notAfterMs !== undefined && { certificate: { serialHex: "01", notAfterMs } }),
     },
@@ -77,7 +79,8 @@ export class RollScene {
     unobservedReaders = 0,
   ): void {
     const report = { sequence: 1n, full: true, proxies, gone: [], unobservedReaders };
-    const held = heldRootsDigest === undefined ? {} : { heldRootsDigest };
+    const heldBundleSequence = heldSequence;
+    const held = heldRootsDigest === undefined ? {} : { heldRootsDigest, heldBundleSequence };
     this.roll.report(reporter, { ...report, ...held }, NOW_MS);
   }
 
@@ -86,6 +89,7 @@ export class RollScene {
       roll: this.roll,
       owners: this.owners,
       rootsDigest: present,
+      rootsSequence: 0n,
       validationNames: new Set(["ROOTCA", "spiffe://td", "ALL"]),
       cutIndex: 100,
       speaksFor: () => false,

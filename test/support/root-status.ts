@@ -26,6 +26,7 @@ export function authorityValue(
     notAfter: "2036-01-01T00:00:00Z",
     lifeLeftPercent: 91,
     compromised: false,
+    signingKeys: [id],
     ...changes,
   };
 }

@@ -49,7 +49,14 @@ export function laggard(name: string, changes: Partial<Laggard> = {}): Laggard {
 }
 
 export function evidenceOf(changes: Partial<RotationEvidence> = {}): RotationEvidence {
-  return { verifiers: () => openGate, holders: () => openGate, filedRoots: [], ...changes };
+  return {
+    verifiers: () => openGate,
+    holders: () => openGate,
+    filedRoots: [],
+    endsAtMs: () => Infinity,
+    lifeMs: { usual: 0, longest: 0 },
+    ...changes,
+  };
 }
 
 export const firstTrust: TrustState = initialTrustState({

@@ -110,6 +110,7 @@ export class WitnessedCa implements AsyncDisposable {
       events,
       bundle: () => this.authority.bundle,
       podOf: () => undefined,
+      nameOf: (_, claimed) => claimed,
       farewell: { take: async () => undefined, gone: () => {} },
       isDistrusted: () => false,
       sawSkew: () => {},

@@ -20,10 +20,11 @@ const (
 	helloCheckpoint = 4
 	helloTime       = 5
 
-	reportSequence = 1
-	reportFull     = 2
-	reportProxy    = 3
-	reportHeld     = 5
+	reportSequence     = 1
+	reportFull         = 2
+	reportProxy        = 3
+	reportHeld         = 5
+	reportHeldSequence = 7
 
 	proxyID           = 1
 	proxySubscription = 2
@@ -65,7 +66,7 @@ func helloMessage(agentID string, now time.Time) []byte {
 }
 
 // reportMessage is what the agent holds itself, and its one proxy's evidence, if that is to be told.
-func reportMessage(sequence uint64, isFull bool, held []byte, proxy []byte) []byte {
+func reportMessage(sequence uint64, isFull bool, held bundle, proxy []byte) []byte {
 	report := wire.AppendVarint(nil, reportSequence, sequence)
 	if isFull {
 		report = wire.AppendVarint(report, reportFull, 1)
@@ -73,7 +74,8 @@ func reportMessage(sequence uint64, isFull bool, held []byte, proxy []byte) []by
 	if proxy != nil {
 		report = wire.AppendBytes(report, reportProxy, proxy)
 	}
-	report = wire.AppendBytes(report, reportHeld, held)
+	report = wire.AppendBytes(report, reportHeld, held.digest)
+	report = wire.AppendVarint(report, reportHeldSequence, held.sequence)
 	return wire.AppendBytes(nil, requestReport, report)
 }
 

@@ -29,10 +29,10 @@ export async function openReaders(
 export function ofAgent(
   held: HeldSet,
   readers: BundleReaders,
-): Pick<Known, "heldRootsDigest" | "unobservedReaders"> {
-  const { rootsDigest } = held;
+): Pick<Known, "heldRootsDigest" | "heldBundleSequence" | "unobservedReaders"> {
+  const { rootsDigest, bundleSequence: heldBundleSequence } = held;
   return {
-    ...(rootsDigest !== undefined && { heldRootsDigest: rootsDigest }),
+    ...(rootsDigest !== undefined && { heldRootsDigest: rootsDigest, heldBundleSequence }),
     unobservedReaders: readers.unobserved,
   };
 }

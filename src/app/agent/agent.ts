@@ -24,9 +24,11 @@ import { MeshLink } from "./mesh-link.ts";
 import type { Evidence } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
+import { ProxyMemory } from "./proxy-memory.ts";
 import { SdsService } from "./sds-service.ts";
-import { SecretChannel, serialOf } from "./secret-channel.ts";
+import { SecretChannel } from "./secret-channel.ts";
 import { SecretPublisher } from "./secret-publisher.ts";
+import { serialOf } from "./secret-response.ts";
 import { encodeBundleSecrets, encodeCertificateSecrets, nothingYet } from "./secrets.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { tokenAgreesWith } from "./token-identity.ts";
@@ -66,7 +68,9 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const stored = await readOwnSet(stateDir, (id) => isOwn(id, options), events);
   const agentId = await loadAgentId(stateDir);
   const readers = owned.use(await openReaders(options, events, () => parts.link.evidenceChanged()));
-  const parts: AgentParts = connectParts(options, { agentId, events, stored, readers }, owned);
+  const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
+  const found = { agentId, events, stored, readers, proxies };
+  const parts: AgentParts = connectParts(options, found, owned);
   const { certifier, link, channel, workloadApi } = parts;
   const grpc = createLocalServer();
   new SdsService(() => channel, sdsStreamsMax).addTo(grpc);
@@ -79,10 +83,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     listening[Symbol.dispose]();
     await certifier.held.destroy();
     await readers.destroy();
+    await proxies.destroy();
   };
   const ending = options.goodbye ? { link, events, destroy } : undefined;
   await runUntilEnd({ certifier, link, ending }, signal);
-  await readers.settled();
+  await Promise.all([readers.settled(), proxies.settled()]);
 }
 
 interface AgentParts {
@@ -97,12 +102,13 @@ interface AgentFound {
   readonly events: AgentEvents;
   readonly stored: WorkloadSet | undefined;
   readonly readers: BundleReaders;
+  readonly proxies: ProxyMemory;
 }
 
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
 function connectParts(
   options: AgentOptions,
-  { agentId, events, stored, readers }: AgentFound,
+  { agentId, events, stored, readers, proxies }: AgentFound,
   owned: AsyncDisposableStack,
 ): AgentParts {
   const { nowMs, version, credential } = options;
@@ -111,6 +117,8 @@ function connectParts(
       nowMs,
       streamsMax: sdsStreamsMax,
       onEvidence: () => link.evidenceChanged(),
+      onCertificate: ({ subscriber }, certificate) =>
+        proxies.sent({ proxyId: subscriber.node?.id ?? "" }, certificate),
       beforeAnswer: () => publisher.withdrawExpired(),
       onFact: (stream, fact) =>
         events.secretAnswered(stream.subscriber.node?.id ?? "", fact, serialOf(stream, fact)),
@@ -151,11 +159,12 @@ function connectParts(
     agentVersion: version,
     events,
     set: held,
-    known: () => ({
-      evidence: withStreams(proxyEvidence(channel.streams), workloadApi.evidence()),
-      tokens: [],
-      ...ofAgent(certifier.held, readers),
-    }),
+    known: () => {
+      const evidence = withStreams(proxyEvidence(channel.streams), workloadApi.evidence());
+      const remembered = proxies.look(evidence);
+      return { evidence, remembered, tokens: [], ...ofAgent(certifier.held, readers) };
+    },
+    onVerified: (root) => void certifier.dialled(root),
     onBundle: (bundle) => {
       certifier.held.takeBundle(bundle).catch((error: unknown) => events.bundleNotKept(error));
     },

@@ -15,9 +15,8 @@ import { CertificateRequester } from "./certificate-request.ts";
 import type { CredentialSource } from "./credential.ts";
 import { decidePaceMs } from "./renewal-pace.ts";
 import { HeldSet } from "./held-set.ts";
+import { KnownServer } from "./known-server.ts";
 import { RenewalWish } from "./renewal-wish.ts";
-import { isOfRoots, readServerFile, readServerRoots } from "./server-roots.ts";
-import { isOrphaned } from "./server-trust.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
@@ -46,14 +45,14 @@ export class Certifier {
   readonly held: HeldSet;
   readonly #options: CertifierOptions;
   readonly #requester: CertificateRequester;
+  readonly #server: KnownServer;
   readonly #wish = new RenewalWish();
-  /** Of the server's file that the newest certificate came under. */
-  #askedDigest: string | undefined;
 
   constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
     this.#options = options;
     this.#requester = new CertificateRequester(options.credential, options.nowMs);
     this.held = new HeldSet(options, stored);
+    this.#server = new KnownServer(options.serverRootFile, this.held, options.nowMs);
   }
 
   get set(): WorkloadSet | undefined {
@@ -62,8 +61,14 @@ export class Certifier {
 
   /** PEM: what the server is verified with now. @throws PrivateFileError */
   async serverRoots(): Promise<Uint8Array> {
-    const { serverRootFile, nowMs } = this.#options;
-    return (await readServerRoots(serverRootFile, this.set, nowMs())).pem;
+    return (await this.#server.roots()).pem;
+  }
+
+  /** @param root (DER) that the server has just been verified by. Never rejects */
+  async dialled(root: Uint8Array): Promise<void> {
+    await this.#server
+      .dialled(root)
+      .catch((error: unknown) => this.#options.events.bundleNotKept(error));
   }
 
   /** The server asks for it; once for many requests, and not when another certificate is held by now. */
@@ -89,24 +94,10 @@ export class Certifier {
     const dueMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
     const { serialHex } = certificate;
     while (!signal.aborted && nowMs() < dueMs && !this.#wish.isDue(serialHex)) {
-      if (await this.#isOrphan()) return;
+      if (await this.#server.isOrphan()) return;
       await this.#wish.sleep(serialHex, Math.min(dueMs - nowMs(), longestSleepMs), signal);
       await this.held.retryWrite();
     }
-  }
-
-  async #isOrphan(): Promise<boolean> {
-    const { serverRootFile, nowMs } = this.#options;
-    const { set } = this;
-    const file = await readServerFile(serverRootFile).catch(() => undefined);
-    if (set === undefined || file === undefined) return false;
-    return isOrphaned({
-      anchor: set.anchor,
-      file,
-      askedDigest: this.#askedDigest,
-      bundle: set.bundle.roots,
-      isOfFile: () => isOfRoots(set.certificate, file, nowMs()),
-    });
   }
 
   async #renewUntilDone(signal: AbortSignal): Promise<void> {
@@ -144,9 +135,10 @@ export class Certifier {
   }
 
   async #renew(signal: AbortSignal): Promise<WorkloadCertificate> {
-    const { server, serverRootFile, agentId, ttlSeconds, trustDomain, nowMs } = this.#options;
+    const { server, agentId, ttlSeconds, trustDomain, nowMs } = this.#options;
     const csr = await createCsr();
-    const { pem: serverRoots, file } = await readServerRoots(serverRootFile, this.set, nowMs());
+    const trusted = this.set?.bundle.roots ?? [];
+    const { pem: serverRoots, file } = await this.#server.roots();
     let root: Uint8Array | undefined;
     const request = {
       server,
@@ -158,13 +150,13 @@ export class Certifier {
       timeoutMs: requestTimeoutMs,
     };
     const held = this.#remainingMs() > 0 ? this.set : undefined;
-    const isOrphan = (): Promise<boolean> => this.#isOrphan();
+    const isOrphan = (): Promise<boolean> => this.#server.isOrphan();
     const certChain = await this.#requester.request(request, held, isOrphan, signal);
     const receivedAtMs = nowMs();
     const { certificate, bundle } = checkReply(certChain, csr, trustDomain, receivedAtMs);
     this.#assertSameIdentity(certificate);
-    this.#askedDigest = file?.digest;
-    const verified = root !== undefined && file !== undefined ? { root, file } : undefined;
+    this.#server.answered(file);
+    const verified = root !== undefined && file !== undefined ? { root, file, trusted } : undefined;
     await this.held.takeCertificate({
       certificate,
       receivedAtMs,

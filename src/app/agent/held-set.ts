@@ -12,7 +12,8 @@ import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bun
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
-import { decideAnchor, type ServerFile } from "./server-trust.ts";
+import { isUnder } from "./secrets.ts";
+import { decideAnchor, type ServerAnchor, type ServerFile } from "./server-trust.ts";
 import { removeWorkloadSet, writeWorkloadSet, type WorkloadSet } from "./workload-set.ts";
 
 export interface HeldSetOptions {
@@ -28,7 +29,12 @@ export interface Received {
   /** Of the reply, without a sequence. */
   readonly bundle: TrustBundle;
   /** By which root the server was verified, and what the operator's file had; absent where that is not known. */
-  readonly verified?: { readonly root: Uint8Array; readonly file: ServerFile };
+  readonly verified?: {
+    readonly root: Uint8Array;
+    readonly file: ServerFile;
+    /** The roots that were held then. */
+    readonly trusted: readonly Uint8Array[];
+  };
 }
 
 const withdrawnMax = 64;
@@ -59,14 +65,32 @@ export class HeldSet {
     return this.#onDisk && rootsDigest(this.#onDisk.bundle.roots);
   }
 
+  /** Of that bundle. */
+  get bundleSequence(): bigint {
+    return this.#onDisk?.bundle.sequence ?? 0n;
+  }
+
   async takeCertificate(received: Received): Promise<void> {
     const { certificate, receivedAtMs, verified } = received;
+    const top = parseCertificate(certificate.chain.at(-1) ?? new Uint8Array());
+    const isLeafRoot = (root: Uint8Array): boolean =>
+      isUnder({ top }, { roots: [parseCertificate(root)] });
     await this.#change((held) => {
-      const { bundle } = decideReplyBundle(held?.bundle, received.bundle);
+      const { trustDomain, sequence, roots, jwtKeys } = received.bundle;
+      const leafRoots = roots.filter(isLeafRoot);
+      const kept = roots.filter((root) => leafRoots.includes(root) || !this.#isWithdrawn(root));
+      const came = trustBundle(trustDomain, sequence, kept, jwtKeys);
+      const { bundle } = decideReplyBundle(held?.bundle, came, leafRoots);
       const anchor =
         verified === undefined
           ? held?.anchor
-          : decideAnchor(held?.anchor, verified.root, bundle.roots, verified.file);
+          : decideAnchor(
+              held?.anchor,
+              verified.root,
+              bundle.roots,
+              verified.file,
+              verified.trusted,
+            );
       return { certificate, receivedAtMs, bundle, ...(anchor && { anchor }) };
     });
   }
@@ -95,11 +119,19 @@ export class HeldSet {
    */
   async mergeBundle(came: TrustBundle): Promise<void> {
     await this.#change((held) => {
-      const roots = came.roots.filter((root) => !this.#withdrawn.has(digestOf(root)));
+      const roots = came.roots.filter((root) => !this.#isWithdrawn(root));
       if (held === undefined || roots.length === 0) return undefined;
       const news = trustBundle(came.trustDomain, came.sequence, roots);
-      const decision = decideReplyBundle(held.bundle, news);
+      const decision = decideReplyBundle(held.bundle, news, []);
       return decision.kind === "replace" ? { ...held, bundle: decision.bundle } : undefined;
+    });
+  }
+
+  /** @param decide undefined changes nothing */
+  async takeAnchor(decide: (held: WorkloadSet) => ServerAnchor | undefined): Promise<void> {
+    await this.#change((held) => {
+      const anchor = held && decide(held);
+      return held && anchor && { ...held, anchor };
     });
   }
 
@@ -118,6 +150,10 @@ export class HeldSet {
     this.#isDestroyed = true;
     await this.#changes;
     await removeWorkloadSet(this.#options.stateDir);
+  }
+
+  #isWithdrawn(root: Uint8Array): boolean {
+    return this.#withdrawn.has(digestOf(root));
   }
 
   #noteWithdrawn(before: TrustBundle, after: TrustBundle): void {

@@ -31,6 +31,8 @@ export interface MeshLinkOptions {
   /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
   readonly known: () => Known;
+  /** The root (DER) that the server was verified by. */
+  readonly onVerified: (root: Uint8Array) => void;
   /** What a node agent holds for its workloads. */
   readonly leaves?: () => readonly ReceivedCertificate[];
   readonly onBundle: (bundle: TrustBundle) => void;
@@ -77,13 +79,15 @@ export class MeshLink {
 
   /** Something may have changed: what did goes out with this turn of the event loop. */
   evidenceChanged(): void {
-    if (this.#updateScheduled || this.#open === undefined) return;
+    if (this.#updateScheduled) return;
     this.#updateScheduled = true;
     setImmediate(() => {
       this.#updateScheduled = false;
       if (this.#isLeaving) return;
       this.#witness?.certificatesChanged();
-      this.#open?.talk.update();
+      // Also while nobody listens: what a proxy had is to be told to the next server.
+      if (this.#open === undefined) this.#options.known();
+      else this.#open.talk.update();
     });
   }
 
@@ -166,14 +170,14 @@ export class MeshLink {
   }
 
   async #dial(): Promise<Client> {
-    const { server, serverRoots: readRoots, set } = this.#options;
+    const { server, serverRoots: readRoots, set, onVerified } = this.#options;
     const serverRoots = await readRoots();
     const certificate = set()?.certificate;
     if (certificate === undefined) throw new TypeError("there is no certificate to come with");
     this.#serialHex = certificate.serialHex;
     const certificateChain = encodeCertificates(certificate.chain);
     const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
-    return dial({ server, serverRoots, identity: { certificateChain, privateKey } });
+    return dial({ server, serverRoots, identity: { certificateChain, privateKey }, onVerified });
   }
 
   /** All that it serves: its own, and those of a node's workloads. */

@@ -115,6 +115,76 @@ test("what the agent says of itself goes out when it changes, and with each repo
   assert.deepEqual(said(report.update(last)), [[digest, 2]]);
 });
 
+/** As texts: full, who, who is gone, whether the digest is said. */
+const linesOf = (messages: readonly ConnectRequest[]): string[] =>
+  messages.map(({ message }) => {
+    assert(message.case === "report");
+    const { full, proxies, gone, heldRootsDigest } = parseReport(message.value);
+    const who = proxies.map(({ proxyId, subscriptions }) => `${proxyId}${subscriptions.length}`);
+    const words = [full ? "full" : "", ...who, ...gone.map((key) => `-${key}`)];
+    return [...words, heldRootsDigest === undefined ? "" : "held"].filter(Boolean).join(" ");
+  });
+
+const subscribed = (count: number, nameLength = 8): ProxyEvidence["subscriptions"] =>
+  Array.from({ length: count }, (_, at) => {
+    return { streamId: BigInt(at), resourceName: "n".repeat(nameLength) };
+  });
+
+test("which bundle the agent holds is said of it when all of its proxies are told, and not before", () => {
+  const report = new MeshReport();
+  const large = (count: number): Evidence =>
+    new Map(
+      ["p", "q", "r"].map((proxyId) => [
+        proxyId,
+        { proxyId, subscriptions: subscribed(count, 2_000) },
+      ]),
+    );
+  const known = { evidence: large(20), tokens: [], heldRootsDigest: "ab".repeat(32) };
+  assert.deepEqual(linesOf(report.begin(known)), ["full p20", "q20", "r20 held"]);
+  const next = { ...known, heldRootsDigest: "cd".repeat(32), evidence: large(21) };
+  const digests = report.update(next).map(({ message }) => {
+    assert(message.case === "report");
+    return parseReport(message.value).heldRootsDigest?.slice(0, 2);
+  });
+  assert.deepEqual(digests, ["ab", "ab", "cd"]);
+});
+
+test("a server that may have forgotten it is told who is away, and what a proxy had before", () => {
+  const report = new MeshReport();
+  const one = (proxyId: string, count: number): readonly [string, ProxyEvidence] => [
+    proxyId,
+    { proxyId, subscriptions: subscribed(count) },
+  ];
+  const known = {
+    tokens: [],
+    evidence: new Map([one("here", 1)]),
+    remembered: new Map([one("here", 2), one("away", 3)]),
+  };
+  assert.deepEqual(linesOf(report.begin(known)), ["full here2 away3", "-away"]);
+  assert.deepEqual(linesOf(report.update(known)), []);
+  // The server follows by itself what changes on one stream.
+  const changed = { ...known, evidence: new Map([one("here", 3)]) };
+  assert.deepEqual(linesOf(report.update(changed)), ["here3"]);
+  const back = { ...changed, evidence: new Map([one("here", 3), one("away", 1)]) };
+  assert.deepEqual(linesOf(report.update(back)), ["away1"]);
+  assert.deepEqual(linesOf(report.update(changed)), ["away3", "-away"]);
+  assert.deepEqual(linesOf(report.update({ ...changed, remembered: new Map() })), []);
+  const empty = { tokens: [], evidence: new Map(), remembered: new Map([one("here", 4)]) };
+  assert.deepEqual(linesOf(report.update(empty)), ["here4", "-here"]);
+});
+
+test("a server that has not kept who is away is told of them again", () => {
+  const report = new MeshReport();
+  const away = { proxyId: "p", spiffeId: idOf("a"), subscriptions: [] };
+  const known = { tokens, evidence: new Map(), remembered: new Map([[proxyKey(away), away]]) };
+  report.begin(known);
+  report.forget(new Set([idOf("b")]));
+  assert.equal(report.update(known).length, 1);
+  report.forget(new Set([idOf("a")]));
+  const [, ...told] = report.update(known);
+  assert.deepEqual(linesOf(told), ["p0", `-${proxyKey(away)}`]);
+});
+
 function sorted(all: Evidence): readonly (readonly [string, ProxyEvidence])[] {
   return [...all].toSorted(([a], [b]) => (a < b ? -1 : 1));
 }

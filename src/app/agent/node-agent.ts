@@ -19,7 +19,9 @@ import { BatchSigner } from "./batch-signer.ts";
 import type { BundleReaders } from "./bundle-readers.ts";
 import { Certifier } from "./certifier.ts";
 import { MeshLink } from "./mesh-link.ts";
+import type { Evidence, Known, ShownToken } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
+import { ProxyMemory } from "./proxy-memory.ts";
 import { SdsService } from "./sds-service.ts";
 import { encodeBundleSecrets, type BundleSecrets } from "./secrets.ts";
 import { lockStateDir } from "./state-lock.ts";
@@ -57,7 +59,8 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const readers = owned.use(await openReaders(options, events, () => node.evidenceChanged()));
-  const found = { agentId, events, store, own, stored, readers, failed, stop };
+  const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
+  const found = { agentId, events, store, own, stored, readers, proxies, failed, stop };
   const node: Node = owned.use(new Node(options, found));
   const grpc = createLocalServer();
   new SdsService((metadata) => node.workloads.findChannel(metadata), sdsStreamsMax).addTo(grpc);
@@ -65,7 +68,7 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   owned.use(listening);
   events.started(sdsSocket, validSet(own, nowMs())?.certificate);
   await node.run(stop, () => listening[Symbol.dispose]());
-  await readers.settled();
+  await Promise.all([readers.settled(), proxies.settled()]);
   failed.signal.throwIfAborted();
 }
 
@@ -76,6 +79,7 @@ interface NodeFound {
   readonly own: WorkloadSet | undefined;
   readonly stored: ReadonlyMap<string, VerifiedCertificate>;
   readonly readers: BundleReaders;
+  readonly proxies: ProxyMemory;
   readonly failed: AbortController;
   readonly stop: AbortSignal;
 }
@@ -95,7 +99,7 @@ class Node implements Disposable {
   constructor(options: NodeAgentOptions, found: NodeFound) {
     const { nowMs, random, nodeIdentity, version } = options;
     const { trustDomain } = nodeIdentity;
-    const { agentId, events, store, own, stored, readers, stop } = found;
+    const { agentId, events, store, own, stored, readers, proxies, stop } = found;
     this.#options = options;
     this.#found = found;
     this.#certifier = new Certifier(
@@ -117,11 +121,8 @@ class Node implements Disposable {
       events,
       set,
       serverRoots: () => this.#certifier.serverRoots(),
-      known: () => ({
-        evidence: this.workloads.evidence(),
-        tokens: this.workloads.shownTokens(),
-        ...ofAgent(this.#certifier.held, readers),
-      }),
+      known: () => this.#known(),
+      onVerified: (root) => void this.#certifier.dialled(root),
       leaves: () => this.workloads.received(),
       onBundle: (bundle) => {
         this.#certifier.held
@@ -148,6 +149,7 @@ class Node implements Disposable {
         onEvidence,
         mergeBundle: async (came) => this.#certifier.held.mergeBundle(came),
         onBundleFetched: (given) => readers.fetched(given),
+        onCertificate: (proxy, certificate) => proxies.sent(proxy, certificate),
       },
       stored,
     );
@@ -155,7 +157,7 @@ class Node implements Disposable {
 
   /** @param stopServing for a farewell: whoever asks later gets no key any more */
   async run(signal: AbortSignal, stopServing: () => void): Promise<void> {
-    const { events, store, readers } = this.#found;
+    const { events, store, readers, proxies } = this.#found;
     const certifier = this.#certifier;
     const link = this.#link;
     const destroy = async (): Promise<void> => {
@@ -163,6 +165,7 @@ class Node implements Disposable {
       await certifier.held.destroy();
       await store.destroy();
       await readers.destroy();
+      await proxies.destroy();
     };
     const ending = this.#options.goodbye ? { link, events, destroy } : undefined;
     await runUntilEnd({ certifier, link, ending }, signal);
@@ -175,6 +178,13 @@ class Node implements Disposable {
   [Symbol.dispose](): void {
     this.workloads[Symbol.dispose]();
     this.#client[Symbol.dispose]();
+  }
+
+  #known(): Known {
+    const evidence = this.workloads.evidence();
+    const tokens = this.workloads.shownTokens();
+    const remembered = spokenFor(this.#found.proxies.look(evidence), tokens);
+    return { evidence, remembered, tokens, ...ofAgent(this.#certifier.held, this.#found.readers) };
   }
 
   #take(set: WorkloadSet): void {
@@ -211,4 +221,10 @@ class Node implements Disposable {
     const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
     return { server, serverRoots, identity: { certificateChain, privateKey } };
   }
+}
+
+/** Of the others the server counts the owners, from its log: it would not hear of their proxies from us. */
+function spokenFor(all: Evidence, tokens: readonly ShownToken[]): Evidence {
+  const spiffeIds = new Set<string | undefined>(tokens.map(({ spiffeId }) => spiffeId));
+  return new Map([...all].filter(([, { spiffeId }]) => spiffeIds.has(spiffeId)));
 }

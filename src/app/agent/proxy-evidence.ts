@@ -10,7 +10,7 @@ import type { Subscription } from "../../core/xds/subscription.ts";
 import type { SecretStream } from "./secret-channel.ts";
 
 /** The server ends the stream of an agent that says more; no proxy of ours needs so much. */
-const nodeIdLengthMax = 1_024;
+export const nodeIdLengthMax = 1_024;
 const subscriptionsPerProxyMax = 64;
 const detailLengthMax = 256;
 
@@ -44,7 +44,14 @@ export function proxyEvidence(
 
 /** Two pods of one identity that call their proxies the same: as one proxy, they are as good as the worse of them. */
 export function mergeProxies(one: ProxyEvidence, other: ProxyEvidence): ProxyEvidence {
-  return { ...one, ...told([...one.subscriptions, ...other.subscriptions]) };
+  return withSubscriptions(one, other.subscriptions);
+}
+
+export function withSubscriptions(
+  proxy: ProxyEvidence,
+  more: readonly SubscriptionEvidence[],
+): ProxyEvidence {
+  return { ...proxy, ...told([...proxy.subscriptions, ...more]) };
 }
 
 /** What is left out must never make a proxy look better than it is. */

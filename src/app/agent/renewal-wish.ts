@@ -13,15 +13,15 @@ export class RenewalWish {
   #serialHex = "";
   /** `performance.now()` */
   #dueAt = 0;
-  #made = Promise.withResolvers<void>();
+  /** Of who sleeps now. */
+  #waking = new AbortController();
 
   /** @param random in [0, 1) */
   make(serialHex: string, random: number): void {
     if (serialHex === this.#serialHex) return;
     this.#serialHex = serialHex;
     this.#dueAt = performance.now() + random * wishDelayMsMax;
-    this.#made.resolve();
-    this.#made = Promise.withResolvers();
+    this.#waking.abort();
   }
 
   isDue(serialHex: string): boolean {
@@ -30,12 +30,9 @@ export class RenewalWish {
 
   /** At most so long; not longer than until the wish is due, also if it is made meanwhile. Never rejects. */
   async sleep(serialHex: string, ms: number, signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    const made = this.#made.promise;
+    this.#waking = new AbortController();
     const leftMs = serialHex === this.#serialHex ? this.#dueAt - performance.now() : Infinity;
-    const either = AbortSignal.any([signal, over.signal]);
-    const slept = sleep(Math.max(0, Math.min(ms, leftMs)), undefined, { signal: either });
-    await Promise.race([slept.catch(() => {}), made]);
-    over.abort();
+    const either = AbortSignal.any([signal, this.#waking.signal]);
+    await sleep(Math.max(0, Math.min(ms, leftMs)), undefined, { signal: either }).catch(() => {});
   }
 }

@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import { status } from "@grpc/grpc-js";
 import { secretTypeUrl, type SecretEvidence } from "../../core/envoy/secret.ts";
+import type { HeldCertificate } from "../../core/roll/evidence.ts";
 import type { Snapshot } from "../../core/xds/resource.ts";
 import {
   openSubscriber,
@@ -17,8 +18,11 @@ import {
   type SotwRequest,
   type Step,
   type Subscriber,
+  type XdsNode,
 } from "../../core/xds/subscriber.ts";
 import type { XdsFact, XdsProtocol, XdsResponse } from "../../core/xds/subscription.ts";
+import { bundlesOf, bundleState, hasOtherBundles, LeafHolds, wasServed } from "./leaf-hold.ts";
+import { carriesBundle, certificateIn, endOf, hasBundle } from "./secret-response.ts";
 
 export interface ChannelDependencies {
   readonly nowMs: () => number;
@@ -28,6 +32,8 @@ export interface ChannelDependencies {
   readonly onFact: (stream: SecretStream, fact: XdsFact) => void;
   /** Somebody has taken a trust bundle without a stream, and is not heard of it any more. */
   readonly onBundleFetched: () => void;
+  /** A certificate goes out, and may be used from now on. */
+  readonly onCertificate?: (stream: SecretStream, certificate: HeldCertificate) => void;
   /** May publish: what has expired must not be sent, whatever timers say. */
   readonly beforeAnswer: () => void;
   /** Why a stream that asks for this name must end; undefined for all others. */
@@ -69,11 +75,15 @@ let opened = 0n;
 export class SecretChannel {
   readonly #dependencies: ChannelDependencies;
   readonly #streams = new Set<OpenStream>();
+  readonly #holds = new LeafHolds((nodeId) => this.#release(nodeId));
   #snapshot: Snapshot<SecretEvidence>;
+  /** Of the snapshot, for Envoys whose certificate has to wait. */
+  #bundles: Snapshot<SecretEvidence>;
 
   constructor(dependencies: ChannelDependencies, snapshot: Snapshot<SecretEvidence>) {
     this.#dependencies = dependencies;
     this.#snapshot = snapshot;
+    this.#bundles = bundlesOf(snapshot);
   }
 
   get streams(): ReadonlySet<SecretStream> {
@@ -81,13 +91,21 @@ export class SecretChannel {
   }
 
   publish(snapshot: Snapshot<SecretEvidence>): void {
+    const isOtherBundle = hasOtherBundles(snapshot, this.#snapshot);
     this.#snapshot = snapshot;
-    const steps = Array.from(this.#streams, (stream) => {
-      return { stream, step: receiveSnapshot(stream.subscriber, snapshot) };
+    this.#bundles = bundlesOf(snapshot);
+    const streams = [...this.#streams];
+    for (const { subscriber } of isOtherBundle ? streams : []) {
+      if (wasServed(subscriber)) this.#holds.begin(nodeIdOf(subscriber), false);
+    }
+    const steps = streams.map((stream) => {
+      const { subscriber } = stream;
+      return { stream, step: receiveSnapshot(subscriber, this.#snapshotFor(nodeIdOf(subscriber))) };
     });
-    // Whom to trust goes out before a certificate: an Envoy has a stream for each secret, and its peers' may be of a new root, too.
+    // Whom to trust goes out before a certificate, also where it does not wait: peers' may be of a new root, too.
     const [bundles, others] = [steps.filter(hasBundle), steps.filter((each) => !hasBundle(each))];
-    for (const { stream, step } of [...bundles, ...others]) this.#take(stream, step);
+    for (const { stream, step } of [...bundles, ...others]) this.#apply(stream, step);
+    for (const { subscriber } of streams) this.#look(nodeIdOf(subscriber));
   }
 
   end(end: StreamEnd): void {
@@ -106,15 +124,15 @@ export class SecretChannel {
     return {
       receiveSotw: (request) => {
         const nowMs = this.#beforeAnswer();
+        this.#meet(stream, request.node, request.versionInfo !== "");
         this.#take(stream, receiveSotw(stream.subscriber, request, nowMs));
       },
       receiveDelta: (request) => {
         const nowMs = this.#beforeAnswer();
+        this.#meet(stream, request.node, request.initialVersions.size > 0);
         this.#take(stream, receiveDelta(stream.subscriber, request, nowMs));
       },
-      close: () => {
-        if (this.#streams.delete(stream)) this.#dependencies.onEvidence();
-      },
+      close: () => this.#closed(stream),
     };
   }
 
@@ -140,17 +158,67 @@ export class SecretChannel {
     return this.#dependencies.nowMs();
   }
 
+  /** Its first request. @param hasHeld whether it comes back with something, and may go by it */
+  #meet(stream: OpenStream, node: XdsNode | undefined, hasHeld: boolean): void {
+    if (node === undefined || stream.subscriber.node !== undefined) return;
+    const { id } = node;
+    if (hasHeld) this.#holds.begin(id, true);
+    stream.subscriber = { ...stream.subscriber, node, snapshot: this.#snapshotFor(id) };
+  }
+
+  #snapshotFor(nodeId: string): Snapshot<SecretEvidence> {
+    return this.#holds.has(nodeId) ? this.#bundles : this.#snapshot;
+  }
+
   #take(stream: OpenStream, step: Step<SecretEvidence>): void {
+    this.#apply(stream, step);
+    this.#look(nodeIdOf(stream.subscriber));
+  }
+
+  #apply(stream: OpenStream, step: Step<SecretEvidence>): void {
     if (!this.#streams.has(stream)) return;
     if (step.kind === "end") return stream.transport.end(endOf(step));
     const before = stream.subscriber;
     stream.subscriber = step.subscriber;
     const refused = this.#refusal(stream);
     if (refused !== undefined) return stream.transport.end(refused);
-    if (step.response !== undefined) stream.transport.send(step.response);
+    if (step.response !== undefined) this.#send(stream, step.response);
     for (const fact of step.facts) this.#dependencies.onFact(stream, fact);
     this.#dependencies.onEvidence();
-    if (step.facts.some((fact) => this.#hasRecovered(before, fact))) this.#retry(stream);
+    if (step.facts.some((fact) => this.#hasRecovered(before, fact))) {
+      this.#retry(nodeIdOf(stream.subscriber));
+    }
+  }
+
+  #send(stream: OpenStream, response: XdsResponse<SecretEvidence>): void {
+    const certificate = certificateIn(response);
+    if (certificate !== undefined) this.#dependencies.onCertificate?.(stream, certificate);
+    stream.transport.send(response);
+  }
+
+  #closed(stream: OpenStream): void {
+    if (!this.#streams.delete(stream)) return;
+    const nodeId = nodeIdOf(stream.subscriber);
+    if (this.#streamsOf(nodeId).length === 0) this.#holds.end(nodeId);
+    else this.#holds.closed(nodeId);
+    this.#dependencies.onEvidence();
+  }
+
+  /** Whether what was held back may go out. */
+  #look(nodeId: string): void {
+    if (!this.#holds.has(nodeId)) return;
+    const subscribers = this.#streamsOf(nodeId).map(({ subscriber }) => subscriber);
+    const state = bundleState(subscribers, this.#snapshot);
+    if (this.#holds.isOver(nodeId, state)) this.#release(nodeId);
+  }
+
+  #release(nodeId: string): void {
+    this.#dependencies.beforeAnswer();
+    const retries = this.#holds.end(nodeId);
+    for (const stream of this.#streamsOf(nodeId)) {
+      this.#take(stream, receiveSnapshot(stream.subscriber, this.#snapshot));
+    }
+    if (retries) this.#retry(nodeId);
   }
 
   /** A trust bundle is accepted after a refusal. */
@@ -161,12 +229,15 @@ export class SecretChannel {
   }
 
   /** Until then, the proxy has refused the certificates of its other streams, too. */
-  #retry({ subscriber }: OpenStream): void {
-    for (const stream of this.#streams) {
-      if (stream.subscriber.node?.id === subscriber.node?.id) {
-        this.#take(stream, receiveRetry(stream.subscriber));
-      }
+  #retry(nodeId: string): void {
+    if (this.#holds.retryLater(nodeId)) return;
+    for (const stream of this.#streamsOf(nodeId)) {
+      this.#take(stream, receiveRetry(stream.subscriber));
     }
+  }
+
+  #streamsOf(nodeId: string): OpenStream[] {
+    return [...this.#streams].filter(({ subscriber }) => nodeIdOf(subscriber) === nodeId);
   }
 
   #refusal(stream: SecretStream): StreamEnd | undefined {
@@ -185,24 +256,6 @@ export class SecretChannel {
   }
 }
 
-/** Of the certificate that an ACK proves; undefined for all else. */
-export function serialOf({ subscriber }: SecretStream, fact: XdsFact): string | undefined {
-  if (fact.kind !== "acked") return undefined;
-  return subscriber.subscriptions.get(fact.name)?.acked?.evidence.certificate?.serialHex;
-}
-
-function hasBundle({ step }: { readonly step: Step<SecretEvidence> }): boolean {
-  return step.kind === "continue" && step.response !== undefined && carriesBundle(step.response);
-}
-
-function carriesBundle({ resources }: XdsResponse<SecretEvidence>): boolean {
-  return resources.some(({ evidence }) => evidence.rootsDigest !== undefined);
-}
-
-function endOf(step: Extract<Step<SecretEvidence>, { kind: "end" }>): StreamEnd {
-  const codes = {
-    "invalid-argument": status.INVALID_ARGUMENT,
-    "resource-exhausted": status.RESOURCE_EXHAUSTED,
-  };
-  return { code: codes[step.status], details: step.message };
+function nodeIdOf({ node }: Subscriber<SecretEvidence>): string {
+  return node?.id ?? "";
 }

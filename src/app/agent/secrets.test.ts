@@ -6,15 +6,12 @@ import {
   TEST_TRUST_DOMAIN,
   type TestAuthority,
 } from "../../../test/support/authority.ts";
-import { signTestLeaf } from "../../../test/support/ca-port.ts";
+import { makeTestLeaf } from "../../../test/support/test-leaf.ts";
 import type { SecretEvidence, WorkloadCertificate } from "../../core/envoy/secret.ts";
-import { proveKey } from "../../core/issuance/workload.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import { rootsDigest } from "../../core/spiffe/roots-digest.ts";
 import { trustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { verifyChain } from "../../core/x509/chain.ts";
-import { createCsr } from "../../core/x509/csr-create.ts";
-import { parseSinglePem } from "../../core/x509/pem.ts";
 import type { Snapshot } from "../../core/xds/resource.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { SecretChannel } from "./secret-channel.ts";
@@ -29,17 +26,9 @@ before(async () => {
   for (let count = 0; count < 3; count++) {
     const authority = await makeAuthority("p256", Date.now());
     authorities.push(authority);
-    leaves.push(await makeLeaf(authority));
+    leaves.push(await makeTestLeaf(authority, id));
   }
 });
-
-async function makeLeaf(authority: TestAuthority): Promise<WorkloadCertificate> {
-  const { csrPem, privateKeyPkcs8 } = await createCsr();
-  const request = { publicKey: proveKey(csrPem), uris: [id.toString()], ttlSeconds: 600 };
-  const chain = [parseSinglePem(signTestLeaf(authority, request), "CERTIFICATE")];
-  const { serialHex, notAfterMs } = verifyChain(chain, [authority.root], Date.now());
-  return { id, chain, privateKeyPkcs8, serialHex, notAfterMs };
-}
 
 const rootsOf = (picks: readonly number[]): Uint8Array[] =>
   picks.map((pick) => authorities[pick]?.root ?? new Uint8Array());

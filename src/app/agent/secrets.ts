@@ -73,7 +73,10 @@ export function secretSnapshot(
 }
 
 /** By names and key identifiers alone: the signature was verified when the certificate came, under the roots that it came with. */
-export function isUnder({ top }: CertificateSecrets, { roots }: BundleSecrets): boolean {
+export function isUnder(
+  { top }: Pick<CertificateSecrets, "top">,
+  { roots }: Pick<BundleSecrets, "roots">,
+): boolean {
   return roots.some(
     ({ subjectDer, subjectKeyId }) =>
       equalBytes(subjectDer, top.issuerDer) &&

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import {
   decideAnchor,
+  decideDialledAnchor,
   decideServerTrust,
   isOrphaned,
   type ServerAnchor,
@@ -77,10 +78,45 @@ const anchors: readonly (readonly [string, ServerAnchor, ServerAnchor])[] = [
     { isMesh: false, fileDigest: "B" },
   ],
   ["a proxy that is gone", decideAnchor(proxy, b, [b], fileB), { isMesh: true, fileDigest: "B" }],
+  [
+    "a root that was compromised while the certificate was on its way",
+    decideAnchor(mesh, a, [b], fileA, [a, b]),
+    { isMesh: true, fileDigest: "A" },
+  ],
+  [
+    "the same where the file has followed",
+    decideAnchor(mesh, a, [b], fileB, [a, b]),
+    { isMesh: true, fileDigest: "A" },
+  ],
+  [
+    "a proxy that has come between, whatever was held",
+    decideAnchor(mesh, c, [a], fileB, [a, b]),
+    { isMesh: false, fileDigest: "B" },
+  ],
 ];
 
 for (const [what, got, expected] of anchors) {
   test(`remembers ${what}`, () => assert.deepEqual(got, expected));
+}
+
+const dials: readonly (readonly [string, ServerAnchor | undefined, ServerAnchor | undefined])[] = [
+  [
+    "that a server behind no proxy is the mesh's own",
+    decideDialledAnchor(proxy, a, [a, b], fileA),
+    { isMesh: true, fileDigest: "A" },
+  ],
+  [
+    "the same where an older agent has not said how",
+    decideDialledAnchor(undefined, b, [a, b], fileB),
+    { isMesh: true, fileDigest: "B" },
+  ],
+  ["nothing that it knew", decideDialledAnchor(mesh, a, [a], fileA), undefined],
+  ["nothing of a proxy", decideDialledAnchor(proxy, b, [a], fileB), undefined],
+  ["nothing of a file that has changed", decideDialledAnchor(proxy, a, [a], fileB), undefined],
+];
+
+for (const [what, got, expected] of dials) {
+  test(`learns from a dial ${what}`, () => assert.deepEqual(got, expected));
 }
 
 const question = {
@@ -118,12 +154,15 @@ test("trusts an unchanged file never again once the bundle was enough, whatever 
     fc.property(set, steps, (fileRoots, all) => {
       const file = { roots: fileRoots, digest: digestOf(fileRoots) };
       let anchor: ServerAnchor | undefined;
+      let held: readonly Uint8Array[] = [];
       for (const { bundle, pick } of all) {
         const trust = decideServerTrust(anchor, file.digest, true);
         if (anchor?.isMesh === true) assert.equal(trust, "bundle");
-        const roots = trust === "file" ? fileRoots : bundle;
+        // What was held when the server was dialled verifies it, whatever the reply brings.
+        const roots = trust === "file" ? fileRoots : held;
         const root = roots[pick % roots.length] ?? a;
-        anchor = decideAnchor(anchor, root, bundle, file);
+        anchor = decideAnchor(anchor, root, bundle, file, held);
+        held = bundle;
         assert.equal(anchor.fileDigest, file.digest);
         const asked = { anchor, file, askedDigest: undefined, bundle, isOfFile: () => false };
         assert.equal(isOrphaned(asked), false);

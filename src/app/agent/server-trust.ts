@@ -45,16 +45,38 @@ export function decideServerTrust(
  *
  * @param root that the server's certificate was verified by
  * @param bundle the roots that are held from now on
+ * @param trusted the roots that were held when the server was dialled: the one above its certificate may have been taken away
+ * since
  */
 export function decideAnchor(
   held: ServerAnchor | undefined,
   root: Uint8Array,
   bundle: readonly Uint8Array[],
   { roots, digest }: ServerFile,
+  trusted: readonly Uint8Array[] = [],
 ): ServerAnchor {
-  if (!hasBytes(bundle, root)) return { isMesh: false, fileDigest: digest };
+  const isMesh = hasBytes(bundle, root) || hasBytes(trusted, root);
+  if (!isMesh) return { isMesh, fileDigest: digest };
   // A file that was changed and does not know this root is still to count: it may be for a server that is to come.
   if (held?.isMesh === true && !hasBytes(roots, root)) return held;
+  return { isMesh, fileDigest: digest };
+}
+
+/**
+ * When the server was dialled: what a first contact could not know, or a certificate that came while its root was taken away.
+ *
+ * @param bundle the roots that are held
+ * @returns undefined where nothing is to be changed
+ */
+export function decideDialledAnchor(
+  held: ServerAnchor | undefined,
+  root: Uint8Array,
+  bundle: readonly Uint8Array[],
+  { roots, digest }: ServerFile,
+): ServerAnchor | undefined {
+  if (held?.isMesh === true || !hasBytes(bundle, root)) return undefined;
+  // The file has changed since the dial: the next one will tell.
+  if (!hasBytes(roots, root)) return undefined;
   return { isMesh: true, fileDigest: digest };
 }
 

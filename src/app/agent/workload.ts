@@ -8,56 +8,45 @@ import type { ProxyEvidence } from "../../core/roll/evidence.ts";
 import { decideRenewalMs } from "../../core/issuance/renewal.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
-import type { XdsFact } from "../../core/xds/subscription.ts";
-import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { BatchSigner, SignOutcome } from "./batch-signer.ts";
 import { Asking } from "./asking.ts";
-import { proxyEvidence } from "./proxy-evidence.ts";
 import { wishDelayMsMax } from "./renewal-wish.ts";
-import { SecretChannel, serialOf, type SecretStream, type StreamEnd } from "./secret-channel.ts";
-import { SecretPublisher } from "./secret-publisher.ts";
+import type { SecretChannel, StreamEnd } from "./secret-channel.ts";
 import {
   encodeCertificateSecrets,
   isUnder,
-  nothingYet,
   type BundleSecrets,
   type CertificateSecrets,
 } from "./secrets.ts";
-import { refuseForeignName, tokenExpired, tokenRefused } from "./workload-end.ts";
+import { tokenExpired, tokenRefused } from "./workload-end.ts";
 import { receivedOf, validUntilMs, type Held } from "./workload-held.ts";
 import type { ReceivedCertificate } from "./workload-set.ts";
 import type { VerifiedCertificate, WorkloadStore } from "./workload-store.ts";
 import { decideRefusal, renewalError, rootWithdrawn, type Refusal } from "./workload-refusal.ts";
+import { WorkloadServing, type ServingDependencies } from "./workload-serving.ts";
 import { decideWorkloadStep } from "./workload-step.ts";
 
-export interface WorkloadDependencies {
+export interface WorkloadDependencies extends ServingDependencies {
   readonly signer: BatchSigner;
   readonly store: WorkloadStore;
-  readonly events: AgentEvents;
-  readonly nowMs: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly bundle: () => BundleSecrets | undefined;
   /** What came with a certificate: its root may be newer than the node's bundle. */
   readonly mergeBundle: (came: TrustBundle) => Promise<void>;
-  /** Somebody has taken the bundle without a stream. */
-  readonly onBundleFetched: (given: ReceivedCertificate) => void;
   /** What it proves, or for whom it may be told, may have changed. */
   readonly onEvidence: () => void;
   /** It has come to its end, and how its streams end; undefined when it had none for long. */
   readonly onEnd: (workload: Workload, end: StreamEnd | undefined) => void;
 }
 
-/** A pod has one proxy, which opens a stream for each secret. One that leaks them must not take the node's. */
-const streamsMax = 64;
 /** Looked at again at least so often, since a suspended machine's timers sleep with it. */
 const longestTimerMs = 30_000;
 
 export class Workload implements Disposable {
   readonly digest: string;
-  readonly channel: SecretChannel;
   readonly #dependencies: WorkloadDependencies;
-  readonly #publisher: SecretPublisher;
+  readonly #serving: WorkloadServing;
   /** Undefined after a restart, until a stream has brought it again. */
   #token: string | undefined;
   #held: Held | undefined;
@@ -66,33 +55,25 @@ export class Workload implements Disposable {
   #isOver = false;
   #timer: NodeJS.Timeout | undefined;
   #lookAtMs = 0;
-  #evidence: ReadonlyMap<string, ProxyEvidence> | undefined;
 
   /** @param stored of an earlier life, verified then */
   constructor(digest: string, dependencies: WorkloadDependencies, stored?: VerifiedCertificate) {
-    const { nowMs, events } = dependencies;
     this.digest = digest;
     this.#dependencies = dependencies;
-    this.#idleSinceMs = nowMs();
+    this.#idleSinceMs = dependencies.nowMs();
     this.#asking = new Asking(dependencies.random);
-    this.channel = new SecretChannel(
-      {
-        nowMs,
-        streamsMax,
-        onEvidence: () => this.#changed(),
-        onFact: (stream, fact) => this.#tell(stream, fact),
-        beforeAnswer: () => this.#beforeAnswer(),
-        onBundleFetched: () => {
-          if (this.received !== undefined) dependencies.onBundleFetched(this.received);
-        },
-        refuseName: (stream, name) => refuseForeignName(events, this.id, stream, name),
-      },
-      nothingYet,
-    );
-    const publish = this.channel.publish.bind(this.channel);
-    this.#publisher = new SecretPublisher({ events, nowMs, publish });
+    this.#serving = new WorkloadServing(dependencies, {
+      id: () => this.id,
+      received: () => this.received,
+      onChange: () => this.#changed(),
+      onAnswer: () => this.#beforeAnswer(),
+    });
     if (stored !== undefined) this.#hold(stored, encodeCertificateSecrets(stored.certificate));
     this.#schedule(0);
+  }
+
+  get channel(): SecretChannel {
+    return this.#serving.channel;
   }
 
   /** Undefined until the server has believed its token. */
@@ -115,9 +96,7 @@ export class Workload implements Disposable {
   /** By `proxyKey`; none before it is known whose it is. */
   get evidence(): ReadonlyMap<string, ProxyEvidence> {
     const { id } = this;
-    if (id === undefined) return new Map();
-    this.#evidence ??= proxyEvidence(this.channel.streams, id.toString());
-    return this.#evidence;
+    return id === undefined ? new Map() : this.#serving.evidence(id);
   }
 
   /** A stream with this token is about to open. */
@@ -131,7 +110,7 @@ export class Workload implements Disposable {
   publish(): void {
     const bundle = this.#dependencies.bundle();
     if (this.#held !== undefined && bundle !== undefined) {
-      this.#publisher.publish(this.#held.secrets, bundle);
+      this.#serving.publish(this.#held.secrets, bundle);
     }
   }
 
@@ -147,18 +126,16 @@ export class Workload implements Disposable {
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
-    this.#publisher[Symbol.dispose]();
+    this.#serving[Symbol.dispose]();
   }
 
   #changed(): void {
-    this.#evidence = undefined;
     if (this.channel.streams.size === 0) this.#idleSinceMs = this.#dependencies.nowMs();
     this.#look();
     this.#dependencies.onEvidence();
   }
 
   #beforeAnswer(): void {
-    this.#publisher.withdrawExpired();
     if (this.#dependencies.nowMs() >= this.#lookAtMs) this.#look();
   }
 
@@ -270,7 +247,6 @@ export class Workload implements Disposable {
     const { random, onEvidence } = this.#dependencies;
     const renewAtMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
     this.#held = { secrets, receivedAtMs, renewAtMs, tokenExpiresAtMs };
-    this.#evidence = undefined;
     this.publish();
     onEvidence();
   }
@@ -285,10 +261,5 @@ export class Workload implements Disposable {
     this[Symbol.dispose]();
     this.#dependencies.onEnd(this, end);
     if (end !== undefined) this.channel.end(end);
-  }
-
-  #tell(stream: SecretStream, fact: XdsFact): void {
-    const proxyId = stream.subscriber.node?.id ?? "";
-    this.#dependencies.events.secretAnswered(proxyId, fact, serialOf(stream, fact), this.id);
   }
 }

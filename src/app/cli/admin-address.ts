@@ -3,8 +3,10 @@
  * environment, and a directory is only asked for its server when no address is given.
  */
 
+import { resolve } from "node:path";
+import { isServed } from "../../edge/rpc/unix-listener.ts";
 import { defaultDevDataDir, type Environment } from "../../edge/config/paths.ts";
-import { EndpointsError, readEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
+import { EndpointsError, readEndpoints } from "../../edge/config/endpoints.ts";
 
 /** The flags, for the table of an operator verb. */
 export const connectionFlags = {
@@ -24,7 +26,7 @@ export const connectionFlags = {
 
 /**
  * @returns a gRPC target. @throws EndpointsError, PrivateFileError when the directory names no
- * running server
+ * running server, or one that is starting
  */
 export async function resolveAdminAddress(
   flags: { readonly admin: string | undefined; readonly "data-dir": string | undefined },
@@ -32,16 +34,20 @@ export async function resolveAdminAddress(
 ): Promise<string> {
   if (flags.admin) return flags.admin;
   if (flags["data-dir"] === undefined && env["PORTCULLIS_ADMIN"]) return env["PORTCULLIS_ADMIN"];
-  const { admin } = await readEndpointsOf(flags["data-dir"], env);
-  return admin;
+  return await adminOf(flags["data-dir"], env);
 }
 
-async function readEndpointsOf(dataDir: string | undefined, env: Environment): Promise<Endpoints> {
-  if (dataDir === undefined) return await readEndpoints(defaultDevDataDir(env));
+async function adminOf(named: string | undefined, env: Environment): Promise<string> {
+  const dataDir = named ?? defaultDevDataDir(env);
   try {
-    return await readEndpoints(dataDir);
+    return (await readEndpoints(dataDir)).admin;
   } catch (error) {
-    if (!(error instanceof EndpointsError) || error.hint === undefined) throw error;
+    if (!(error instanceof EndpointsError)) throw error;
+    // One that waits for its clock is starting, and listens here for whoever accepts it.
+    const socket = resolve(dataDir, "admin.sock");
+    const isStarting = error.code === "endpoints-starting";
+    if (isStarting && (await isServed(socket))) return `unix://${socket}`;
+    if (isStarting || named === undefined || error.hint === undefined) throw error;
     // Whoever names a directory means a server's, which `dev` refuses.
     const hint = "is it the server's --data-dir, and does the server run?";
     throw new EndpointsError(error.code, error.message, { cause: error, hint });

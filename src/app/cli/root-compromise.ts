@@ -2,18 +2,23 @@
 
 import type { RootSource } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
-import { formatRelative, formatSpan } from "./format.ts";
+import { formatSpan } from "./format.ts";
 import { wantsColour } from "./output.ts";
 import { pollRootStatus, untilNextPoll } from "./root-follow.ts";
-import { holdersOf, leavesOf, shapeOf } from "./root-judgement.ts";
-import { laggardTable } from "./root-laggards.ts";
+import { waiverLine } from "./root-classes.ts";
+import { confirm } from "./root-confirm.ts";
+import type { LaggardValue } from "./laggard-value.ts";
+import { holdersOf, leavesOf, shapeOf, workloadsOf } from "./root-judgement.ts";
+import { hangingText, laggardTable } from "./root-laggards.ts";
 import type { Progress } from "./root-progress.ts";
 import { confirmationWait } from "./root-rotate-step.ts";
+import { pasteable, type RootTarget } from "./root-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
 
 /** Before anything is asked. */
 export function breakText(
   context: Context,
+  target: RootTarget,
   status: RootStatusValue,
   authority: RootAuthorityValue,
   replacement: RootSource,
@@ -21,21 +26,19 @@ export function breakText(
   const nowMs = Date.parse(status.now);
   const holders = holdersOf(status, authority);
   const certificates = leavesOf(holders);
-  const named = holders?.named.filter(({ kind }) => kind !== "server") ?? [];
   const { perSecond } = status.reissue;
   const reissueMs = perSecond > 0 ? (certificates / perSecond) * 1_000 : 0;
-  const last =
-    holders === undefined || holders.lastEndsAt === ""
-      ? ""
-      : `, the last until ${formatRelative(Date.parse(holders.lastEndsAt), nowMs)}`;
-  return [
-    `authority ${authority.id} (${authority.state}) is to be distrusted, whatever that breaks:\n`,
-    `${certificates} certificates hang on its root${last}: whoever has the new bundle refuses them\n`,
-    laggardTable(named, certificates, nowMs, wantsColour(context)),
-    "connections that are open survive; new ones fail until both sides have the new bundle and a new certificate\n",
-    `re-issue takes about ${formatSpan(reissueMs)} for who is connected; who is away is out until it comes back\n`,
-    `${successorOf(status, authority, replacement)}; there is no way back\n`,
-  ].join("");
+  const view = { nowMs, colour: wantsColour(context), target };
+  const lines = [
+    `authority ${authority.id} (${authority.state}) is to be distrusted, whatever that breaks:`,
+    `${hangingText(holders, nowMs)}: whoever has the new bundle refuses them`,
+    laggardTable(workloadsOf(holders), certificates, view),
+    "connections that are open survive; new ones fail until both sides have the new bundle and a new certificate",
+    `re-issue takes at most ${formatSpan(Math.max(1_000, reissueMs))} for who is connected; who is away is out until it comes back`,
+    `whoever has nothing but its certificate needs a new join token: ${pasteable(target, "portcullis join-token create")}`,
+    `${successorOf(status, authority, replacement)}; there is no way back`,
+  ];
+  return lines.map((line) => (line.endsWith("\n") || line === "" ? line : `${line}\n`)).join("");
 }
 
 function successorOf(
@@ -51,40 +54,42 @@ function successorOf(
   return `${made} signs from then on`;
 }
 
-/** The authority's id, typed again: a yes would be too quick. */
-export async function isMeant({ ask, stderr }: Context, authorityId: string): Promise<boolean> {
-  if (ask === undefined) {
-    stderr.write(
-      "refused: expected a terminal to ask at, got none: nothing was changed\n" +
-        `hint: if it is meant, add --yes-break ${authorityId}\n`,
-    );
-    return false;
-  }
-  const answer = await ask("Type the authority's id again to break this: ");
-  if (answer?.trim() === authorityId) return true;
-  stderr.write("refused: that was not the id: nothing was changed\n");
-  return false;
+/** The authority's id, typed again: a yes would be too quick. @returns `ok` for it */
+export async function confirmBreak(context: Context, authorityId: string): Promise<ExitCode> {
+  return await confirm(context, {
+    text: "Type the authority's id again to break this: ",
+    wanted: authorityId,
+    nothing: "nothing was changed",
+    hint: `if it is meant, add --yes-break ${authorityId}`,
+  });
 }
 
 /** Until the server has the proof that nobody trusts it any more. @throws CommandRefusedError */
 export async function watchGone(
   context: Context,
-  address: string,
+  target: RootTarget,
   authorityId: string,
   progress: Progress,
 ): Promise<ExitCode> {
+  let hasWaived = false;
+  let laggards: readonly LaggardValue[] = [];
   while (!context.signal.aborted) {
-    const status = await pollRootStatus(address);
+    const status = await pollRootStatus(target);
     if (status === undefined) progress.away();
     else if (status.authorities.every(({ id }) => id !== authorityId)) {
-      progress.note("done", `nobody trusts authority ${authorityId} any more`);
+      const but = hasWaived ? ", but for those who were waived" : "";
+      progress.note("done", `nobody trusts authority ${authorityId} any more${but}`);
       return ExitCode.ok;
-    } else progress.wait(confirmationWait(status), status);
+    } else {
+      hasWaived ||= status.waivers.length > 0;
+      laggards = status.verifiers.laggards;
+      progress.wait(confirmationWait(status), status);
+    }
     await untilNextPoll(context);
   }
   progress.end();
-  context.stderr.write(
-    "interrupted: it is distrusted; who still trusts it is shown by portcullis root status\n",
-  );
+  const shown = pasteable(target, "portcullis root status");
+  context.stderr.write(`interrupted: it is distrusted; who may still trust it: ${shown}\n`);
+  context.stderr.write(waiverLine(target, laggards));
   return ExitCode.error;
 }

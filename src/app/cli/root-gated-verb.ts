@@ -1,11 +1,13 @@
 /** The verbs that ask a gate: alike but for their words. */
 
-import { connectionFlags, resolveAdminAddress } from "./admin-address.ts";
+import { connectionFlags } from "./admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Example } from "./command.ts";
 import { claimFlags, operatorName } from "./operator.ts";
 import { outputFlag } from "./output.ts";
 import { dryRunFlag, runCommand } from "./root-change.ts";
-import { waive, waiverFlags } from "./root-waive.ts";
+import { resolveRootTarget } from "./root-target.ts";
+import { waive } from "./root-waive.ts";
+import { waiverFlags } from "./root-waiver-flags.ts";
 
 export interface GatedVerb {
   readonly kind: "activate" | "retire" | "abort";
@@ -26,9 +28,9 @@ export function gatedVerb({ kind, description, examples }: GatedVerb): Command {
     examples,
     async run(context, flags) {
       const operator = operatorName(flags.operator, context.env);
-      const address = await resolveAdminAddress(flags, context.env);
-      const sending = { address, operator, dryRun: flags["dry-run"] };
-      const waived = await waive(context, `root ${kind}`, flags, sending);
+      const target = await resolveRootTarget(flags, context.env);
+      const sending = { target, operator, dryRun: flags["dry-run"] };
+      const waived = await waive(context, kind, flags, sending);
       if (waived !== ExitCode.ok) return waived;
       return await runCommand(context, { kind }, sending, flags.output);
     },

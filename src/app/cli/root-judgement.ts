@@ -1,6 +1,7 @@
 /** What an answer of `root status` means: where the rotation stands, what waits for somebody, and how bad it is. */
 
 import { ExitCode } from "./command.ts";
+import type { LaggardValue } from "./laggard-value.ts";
 import type { HoldersValue, RootAuthorityValue, RootStatusValue } from "./root-value.ts";
 
 /** The authorities by their state. Of `retired` somebody may still trust each: those of whom nobody does are forgotten. */
@@ -42,7 +43,18 @@ export function holdersOf(
 /** Those of workloads: the server renews its own first, and what it has not read yet is no certificate. */
 export function leavesOf(holders: HoldersValue | undefined): number {
   if (holders === undefined) return 0;
-  return holders.unexpired - holders.named.filter(({ kind }) => kind === "server").length;
+  return holders.unexpired - (holders.named.length - workloadsOf(holders).length);
+}
+
+/** When the last of those ends, RFC 3339; empty where none is named. The server's own have no end, and so the gate has none. */
+export function lastEndOf(holders: HoldersValue | undefined): string {
+  const ends = [holders?.lastEndsAt ?? "", ...workloadsOf(holders).map(({ endsAt }) => endsAt)];
+  return ends.reduce((last, each) => (each > last ? each : last), "");
+}
+
+/** Those that are named and are not the server's. */
+export function workloadsOf(holders: HoldersValue | undefined): readonly LaggardValue[] {
+  return holders?.named.filter(({ kind }) => kind !== "server") ?? [];
 }
 
 /** Shares of a root's life, in per cent, below which an operator must know. */

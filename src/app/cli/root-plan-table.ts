@@ -1,25 +1,32 @@
 /** `root plan` for people. */
 
 import { formatSpan } from "./format.ts";
-import { laggardTable } from "./root-laggards.ts";
+import { laggardTable, type LaggardView } from "./root-laggards.ts";
 import type { PlanSpan, PlanStep, PlanValue } from "./root-plan.ts";
+import { pasteable, type RootTarget } from "./root-target.ts";
+import { wordsOf, wrapWords } from "./root-words.ts";
 import { printable, wrap } from "./text.ts";
 
-export function planText(plan: PlanValue, columns: number, colour: boolean): string {
+export function planText(plan: PlanValue, columns: number, view: LaggardView): string {
+  const { target } = view;
   const blocks = [
     headOf(plan),
-    plan.steps.map((step, index) => stepText(step, index, columns)).join(""),
-    inTheWay(plan, colour),
+    plan.steps.map((step, index) => stepText(step, index, columns, target)).join(""),
     unobservableOf(plan, columns),
-    nextOf(plan),
+    inTheWay(plan, view),
+    pasteable(target, nextOf(plan)),
   ];
   return blocks.filter((block) => block !== "").join("\n");
 }
 
-function headOf({ trustDomain, rotating, automatic, seconds }: PlanValue): string {
+function headOf({ trustDomain, rotating, automatic, seconds, now }: PlanValue): string {
   const what = rotating ? "what is left of the rotation" : "a rotation";
-  const lines = [`${what} of ${trustDomain}: ${spanText(seconds)}, if nobody refuses it\n`];
-  if (automatic !== "") lines.push(`by itself: ${printable(automatic)}\n`);
+  const { atLeast, atMost } = seconds;
+  const lines = [
+    `${what} of ${trustDomain}: ${atLeast === 0 ? "moments" : `about ${formatSpan(atLeast * 1_000)}`}, by what is connected and signed now\n`,
+    `at most ${formatSpan(atMost * 1_000)}, where machines go away with the longest certificates, if nobody refuses the bundle\n`,
+  ];
+  if (automatic !== "") lines.push(`by itself: ${wordsOf(automatic, Date.parse(now))}\n`);
   return lines.join("");
 }
 
@@ -27,11 +34,13 @@ function stepText(
   { name, command, state, what, seconds }: PlanStep,
   index: number,
   columns: number,
+  target: RootTarget,
 ): string {
   const mark = { done: "done", now: "now ", later: "    " }[state];
-  const head = command === "" ? name : command;
+  const head = command === "" ? name : pasteable(target, command);
   const time = state === "done" || seconds.atMost === 0 ? "" : ` (${spanText(seconds)})`;
-  const lines = wrap(printable(what), Math.max(40, Math.min(columns, 100) - 8));
+  const text = pasteable(target, printable(what));
+  const lines = wrapWords(text, Math.max(40, Math.min(columns, 100) - 8));
   return [`${mark} ${index + 1} ${head}${time}`, ...lines.map((line) => `       ${line}`)]
     .map((line) => `${line}\n`)
     .join("");
@@ -40,14 +49,18 @@ function stepText(
 function spanText({ atLeast, atMost }: PlanSpan): string {
   const most = `at most ${formatSpan(atMost * 1_000)}`;
   if (atLeast >= atMost || atMost < 60) return most;
-  return `${atLeast === 0 ? "moments" : formatSpan(atLeast * 1_000)}, ${most}`;
+  return `${atLeast === 0 ? "moments" : `about ${formatSpan(atLeast * 1_000)}`}, ${most}`;
 }
 
-function inTheWay({ refusal, lagging, laggards, now }: PlanValue, colour: boolean): string {
-  const refused = refusal === "" ? "" : `prepare would be refused: ${printable(refusal)}\n`;
-  if (lagging === 0) return `${refused}nobody stands in the way now\n`;
-  const table = laggardTable(laggards, lagging, Date.parse(now), colour);
-  return `${refused}in the way now, ${lagging} who do not hold the present bundle:\n${table}`;
+function inTheWay({ refusal, lagging, laggards }: PlanValue, view: LaggardView): string {
+  const refused =
+    refusal === "" ? "" : `prepare would be refused: ${wordsOf(refusal, view.nowMs)}\n`;
+  // Those whom nobody can observe have lines of their own.
+  const others = laggards.filter(({ reason }) => reason !== "unobservable");
+  const count = lagging - (laggards.length - others.length);
+  if (count === 0) return `${refused}nobody ${lagging === 0 ? "" : "else "}stands in the way now\n`;
+  const table = laggardTable(others, count, view);
+  return `${refused}in the way now, ${count} who ${count === 1 ? "does" : "do"} not hold the present bundle:\n${table}`;
 }
 
 /** By the names of classes that servers know; others are an operator's own. */

@@ -1,6 +1,8 @@
 /** What a rotation would do here, step by step and for how long, by what the server knows now. Pure. */
 
-import { holdersOf, isRotating, leavesOf, shapeOf } from "./root-judgement.ts";
+import { formatSpan } from "./format.ts";
+import { holdersOf, isRotating, lastEndOf, leavesOf, shapeOf } from "./root-judgement.ts";
+import { hangingText } from "./root-laggards.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
@@ -83,10 +85,10 @@ function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
   // Nothing outlives this: whoever is away has no certificate then that anybody takes.
   const lifeSeconds = maxTtlSeconds + Math.ceil(skewMs / 1_000);
   const old = holdersOf(status, retiring ?? active);
-  const leaves = leavesOf(old);
   const pace = reissue.perSecond;
-  const reissueSeconds = pace > 0 ? Math.ceil(leaves / pace) : 0;
-  const lastSeconds = secondsUntil(old?.lastEndsAt ?? "", status.now);
+  const reissueSeconds = pace > 0 ? Math.ceil(leavesOf(old) / pace) : 0;
+  const lastSeconds = secondsUntil(lastEndOf(old), status.now);
+  const hanging = hangingText(old, Date.parse(status.now));
   const moment = { atLeast: 0, atMost: roundSeconds };
   const round = (laggards: number): PlanSpan => ({
     atLeast: laggards > 0 ? roundSeconds : 0,
@@ -115,8 +117,9 @@ function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
         atMost: Math.max(reissueSeconds, lifeSeconds),
       },
       [
-        `${leaves} certificates of ${retiring?.id ?? active?.id ?? "the active authority"}:`,
-        `asked to be renewed at ${pace} a second; each of the old ones counts until it has expired`,
+        `${retiring?.id ?? active?.id ?? "the active authority"}: ${hanging}; they are asked to be renewed at`,
+        `${pace} a second, and each of the old ones counts until it has expired, as does each that is`,
+        `signed before the activation: one may be asked for that lives ${formatSpan(maxTtlSeconds * 1_000)}`,
       ],
     ),
     step("retire", "portcullis root retire", moment, [

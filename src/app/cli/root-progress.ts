@@ -1,17 +1,11 @@
-/** What goes on, while it goes on: one live line at a terminal, a line for each change elsewhere, or an object a line. */
+/** What goes on, while it goes on: a few live lines at a terminal, a line for each change elsewhere, or an object a line. */
 
 import type { Context } from "./command.ts";
-import { formatRelative } from "./format.ts";
 import type { JsonValue } from "./output.ts";
-import { laggardNames } from "./root-laggards.ts";
+import { opensText, waitLines, waitText } from "./root-progress-text.ts";
 import type { RotateWait } from "./root-rotate-step.ts";
 import type { RootStatusValue } from "./root-value.ts";
 import { printable } from "./text.ts";
-
-/** Of the steps of a rotation, with the waits between. */
-const stepCount = 6;
-
-const stepOf: Readonly<Record<RotateWait["until"], number>> = { activate: 2, retire: 4, over: 6 };
 
 export type ProgressFormat = "table" | "json" | "none";
 
@@ -19,7 +13,8 @@ export class Progress {
   readonly #context: Context;
   readonly #format: ProgressFormat;
   #last = "";
-  #isLive = false;
+  /** Live lines, above and at the cursor. */
+  #shown = 0;
 
   constructor(context: Context, format: ProgressFormat) {
     this.#context = context;
@@ -28,44 +23,49 @@ export class Progress {
 
   /** What has happened; it stays. */
   note(event: string, text: string, fields: Readonly<Record<string, JsonValue>> = {}): void {
-    this.end();
     this.#last = "";
+    if (this.#shown > 0) this.#show([]);
     if (this.#format === "json") this.#json({ event, text, ...fields });
     else if (this.#format === "table") this.#context.stdout.write(`${printable(text)}\n`);
   }
 
-  /** What is waited for; said again only when it has changed, but for the time that is left. */
+  /** What is waited for. Elsewhere than at a terminal it is said again only when it has changed, but for the time that is left. */
   wait(wait: RotateWait, status: RootStatusValue): void {
-    const what = waitText(wait, status);
-    if (this.#format === "json") return this.#waitJson(what, wait);
-    this.#line(what, opensText(wait, status.now));
+    const text = waitText(wait, status);
+    if (this.#format === "json") return this.#waitJson(text, wait);
+    if (this.#context.isTty) this.#show(waitLines(wait, status));
+    else this.#say(text, opensText(wait, status.now));
   }
 
   /** The server does not answer: it may be starting anew. */
   away(): void {
     const text = "the server does not answer; the rotation stays where it is";
-    if (this.#format !== "json") return this.#line(text, "");
-    if (this.#last !== text) this.#json({ event: "away", text });
-    this.#last = text;
+    if (this.#format === "json") {
+      if (this.#last !== text) this.#json({ event: "away", text });
+      this.#last = text;
+    } else if (this.#context.isTty) this.#show([text]);
+    else this.#say(text, "");
   }
 
-  /** Leaves the live line behind, as it is. */
+  /** Leaves the live lines behind, as they are. */
   end(): void {
-    if (this.#isLive) this.#context.stdout.write("\n");
-    this.#isLive = false;
+    if (this.#shown > 0) this.#context.stdout.write("\n");
+    this.#shown = 0;
   }
 
-  #line(what: string, time: string): void {
+  /** In the place of what was shown before. A line that the terminal would break could not be taken back. */
+  #show(lines: readonly string[]): void {
     if (this.#format === "none") return;
-    const { stdout, isTty, columns } = this.#context;
-    const text = printable(what + time);
-    if (isTty) {
-      const fitting = text.length < columns ? text : `${text.slice(0, Math.max(0, columns - 2))}…`;
-      stdout.write(`${clearLine}${fitting}`);
-      this.#isLive = true;
-    } else if (what !== this.#last) {
-      stdout.write(`${text}\n`);
-    }
+    const { stdout, columns } = this.#context;
+    const fitting = lines.map((line) => cut(printable(line), columns - 1));
+    const up = this.#shown > 1 ? `\u001B[${this.#shown - 1}A` : "";
+    stdout.write(`\r${up}${clearBelow}${fitting.join("\n")}`);
+    this.#shown = fitting.length;
+  }
+
+  #say(what: string, time: string): void {
+    if (this.#format === "none" || what === this.#last) return;
+    this.#context.stdout.write(`${printable(what + time)}\n`);
     this.#last = what;
   }
 
@@ -80,32 +80,12 @@ export class Progress {
   }
 }
 
-/** ECMA-48 EL: all of the line. */
-const clearLine = "\r\u001B[2K";
+/** ECMA-48 ED: from here to the end of the screen. */
+const clearBelow = "\u001B[J";
 
-function waitText(wait: RotateWait, { reissue }: RootStatusValue): string {
-  const head = `step ${stepOf[wait.until]} of ${stepCount}, ${countsText(wait)}`;
-  if (wait.isServersTurn) return `${head}; nobody lags, and the server goes on by itself`;
-  const names = laggardNames(wait.laggards, wait.lagging);
-  const left = wait.until === "retire" && reissue.left > 0 ? `; ${reissue.left} to re-issue` : "";
-  return `${head}${left}${names === "" ? "" : `; lagging: ${names}`}`;
-}
-
-function countsText({ until, confirmed, total, lagging }: RotateWait): string {
-  switch (until) {
-    case "activate":
-      return `activate waits: ${confirmed}/${total} verifiers have confirmed the new root`;
-    case "retire":
-      return `retire waits: ${lagging} of ${total} certificates hang on the old root`;
-    case "over":
-      return `the end waits: ${confirmed}/${total} verifiers hold the bundle without the old root`;
-    default:
-      return until satisfies never;
-  }
-}
-
-function opensText({ opensAt }: RotateWait, now: string): string {
-  return opensAt === ""
-    ? ""
-    : `; at the latest ${formatRelative(Date.parse(opensAt), Date.parse(now))}`;
+/** Keeps the end, which says more than the middle: of a name it is the workload. */
+function cut(line: string, width: number): string {
+  if (line.length <= width) return line;
+  const end = Math.max(0, Math.floor(width / 2) - 1);
+  return `${line.slice(0, Math.max(0, width - 1 - end))}…${line.slice(line.length - end)}`;
 }

@@ -118,10 +118,16 @@ export function confirmationWait(status: RootStatusValue): RotateWait {
 
 function rolledBack(authorityId: string): RotateStep {
   const why = `somebody has rolled back: authority ${authorityId} is prepared again`;
-  return { kind: "stopped", why, next: "portcullis root rotate --resume, or root abort" };
+  return {
+    kind: "stopped",
+    why,
+    next: `portcullis root rotate --resume, or portcullis root abort; ${whoDidIt}`,
+  };
 }
+
+const whoDidIt = "on the server's machine, portcullis audit tail names who did it";
 
 function withdrawn(authorityId: string): RotateStep {
   const why = `somebody has withdrawn authority ${authorityId}, or begun another rotation`;
-  return { kind: "stopped", why, next: "portcullis root status" };
+  return { kind: "stopped", why, next: `portcullis root status; ${whoDidIt}` };
 }

@@ -1,32 +1,38 @@
 /** `root status` for people. */
 
 import { formatRelative, formatSpan } from "./format.ts";
-import { holdersOf, leavesOf, severityOf, shapeOf } from "./root-judgement.ts";
-import { laggardTable } from "./root-laggards.ts";
+import { classWaiver } from "./root-classes.ts";
+import { holdersOf, isRotating, leavesOf, severityOf, shapeOf } from "./root-judgement.ts";
+import { counted, hangingText, laggardTable, type LaggardView } from "./root-laggards.ts";
+import type { RootTarget } from "./root-target.ts";
 import type { RootAuthorityValue, RootStatusValue, RootStepValue } from "./root-value.ts";
 import { formatTable, type Cell, type CellColour } from "./table.ts";
-import { printable, wrap } from "./text.ts";
+import { causeOf, hintsOf, wordsOf, wrapWords } from "./root-words.ts";
 
 export function rootStatusTables(
   status: RootStatusValue,
   columns: number,
-  colour: boolean,
+  view: LaggardView,
 ): string {
-  const nowMs = Date.parse(status.now);
+  const { nowMs, colour } = view;
   const blocks = [
-    headOf(status),
-    authorityTable(status, nowMs, colour),
-    verifiersOf(status, nowMs, colour),
-    holdersBlock(status, nowMs, colour),
+    headOf(status, nowMs),
+    `${authorityTable(status, nowMs, colour)}${keyNames(status)}`,
+    verifiersOf(status, view),
+    holdersBlock(status, view),
     waiversOf(status, nowMs, colour),
     stepLines(status.steps, nowMs, columns),
+    endLines(status, columns, view.target),
   ];
   return blocks.filter((block) => block !== "").join("\n");
 }
 
-function headOf({ trustDomain, bundleSequence, epoch, automatic }: RootStatusValue): string {
+function headOf(
+  { trustDomain, bundleSequence, epoch, automatic }: RootStatusValue,
+  nowMs: number,
+): string {
   const head = `trust domain ${trustDomain}, trust bundle ${bundleSequence}, epoch ${epoch}\n`;
-  return automatic === "" ? head : `${head}by itself: ${printable(automatic)}\n`;
+  return automatic === "" ? head : `${head}by itself: ${wordsOf(automatic, nowMs)}\n`;
 }
 
 const colours: Readonly<Record<ReturnType<typeof severityOf>, CellColour | undefined>> = {
@@ -59,40 +65,53 @@ function authorityTable(status: RootStatusValue, nowMs: number, colour: boolean)
   );
 }
 
+/** Where the log has another name: a CA that is not ours may call its key as it likes, and may change it under its root. */
+function keyNames({ authorities }: RootStatusValue): string {
+  return authorities
+    .filter(({ id, signingKeys }) => signingKeys.some((key) => key !== id))
+    .map(({ id, signingKeys }) => `in svid list, ${id} is ${signingKeys.join(", ")}\n`)
+    .join("");
+}
+
 function keyOf({ keyType, keyLocation }: RootAuthorityValue): string {
   return keyLocation === "" ? keyType : `${keyType} (${keyLocation})`;
 }
 
-function verifiersOf(status: RootStatusValue, nowMs: number, colour: boolean): string {
+function verifiersOf(status: RootStatusValue, view: LaggardView): string {
   const { total, confirmed, weak, waived, lagging, laggards } = status.verifiers;
   const notes = [
     weak > 0 ? [`${weak} of them by a delivery or a renewal, not by an acknowledgement`] : [],
     waived > 0 ? [`${waived} waived`] : [],
-    lagging > 0 ? [`${lagging} lag`] : [],
+    lagging > 0
+      ? [`${lagging} lag${isRotating(shapeOf(status)) ? "" : ", and nothing waits for that"}`]
+      : [],
   ].flat();
   const counts = [`${confirmed} of ${total} verifiers hold the present bundle`, ...notes];
-  return `${counts.join("; ")}\n${laggardTable(laggards, lagging, nowMs, colour)}`;
+  return `${counts.join("; ")}\n${laggardTable(laggards, lagging, view)}`;
 }
 
 /** Who stands in the way of what is going: of the active authority that is nobody. */
-function holdersBlock(status: RootStatusValue, nowMs: number, colour: boolean): string {
+function holdersBlock(status: RootStatusValue, view: LaggardView): string {
   const { prepared, retiring } = shapeOf(status);
   const going = retiring ?? prepared;
   const holders = holdersOf(status, going);
   const lines: string[] = [];
   if (going !== undefined && holders !== undefined && holders.unexpired > 0) {
     const waived = holders.waived > 0 ? `, ${holders.waived} waived` : "";
-    const last =
-      holders.lastEndsAt === "" ? "" : `; the last ends ${relative(holders.lastEndsAt, nowMs)}`;
     lines.push(
-      `${holders.unexpired} certificates hang on the root of ${going.id}${waived}${last}\n`,
-      laggardTable(holders.named, holders.unexpired, nowMs, colour),
+      `${going.id}: ${hangingText(holders, view.nowMs)}${waived}\n`,
+      laggardTable(holders.named, holders.unexpired - holders.waived, view),
     );
   }
   const { left, perSecond } = status.reissue;
   if (left > 0) {
-    const span = perSecond > 0 ? `, ${formatSpan((left / perSecond) * 1_000)} of work` : "";
-    lines.push(`re-issue: ${left} certificates to go, at ${perSecond} a second${span}\n`);
+    const span =
+      left > perSecond && perSecond > 0
+        ? `, ${formatSpan((left / perSecond) * 1_000)} of work`
+        : "";
+    lines.push(
+      `re-issue: ${counted(left, "certificate")} to go, at ${perSecond} a second${span}\n`,
+    );
   }
   return lines.join("");
 }
@@ -113,21 +132,41 @@ function waiversOf({ waivers }: RootStatusValue, nowMs: number, colour: boolean)
 
 /** Refusals are sentences, and too long for a table. */
 function stepLines(steps: readonly RootStepValue[], nowMs: number, columns: number): string {
-  const width = Math.max(40, Math.min(columns, lineWidthMax) - stepIndent.length);
+  const width = widthOf(columns) - stepIndent.length;
   const lines = steps.flatMap((step) => {
-    const wrapped = stepTexts(step, nowMs).flatMap((text) => wrap(printable(text), width));
+    const wrapped = stepTexts(step, nowMs).flatMap((text) =>
+      wrapWords(wordsOf(text, nowMs), width),
+    );
     const first = step.command.padEnd(stepIndent.length);
     return wrapped.map((line, index) => (index === 0 ? first : stepIndent) + line);
   });
   return lines.map((line) => `${line}\n`).join("");
 }
 
+/** It needs no command, unless somebody has to say that a class has been seen to. */
+function endLines(status: RootStatusValue, columns: number, target: RootTarget): string {
+  const { retired } = shapeOf(status);
+  if (retired.length === 0) return "";
+  const ids = retired.map(({ id }) => id).join(" and ");
+  const waiver = classWaiver(target, status.verifiers.laggards);
+  const next = waiver === "" ? "" : `; when they have been handed the roots of now: ${waiver}`;
+  const text = `not over: it waits until every verifier holds the bundle without ${ids}${next}`;
+  const lines = hintsOf(text).flatMap((each) => wrapWords(each, widthOf(columns)));
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function widthOf(columns: number): number {
+  return Math.max(40, Math.min(columns, lineWidthMax));
+}
+
 function stepTexts(step: RootStepValue, nowMs: number): readonly string[] {
   const { allowed, reason, detail, hint, opensAt } = step;
   if (allowed) return ["may be done now"];
-  if (outOfTurn.has(reason) && hint !== "") return [`not now: ${hint}`];
+  const [first, ...others] = hintsOf(hint);
+  if (outOfTurn.has(reason) && first !== undefined) return [`not now: ${first}`, ...others];
   const time = opensAt === "" ? "" : `; at the latest ${relative(opensAt, nowMs)}`;
-  return [`not now: ${detail}${time}`, ...(hint === "" ? [] : [`next: ${hint}`])];
+  const hints = first === undefined ? [] : [`next: ${first}`, ...others];
+  return [`not now: ${causeOf(reason, detail)}${time}`, ...hints];
 }
 
 /** Of these the table of authorities says why. */

@@ -8,8 +8,9 @@ import {
   type LaggardValue,
   type WaiverValue,
 } from "./laggard-value.ts";
+import { pasteable, type RootTarget } from "./root-target.ts";
 
-/** Times are RFC 3339, empty where there is none. */
+/** Commands in texts can be pasted. Times are RFC 3339, empty where there is none. */
 export type RootStatusValue = {
   readonly now: string;
   readonly trustDomain: string;
@@ -40,6 +41,8 @@ export type RootAuthorityValue = {
   readonly notAfter: string;
   readonly lifeLeftPercent: number;
   readonly compromised: boolean;
+  /** As `svid list` has them, newest first. */
+  readonly signingKeys: readonly string[];
 };
 
 export type RootStepValue = {
@@ -70,7 +73,7 @@ export type HoldersValue = {
   readonly named: readonly LaggardValue[];
 };
 
-export function rootStatusValue(status: RootStatus): RootStatusValue {
+export function rootStatusValue(status: RootStatus, target: RootTarget): RootStatusValue {
   return {
     now: timeText(status.now),
     trustDomain: status.trustDomain,
@@ -88,13 +91,14 @@ export function rootStatusValue(status: RootStatus): RootStatusValue {
       notAfter: timeText(authority.notAfter),
       lifeLeftPercent: authority.lifeLeftPercent,
       compromised: authority.compromised,
+      signingKeys: authority.signingKeys,
     })),
     steps: status.steps.map(({ command, isAllowed, reason, detail, hint, opensAt }) => ({
       command,
       allowed: isAllowed,
       reason,
       detail,
-      hint,
+      hint: pasteable(target, hint),
       opensAt: timeText(opensAt),
     })),
     verifiers: evidenceValue(status.verifiers),
@@ -112,7 +116,7 @@ export function rootStatusValue(status: RootStatus): RootStatusValue {
     waivers: status.waivers.map(waiverValue),
     maxTtlSeconds: Number(status.maxTtlSeconds),
     skewMs: Number(status.skewMs),
-    automatic: status.automatic,
+    automatic: pasteable(target, status.automatic),
   };
 }
 

@@ -5,128 +5,101 @@
 
 import { addWaivers, expandWaiver } from "../../edge/rpc/root-client.ts";
 import { ExitCode, type Context } from "./command.ts";
-import { formatTimestamp } from "./format.ts";
+import { formatSpan } from "./format.ts";
 import { asUsage } from "./operator.ts";
 import { wantsColour } from "./output.ts";
 import type { RootSending } from "./root-change.ts";
-import { laggardTable } from "./root-laggards.ts";
+import { confirm } from "./root-confirm.ts";
+import { fetchStatus } from "./root-follow.ts";
+import { laggardTable, namedDefault } from "./root-laggards.ts";
 import { laggardValue, type LaggardValue } from "./laggard-value.ts";
+import { pasteable, type RootTarget } from "./root-target.ts";
 import { printable } from "./text.ts";
-import { UsageError } from "./usage-error.ts";
+import { parseWaiver, type WaiverFlags } from "./root-waiver-flags.ts";
 
-export const waiverFlags = {
-  waive: {
-    type: "string",
-    valueName: "SELECTOR",
-    help: "go on without whom it names: as root status does, a SPIFFE ID, a proxy, an agent; * for any text",
-    multiple: true,
-  },
-  reason: {
-    type: "string",
-    valueName: "TEXT",
-    help: "why they are waived, for the log",
-    notes: ["needed with --waive"],
-  },
-  for: {
-    type: "duration",
-    valueName: "DURATION",
-    help: "how long the waivers count",
-    notes: ["needed with --waive"],
-  },
-  yes: { type: "boolean", help: "waive without being asked" },
-} as const;
-
-export interface WaiverFlags {
-  readonly waive: readonly string[] | undefined;
-  readonly reason: string | undefined;
-  readonly for: number | undefined;
-  readonly yes: boolean;
-}
-
-interface Wanted {
-  readonly selectors: readonly string[];
-  readonly reason: string;
-  readonly seconds: number;
-}
+export type WaivedGate = "activate" | "retire" | "abort" | "";
 
 /**
- * @param verb its words
+ * @param gate whose laggards; empty for the step that comes next
  * @returns `ok` when whoever was to be waived is waived, or nobody was
  * @throws UsageError, AdminClientError, CommandRefusedError
  */
 export async function waive(
   context: Context,
-  verb: string,
+  gate: WaivedGate,
   flags: WaiverFlags,
   sending: RootSending,
 ): Promise<ExitCode> {
+  const verb = `root ${gate === "" ? "rotate" : gate}`;
   const wanted = parseWaiver(verb, flags);
   if (wanted === undefined) return ExitCode.ok;
+  const { target, operator, dryRun } = sending;
   const laggards = new Map<string, LaggardValue>();
+  let sequence: bigint | undefined;
   for (const selector of wanted.selectors) {
-    const expanded = await asUsage(verb, expandWaiver(sending.address, selector));
-    if (expanded.length === 0) return nobody(context, selector);
-    for (const each of expanded) laggards.set(each.name, laggardValue(each));
+    const expanded = await asUsage(verb, expandWaiver(target.address, selector, gate));
+    if (expanded.laggards.length === 0) return await nobody(context, target, selector);
+    for (const each of expanded.laggards) laggards.set(each.name, laggardValue(each));
+    // If the roots change meanwhile, the server refuses them all.
+    sequence ??= expanded.rootsSequence;
   }
-  const nowMs = context.nowMs();
-  // In whole seconds, as it is shown.
-  const untilMs = Math.ceil(nowMs / 1_000 + wanted.seconds) * 1_000;
   const named = [...laggards.values()];
-  context.stderr.write(laggardTable(named, named.length, nowMs, wantsColour(context)));
-  const what = `${named.length} of them until ${formatTimestamp(untilMs)}`;
-  if (sending.dryRun) {
+  // Each by its name: it is these that are waived.
+  const view = { nowMs: context.nowMs(), colour: wantsColour(context), target, isEach: true };
+  context.stderr.write(laggardTable(named, named.length, view));
+  const what = `${named.length} of them for ${formatSpan(wanted.seconds * 1_000)}`;
+  if (dryRun) {
     context.stderr.write(`would waive ${what}; what follows does not count on it\n`);
     return ExitCode.ok;
   }
-  if (!flags.yes && !(await isMeant(context, what))) return ExitCode.refused;
-  const { reason } = wanted;
-  const names = named.map(({ name }) => name);
-  const { address, operator } = sending;
-  await asUsage(verb, addWaivers(address, { names, reason, operator, untilMs }));
+  const meant = flags.yes ? ExitCode.ok : await confirmWaiver(context, what);
+  if (meant !== ExitCode.ok) return meant;
+  const request = {
+    names: named.map(({ name }) => name),
+    reason: wanted.reason,
+    operator,
+    untilMs: Math.ceil(context.nowMs() / 1_000 + wanted.seconds) * 1_000,
+    rootsSequence: sequence ?? 0n,
+  };
+  await asUsage(verb, addWaivers(target.address, request));
   context.stderr.write(`waived ${what}\n`);
   return ExitCode.ok;
 }
 
-function parseWaiver(verb: string, flags: WaiverFlags): Wanted | undefined {
-  const { waive: selectors = [], reason, for: seconds } = flags;
-  const hint = `portcullis help ${verb}`;
-  if (selectors.length === 0) {
-    const alone = reason === undefined ? (seconds === undefined ? undefined : "for") : "reason";
-    if (alone === undefined) return undefined;
-    const message = `--${alone}: expected --waive SELECTOR with it`;
-    throw new UsageError("usage-missing-flag", message, { hint });
-  }
-  if (reason === undefined || seconds === undefined) {
-    const missing = reason === undefined ? "reason TEXT" : "for DURATION";
-    const message = `--waive: expected --${missing} with it`;
-    throw new UsageError("usage-missing-flag", message, { hint });
-  }
-  if (seconds === 0) {
-    const message = "--for: expected a time in which the waivers count, got 0s";
-    throw new UsageError("usage-invalid-value", message, { hint });
-  }
-  return { selectors, reason, seconds };
-}
-
 /** Only `yes`, typed in full: what is waived may fail. */
-async function isMeant({ ask, stderr }: Context, what: string): Promise<boolean> {
-  if (ask === undefined) {
-    stderr.write(
-      "refused: expected a terminal to ask at, got none: nobody is waived\n" +
-        "hint: look at the names, and add --yes\n",
-    );
-    return false;
-  }
-  const answer = await ask(`Waive ${what}? What they have not taken may fail. Type yes: `);
-  if (answer?.trim() === "yes") return true;
-  stderr.write("refused: not confirmed: nobody is waived, and nothing was changed\n");
-  return false;
+async function confirmWaiver(context: Context, what: string): Promise<ExitCode> {
+  return await confirm(context, {
+    text: `Waive ${what}? What they have not taken may fail. Type yes: `,
+    wanted: "yes",
+    nothing: "nobody is waived, and nothing was changed",
+    hint: "look at the names, and add --yes",
+  });
 }
 
-function nobody({ stderr }: Context, selector: string): ExitCode {
+async function nobody(
+  { stderr }: Context,
+  target: RootTarget,
+  selector: string,
+): Promise<ExitCode> {
+  const classes = await classesLike(target, selector);
+  const isClass = classes.length > 0;
+  const why = isClass
+    ? "names no class: a class is waived by its full name"
+    : "stands for nobody whom this waits for";
+  const hint = isClass
+    ? classes.map((name) => `--waive ${printable(name)}`).join(" ")
+    : pasteable(target, "portcullis root status --all");
   stderr.write(
-    `refused: ${printable(selector)} stands for nobody who lags: nobody is waived, and nothing was changed\n` +
-      "hint: portcullis root status --all\n",
+    `refused: ${printable(selector)} ${why}: nobody is waived, and nothing was changed\nhint: ${hint}\n`,
   );
   return ExitCode.refused;
+}
+
+/** Those that lag and that may have been meant. */
+async function classesLike(target: RootTarget, selector: string): Promise<readonly string[]> {
+  const { verifiers } = await fetchStatus(target, namedDefault);
+  const [part = ""] = selector.replace(/^class\//, "").split("*", 1);
+  return verifiers.laggards
+    .filter(({ kind, name }) => kind === "class" && name.startsWith(`class/${part}`))
+    .map(({ name }) => name);
 }

@@ -9,8 +9,9 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { status, type sendUnaryData, type ServerUnaryCall } from "@grpc/grpc-js";
 import { DeniedError } from "../../core/deny/deny-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
+import { nodeAgentName } from "../../core/roll/leaf-owners.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
-import { authenticatedPeer } from "../../edge/rpc/peer.ts";
+import { authenticatedPeer, type Peer } from "../../edge/rpc/peer.ts";
 import type { CallContext } from "../../edge/telemetry/server-events.ts";
 import {
   SignBatchResponseSchema,
@@ -20,14 +21,19 @@ import {
   type SignBatchResultSchema,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { agentIdOf } from "./agent-id.ts";
+import { distrustedPeer, type IsDistrusted } from "./distrust.ts";
+import type { AgentNames } from "./agent-names.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 
 export interface BatchDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
   readonly isNodeAgent: (id: SpiffeId) => boolean;
+  /** What an agent is called that calls itself so. */
+  readonly nameOf: AgentNames["nameOf"];
   /** @throws DeniedError that the caller may read */
   readonly assertNotDenied: (identity: string, serialHex: string) => void;
+  readonly isDistrusted: IsDistrusted;
   readonly authenticate: (token: string, nowMs: number) => Caller;
   readonly requestId: () => string;
   readonly deadlineMs: number;
@@ -43,13 +49,13 @@ export function signBatchHandler(
   dependencies: BatchDependencies,
 ): (call: SignBatchCall, reply: sendUnaryData<SignBatchResponse>) => void {
   return (call, reply) => {
-    const refusal = refuseCall(call, dependencies);
-    if (refusal !== undefined) return reply(refusal);
+    const admitted = admit(call, dependencies);
+    if ("refusal" in admitted) return reply(admitted.refusal);
     const { entries } = call.request;
     const results = entries.map((): Result => ({}));
     let left = entries.length;
     for (const [index, entry] of entries.entries()) {
-      submit(entry, call, dependencies, (result) => {
+      submit(entry, call, admitted, dependencies, (result) => {
         results[index] = result;
         if (--left === 0) reply(null, create(SignBatchResponseSchema, { results }));
       });
@@ -57,20 +63,28 @@ export function signBatchHandler(
   };
 }
 
-function refuseCall(
-  call: SignBatchCall,
-  { events, isNodeAgent, assertNotDenied }: BatchDependencies,
-): { readonly code: number; readonly details: string } | undefined {
+interface Admitted {
+  readonly peer: Peer;
+  readonly agent: string;
+}
+
+interface Refused {
+  readonly refusal: { readonly code: number; readonly details: string };
+}
+
+function admit(call: SignBatchCall, dependencies: BatchDependencies): Admitted | Refused {
+  const { events, isNodeAgent } = dependencies;
   const refuse = (code: number, details: string, error?: unknown) => {
     events.batchRefused(call.getPeer(), details, error);
-    return { code, details };
+    return { refusal: { code, details } };
   };
+  let peer: Peer;
   try {
-    const { id, serialHex } = authenticatedPeer(call.getAuthContext());
-    if (!isNodeAgent(id)) {
-      return refuse(status.PERMISSION_DENIED, `${id.toString()} is none of the node agents`);
+    peer = authenticatedPeer(call.getAuthContext());
+    if (!isNodeAgent(peer.id)) {
+      return refuse(status.PERMISSION_DENIED, `${peer.id.toString()} is none of the node agents`);
     }
-    assertNotDenied(id.toString(), serialHex);
+    assertPeer(peer, dependencies);
   } catch (error) {
     if (error instanceof DeniedError) {
       return refuse(status.PERMISSION_DENIED, error.message, error);
@@ -79,13 +93,26 @@ function refuseCall(
     return refuse(status.UNAUTHENTICATED, details, error);
   }
   const count = call.request.entries.length;
-  if (count >= 1 && count <= entriesMax) return undefined;
+  if (count >= 1 && count <= entriesMax) return { peer, agent: agentOf(call, peer, dependencies) };
   return refuse(status.INVALID_ARGUMENT, `expected 1 to ${entriesMax} entries, got ${count}`);
+}
+
+/** Not what it may call itself in its own name: see `nodeAgentName`. */
+function agentOf(call: SignBatchCall, peer: Peer, { nameOf }: BatchDependencies): string {
+  const name = nameOf(peer, agentIdOf(call.metadata));
+  return name === "" ? "" : nodeAgentName(name);
+}
+
+/** Also while an entry waits. @throws PeerError, DeniedError */
+function assertPeer(peer: Peer, { isDistrusted, assertNotDenied }: BatchDependencies): void {
+  if (isDistrusted(peer)) throw distrustedPeer(peer);
+  assertNotDenied(peer.id.toString(), peer.serialHex);
 }
 
 function submit(
   { token, csr, validityDuration }: SignBatchEntry,
   call: SignBatchCall,
+  { peer, agent }: Admitted,
   dependencies: BatchDependencies,
   settle: (result: Result) => void,
 ): void {
@@ -100,8 +127,9 @@ function submit(
   queue.submit({
     requestId: context.requestId,
     address: context.peer,
-    agent: agentIdOf(call.metadata),
+    agent,
     authenticate: (now) => authenticate(token, now),
+    assertPeer: () => assertPeer(peer, dependencies),
     csrPem: csr,
     requestedTtlSeconds: validityDuration,
     impersonatedIdentity: false,

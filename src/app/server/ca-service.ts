@@ -18,7 +18,7 @@ export interface CaDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
   readonly authentication: () => Pick<
     CallerAuthentication,
-    "authenticateCredential" | "recordIssued"
+    "authenticateCredential" | "assertPeer" | "recordIssued"
   >;
   readonly requestId: () => string;
   /** For callers that set no deadline of their own. */
@@ -56,6 +56,7 @@ export function createCertificateHandler(
       address: context.peer,
       agent: agentIdOf(call.metadata),
       authenticate: (now) => authentication().authenticateCredential(credentialOf(call), now),
+      assertPeer: () => authentication().assertPeer(credentialOf(call)),
       csrPem: call.request.csr,
       requestedTtlSeconds: call.request.validityDurationSeconds,
       impersonatedIdentity: call.request.impersonates,

@@ -14,6 +14,7 @@ import { hasX5c } from "../../edge/authn/x5c-jws.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { Peer } from "../../edge/rpc/peer.ts";
 import type { Store, StoreMaker } from "../../edge/store/store.ts";
+import { distrustedPeer, type IsDistrusted } from "./distrust.ts";
 import { IssuerAuthentication } from "./issuer-authentication.ts";
 import { KeySources } from "./key-sources.ts";
 import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";
@@ -35,6 +36,8 @@ export interface CallerAuthentication extends Disposable {
    * each request. @throws AuthnError
    */
   authenticateCredential(credential: Credential, nowMs: number): Caller;
+  /** Trust may change while a request waits. @throws PeerError for a peer that is believed no more */
+  assertPeer(credential: Credential): void;
   /** Must come before the reply, which must not leave when this fails. @throws AuthnError */
   recordIssued(
     caller: Caller,
@@ -54,8 +57,7 @@ export interface CallerAuthentication extends Disposable {
 
 export interface IdentityDependencies extends X5cDependencies {
   readonly store: Pick<Store, "joinTokens" | "enrolments">;
-  /** Whether the authority of a peer's certificate has leaked. */
-  readonly isDistrusted: (authority: string) => boolean;
+  readonly isDistrusted: IsDistrusted;
 }
 
 /** @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root */
@@ -76,6 +78,7 @@ export async function openCallerAuthentication(
       methods: methodsOf(config),
       authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
       authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
+      assertPeer: (credential) => assertPeer(credential.peer, doors),
       recordIssued: (caller, issued) => {
         const enrolment = enrolmentOf(caller, issued);
         if (enrolment !== undefined) useStore(doors, ({ enrolments }) => enrolments.add(enrolment));
@@ -127,12 +130,13 @@ function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
     const message = `${peer.id.toString()} brought no token: certificates.renewByCertificate is off`;
     throw new AuthnError("renewal-off", message, { hint: "set it to true, or bring a token" });
   }
-  if (doors.isDistrusted(peer.authority)) {
-    const message = `the authority of certificate ${peer.serialHex} is not trusted any more`;
-    throw new AuthnError("renewal-not-enrolled", message, { hint: "join again with a join token" });
-  }
+  assertPeer(peer, doors);
   const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
   return callerOfRenewal(peer, enrolment, nowMs);
+}
+
+function assertPeer(peer: Peer | undefined, { isDistrusted }: Doors): void {
+  if (peer !== undefined && isDistrusted(peer)) throw distrustedPeer(peer);
 }
 
 function prune(doors: Doors, nowMs: number): void {

@@ -29,9 +29,9 @@ export class ConnectedAgents {
     this.#mesh?.renew(session, serials);
   }
 
-  /** Whether a node agent has shown a token of this identity that counts now. */
+  /** Whether a node agent has shown a token of this identity that counts now, and has been heard to the end about it. */
   readonly speaksFor: VerifierView["speaksFor"] = ({ reporter }, identity) => {
     const spokenFor = this.#mesh?.session(reporter)?.spokenFor;
-    return spokenFor?.has(identity, this.#nowMs()) === true;
+    return spokenFor?.knowsAll(identity, this.#nowMs()) === true;
   };
 }

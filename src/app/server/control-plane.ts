@@ -11,6 +11,7 @@ import {
   type ConfigDiff,
   type ServerConfig,
 } from "../../edge/config/server-config.ts";
+import type { Peer } from "../../edge/rpc/peer.ts";
 import type { StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { CaExpiryWatch } from "./ca-expiry-watch.ts";
@@ -78,7 +79,7 @@ export class ControlPlane implements AsyncDisposable {
     const identities = {
       store,
       ownRoots: () => trust.current.bundle.roots,
-      isDistrusted: (authority: string) => isDistrusted(trust.current.state, authority, nowMs()),
+      isDistrusted: (peer: Peer) => isDistrusted(trust.current.bundle, peer),
       usedTokens: new UsedTokens(nowMs()),
     };
     const live: Live = {
@@ -94,7 +95,7 @@ export class ControlPlane implements AsyncDisposable {
     await unlessAborted(signal, parts.signing.open());
     const startedAt = monotonicMs();
     const prune = (): void => {
-      parts.roll.prune(nowMs());
+      parts.roll.prune(kept.keeper.proven.nowMs());
       live.authentication.prune(nowMs());
       if (monotonicMs() - startedAt < denialsKeptMs) return;
       denials.prune().catch((error: unknown) => {
@@ -195,6 +196,7 @@ export class ControlPlane implements AsyncDisposable {
     const { live, signing, rotation, trust } = this.#parts;
     const plugged = await readPlugged(live.config, this.#options.nowMs());
     if (plugged === undefined) return false;
+    rotation.auto.retry();
     const hasChanged = await rotation.filed.take(plugged);
     if (hasChanged) logWarnings(trust.current, this.#options.log);
     else signing.retry();

@@ -1,25 +1,22 @@
 /**
- * Peers of a leaked authority. TLS asks when a connection begins, and not again: whoever came before the authority was
- * distrusted is still there, and could be anybody. What it says is no evidence, and its certificate gets it no other.
+ * Peers of a root that the mesh does not trust any more. TLS asks when a connection begins, and not again: whoever came before
+ * the root was taken away is still there, and could be anybody if its key has leaked. What such a peer says is no evidence, and
+ * its certificate gets it no other.
  */
 
-import type { TrustState } from "../../core/trust/trust-state.ts";
+import { hasBytes } from "../../core/bytes.ts";
+import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { PeerError, type Peer } from "../../edge/rpc/peer.ts";
 
-/** No connection is older: see the maximum age of connections in `edge/rpc/grpc-server.ts`, doubled. */
-const connectionMsMax = 7_200_000;
+export type IsDistrusted = (peer: Peer) => boolean;
 
-/**
- * Known signers only are believed then: who has a root's key can make a signer of any name.
- * @param authority that has signed a peer's certificate, as that says
- */
-export function isDistrusted(
-  { authorities, retired }: Pick<TrustState, "authorities" | "retired">,
-  authority: string,
-  nowMs: number,
-): boolean {
-  const hasLeaked = retired.some(
-    ({ compromised, confirmed, atMs }) =>
-      compromised && (!confirmed || nowMs < atMs + connectionMsMax),
-  );
-  return hasLeaked && !authorities.some(({ signerIds }) => signerIds.includes(authority));
+/** By the root that has verified it, whatever the certificate says of its issuer. */
+export function isDistrusted({ roots }: Pick<TrustBundle, "roots">, { root }: Peer): boolean {
+  return root === undefined || !hasBytes(roots, root);
+}
+
+export function distrustedPeer({ id, serialHex }: Peer): PeerError {
+  const message = `expected a certificate under a root that is trusted, got ${serialHex} of ${id.toString()}`;
+  const hint = "connect anew with a new certificate: by a token, or a join token";
+  return new PeerError("peer-distrusted", message, { hint });
 }

@@ -33,7 +33,7 @@ export function takeWorkloadReport(
 
 /**
  * What the stream does not speak for is dropped, and so is one workload's that is too much: the rest counts. One bad
- * workload must not silence its node.
+ * workload must not silence its node. Of whom something was dropped is waited for.
  *
  * @returns of whom nothing was kept, because no token of theirs counts
  */
@@ -45,10 +45,14 @@ export function takeNodeReport(
 ): string[] {
   const unproven: string[] = [];
   const now = nowMs();
+  if (report.full) spokenFor.begin();
   roll.report(reporter, { ...report, proxies: [] }, now);
   for (const [spiffeId, proxies] of Map.groupBy(report.proxies, ({ spiffeId }) => spiffeId)) {
     if (spiffeId === undefined || !spokenFor.has(spiffeId, now)) {
-      if (spiffeId !== undefined) unproven.push(spiffeId);
+      if (spiffeId !== undefined) {
+        unproven.push(spiffeId);
+        spokenFor.miss(spiffeId, "token");
+      }
       if (spokenFor.isNews(spiffeId ?? "")) {
         events.evidenceDropped(reporter, spiffeId, proxies.length, "no token of it counts");
       }
@@ -57,8 +61,10 @@ export function takeNodeReport(
     try {
       const part = { ...report, full: false, proxies, gone: [] };
       logNacks(events, reporter, roll.report(reporter, part, now));
+      spokenFor.keep(spiffeId);
     } catch (error) {
       if (!(error instanceof RollError)) throw error;
+      spokenFor.miss(spiffeId, "room");
       events.evidenceDropped(reporter, spiffeId, proxies.length, error.message);
     }
   }

@@ -8,6 +8,7 @@ import { addRotationGauges } from "../../edge/telemetry/rotation-metrics.ts";
 import type { ServerMetrics } from "../../edge/telemetry/server-metrics.ts";
 import { lifeLeftRatio } from "../../core/issuance/expiry.ts";
 import type { AuthorityRecord } from "../../core/trust/trust-state.ts";
+import { AgentNames } from "./agent-names.ts";
 import { ConnectedAgents } from "./connected-agents.ts";
 import { Farewells } from "./farewells.ts";
 import type { Kept } from "./kept.ts";
@@ -34,6 +35,7 @@ export interface EvidenceOptions extends Pick<
 export interface Evidence extends Disposable {
   readonly roll: Roll;
   readonly agents: ConnectedAgents;
+  readonly names: AgentNames;
   readonly farewells: Farewells;
   readonly skew: SeenSkew;
   readonly view: RollView;
@@ -50,24 +52,37 @@ const rollLimits = {
 export function buildEvidence(options: EvidenceOptions, watch: LedgerWatch): Evidence {
   const { store, trust, transparency, keeper, records, waivers } = options;
   const { own, config, events, nowMs } = options;
+  const { proven } = keeper;
   const { reader } = transparency;
   const { certificates } = reader;
   const owned = new DisposableStack();
+  const bySerial = (serialHex: string) => certificates.bySerial(Buffer.from(serialHex, "hex"));
   const skew = new SeenSkew({
     recall: () => store.facts.recall("clock-skew"),
     remember: (text) => store.facts.remember("clock-skew", text),
     onFailed: (error) => events.skewNotWritten(error),
-    longestLifeMs: () => config().maxTtlSeconds * 1_000,
-    nowMs,
+    nowMs: () => proven.nowMs(),
   });
   const roll = new Roll(rollLimits, () => skew.skewMs);
+  proven.listenTo(() => roll.clocks());
   const agents = new ConnectedAgents(nowMs);
+  const names = new AgentNames({ find: (serialHex) => bySerial(serialHex)?.intent.agent });
   const farewells = new Farewells({
-    record: (event) => keeper.eventAt(event),
+    indexOf: (serialHex, agentId) => {
+      const record = bySerial(serialHex);
+      return record?.intent.agent === agentId ? record.intentIndex : undefined;
+    },
+    nextIndex: () => reader.head().size,
+    record: (event) => keeper.event(event),
     onFailed: (agent, error) => events.goodbyeNotWritten(agent, error),
   });
   const books = owned.use(
-    new LeafBooks({ reader, watch, onFailed: (error) => events.leavesNotRead(error), nowMs }),
+    new LeafBooks({
+      reader,
+      watch,
+      onFailed: (error) => events.leavesNotRead(error),
+      nowMs: () => proven.nowMs(),
+    }),
   );
   const reissue = owned.use(
     new Reissue({
@@ -92,11 +107,12 @@ export function buildEvidence(options: EvidenceOptions, watch: LedgerWatch): Evi
       own,
       restores: () => records.list(),
       isClockGood: () => keeper.time.status.kind === "ok",
+      proven,
       nowMs,
     }),
   );
   addGauges(options, view);
-  return { roll, agents, farewells, skew, view, [Symbol.dispose]: () => owned.dispose() };
+  return { roll, agents, names, farewells, skew, view, [Symbol.dispose]: () => owned.dispose() };
 }
 
 /** Whoever fetches the bundle over HTTPS says nothing of what it does with it. */

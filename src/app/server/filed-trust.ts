@@ -5,15 +5,15 @@
 
 import { equalBytes } from "../../core/bytes.ts";
 import { PortcullisError } from "../../core/error.ts";
-import { judgePluggedAuthority } from "../../core/trust/plugged-trust.ts";
+import { destroyedBy } from "../../core/trust/next-trust.ts";
+import { judgePluggedAuthority, retiredIn } from "../../core/trust/plugged-trust.ts";
 import type { RotationRefusal, RotationRefusalCode } from "../../core/trust/rotation.ts";
 import { activeAuthority } from "../../core/trust/trust-state.ts";
-import type { NewSigningKey } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
-import { publishRoots } from "./open-trust.ts";
+import { copyOf, isKept } from "./kept-key.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
+import type { RootsFile } from "./roots-file.ts";
 import type { Rotation, RotationDependencies, RotationOrder } from "./rotation.ts";
-import { destroyedBy } from "./rotation.ts";
 
 /** Why the files have to wait, or to be changed. */
 export class TrustChangeError extends PortcullisError<RotationRefusalCode> {
@@ -22,17 +22,26 @@ export class TrustChangeError extends PortcullisError<RotationRefusalCode> {
 
 export interface FiledTrustDependencies extends Pick<
   RotationDependencies,
-  "store" | "trust" | "inTurn" | "changes" | "prove" | "renewOwn" | "config"
+  "store" | "trust" | "inTurn" | "changes" | "prove" | "renewOwn"
 > {
   readonly rotation: Pick<Rotation, "inTurn">;
+  readonly rootsFile: Pick<RootsFile, "write">;
   readonly log: Logger;
 }
 
 export class FiledTrust {
   readonly #dependencies: FiledTrustDependencies;
+  #read: PluggedIn | undefined;
+  #saidStale = "";
 
   constructor(dependencies: FiledTrustDependencies) {
     this.#dependencies = dependencies;
+    this.#read = dependencies.trust.current.plugged;
+  }
+
+  /** That they named when they were read last, whether that was taken or not. */
+  get roots(): readonly Uint8Array[] {
+    return this.#read?.authority.roots ?? [];
   }
 
   /**
@@ -42,6 +51,7 @@ export class FiledTrust {
   async take(plugged: PluggedIn): Promise<boolean> {
     const { trust, inTurn, prove, renewOwn } = this.#dependencies;
     const { authority, source } = plugged;
+    this.#read = plugged;
     const isStale = judgePluggedAuthority(trust.current.state, authority).kind === "stale";
     // Outside of the turn: an HSM may take its time.
     if (!isStale) await prove({ source, chain: authority.chain, root: authority.root });
@@ -53,19 +63,22 @@ export class FiledTrust {
   /** At the start, when all but another root to sign under is taken already. @throws as `take` */
   async begin(plugged: PluggedIn): Promise<void> {
     const { state } = this.#dependencies.trust.current;
-    if (judgePluggedAuthority(state, plugged.authority).kind !== "unchanged") {
-      await this.take(plugged);
-    }
+    const isNews = judgePluggedAuthority(state, plugged.authority).kind !== "unchanged";
+    if (isNews) await this.take(plugged);
+    else this.#sayStale(plugged);
   }
 
   async #take(plugged: PluggedIn): Promise<boolean> {
     const { trust, changes } = this.#dependencies;
     const hadToSettle = await changes.settle();
     const before = trust.current;
+    this.#sayStale(plugged);
     const judged = judgePluggedAuthority(before.state, plugged.authority);
     if (judged.kind === "refused") throw changeError(judged.refusal);
     if (judged.kind === "chain" || judged.kind === "roots") {
-      return await changes.change(() => ({ ...judged, destroyed: destroyedBy(judged) }), plugged);
+      const { state } = judged;
+      await changes.change((commit) => commit({ state, destroyed: destroyedBy(judged) }), plugged);
+      return true;
     }
     if (judged.kind === "prepare") {
       await this.#prepare(judged.command, plugged);
@@ -73,14 +86,13 @@ export class FiledTrust {
       await this.#take(plugged);
       return true;
     }
-    if (judged.kind === "stale") this.#sayStale(judged.retired.id);
     const isOther = await this.#refile(plugged);
     return hadToSettle || (isOther && judged.kind === "unchanged");
   }
 
   /** @returns whether they are others than before */
   async #refile(plugged: PluggedIn): Promise<boolean> {
-    const { trust, changes, config } = this.#dependencies;
+    const { trust, changes, rootsFile } = this.#dependencies;
     const before = trust.current.plugged;
     const isSame =
       before !== undefined &&
@@ -88,7 +100,7 @@ export class FiledTrust {
       haveSame(before.authority.chain, plugged.authority.chain) &&
       haveSame(before.authority.roots, plugged.authority.roots) &&
       haveSame(before.crls, plugged.crls);
-    if (isSame) await publishRoots(config(), trust.current.bundle);
+    if (isSame) await rootsFile.write(trust.current.bundle);
     else await changes.refile(plugged);
     return !isSame;
   }
@@ -101,22 +113,30 @@ export class FiledTrust {
     if (decision.kind === "refused") throw changeError(decision.refusal);
   }
 
-  /** The key that signs until the gate opens is in no file any more: it goes into the store. */
+  /** The key that signs until the gate opens is in no file any more: it goes into the store. @throws AuthorityError */
   #outgoing(): Pick<RotationOrder, "keys" | "kept"> {
     const { trust, store } = this.#dependencies;
     const { state, authorityParts } = trust.current;
-    const { id, key } = activeAuthority(state);
+    const active = activeAuthority(state);
+    const { id, key } = active;
     const { source } = authorityParts;
     if (key === "store" || source.kind !== "software") return {};
-    const privateKeyPkcs8 = source.key.export({ format: "der", type: "pkcs8" });
-    const copy: NewSigningKey = { id, privateKeyPkcs8 };
-    return { kept: id, keys: store.findKey(id) === undefined ? [copy] : [] };
+    return { kept: id, keys: isKept(store, active) ? [] : [copyOf(id, source.key)] };
   }
 
-  #sayStale(retired: string): void {
-    const fields = { event: "ca-stale", retired };
-    const hint = "put the files of the authority that signs into --ca-dir, or start without it";
-    this.#dependencies.log.warn({ ...fields, hint }, "--ca-dir has a CA that was retired");
+  /** Once for each set of roots that were retired: they are passed over. */
+  #sayStale({ authority }: PluggedIn): void {
+    const { trust, log } = this.#dependencies;
+    const ids = retiredIn(trust.current.state, authority).map(({ id }) => id);
+    const retired = ids.join(" ");
+    if (retired !== "" && retired !== this.#saidStale) {
+      const hint =
+        "put the files of the authority that signs into --ca-dir, without older roots in root-cert.pem; " +
+        "to trust one of them again: portcullis root prepare --from-dir DIR";
+      const said = "--ca-dir has a root that was retired: it is not trusted again";
+      log.warn({ event: "ca-stale", retired, hint }, said);
+    }
+    this.#saidStale = retired;
   }
 }
 

@@ -1,4 +1,4 @@
-/** The goodbye of an agent as an event of the log: a restart knows from it who is gone. */
+/** The goodbye of an agent to an identity as an event of the log: a restart knows from it who is gone. */
 
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { LeavingAgent } from "../../core/roll/leaf-owners.ts";
@@ -7,15 +7,14 @@ import type { LogEvent } from "./log-keeper.ts";
 
 export interface LoggedGoodbye {
   readonly agent: LeavingAgent;
-  readonly index: number;
   readonly timeMs: number;
 }
 
-const nodeAgent = "node agent";
+const reasonPattern = /^certificates up to entry (0|[1-9]\d{0,15})$/;
 
-export function goodbyeEvent({ agentId, spiffeId, isNodeAgent }: LeavingAgent): LogEvent {
-  const reason = isNodeAgent ? nodeAgent : "";
-  return { type: "goodbye", subject: spiffeId, reason, detail: agentId };
+export function goodbyeEvent({ agent, spiffeId, lastIndex }: LeavingAgent): LogEvent {
+  const reason = `certificates up to entry ${lastIndex}`;
+  return { type: "goodbye", subject: spiffeId, reason, detail: agent };
 }
 
 /** The octet of `kind` in an entry: few are events, and only those are decoded. */
@@ -27,11 +26,13 @@ export function* goodbyesFrom(
   from: number,
   limit: number,
 ): Generator<LoggedGoodbye> {
-  for (const { index, data } of reader.entries(from, limit)) {
+  for (const { data } of reader.entries(from, limit)) {
     if (data[kindAt] !== eventKind) continue;
     const entry = decodeEntry(data);
     if (entry.kind !== "event" || entry.type !== "goodbye") continue;
-    const { subject: spiffeId, reason, detail: agentId, timeMs } = entry;
-    yield { agent: { agentId, spiffeId, isNodeAgent: reason === nodeAgent }, index, timeMs };
+    const { subject: spiffeId, reason, detail: agent, timeMs } = entry;
+    const lastIndex = reasonPattern.exec(reason)?.[1];
+    if (lastIndex === undefined) continue;
+    yield { agent: { spiffeId, agent, lastIndex: Number(lastIndex) }, timeMs };
   }
 }

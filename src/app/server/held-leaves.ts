@@ -10,11 +10,20 @@ export interface LeafOwnership {
   readonly identity: string;
   /** One workload: a newer certificate of it takes the place of an older one. */
   readonly owner: string;
+  /** The ID of the key that signed it: what the certificate says of its issuer may be another name of the same. */
+  readonly signer: string;
+}
+
+/** A certificate that is to be renewed. */
+export interface LeafToRenew extends HeldLeaf {
+  readonly owner: string;
 }
 
 interface Kept extends HeldLeaf {
   ownership?: LeafOwnership;
 }
+
+type Owned = HeldLeaf & { readonly ownership: LeafOwnership };
 
 /** A sidecar's agent has its own and some former ones. */
 const ownMax = 64;
@@ -71,16 +80,18 @@ export class HeldLeaves {
     signers: ReadonlySet<string>,
     speaksFor: (identity: string) => boolean,
     nowMs: number,
-  ): HeldLeaf[] {
-    const newest = new Map<string, HeldLeaf>();
+  ): LeafToRenew[] {
+    const newest = new Map<string, Owned>();
     for (const leaf of this.#held.values()) {
       const { ownership, notAfterMs } = leaf;
       if (ownership === undefined || notAfterMs <= nowMs) continue;
       const known = newest.get(ownership.owner);
       if (known !== undefined && known.notAfterMs >= notAfterMs) continue;
-      if (speaksFor(ownership.identity)) newest.set(ownership.owner, leaf);
+      if (speaksFor(ownership.identity)) newest.set(ownership.owner, { ...leaf, ownership });
     }
-    return [...newest.values()].filter(({ authority }) => !signers.has(authority));
+    return [...newest.values()].flatMap(({ ownership, ...leaf }) =>
+      signers.has(ownership.signer) ? [] : [{ ...leaf, owner: ownership.owner }],
+    );
   }
 
   #drop(serialHex: string): void {

@@ -198,11 +198,10 @@ function queueFull(reason: string): CaCallError {
   return new CaCallError("queue-full", `${reason}: try again in a moment`);
 }
 
-function orderOf(
-  { requestId, address, agent, csrPem, requestedTtlSeconds }: IssuanceRequest,
-  caller: Caller,
-): Order {
-  return { caller, requestId, address, agent, csrPem, requestedTtlSeconds };
+function orderOf(request: IssuanceRequest, caller: Caller): Order {
+  const { requestId, address, agent, assertPeer, csrPem, requestedTtlSeconds } = request;
+  const order = { caller, requestId, address, agent, csrPem, requestedTtlSeconds };
+  return assertPeer === undefined ? order : { ...order, assertPeer };
 }
 
 function isStillWanted(

@@ -21,6 +21,7 @@ import { SpiffeId } from "../../core/spiffe/id.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import { DeniedError } from "../../core/deny/deny-error.ts";
+import { PeerError } from "../../edge/rpc/peer.ts";
 import { Issuer, type IssuerDependencies, type Order, type OrderOutcome } from "./issuer.ts";
 import { Ledger } from "./ledger.ts";
 
@@ -145,6 +146,18 @@ describe("an issuer", () => {
       "spiffe://cluster.local/ns/shop/sa/other",
     ]);
     assert.equal(size(), from + 4);
+  });
+
+  it("gives nothing to whose peer was distrusted while it waited, nor records it", async () => {
+    const from = size();
+    const error = new PeerError("peer-distrusted", "scripted");
+    const assertPeer = (): never => {
+      throw error;
+    };
+    const orders = [orderOf("bad", { assertPeer }), orderOf("good", { assertPeer: () => {} })];
+    const [bad, good] = await issuerOf().issue(orders, nowMs);
+    assert.deepEqual([bad, good?.kind], [{ kind: "refused", error }, "issued"]);
+    assert.equal(size(), from + 2);
   });
 
   it("lets no certificate outlive what its caller may have", async () => {

@@ -20,6 +20,8 @@ export interface Order {
   readonly address: string;
   /** The id of the agent that asked, as it said; "" for none. */
   readonly agent: string;
+  /** Whether who asks is believed still, as far as that hangs on the connection. @throws PeerError, DeniedError */
+  readonly assertPeer?: () => void;
   readonly csrPem: string;
   readonly requestedTtlSeconds: bigint;
 }
@@ -88,7 +90,7 @@ export class Issuer {
     });
   }
 
-  /** Who was denied while it waited gets nothing any more. */
+  /** Who was denied or distrusted while it waited gets nothing any more. */
   #judge(order: Order, outcome: PrepareOutcome | undefined): Judged {
     const { assertNotDenied, onUnfit } = this.#dependencies;
     if (outcome?.kind !== "prepared") {
@@ -98,6 +100,7 @@ export class Issuer {
     }
     try {
       assertNotDenied(order.caller);
+      order.assertPeer?.();
     } catch (error) {
       return { kind: "refused", error };
     }

@@ -6,14 +6,17 @@
 import type { LogClockStatus } from "../../core/log/log-clock.ts";
 import { parseVerifierKey } from "../../core/log/note-key.ts";
 import { removeLeftCopies } from "../../edge/backup/copy-directory.ts";
+import { removeEndpoints, writeStarting } from "../../edge/config/endpoints.ts";
 import { readPassphrase } from "../../edge/ca/key-file.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
+import { restoredTrust } from "../../core/trust/trust-state.ts";
 import { Store, type StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { Denials } from "./denials.ts";
 import { LogKeeper } from "./log-keeper.ts";
 import { openLog } from "./open-log.ts";
+import { openTrust } from "./open-trust.ts";
 import { Restoration } from "./restoration.ts";
 import { RestoreRecords } from "./restore-records.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
@@ -55,6 +58,8 @@ export async function openKept(
   const prove = (parts: AuthorityParts): Promise<void> => proveAtStart(parts, { log, signal });
   const passphrase = await readPassphrase(config.keyPassphraseFile);
   const store = owned.use(await Store.open(dataDir, maker, passphrase));
+  await writeStarting(dataDir);
+  owned.defer(() => removeEndpoints(dataDir));
   await removeLeftCopies(dataDir);
   const trust = new TrustKeeper(await loadTrust(store, config, nowMs(), prove));
   const { log: transparency, unknown } = await openLog(store, dataDir, trustDomain, nowMs());
@@ -80,6 +85,12 @@ export async function openKept(
       verifier: parseVerifierKey(transparency.reader.verifierKey()),
       record: (event) => keeper.event(event),
       records,
+      onRestored: () => {
+        const { plugged, authorityParts, state: before } = trust.current;
+        const state = restoredTrust(before);
+        store.replaceTrustState({ state, keys: [], nowMs: nowMs() });
+        trust.replace(openTrust(store, config, state, plugged, authorityParts));
+      },
       maxTtlMs: () => config.maxTtlSeconds * 1_000,
       waitMs: config.restoreWaitSeconds * 1_000,
       log,

@@ -13,6 +13,7 @@ import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { AdminService } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { AgentNames } from "./agent-names.ts";
 import { statusHandler } from "./admin-service.ts";
 import { signBatchHandler } from "./batch-service.ts";
 import { backupHandler } from "./backup-service.ts";
@@ -20,7 +21,7 @@ import { bundleHandler } from "./bundle-service.ts";
 import { acceptClockHandler } from "./clock-service.ts";
 import { denyHandlers } from "./deny-service.ts";
 import { rootHandlers } from "./root-service.ts";
-import { isDistrusted } from "./distrust.ts";
+import { isDistrusted, type IsDistrusted } from "./distrust.ts";
 import { pruneLogHandler } from "./log-prune-service.ts";
 import { createJoinTokenHandler } from "./join-token-service.ts";
 import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
@@ -34,7 +35,8 @@ export interface AdminSocketOptions {
   readonly nowMs: () => number;
 }
 
-const agentStreamsMax = 10_000;
+/** A renewing agent opens its new stream before the old one ends. */
+const agentStreamsMax = 11_000;
 const drainMs = 10_000;
 const jwtSvidsWaitingMax = 1_024;
 const introductionDelayMs = 250;
@@ -62,18 +64,21 @@ export function serveMesh(
   const refreshKeys = (): Promise<unknown> => live.authentication.refreshKeys();
   const assertNotDenied = (identity: string, serialHex: string): void =>
     parts.denials.assertNotDenied(identity, serialHex);
+  const distrusts: IsDistrusted = (peer) => isDistrusted(trust.current.bundle, peer);
+  const nameOf: AgentNames["nameOf"] = (peer, claimed) => evidence.names.nameOf(peer, claimed);
   const mesh = new MeshService({
     roll,
+    nameOf,
     events: meshEvents,
     bundle: () => trust.current.bundle,
     podOf: (serialHex) => pods.get(serialHex),
     nodeAgents: { isNodeAgent, authenticate, refreshKeys },
     assertNotDenied,
     farewell: {
-      take: (agent, serialHex) => evidence.farewells.take(agent, serialHex),
-      gone: (agent, index) => evidence.view.goodbye(agent, index),
+      take: (departure) => evidence.farewells.take(departure),
+      gone: (reporter, agents) => evidence.view.goodbye(reporter, agents),
     },
-    isDistrusted: (authority) => isDistrusted(trust.current.state, authority, nowMs()),
+    isDistrusted: distrusts,
     sawSkew: (differenceMs) => evidence.skew.saw(differenceMs),
     newestNotAfterMs: (spiffeId) =>
       parts.transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
@@ -87,7 +92,9 @@ export function serveMesh(
     events,
     pods,
     isNodeAgent,
+    nameOf,
     assertNotDenied,
+    isDistrusted: distrusts,
     authenticate,
     nowMs,
     requestId,
@@ -166,6 +173,7 @@ export async function openAdminSocket(
       writer: transparency.writer,
       log,
       assertGoodMs: () => keeper.time.assertGood(),
+      provenMs: () => keeper.proven.nowMs(),
     }),
     backup: backupHandler({
       dataDir: config.dataDir,

@@ -44,9 +44,8 @@ export class LeafBooks implements Disposable {
     this.close();
   }
 
-  /** @param index of the event in the log */
-  goodbye(agent: LeavingAgent, index: number): void {
-    this.#book?.owners.goodbye(agent, index, this.#dependencies.nowMs());
+  goodbye(agent: LeavingAgent): void {
+    this.#book?.owners.goodbye(agent, this.#dependencies.nowMs());
   }
 
   prune(): void {

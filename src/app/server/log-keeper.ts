@@ -13,6 +13,7 @@ import type { TrustState } from "../../core/trust/trust-state.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import type { Facts } from "../../edge/store/facts.ts";
 import { LogTime, type LogTimeDependencies } from "./log-time.ts";
+import { ProvenClock } from "./proven-clock.ts";
 
 export interface LogKeeperDependencies extends LogTimeDependencies {
   readonly log: LogStore;
@@ -32,7 +33,7 @@ const retryIntervalMs = 5_000;
 const unwrittenMax = 4_860;
 const unwritable: ReadonlySet<string> = new Set(["log-unwritable", "log-full"]);
 /** Each time costs a commit on the main thread. */
-const checkpointIntervalMs = 600_000;
+const keepIntervalMs = 600_000;
 const unfitIntervalMs = 60_000;
 /** Octets of an event's detail in the log. */
 const detailMax = 4_096;
@@ -42,6 +43,8 @@ const nothing = { operator: "", subject: "", reason: "", digest: new Uint8Array(
 
 export class LogKeeper implements AsyncDisposable {
   readonly time: LogTime;
+  /** For what opens, or is forgotten, when certificates have expired. */
+  readonly proven: ProvenClock;
   readonly #dependencies: LogKeeperDependencies;
   readonly #refusals = new RefusalTally();
   /** Counted, and not taken by a log that failed: goes along with what comes next. */
@@ -52,13 +55,22 @@ export class LogKeeper implements AsyncDisposable {
 
   constructor(dependencies: LogKeeperDependencies) {
     this.#dependencies = dependencies;
-    const { log, facts } = dependencies;
+    const { log, facts, read, onFailed } = dependencies;
     const newestMs = newestTimeMs(log);
-    this.time = new LogTime(dependencies, newestMs, acceptedWallMs(facts, newestMs));
+    const acceptedMs = acceptedWallMs(facts, newestMs);
+    this.time = new LogTime(dependencies, newestMs, acceptedMs);
+    const proven = {
+      read,
+      isGood: () => this.time.status.kind === "ok",
+      recall: () => facts.recall("clock-proven"),
+      remember: (text: string) => facts.remember("clock-proven", text),
+      onFailed,
+    };
+    this.proven = new ProvenClock(proven, acceptedMs ?? newestMs);
     this.#timers = [
       setInterval(() => void this.#writeRefusals(), refusalsIntervalMs).unref(),
       setInterval(() => void this.#retry(), retryIntervalMs).unref(),
-      setInterval(() => this.#keepCheckpoint(), checkpointIntervalMs).unref(),
+      setInterval(() => this.#keep(), keepIntervalMs).unref(),
     ];
   }
 
@@ -124,11 +136,12 @@ export class LogKeeper implements AsyncDisposable {
   async acceptClock(operator: string, reason: string): Promise<number> {
     const { status } = this.time;
     const { wallMs } = this.#dependencies.read();
-    const jumpMs = status.kind === "stopped" ? status.jumpMs : 0;
+    const jumpMs = status.kind === "stopped" ? status.jumpMs : this.proven.aheadMs;
     const subject = new Date(wallMs).toISOString();
     const detail = `jump of ${jumpMs} ms`;
     await this.event({ type: "clock-accepted", operator, reason, subject, detail });
     this.time.accept();
+    this.proven.accept();
     const accepted = { wallMs, logMs: this.time.nowMs() };
     this.#dependencies.facts.remember("clock-accepted", JSON.stringify(accepted));
     return jumpMs;
@@ -138,7 +151,7 @@ export class LogKeeper implements AsyncDisposable {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#keeping;
     await this.#writeRefusals();
-    this.#keepCheckpoint();
+    this.#keep();
   }
 
   async #writeRefusals(): Promise<void> {
@@ -162,6 +175,11 @@ export class LogKeeper implements AsyncDisposable {
     // Somebody was refused because of it, or an event was: that is worth an entry.
     if (this.#unwritten.length === 0) this.countRefusal("", failure.code, "");
     await this.#writeRefusals();
+  }
+
+  #keep(): void {
+    this.proven.keep();
+    this.#keepCheckpoint();
   }
 
   #keepCheckpoint(): void {

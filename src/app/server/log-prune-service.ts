@@ -20,6 +20,8 @@ export interface LogPruneDependencies {
   readonly log: Logger;
   /** The log's time. @throws LogClockError while the clock is in question: it says what has expired */
   readonly assertGoodMs: () => number;
+  /** What was before it has passed, whatever the server's clock says. */
+  readonly provenMs: () => number;
 }
 
 export class PruneError extends PortcullisError<"prune-time" | "prune-running"> {
@@ -56,13 +58,19 @@ function codeOf({ code }: PortcullisError): status {
 /** @throws CommandError, PruneError, LogClockError; LogError of the writer */
 async function pruneLog(
   { before, operator }: PruneLogRequest,
-  { writer, log, assertGoodMs }: LogPruneDependencies,
+  { writer, log, assertGoodMs, provenMs }: LogPruneDependencies,
 ): Promise<PruneLogResponse> {
   const timeMs = assertGoodMs();
   const beforeMs = before === undefined ? Number.NaN : Math.floor(timestampMs(before));
   // Else certificates that are good would be forgotten, and their serials free for others.
   if (!(beforeMs <= timeMs)) {
     throw new PruneError("prune-time", "expected a time that has passed");
+  }
+  if (beforeMs > provenMs()) {
+    const message = "expected a time that has passed by more than the word of the server's clock";
+    throw new PruneError("prune-time", message, {
+      hint: "portcullis clock accept, if it is right",
+    });
   }
   assertClaim({ operator, reason: `pruned before ${beforeMs}` });
   const { start, end } = (await writer.prune(beforeMs, timeMs, operator)) ?? { start: 0, end: 0 };

@@ -5,14 +5,14 @@ import { DeniedError } from "../../core/deny/deny-error.ts";
 import { PortcullisError } from "../../core/error.ts";
 import type { TrustDomain } from "../../core/spiffe/id.ts";
 import { authenticatedPeer, type AuthContext, type Peer } from "../../edge/rpc/peer.ts";
+import { distrustedPeer, type IsDistrusted } from "./distrust.ts";
 import { StreamPlaces } from "./stream-places.ts";
 
 export interface MeshAdmissionDependencies {
   readonly trustDomain: () => TrustDomain;
   /** @throws DeniedError that the peer may read */
   readonly assertNotDenied: (identity: string, serialHex: string) => void;
-  /** Whether the authority of a peer's certificate has leaked. */
-  readonly isDistrusted: (authority: string) => boolean;
+  readonly isDistrusted: IsDistrusted;
   readonly streamsMax: number;
 }
 
@@ -42,7 +42,7 @@ export class MeshAdmission {
     try {
       peer = authenticatedPeer(context);
       this.#assertOwnTrustDomain(peer);
-      this.#assertTrusted(peer);
+      if (this.#dependencies.isDistrusted(peer)) throw distrustedPeer(peer);
     } catch (error) {
       const details = "a client certificate of this mesh is needed";
       return { refusal: { code: status.UNAUTHENTICATED, details, error } };
@@ -67,14 +67,6 @@ export class MeshAdmission {
       if (!(error instanceof DeniedError)) throw error;
       return { code: status.PERMISSION_DENIED, details: error.message, error };
     }
-  }
-
-  #assertTrusted({ id, authority }: Peer): void {
-    if (!this.#dependencies.isDistrusted(authority)) return;
-    throw new PortcullisError(
-      "peer-authority",
-      `expected a peer of an authority that is trusted, got ${id.toString()} of ${authority}`,
-    );
   }
 
   #assertOwnTrustDomain({ id }: Peer): void {

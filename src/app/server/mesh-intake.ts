@@ -14,7 +14,9 @@ import { parseLogAlarm } from "../../edge/rpc/log-messages.ts";
 import { encodeReportAck, parseHeldLeaves, parseReport } from "../../edge/rpc/mesh-messages.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import type { ConnectRequest } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { IsDistrusted } from "./distrust.ts";
 import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
+import type { Departure } from "./farewells.ts";
 import type { LogWitnessing } from "./log-witnessing.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
 import type { MeshSessions, Session } from "./mesh-session.ts";
@@ -23,10 +25,10 @@ import type { MeshWelcome } from "./mesh-welcome.ts";
 type Message = ConnectRequest["message"];
 
 export interface Farewell {
-  /** The agent's keys are destroyed. @returns its index in the log, if it counts. Never rejects. */
-  readonly take: (agent: LeavingAgent, serialHex: string) => Promise<number | undefined>;
-  /** It is durable, and nothing of the agent is waited for any more. */
-  readonly gone: (agent: LeavingAgent, index: number) => void;
+  /** Keys are destroyed. @returns whom nobody waits for any more; undefined where it does not count. Never rejects. */
+  readonly take: (departure: Departure) => Promise<readonly LeavingAgent[] | undefined>;
+  /** It is durable. */
+  readonly gone: (reporter: Reporter, agents: readonly LeavingAgent[]) => void;
 }
 
 export interface MeshIntakeDependencies {
@@ -35,7 +37,7 @@ export interface MeshIntakeDependencies {
   readonly sessions: MeshSessions;
   readonly welcome: MeshWelcome;
   readonly isNodeAgent: (id: SpiffeId) => boolean;
-  readonly isDistrusted: (authority: string) => boolean;
+  readonly isDistrusted: IsDistrusted;
   readonly witnessing?: LogWitnessing;
   readonly farewell: Farewell;
   readonly nowMs: () => number;
@@ -50,6 +52,10 @@ export const expired: StreamRefusal = {
   code: status.UNAUTHENTICATED,
   details: "the client certificate has expired",
 };
+const distrusted: StreamRefusal = {
+  code: status.UNAUTHENTICATED,
+  details: "the client certificate's root is not trusted any more",
+};
 
 export class MeshIntake {
   readonly #dependencies: MeshIntakeDependencies;
@@ -61,11 +67,15 @@ export class MeshIntake {
   /** @returns why the stream ends, if it does */
   receive(session: Session, { message }: ConnectRequest): StreamRefusal | undefined {
     const { peer, spokenFor } = session;
-    const { nowMs, isNodeAgent } = this.#dependencies;
+    const { nowMs, isNodeAgent, isDistrusted } = this.#dependencies;
     // A timer alone would let evidence in after the machine was suspended.
     if (nowMs() >= peer.notAfterMs) return expired;
     if (spokenFor !== undefined && !isNodeAgent(peer.id)) {
       return { code: status.PERMISSION_DENIED, details: "no longer a node agent of this mesh" };
+    }
+    // It may tell what is to be renewed, and nothing else: another agent could be behind its name by now.
+    if (isDistrusted(peer) && message.case !== "leaves") {
+      return message.case === "hello" ? distrusted : undefined;
     }
     try {
       const { reporter } = session;
@@ -117,7 +127,7 @@ export class MeshIntake {
   }
 
   #takeReport(session: Session, reporter: Reporter, report: EvidenceReport): undefined {
-    if (!this.#isHeard(session)) return;
+    if (!this.#dependencies.sessions.isSpeaking(session)) return;
     const { call, spokenFor } = session;
     let unproven: readonly string[] = [];
     if (spokenFor === undefined) takeWorkloadReport(this.#dependencies, reporter, report);
@@ -128,21 +138,16 @@ export class MeshIntake {
     call.once("drain", () => call.resume());
   }
 
-  #isHeard(session: Session): boolean {
-    const { sessions, isDistrusted } = this.#dependencies;
-    return sessions.isSpeaking(session) && !isDistrusted(session.peer.authority);
-  }
-
   /** Its last message: the stream is closed when the goodbye is durable. */
   #takeGoodbye(session: Session, reporter: Reporter): undefined {
-    const { sessions, farewell } = this.#dependencies;
+    const { sessions, farewell, nowMs } = this.#dependencies;
     const { call, peer, spokenFor } = session;
-    if (session.isLeaving === true || !this.#isHeard(session)) return;
+    if (session.isLeaving === true || !sessions.isSpeaking(session)) return;
     session.isLeaving = true;
-    const agent = { ...reporter, isNodeAgent: spokenFor !== undefined };
-    void farewell.take(agent, peer.serialHex).then((index) => {
+    const identities = spokenFor?.identities(nowMs()) ?? [];
+    void farewell.take({ reporter, serialHex: peer.serialHex, identities }).then((agents) => {
       // It has come back before it was gone.
-      if (index !== undefined && !sessions.isReplaced(session)) farewell.gone(agent, index);
+      if (agents !== undefined && !sessions.isReplaced(session)) farewell.gone(reporter, agents);
       call.end();
     });
   }

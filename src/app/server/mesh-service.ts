@@ -11,7 +11,9 @@ import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { encodeRenewCertificates } from "../../edge/rpc/mesh-messages.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import type { ConnectRequest } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { AgentNames } from "./agent-names.ts";
 import { BundlePublisher } from "./bundle-publisher.ts";
+import type { IsDistrusted } from "./distrust.ts";
 import { HeldLeaves } from "./held-leaves.ts";
 import type { LogWitnessing } from "./log-witnessing.ts";
 import { MeshAdmission, type StreamRefusal } from "./mesh-admission.ts";
@@ -25,13 +27,14 @@ export interface MeshDependencies {
   readonly roll: Roll;
   readonly events: MeshEvents;
   readonly bundle: () => TrustBundle;
+  /** What an agent is called that calls itself so. */
+  readonly nameOf: AgentNames["nameOf"];
   /** The pod that a certificate was issued to, while the server still knows. */
   readonly podOf: (serialHex: string) => string | undefined;
   /** @throws DeniedError that the peer may read */
   readonly assertNotDenied: (identity: string, serialHex: string) => void;
   readonly farewell: Farewell;
-  /** Whether the authority of a peer's certificate has leaked. */
-  readonly isDistrusted: (authority: string) => boolean;
+  readonly isDistrusted: IsDistrusted;
   /** How far an agent's clock is off. */
   readonly sawSkew: (differenceMs: number) => void;
   /** When the last certificate ends that an identity was given; 0 for none. */
@@ -96,13 +99,13 @@ export class MeshService {
   }
 
   /**
-   * Trust has changed. Streams of a leaked authority stay, so that their agents can be asked to renew; what they have said
-   * counts no more.
+   * Trust has changed. Streams under a root that was taken away stay, so that their agents can be asked to renew; what they
+   * have said counts no more.
    */
   forgetDistrusted(): void {
     const { roll, isDistrusted, nowMs } = this.#dependencies;
     for (const { reporter, peer } of this.#sessions.speaking()) {
-      if (reporter !== undefined && isDistrusted(peer.authority)) {
+      if (reporter !== undefined && isDistrusted(peer)) {
         roll.disconnected(reporter, nowMs());
       }
     }

@@ -7,6 +7,7 @@ import type { Roll } from "../../core/roll/roll.ts";
 import type { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import type { Hello } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { isAgentId } from "./agent-id.ts";
+import type { AgentNames } from "./agent-names.ts";
 import type { BundlePublisher } from "./bundle-publisher.ts";
 import type { LogWitnessing } from "./log-witnessing.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
@@ -17,6 +18,8 @@ export interface MeshWelcomeDependencies {
   readonly events: MeshEvents;
   readonly sessions: MeshSessions;
   readonly publisher: BundlePublisher;
+  /** What an agent is called that calls itself so. */
+  readonly nameOf: AgentNames["nameOf"];
   /** The pod that a certificate was issued to, while the server still knows. */
   readonly podOf: (serialHex: string) => string | undefined;
   readonly witnessing?: LogWitnessing;
@@ -36,8 +39,8 @@ export class MeshWelcome {
 
   /** @returns why the stream ends, if it does. @throws RollError */
   greet(session: Session, hello: Hello): StreamRefusal | undefined {
-    const { agentId, logCheckpoint, agentTime } = hello;
-    if (!isAgentId(agentId)) {
+    const { agentId: claimed, logCheckpoint, agentTime } = hello;
+    if (!isAgentId(claimed)) {
       const details = "expected an agent_id of 1 to 128 word characters";
       return { code: status.INVALID_ARGUMENT, details };
     }
@@ -45,14 +48,15 @@ export class MeshWelcome {
       this.#dependencies;
     const { call, peer } = session;
     const pod = podOf(peer.serialHex);
+    const agentId = this.#dependencies.nameOf(peer, claimed);
     const reporter = { agentId, spiffeId: peer.id.toString(), ...(pod !== undefined && { pod }) };
     const now = nowMs();
-    const skewMs = agentTime === undefined ? 0 : now - timestampMs(agentTime);
+    const skewMs = agentTime && now - timestampMs(agentTime);
     const isNodeAgent = session.spokenFor !== undefined;
     const leafNotAfterMs = peer.notAfterMs;
     const facts = { skewMs, leafNotAfterMs, isNodeAgent, newestNotAfterMs, nowMs: now };
     roll.connected(reporter, facts);
-    sawSkew(skewMs);
+    if (skewMs !== undefined) sawSkew(skewMs);
     sessions.speaks(session, reporter);
     events.agentConnected(reporter, call.getPeer());
     publisher.send(session);

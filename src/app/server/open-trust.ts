@@ -1,7 +1,6 @@
-/** From a trust state to authorities that sign: each key from where it is, and the roots in a file for others. */
+/** From a trust state to authorities that sign: each key from where it is. */
 
 import type { KeyObject } from "node:crypto";
-import { join } from "node:path";
 import { equalBytes } from "../../core/bytes.ts";
 import type { CaWarning } from "../../core/ca/ca-warning.ts";
 import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
@@ -13,10 +12,8 @@ import {
   type AuthorityRecord,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
-import { encodeCertificates } from "../../core/x509/pem.ts";
-import { readBoundedFile, writeFileAtomic } from "../../edge/config/private-files.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
+import { StoreError, type Store } from "../../edge/store/store.ts";
 import { localSigner } from "./open-signer.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
@@ -45,27 +42,33 @@ export interface JwtSigningKey {
 /**
  * @param plugged the operator's files, as they were read last
  * @param running what signs now: its key may be in no file any more
- * @throws StoreError, SignerError, PrivateFileError
+ * @throws StoreError, SignerError
  */
-export async function openTrust(
+export function openTrust(
   store: Store,
   config: ServerConfig,
   state: TrustState,
   plugged: PluggedIn | undefined,
   running?: AuthorityParts,
-): Promise<Trust> {
+): Trust {
   const bundle = bundleOf(state);
   const active = activeAuthority(state);
   const { id, chain, root } = active;
   const source = keySource(store, config, active, plugged, running);
   if (source === undefined) {
-    throw new StoreError("store-key-missing", `the key of authority ${id} is nowhere`, {
-      hint: "put its files back into --ca-dir, start, and change them while the server runs: then it can rotate",
-    });
+    const where = "neither in the data directory nor in --ca-dir";
+    throw new StoreError(
+      "store-key-missing",
+      `the key of authority ${id}, which signs, is ${where}`,
+      {
+        hint:
+          "files with another root are a rotation, which needs both keys: put the old files back into --ca-dir and start; then, " +
+          "while the server runs, put the new ones there, or leave the old ones and run portcullis root prepare --from-dir DIR",
+      },
+    );
   }
   const authorityParts = { source, chain, root };
   const authority = signingAuthority(localSigner(authorityParts), chain, root, bundle.roots);
-  await publishRoots(config, bundle);
   return Object.freeze({
     state,
     bundle,
@@ -95,17 +98,6 @@ export function keySource(
   const isRunning = running !== undefined && equalBytes(running.chain[0] ?? running.root, signing);
   if (isRunning) return running.source;
   return caKey === undefined ? undefined : { kind: "pkcs11", uri: caKey };
-}
-
-/** The copy for others. Not written where it is there already: each write waits for the disk. @throws PrivateFileError */
-export async function publishRoots(
-  { dataDir }: Pick<ServerConfig, "dataDir">,
-  { roots }: TrustBundle,
-): Promise<void> {
-  const path = join(dataDir, bundleFileName);
-  const bytes = Buffer.from(encodeCertificates(roots));
-  const found = await readBoundedFile(path, bytes.length).catch(() => undefined);
-  if (found === undefined || !equalBytes(found, bytes)) await writeFileAtomic(path, bytes, 0o644);
 }
 
 function jwtSigningKey(store: Store, state: TrustState): JwtSigningKey {

@@ -5,7 +5,6 @@
 
 import { status, type sendUnaryData } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
-import { LogError } from "../../core/log/log-error.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 
 export interface Claim {
@@ -28,6 +27,16 @@ export function assertClaim({ operator, reason }: Claim): void {
   if (!printable(200).test(reason)) {
     throw invalid("command-reason", "a reason of 1 to 200", reason);
   }
+}
+
+function failureText(error: unknown): string {
+  if (error instanceof PortcullisError) {
+    return error.hint === undefined ? error.message : `${error.message}; ${error.hint}`;
+  }
+  const isFault = error instanceof TypeError || error instanceof RangeError;
+  return isFault
+    ? "a fault of this program: its log has it, please report it"
+    : "the store cannot be used";
 }
 
 /** No control characters, no line ends, nothing that turns the direction of writing. */
@@ -62,8 +71,7 @@ export async function answerCommand<Reply>(
     }
     log.error({ event: "command-failed", error }, "an operator's command failed");
     // UNAVAILABLE would say that there is no server.
-    const details = known instanceof LogError ? known.message : "the store cannot be used";
-    return reply({ code: status.INTERNAL, details: `nothing was changed: ${details}` });
+    return reply({ code: status.INTERNAL, details: `nothing was changed: ${failureText(error)}` });
   }
   reply(null, answer);
 }

@@ -158,6 +158,7 @@ export function buildParts(options: PartsOptions): Parts {
   const waivers = new Waivers({
     stored: options.store.waivers,
     record: (event) => keeper.event(event),
+    rootsSequence: () => options.trust.current.state.rootsSequence,
     nowMs,
   });
   const config = (): ServerConfig => live.config;

@@ -27,7 +27,7 @@ export interface PortsOptions extends AdminSocketOptions {
 const callDeadlineMs = 10_000;
 const handshakeTimeoutMs = 10_000;
 /** An idle TLS connection was seen to cost 77 KiB. */
-const connectionsMax = 10_000;
+const connectionsMax = 12_288;
 const drainMs = 10_000;
 const clockLookMs = 250;
 /** Agents keep a stream open; its path is written here because its code is not loaded yet. */
@@ -69,7 +69,7 @@ async function waitForClock(
   if (isGood()) return undefined;
   const { openAdminSocket } = await import("./late-ports.ts");
   const admin = await openAdminSocket(parts, options, owned);
-  const hint = `set the clock right, or: portcullis clock accept --admin ${admin}`;
+  const hint = `set the clock right, or: portcullis clock accept --data-dir ${options.config.dataDir}`;
   parts.log.error({ event: "clock-waiting", admin, hint }, "waiting for a clock that is good");
   while (!isGood()) await unlessAborted(options.signal, sleep(clockLookMs));
   return admin;

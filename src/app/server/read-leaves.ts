@@ -83,8 +83,8 @@ async function readGoodbyes(
   if (!isWanted()) return;
   const end = reader.head().size;
   for (let from = first; from < end && isWanted(); from += entriesPerTurn) {
-    for (const { agent, index, timeMs } of goodbyesFrom(reader, from, entriesPerTurn)) {
-      owners.goodbye(agent, index, timeMs);
+    for (const { agent, timeMs } of goodbyesFrom(reader, from, entriesPerTurn)) {
+      owners.goodbye(agent, timeMs);
     }
     await nextTurn();
   }

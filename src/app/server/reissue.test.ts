@@ -17,8 +17,8 @@ class Rig {
     { state: "active", signerIds: ["new", "newer"] },
     { state: "retiring", signerIds: ["old"] },
   ];
-  /** By serial: identity and pod. */
-  readonly log = new Map<string, readonly [string, string]>();
+  /** By serial: identity, pod and signer. */
+  readonly log = new Map<string, readonly [string, string, string]>();
   readonly sessions: Session[] = [];
   readonly asked: string[] = [];
   lookedUp = 0;
@@ -38,13 +38,17 @@ class Rig {
     speaksFor?: readonly string[],
   ): void {
     const held = new HeldLeaves(speaksFor !== undefined);
-    const made = leaves.map(([serialHex, hours, authority, name, pod = ""]): HeldLeaf => {
-      if (name !== "") this.log.set(serialHex, [`${td}${name}`, pod]);
-      return { serialHex, notAfterMs: hours * hourMs, authority };
+    const made = leaves.map(([serialHex, hours, signer, name, pod = ""]): HeldLeaf => {
+      if (name !== "") this.log.set(serialHex, [`${td}${name}`, pod, signer]);
+      // As an operator's CA says it, whose key identifier is not ours.
+      return { serialHex, notAfterMs: hours * hourMs, authority: "any" };
     });
     held.take({ full: true, held: made, dropped: [] }, this.nowMs);
     const spokenFor = speaksFor && { has: (id: string) => speaksFor.includes(id.slice(td.length)) };
-    const reporter = { agentId: "a", spiffeId: speaksFor ? `${td}node` : `${td}own` };
+    const reporter = {
+      agentId: `a${this.sessions.length}`,
+      spiffeId: speaksFor ? `${td}node` : `${td}own`,
+    };
     this.sessions.push({ held, spokenFor, reporter } as unknown as Session);
   }
 
@@ -59,9 +63,10 @@ class Rig {
 
   #find(serialHex: string): CertificateRecord | undefined {
     this.lookedUp++;
-    const [identity, podUid] = this.log.get(serialHex) ?? [];
+    const [identity, podUid, authority] = this.log.get(serialHex) ?? [];
     if (identity === undefined) return undefined;
-    return { intent: { identity, evidence: { podUid, tokenId: "" } } } as CertificateRecord;
+    const intent = { identity, authority, evidence: { podUid, tokenId: "" } };
+    return { intent } as CertificateRecord;
   }
 
   [Symbol.dispose](): void {
@@ -146,4 +151,16 @@ test("looks at no more than 200 certificates in a turn", () => {
   assert.equal(rig.lookedUp, 200);
   rig.turns(1);
   assert.equal(rig.lookedUp, 300);
+});
+
+test("asks no workload again within half a minute, whichever certificate it has by then", () => {
+  using rig = new Rig();
+  rig.join([["01", 1, "old", "own"]]);
+  assert.deepEqual(rig.turns(3), ["01"]);
+  const [session] = rig.sessions;
+  rig.log.set("02", [`${td}own`, "", "unheard-of"]);
+  const newer = { serialHex: "02", notAfterMs: 2 * hourMs, authority: "any" };
+  session?.held.take({ full: true, held: [newer], dropped: [] }, rig.nowMs);
+  assert.deepEqual(rig.turns(140), []);
+  assert.deepEqual(rig.turns(20), ["02"]);
 });

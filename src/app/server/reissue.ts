@@ -3,15 +3,10 @@
  * herd. Asked again where nothing comes of it; whoever cannot be asked renews in its own time.
  */
 
-import type { HeldLeaf } from "../../core/roll/evidence.ts";
 import { ReissuePace } from "../../core/roll/reissue-pace.ts";
-import {
-  activeAuthority,
-  unconfirmedRetired,
-  type TrustState,
-} from "../../core/trust/trust-state.ts";
+import { activeAuthority, isRotating, type TrustState } from "../../core/trust/trust-state.ts";
 import type { CertificateIndex } from "../../edge/log/certificate-index.ts";
-import type { LeafOwnership } from "./held-leaves.ts";
+import type { LeafOwnership, LeafToRenew } from "./held-leaves.ts";
 import type { Session } from "./mesh-session.ts";
 
 export interface ReissueDependencies {
@@ -24,8 +19,10 @@ export interface ReissueDependencies {
 }
 
 /** A leaf that is to be renewed, and who has it. */
-interface Candidate extends HeldLeaf {
+interface Candidate extends LeafToRenew {
   readonly session: Session;
+  /** One workload at one agent. */
+  readonly key: string;
 }
 
 const intervalMs = 200;
@@ -82,7 +79,8 @@ export class Reissue implements Disposable {
       const speaksFor = (identity: string): boolean =>
         identity === reporter?.spiffeId || spokenFor?.has(identity, now) === true;
       for (const leaf of held.toRenew(signers, speaksFor, now)) {
-        candidates.push({ ...leaf, session });
+        const key = `${reporter?.spiffeId} ${reporter?.agentId} ${leaf.owner}`;
+        candidates.push({ ...leaf, session, key });
       }
     }
     return candidates;
@@ -105,14 +103,9 @@ export class Reissue implements Disposable {
   #find(serialHex: string, ofNode: boolean): LeafOwnership | undefined {
     const record = this.#dependencies.certificates.bySerial(Buffer.from(serialHex, "hex"));
     if (record === undefined) return undefined;
-    const { identity, evidence } = record.intent;
+    const { identity, evidence, authority: signer } = record.intent;
     // Of one service account there may be many pods on a node.
     const owner = ofNode ? `${identity} ${evidence.podUid || evidence.tokenId}` : identity;
-    return { identity, owner };
+    return { identity, owner, signer };
   }
-}
-
-/** Somebody may have a certificate of another authority. */
-function isRotating(state: TrustState): boolean {
-  return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
 }

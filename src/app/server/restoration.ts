@@ -25,6 +25,8 @@ export interface RestorationDependencies {
   /** Durable when it resolves. */
   readonly record: (event: LogEvent) => Promise<void>;
   readonly records: RestoreRecords;
+  /** Of agents' bundles the backup knows nothing. Called before the restore is recorded, again after a crash. */
+  readonly onRestored: () => void;
   readonly maxTtlMs: () => number;
   /** How long agents may take to connect. */
   readonly waitMs: number;
@@ -66,7 +68,10 @@ export class Restoration implements Disposable {
     const fields = { backupAtMs: marker.backupAtMs, logSize: state.backup.checkpoint.size, hint };
     log.warn({ event: "restored", ...fields }, "this directory was restored from a backup");
     if (dependencies.records.find(state)) restoration.#recordedSize = state.backup.checkpoint.size;
-    else await restoration.#record(state);
+    else {
+      dependencies.onRestored();
+      await restoration.#record(state);
+    }
     if (marker.newest !== "") await restoration.#settle(state);
     return restoration;
   }

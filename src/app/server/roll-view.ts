@@ -7,17 +7,23 @@ import { validationSecretNames } from "../../core/envoy/secret.ts";
 import { findRestored } from "../../core/log/restored.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import { holderGate, type OwnCertificate } from "../../core/roll/holder-gate.ts";
+import type { Reporter } from "../../core/roll/evidence.ts";
 import type { Gate } from "../../core/roll/laggard.ts";
 import type { LeavingAgent } from "../../core/roll/leaf-owners.ts";
 import type { Roll } from "../../core/roll/roll.ts";
 import { verifierGate } from "../../core/roll/verifier-gate.ts";
 import type { VerifierView } from "../../core/roll/verifier-view.ts";
 import { rootsDigest } from "../../core/spiffe/roots-digest.ts";
-import { unconfirmedRetired, type AuthorityRecord } from "../../core/trust/trust-state.ts";
+import {
+  isRotating,
+  signersElsewhere,
+  type AuthorityRecord,
+} from "../../core/trust/trust-state.ts";
 import type { CertificateIndex } from "../../edge/log/certificate-index.ts";
 import type { StoredEntry } from "../../edge/log/log-reader.ts";
-import { clockJumped, otherSigners } from "./gate-limits.ts";
+import { clockJumped, provenGate } from "./gate-limits.ts";
 import type { LeafBooks } from "./leaf-books.ts";
+import type { ProvenClock } from "./proven-clock.ts";
 import type { Reissue } from "./reissue.ts";
 import type { BundleCut, RotationView } from "./rotation-view.ts";
 import type { TrustKeeper } from "./trust-keeper.ts";
@@ -41,6 +47,8 @@ export interface RollViewDependencies {
   readonly restores: () => readonly StoredEntry[];
   /** Whether it can be said what has expired. */
   readonly isClockGood: () => boolean;
+  /** What has expired by this has expired, whatever the wall clock says. */
+  readonly proven: Pick<ProvenClock, "nowMs" | "aheadMs">;
   readonly nowMs: () => number;
 }
 
@@ -52,6 +60,7 @@ export class RollView implements RotationView, Disposable {
   readonly #waivedLeaves: WaivedLeaves;
   readonly #owned = new DisposableStack();
   #cut: BundleCut | undefined;
+  #sentMs: number | undefined;
   #askedMs = -Infinity;
 
   constructor(dependencies: RollViewDependencies) {
@@ -65,38 +74,36 @@ export class RollView implements RotationView, Disposable {
 
   /** Of each state of trust anew: bundles with the same roots are confirmed by the same evidence. */
   published(cut: BundleCut): void {
+    if (this.#cut?.rootsDigest !== cut.rootsDigest) this.#sentMs = this.#dependencies.nowMs();
     this.#cut = cut;
   }
 
   verifiers(namedMax: number = namedDefault): Gate {
     const { roll, books, trust, speaksFor, waived, classes } = this.#dependencies;
-    const { isClockGood, nowMs } = this.#dependencies;
-    if (!isClockGood()) return clockJumped;
-    const { bundle } = trust.current;
+    const { bundle, state } = trust.current;
     const present = rootsDigest(bundle.roots);
-    this.#askedMs = nowMs();
     const view = {
       roll,
       owners: books.open().owners,
       rootsDigest: present,
+      rootsSequence: state.rootsSequence,
       validationNames: new Set(validationSecretNames(bundle.trustDomain)),
       cutIndex: this.#cut?.rootsDigest === present ? this.#cut.cutIndex : undefined,
+      ...(this.#sentMs !== undefined && { sentMs: this.#sentMs }),
       speaksFor,
       classes: classes(),
       waived: waived(),
       lostUntilMs: this.#lostUntilMs(),
     };
-    return verifierGate(view, nowMs(), namedMax);
+    return this.#gate((nowMs) => verifierGate(view, nowMs, namedMax), namedMax);
   }
 
   holders(authority: AuthorityRecord, namedMax: number = namedDefault): Gate {
-    const { roll, books, trust, certificates, own, isClockGood, nowMs } = this.#dependencies;
-    if (!isClockGood()) return clockJumped;
+    const { roll, books, trust, certificates, own } = this.#dependencies;
     const waived = this.#dependencies.waived();
-    this.#askedMs = nowMs();
     const view = {
       holders: books.open().holders,
-      otherSigners: otherSigners(trust.current.state, authority),
+      otherSigners: signersElsewhere(trust.current.state, authority),
       own: own(),
       leafAt: (intentIndex: number) => certificates.leafAt(intentIndex),
       waived,
@@ -104,7 +111,7 @@ export class RollView implements RotationView, Disposable {
       skewMs: roll.maxSkewMs,
       lostUntilMs: this.#lostUntilMs(),
     };
-    return holderGate(view, nowMs(), namedMax);
+    return this.#gate((nowMs) => holderGate(view, nowMs, namedMax), namedMax);
   }
 
   reissue(): ReturnType<RotationView["reissue"]> {
@@ -117,18 +124,26 @@ export class RollView implements RotationView, Disposable {
 
   /** Whether somebody waits for what is seen here. */
   get isDeciding(): boolean {
-    const { state } = this.#dependencies.trust.current;
-    return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
+    return isRotating(this.#dependencies.trust.current.state);
   }
 
-  /** It stands in the log that its keys are destroyed. @param index of the event */
-  goodbye(agent: LeavingAgent, index: number): void {
-    this.#dependencies.roll.goodbye(agent);
-    this.#dependencies.books.goodbye(agent, index);
+  /** It stands in the log that keys are destroyed. */
+  goodbye(reporter: Reporter, agents: readonly LeavingAgent[]): void {
+    this.#dependencies.roll.goodbye(reporter);
+    for (const agent of agents) this.#dependencies.books.goodbye(agent);
   }
 
   [Symbol.dispose](): void {
     this.#owned.dispose();
+  }
+
+  #gate(gateAt: (nowMs: number) => Gate, namedMax: number): Gate {
+    const { isClockGood, proven, nowMs } = this.#dependencies;
+    const wallMs = nowMs();
+    this.#askedMs = wallMs;
+    if (!isClockGood()) return clockJumped;
+    const { aheadMs } = proven;
+    return provenGate(gateAt, { wallMs, provenMs: proven.nowMs(), aheadMs }, namedMax);
   }
 
   #openIfNeeded(): void {

@@ -3,7 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { PortcullisError } from "../../core/error.ts";
 import { LogError } from "../../core/log/log-error.ts";
-import type { RotationCommand, RotationDecision } from "../../core/trust/rotation.ts";
+import type { RotationCommand } from "../../core/trust/rotation.ts";
 import { StoreError, type Store } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import type {
@@ -12,16 +12,16 @@ import type {
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { makeOfflineKey, takeOfflineKey } from "./offline-keys.ts";
 import { refusalMessage } from "./root-messages.ts";
-import { parseOrder } from "./root-order.ts";
+import { parseOrder, type ParsedOrder } from "./root-order.ts";
 import type { RootSource } from "./root-request.ts";
 import type { RotationEvents } from "./rotation-events.ts";
-import { linesOf, nextCommands } from "./rotation-text.ts";
+import { linesOf, nextAfter } from "./rotation-text.ts";
 import type { Rotation, RotationDependencies, RotationOrder } from "./rotation.ts";
 import type { Trust } from "./trust.ts";
 
 export interface RootCommandDependencies extends Pick<RotationDependencies, "config" | "nowMs"> {
   readonly trust: () => Trust;
-  readonly rotation: Pick<Rotation, "order" | "foresee">;
+  readonly rotation: Pick<Rotation, "order" | "foresee" | "decide">;
   readonly events: RotationEvents;
   readonly store: Store;
   readonly log: Logger;
@@ -37,7 +37,7 @@ export async function changeRoot(
   const { rotation, trust, log } = dependencies;
   const { operator, dryRun } = request;
   const subject = `root ${request.command.case ?? ""}`;
-  let order: RotationOrder;
+  let order: RotationOrder & Pick<ParsedOrder, "madeId">;
   try {
     const parsed = await parseOrder(dependencies, request);
     if (!("command" in parsed)) return await requestOffline(dependencies, request, parsed);
@@ -55,7 +55,23 @@ export async function changeRoot(
     log.warn({ event: "root-changed", subject, operator, detail: order.detail }, "roots changed");
     tidy(dependencies, order.command);
   }
-  return { case: "done", value: doneMessage(dependencies, order.command, before, decision) };
+  const { reissuePerSecond } = dependencies.config();
+  // What a dry run has made is thrown away, and the next one makes another.
+  const made = dryRun ? order.madeId : undefined;
+  const nameOf = (id: string): string => (id === made ? "the new authority" : id);
+  const lines = [...linesOf(before, decision, reissuePerSecond, nameOf)];
+  const isOpen = (kind: "activate" | "retire" | "abort"): boolean =>
+    !dryRun && rotation.decide({ kind }, 1).kind === "done";
+  const next = nextAfter(order.command, isOpen, () => unobservedOf(rotation));
+  return { case: "done", value: { lines, next, epoch: BigInt(decision.state.epoch) } };
+}
+
+/** Classes of readers that the end waits for until somebody answers for them. */
+function unobservedOf(rotation: Pick<Rotation, "decide">): readonly string[] {
+  const decision = rotation.decide({ kind: "confirm" });
+  const { gate } = decision.kind === "refused" ? decision.refusal : {};
+  const found = gate?.laggards.filter(({ reason }) => reason === "unobservable") ?? [];
+  return found.map(({ name }) => name);
 }
 
 /** What is done stays done. */
@@ -68,19 +84,6 @@ function tidy({ store, log }: RootCommandDependencies, command: RotationCommand)
   } catch (error) {
     log.error({ event: "command-failed", error }, "a key is on the list of those that wait");
   }
-}
-
-function doneMessage(
-  { config }: RootCommandDependencies,
-  command: RotationCommand,
-  before: Trust["state"],
-  decision: Extract<RotationDecision, { kind: "done" }>,
-) {
-  return {
-    lines: [...linesOf(before, decision, config().reissuePerSecond)],
-    next: nextCommands[command.kind],
-    epoch: BigInt(decision.state.epoch),
-  };
 }
 
 /** No step of a rotation yet: a key, and a request for its certificate. */

@@ -5,7 +5,10 @@ import { parseSource, RootRequestError, type RootSource } from "./root-request.t
 import { makeAuthority } from "./rotation-authorities.ts";
 import type { RotationDependencies, RotationOrder } from "./rotation.ts";
 
-type ParsedOrder = Pick<RotationOrder, "command" | "keys" | "detail">;
+export interface ParsedOrder extends Pick<RotationOrder, "command" | "keys" | "detail"> {
+  /** Of an authority that was made for this request. */
+  readonly madeId?: string;
+}
 
 /** @throws RootRequestError, AuthorityError, and what is wrong with the files */
 export async function parseOrder(
@@ -19,7 +22,8 @@ export async function parseOrder(
     const source = parseSource(command.value, config().rootKeyType);
     if (source.kind === "offline") return source;
     const { authority, keys } = await make(source);
-    return { command: { kind: "prepare", authority }, keys, detail: authority.id };
+    const made = source.kind === "own" && { madeId: authority.id };
+    return { command: { kind: "prepare", authority }, keys, detail: authority.id, ...made };
   }
   if (command.case !== "compromise") return { command: { kind: command.case }, detail: "" };
   const { authorityId, replacement } = command.value;
@@ -28,7 +32,8 @@ export async function parseOrder(
   const source = parseSource(replacement, config().rootKeyType);
   if (source.kind === "offline") throw noCommand("a replacement that can sign at once");
   const { authority, keys } = await make(source);
-  return { command: { ...leaked, replacement: authority }, keys, detail: authorityId };
+  const made = source.kind === "own" && { madeId: authority.id };
+  return { command: { ...leaked, replacement: authority }, keys, detail: authorityId, ...made };
 }
 
 function noCommand(expected: string): RootRequestError {

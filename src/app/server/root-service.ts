@@ -6,6 +6,7 @@ import { status, type handleUnaryCall } from "@grpc/grpc-js";
 import type { PortcullisError } from "../../core/error.ts";
 import type { Laggard } from "../../core/roll/laggard.ts";
 import { WaiverError } from "../../edge/store/waivers.ts";
+import { authorityIn } from "../../core/trust/trust-state.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import {
   AddWaiversResponseSchema,
@@ -69,10 +70,11 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
         reply,
         log,
         () => {
-          const found = selectLaggards(allLaggards(dependencies), request.selector);
-          return Promise.resolve(
-            create(ExpandWaiverResponseSchema, { laggards: found.map(laggardMessage) }),
-          );
+          const { selector, command } = request;
+          const { rootsSequence } = dependencies.trust().state;
+          const found = selectLaggards(laggardsAt(dependencies, command), selector);
+          const laggards = found.map(laggardMessage);
+          return Promise.resolve(create(ExpandWaiverResponseSchema, { laggards, rootsSequence }));
         },
         codeOf,
       ),
@@ -81,9 +83,10 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
         reply,
         log,
         async () => {
-          const { operator, reason, names, until } = request;
+          const { operator, reason, names, until, rootsSequence } = request;
           assertClaim({ operator, reason });
-          await waivers.add(names, { operator, reason }, until ? timestampMs(until) : 0);
+          const untilMs = until ? timestampMs(until) : 0;
+          await waivers.add(names, { operator, reason }, untilMs, rootsSequence);
           const fields = { event: "waived", operator, reason, count: names.length };
           log.warn(fields, "a rotation goes on without some evidence");
           const given = new Set(names);
@@ -95,15 +98,14 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
   };
 }
 
-/** Of both gates, each name once. */
-function allLaggards({ trust, view }: RootServiceDependencies): readonly Laggard[] {
-  const passive = trust().state.authorities.filter(({ state }) => state !== "active");
-  const gates = [
-    view.verifiers(namedMost),
-    ...passive.map((authority) => view.holders(authority, namedMost)),
-  ];
-  const byName = new Map(gates.flatMap(laggardsOf).map((laggard) => [laggard.name, laggard]));
-  return [...byName.values()];
+/** Of the gate that the command asks: who is waived for the one is not waived for the other. */
+function laggardsAt({ trust, view }: RootServiceDependencies, command: string): readonly Laggard[] {
+  const { state } = trust();
+  const retiring = authorityIn(state, "retiring");
+  const wanted = command === "" && retiring !== undefined ? "retire" : command;
+  if (wanted !== "retire" && wanted !== "abort") return laggardsOf(view.verifiers(namedMost));
+  const outgoing = wanted === "retire" ? retiring : authorityIn(state, "prepared");
+  return outgoing === undefined ? [] : laggardsOf(view.holders(outgoing, namedMost));
 }
 
 function codeOf(error: PortcullisError): status | undefined {

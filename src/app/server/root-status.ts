@@ -3,6 +3,7 @@
 import { hash, X509Certificate } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { authorityEndsAtMs } from "../../core/trust/authority-end.ts";
 import type { RotationCommand } from "../../core/trust/rotation.ts";
 import {
   unconfirmedRetired,
@@ -57,10 +58,9 @@ export function rootStatus(dependencies: RootStatusDependencies, namedMax: numbe
 }
 
 function authorityMessage(authority: AuthorityRecord, trust: Trust, nowMs: number) {
-  const { id, state, sinceMs, chain, root } = authority;
+  const { id, state, sinceMs, chain, root, signerIds } = authority;
   const { spki } = parseCertificate(chain[0] ?? root);
   const { notBeforeMs, notAfterMs } = parseCertificate(root);
-  const ends = [notAfterMs, ...chain.map((der) => parseCertificate(der).notAfterMs)];
   const { type, bits } = parsePublicKey(spki);
   const left = (100 * (notAfterMs - nowMs)) / (notAfterMs - notBeforeMs);
   return {
@@ -72,9 +72,10 @@ function authorityMessage(authority: AuthorityRecord, trust: Trust, nowMs: numbe
     rootSubject: new X509Certificate(root).subject.replaceAll("\n", ", "),
     rootSha256: hash("sha256", root, "hex"),
     notBefore: timestampFromMs(notBeforeMs),
-    notAfter: timestampFromMs(Math.min(...ends)),
+    notAfter: timestampFromMs(authorityEndsAtMs(authority)),
     lifeLeftPercent: Math.min(100, Math.max(0, Math.ceil(left))),
     compromised: false,
+    signingKeys: [...signerIds],
   };
 }
 
@@ -88,8 +89,9 @@ export function keyLocation(
   return source.kind === "pkcs11" ? "pkcs11" : "files";
 }
 
-function retiredMessage({ id, rootSha256, atMs, compromised }: RetiredAuthority) {
-  return { id, state: "retired", since: timestampFromMs(atMs), rootSha256, compromised };
+function retiredMessage({ id, rootSha256, atMs, compromised, signerIds }: RetiredAuthority) {
+  const gone = { id, state: "retired", since: timestampFromMs(atMs), rootSha256, compromised };
+  return { ...gone, signingKeys: [...signerIds] };
 }
 
 /** Any of no authority: whether one may be prepared does not depend on which. */

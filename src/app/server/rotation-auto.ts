@@ -5,7 +5,7 @@
 
 import type { RotationCommand, RotationDecision } from "../../core/trust/rotation.ts";
 import { automaticCommand } from "../../core/trust/plugged-trust.ts";
-import { unconfirmedRetired, type TrustState } from "../../core/trust/trust-state.ts";
+import { isRotating, unconfirmedRetired, type TrustState } from "../../core/trust/trust-state.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { failureFields } from "./failure-fields.ts";
 import type { ReloadRefusal } from "./reload-refusals.ts";
@@ -22,6 +22,8 @@ export interface RotationAutoDependencies {
 }
 
 const intervalMs = 1_000;
+/** Steps that are left out after an attempt that was refused, which may ask an HSM: doubled each time. */
+const restMax = 60;
 
 export class RotationAuto implements AsyncDisposable {
   readonly #dependencies: RotationAutoDependencies;
@@ -32,6 +34,8 @@ export class RotationAuto implements AsyncDisposable {
   /** A server that ended at the end of a rotation may not have come to its waivers. */
   #wasOn = true;
   #said = "";
+  /** An attempt that was refused although its gate was open: nothing of it is known without trying. */
+  #refused: Refused | undefined;
 
   constructor(dependencies: RotationAutoDependencies) {
     this.#dependencies = dependencies;
@@ -43,7 +47,13 @@ export class RotationAuto implements AsyncDisposable {
     const command = automaticCommand(this.#dependencies.state());
     if (command === undefined) return "";
     const decision = this.#dependencies.rotation.decide(command, 1);
-    return `${command.kind}: ${waitsFor(decision)}`;
+    const refused = decision.kind === "done" ? this.#refusedNow(command) : undefined;
+    return `${command.kind}: ${waitsFor(refused ?? decision)}`;
+  }
+
+  /** What was refused may be there now. */
+  retry(): void {
+    this.#refused = undefined;
   }
 
   /** For `status`: what lies on disk and does not sign yet. */
@@ -86,7 +96,7 @@ export class RotationAuto implements AsyncDisposable {
     waivers.prune();
     const command = automaticCommand(state()) ?? confirmation(state());
     if (command !== undefined) await this.#try(command);
-    if (isOn(state())) this.#wasOn = true;
+    if (isRotating(state())) this.#wasOn = true;
     else if (this.#wasOn) {
       waivers.end();
       this.#wasOn = false;
@@ -97,17 +107,51 @@ export class RotationAuto implements AsyncDisposable {
     const { rotation, log } = this.#dependencies;
     // Asked first, because it costs nothing: an order waits until nothing is being signed.
     if (rotation.decide(command, 1).kind === "refused") return;
+    const before = this.#refusedNow(command);
+    if (before !== undefined && --before.restLeft >= 0) return;
     const subject = `root ${command.kind}`;
     const order = { command, operator: "", subject, detail: "as its gate is open", isTrial: true };
     const decision = await rotation.order(order);
-    if (decision.kind === "refused") return;
-    log.warn({ event: "root-changed", subject, operator: "" }, "roots changed");
+    if (decision.kind === "done") {
+      log.warn({ event: "root-changed", subject, operator: "" }, "roots changed");
+    } else this.#refuse(command, decision, before);
+  }
+
+  /** Of this command, and of the state as it is. */
+  #refusedNow(command: RotationCommand): Refused | undefined {
+    const shape = shapeOf(this.#dependencies.state());
+    const isSame = this.#refused?.command === command.kind && this.#refused.shape === shape;
+    return isSame ? this.#refused : undefined;
+  }
+
+  #refuse(
+    { kind: command }: RotationCommand,
+    { refusal }: Extract<RotationDecision, { kind: "refused" }>,
+    before: Refused | undefined,
+  ): void {
+    const { state, log } = this.#dependencies;
+    const { code: reason, message: detail, hint } = refusal;
+    const isNews = before?.refusal.message !== detail;
+    const fields = { event: "rotation-refused", subject: `root ${command}`, reason, detail, hint };
+    if (isNews) log.warn(fields, "the rotation does not go on");
+    const next = before === undefined ? 1 : Math.min(2 * before.rest, restMax);
+    const rest = reason === "key-pin-rejected" ? Infinity : next;
+    const shape = shapeOf(state());
+    this.#refused = { kind: "refused", command, refusal, shape, rest, restLeft: rest };
   }
 }
 
-/** Until everybody holds a bundle without what was retired. */
-function isOn(state: TrustState): boolean {
-  return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
+interface Refused extends Extract<RotationDecision, { kind: "refused" }> {
+  readonly command: RotationCommand["kind"];
+  readonly shape: string;
+  /** Steps to be left out, and how many are left of them. */
+  readonly rest: number;
+  restLeft: number;
+}
+
+/** A denial is another state, and no reason to try again. */
+function shapeOf({ authorities }: TrustState): string {
+  return authorities.map(({ id, state }) => `${id} ${state}`).join();
 }
 
 function confirmation(state: TrustState): RotationCommand | undefined {

@@ -18,26 +18,27 @@ const windowMs = 60_000;
 const refusalsPerWindow = 10;
 
 export class RotationEvents {
-  readonly #keeper: Pick<LogKeeper, "event">;
+  readonly #keeper: Pick<LogKeeper, "event" | "eventAt">;
   readonly #monotonicMs: () => number;
   #windowEndMs = -Infinity;
   #inWindow = 0;
   #unsaid = 0;
 
-  constructor(keeper: Pick<LogKeeper, "event">, monotonicMs: () => number) {
+  constructor(keeper: Pick<LogKeeper, "event" | "eventAt">, monotonicMs: () => number) {
     this.#keeper = keeper;
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Durable when it resolves. @throws LogError */
-  async ordered({ operator, subject, detail }: Commanded): Promise<void> {
-    await this.#keeper.event({ type: "command", operator, subject, detail });
+  /** Durable when it resolves. @returns its index in the log. @throws LogError */
+  async ordered({ operator, subject, detail }: Commanded): Promise<number> {
+    return await this.#keeper.eventAt({ type: "command", operator, subject, detail });
   }
 
-  /** @throws LogError */
+  /** @param index of the order, where that stands in the log already. @throws LogError */
   async refused(
     { operator, subject }: Commanded,
     refusal: { readonly code: string; readonly message: string },
+    index?: number,
   ): Promise<void> {
     const nowMs = this.#monotonicMs();
     if (nowMs >= this.#windowEndMs) {
@@ -45,7 +46,8 @@ export class RotationEvents {
       this.#inWindow = 0;
     }
     this.#inWindow += 1;
-    if (this.#inWindow > refusalsPerWindow) {
+    // An order must not look as if it was carried out.
+    if (this.#inWindow > refusalsPerWindow && index === undefined) {
       this.#unsaid += 1;
       return;
     }
@@ -53,7 +55,8 @@ export class RotationEvents {
       this.#unsaid === 0 ? "" : `; ${this.#unsaid} refusals before it were not recorded`;
     this.#unsaid = 0;
     const { code: reason, message } = refusal;
-    const detail = `${message}${before}`.slice(0, detailMax);
+    const order = index === undefined ? "" : `entry ${index} was not carried out: `;
+    const detail = `${order}${message}${before}`.slice(0, detailMax);
     await this.#keeper.event({ type: "command", operator, subject, reason, detail });
   }
 }

@@ -3,7 +3,7 @@
 import { createPrivateKey } from "node:crypto";
 import { equalBytes } from "../../core/bytes.ts";
 import { PortcullisError } from "../../core/error.ts";
-import type { RotationRefusal } from "../../core/trust/rotation.ts";
+import type { RotationCommand, RotationRefusal } from "../../core/trust/rotation.ts";
 import {
   activeAuthority,
   type AuthorityRecord,
@@ -24,8 +24,9 @@ interface KeyQuestions {
   readonly prove: (parts: AuthorityParts) => Promise<void>;
 }
 
-/** What comes with a command. */
-interface BroughtKeys {
+/** With what it brings. */
+interface KeyOrder {
+  readonly command: RotationCommand;
   readonly keys?: readonly NewSigningKey[];
   readonly plugged?: PluggedIn;
 }
@@ -34,7 +35,7 @@ interface BroughtKeys {
 export async function keyRefusal(
   { trust, store, config, prove }: KeyQuestions,
   next: TrustState,
-  { keys = [], plugged }: BroughtKeys,
+  { command, keys = [], plugged }: KeyOrder,
 ): Promise<RotationRefusal | undefined> {
   const { current } = trust;
   const active = activeAuthority(next);
@@ -46,14 +47,22 @@ export async function keyRefusal(
       brought === undefined
         ? keySource(store, config(), active, plugged ?? current.plugged)
         : softwareSource(brought);
-    if (source === undefined) return keyMissing(active, "it is nowhere that this server looks");
+    if (source === undefined) {
+      return keyMissing(active, command, "it is nowhere that this server looks");
+    }
     await prove({ source, chain, root });
     return undefined;
   } catch (error) {
     if (!(error instanceof PortcullisError)) throw error;
-    return keyMissing(active, error.message);
+    const refusal = keyMissing(active, command, error.message);
+    return error.code === "pkcs11-pin-rejected"
+      ? { ...refusal, code: "key-pin-rejected", hint: `${pinHint}; ${refusal.hint}` }
+      : refusal;
   }
 }
+
+const pinHint =
+  "give the right PIN and send SIGHUP before you try again: a token locks itself after a few wrong ones";
 
 function softwareSource({ privateKeyPkcs8 }: NewSigningKey): KeySource {
   const der = Buffer.from(privateKeyPkcs8);
@@ -61,10 +70,23 @@ function softwareSource({ privateKeyPkcs8 }: NewSigningKey): KeySource {
   return { kind: "software", location: "store", key };
 }
 
-function keyMissing({ id }: AuthorityRecord, why: string): RotationRefusal {
+function keyMissing(
+  { id }: AuthorityRecord,
+  command: RotationCommand,
+  why: string,
+): RotationRefusal {
   return {
     code: "key-missing",
-    message: `expected the key of authority ${id}, which is to sign: ${why}`,
-    hint: "put its files back into --ca-dir or make its HSM reachable, then try again; or: portcullis root abort",
+    message: `expected the key of authority ${id}, which is to sign, got none: ${why}`,
+    hint: `put its files back into --ca-dir or make its HSM reachable, then try again; or ${insteadOf(command)}`,
   };
+}
+
+function insteadOf(command: RotationCommand): string {
+  if (command.kind === "compromise") {
+    return `have a new one sign: portcullis root compromise ${command.authorityId} with --key-type TYPE or --from-dir DIR`;
+  }
+  return command.kind === "rollback"
+    ? "go on with portcullis root retire"
+    : "withdraw it: portcullis root abort";
 }

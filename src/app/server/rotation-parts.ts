@@ -8,6 +8,7 @@ import { Rotation } from "./rotation.ts";
 import { RotationAuto } from "./rotation-auto.ts";
 import { RotationEvents } from "./rotation-events.ts";
 import type { RotationView } from "./rotation-view.ts";
+import { RootsFile } from "./roots-file.ts";
 import type { Serving } from "./serving.ts";
 import type { SigningPool } from "./signing-pool.ts";
 import type { SigningTurns } from "./signing-turns.ts";
@@ -44,15 +45,18 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
   const { signing, serving, log } = options;
   const inTurn = <T>(work: () => Promise<T>): Promise<T> => denials.inTurn(work);
   const prove = (parts: Parameters<SigningPool["prove"]>[0]) => signing.prove(parts);
+  const rootsFile = new RootsFile(options.config().dataDir, log);
   const changes = new TrustChanges({
     ...options,
+    rootsFile,
     logSize: () => transparency.reader.head().size,
   });
   const events = new RotationEvents(keeper, () => performance.now());
   const own = new OwnCertificates(trust, serving);
   const renewOwn = (): Promise<void> => own.renew();
-  const shared = { ...options, inTurn, changes, prove, renewOwn };
-  const rotation = new Rotation({ ...shared, events });
+  const shared = { ...options, inTurn, changes, prove, renewOwn, rootsFile };
+  const filedRoots = (): readonly Uint8Array[] => filed.roots;
+  const rotation = new Rotation({ ...shared, events, filedRoots });
   const filed = new FiledTrust({ ...shared, rotation });
   const auto = new RotationAuto({
     state: () => trust.current.state,
@@ -60,6 +64,7 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
     settle: async () => {
       await inTurn(() => changes.settle());
       store.scrub();
+      if (rootsFile.isOwed) await rootsFile.write(trust.current.bundle);
       if (!own.areCurrent) await own.renew();
     },
     waivers,

@@ -3,7 +3,10 @@
  * with its keys, and then it is in force. Evidence is a snapshot of the moment in which the state is stored.
  */
 
+import { authorityEndsAtMs } from "../../core/trust/authority-end.ts";
+import { destroyedBy } from "../../core/trust/next-trust.ts";
 import { decideRotation } from "../../core/trust/rotation-machine.ts";
+import { trustChanged } from "../../core/trust/rotation-refusals.ts";
 import type {
   RotationCommand,
   RotationDecision,
@@ -27,7 +30,9 @@ export interface RotationDependencies {
   readonly inTurn: Denials["inTurn"];
   readonly changes: TrustChanges;
   readonly events: RotationEvents;
-  readonly view: Pick<RotationView, "verifiers" | "holders">;
+  readonly view: Pick<RotationView, "verifiers" | "holders" | "skewMs">;
+  /** What the operator's files named when they were read last. */
+  readonly filedRoots: () => readonly Uint8Array[];
   readonly prove: (parts: AuthorityParts) => Promise<void>;
   /** The server's own certificates, which are to follow each change. Never rejects. */
   readonly renewOwn: () => Promise<void>;
@@ -50,6 +55,11 @@ export interface RotationOrder extends Commanded {
 type Refused = Extract<RotationDecision, { kind: "refused" }>;
 type Done = Extract<RotationDecision, { kind: "done" }>;
 
+/** What would be done, and by which order: one may go on without a key that is missing. */
+interface Foreseen extends Done {
+  readonly order: RotationOrder;
+}
+
 export class Rotation {
   readonly #dependencies: RotationDependencies;
 
@@ -64,11 +74,14 @@ export class Rotation {
   }
 
   /** As `decide`, and whether the key is there. */
-  async foresee(order: RotationOrder, namedMax?: number): Promise<RotationDecision> {
-    const decision = this.decide(order.command, namedMax);
+  async foresee(order: RotationOrder): Promise<Foreseen | Refused> {
+    const decision = this.decide(order.command);
     if (decision.kind === "refused") return decision;
     const refusal = await keyRefusal(this.#dependencies, decision.state, order);
-    return refusal === undefined ? decision : { kind: "refused", refusal };
+    if (refusal === undefined) return { ...decision, order };
+    const command = withoutKey(order.command, activeAuthority(decision.state).id);
+    if (command !== undefined) return await this.foresee({ ...order, command });
+    return { kind: "refused", refusal };
   }
 
   /** In force when it resolves. @throws LogError, StoreError, TrustPendingError, and what SQLite throws */
@@ -78,7 +91,8 @@ export class Rotation {
     // Outside of the turn: an HSM may take its time, and a denial must not wait for it.
     const foreseen = await this.foresee(order);
     if (foreseen.kind === "refused") return await this.#refuse(order, foreseen);
-    const decision = await inTurn(() => this.inTurn(order, activeAuthority(foreseen.state).id));
+    const proven = activeAuthority(foreseen.state).id;
+    const decision = await inTurn(() => this.inTurn(foreseen.order, proven));
     if (decision.kind === "done") await renewOwn();
     return decision;
   }
@@ -89,35 +103,59 @@ export class Rotation {
    */
   async inTurn(order: RotationOrder, proven?: string): Promise<RotationDecision> {
     const { changes, events } = this.#dependencies;
-    await changes.settle();
-    let decision = this.decide(order.command);
-    const isProven = decision.kind === "done" && activeAuthority(decision.state).id === proven;
-    // Another command was faster.
-    if (!isProven) decision = await this.foresee(order);
-    if (decision.kind === "done") {
-      await events.ordered(order);
-      await changes.change(() => {
-        // Whoever came meanwhile may have closed the gate.
-        decision = this.decide(order.command);
-        return decision.kind === "done" ? nextOf(decision, order) : undefined;
-      }, order.plugged);
-    }
-    return decision.kind === "refused" ? await this.#refuse(order, decision) : decision;
+    let index: number | undefined;
+    const decision = await changes.change(async (commit) => {
+      const first = this.#decideProven(order, proven);
+      if (first.kind === "refused") return first;
+      index = await events.ordered(order);
+      // Evidence may have come while the log was written: this one goes to the store in the same moment.
+      const last = this.#decideProven(order, proven);
+      if (last.kind === "done") commit(nextOf(last, order));
+      return last;
+    }, order.plugged);
+    return decision.kind === "refused" ? await this.#refuse(order, decision, index) : decision;
   }
 
-  async #refuse(order: RotationOrder, decision: Refused): Promise<Refused> {
-    if (order.isTrial !== true) await this.#dependencies.events.refused(order, decision.refusal);
+  /** Nothing signs whose key was not proved. */
+  #decideProven({ command }: RotationOrder, proven?: string): RotationDecision {
+    const decision = this.decide(command);
+    if (decision.kind === "refused") return decision;
+    const { id: present } = activeAuthority(this.#dependencies.trust.current.state);
+    const next = activeAuthority(decision.state);
+    if (next.id === present || next.id === proven) return decision;
+    return { kind: "refused", refusal: trustChanged(proven ?? present, next) };
+  }
+
+  /** @param index of the order, if that is in the log already */
+  async #refuse(order: RotationOrder, decision: Refused, index?: number): Promise<Refused> {
+    const isSaid = order.isTrial !== true || index !== undefined;
+    if (isSaid) await this.#dependencies.events.refused(order, decision.refusal, index);
     return decision;
   }
 
   #evidence(namedMax?: number): RotationEvidence {
-    const { trust, view } = this.#dependencies;
+    const { view, filedRoots, config } = this.#dependencies;
+    const { defaultTtlSeconds, maxTtlSeconds } = config();
+    const skewMs = view.skewMs();
     return {
       verifiers: () => view.verifiers(namedMax),
       holders: (authority) => view.holders(authority, namedMax),
-      filedRoots: trust.current.plugged?.authority.roots ?? [],
+      filedRoots: filedRoots(),
+      endsAtMs: authorityEndsAtMs,
+      lifeMs: {
+        usual: defaultTtlSeconds * 1_000 + skewMs,
+        longest: maxTtlSeconds * 1_000 + skewMs,
+      },
     };
   }
+}
+
+/** A compromise that brings a replacement needs no other key. */
+function withoutKey(command: RotationCommand, keylessId: string): RotationCommand | undefined {
+  if (command.kind !== "compromise" || command.keylessId !== undefined) return undefined;
+  const { replacement } = command;
+  if (replacement === undefined || replacement.id === keylessId) return undefined;
+  return { ...command, keylessId };
 }
 
 function nextOf(done: Done, { keys = [], kept }: RotationOrder): NextTrustState {
@@ -129,9 +167,4 @@ function nextOf(done: Done, { keys = [], kept }: RotationOrder): NextTrustState 
   // A replacement that was not needed has none.
   const needed = keys.filter((key) => authorities.some(({ id }) => id === key.id));
   return { state: next, keys: needed, destroyed: destroyedBy(done) };
-}
-
-/** IDs of keys. */
-export function destroyedBy({ effects }: Pick<Done, "effects">): readonly string[] {
-  return effects.flatMap((effect) => (effect.kind === "destroy-key" ? [effect.authorityId] : []));
 }

@@ -3,7 +3,7 @@
  * waits for its certificate to expire must wait by that one.
  */
 
-import { skewMaxMs } from "../../core/roll/leaf-record.ts";
+import { longestLifeMs, skewMaxMs } from "../../core/roll/leaf-record.ts";
 
 export interface SeenSkewDependencies {
   readonly recall: () => string | undefined;
@@ -11,8 +11,6 @@ export interface SeenSkewDependencies {
   readonly remember: (text: string) => void;
   /** It counts until the server ends, all the same. */
   readonly onFailed: (error: unknown) => void;
-  /** No certificate that was in use when it was seen is valid after so long. */
-  readonly longestLifeMs: () => number;
   readonly nowMs: () => number;
 }
 
@@ -58,9 +56,8 @@ export class SeenSkew {
   }
 
   #isOver(): boolean {
-    const { longestLifeMs, nowMs } = this.#dependencies;
-    // By a clock that was set forward and back it is kept too long, and never not at all.
-    return nowMs() - this.#seen.atMs > longestLifeMs() + againMs + skewMaxMs;
+    // No certificate that was in use when it was seen is valid after so long, whatever is configured since. By a clock that was set forward and back it is kept too long, and never not at all.
+    return this.#dependencies.nowMs() - this.#seen.atMs > longestLifeMs + againMs + skewMaxMs;
   }
 }
 

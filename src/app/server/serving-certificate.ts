@@ -8,7 +8,7 @@ import { isIP, isIPv4 } from "node:net";
 import type { Authority } from "../../core/issuance/authority.ts";
 import { prepareLeaves, type PreparedLeaf } from "../../core/issuance/prepare.ts";
 import { identityOf, serverEvidence } from "../../core/log/caller-evidence.ts";
-import { encodeCertificates, encodePem } from "../../core/x509/pem.ts";
+import { encodePem } from "../../core/x509/pem.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
 import type { Intent } from "./ledger.ts";
@@ -73,7 +73,7 @@ export function prepareServing(
     finish: (der) => ({
       certificateChain: [encodePem(der, "CERTIFICATE"), ...authority.intermediates].join(""),
       privateKeyPem: pair.privateKey.export({ format: "pem", type: "pkcs8" }),
-      clientRoots: encodeCertificates(roots),
+      clientRoots: roots,
       notAfterMs,
       renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
       signer: authority.signer.id,

@@ -18,12 +18,16 @@ export interface NodeAgents {
 }
 
 const identitiesMax = 4_096;
+/** No SPIFFE ID. */
+const everybody = "";
 
 export class SpokenFor {
   readonly #nodeAgents: NodeAgents;
   /** By SPIFFE ID. */
   readonly #untilMs = new Map<string, number>();
   readonly #told = new Set<string>();
+  /** By SPIFFE ID, why something is missing. */
+  readonly #missed = new Map<string, "token" | "room">();
 
   constructor(nodeAgents: NodeAgents) {
     this.#nodeAgents = nodeAgents;
@@ -56,6 +60,32 @@ export class SpokenFor {
   has(spiffeId: string, nowMs: number): boolean {
     const untilMs = this.#untilMs.get(spiffeId);
     return untilMs !== undefined && nowMs < untilMs;
+  }
+
+  identities(nowMs: number): string[] {
+    return [...this.#untilMs.keys()].filter((spiffeId) => this.has(spiffeId, nowMs));
+  }
+
+  /** All that the agent knows is told from now on. */
+  begin(): void {
+    this.#missed.clear();
+  }
+
+  /** Of its proxies something was told, and not kept: they may be more than the roll has. @param reason "token": it is told again */
+  miss(spiffeId: string, reason: "token" | "room"): void {
+    if (this.#missed.size >= identitiesMax) this.#missed.set(everybody, "room");
+    else if (this.#missed.get(spiffeId) !== "room") this.#missed.set(spiffeId, reason);
+  }
+
+  /** What was told of its proxies has been kept. */
+  keep(spiffeId: string): void {
+    if (this.#missed.get(spiffeId) === "token") this.#missed.delete(spiffeId);
+  }
+
+  /** Whether it counts that the agent tells of no other proxies of an identity. */
+  knowsAll(spiffeId: string, nowMs: number): boolean {
+    if (this.#missed.has(spiffeId) || this.#missed.has(everybody)) return false;
+    return this.has(spiffeId, nowMs);
   }
 
   #add({ id, expiresAtMs }: Caller): void {

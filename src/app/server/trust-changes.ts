@@ -11,6 +11,7 @@ import type { NewSigningKey, Store } from "../../edge/store/store.ts";
 import type { LogKeeper } from "./log-keeper.ts";
 import { openTrust } from "./open-trust.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
+import type { RootsFile } from "./roots-file.ts";
 import type { BundleCut, RotationView } from "./rotation-view.ts";
 import type { SigningPool } from "./signing-pool.ts";
 import type { SigningTurns } from "./signing-turns.ts";
@@ -23,6 +24,7 @@ export interface TrustChangesDependencies {
   readonly turns: SigningTurns;
   readonly signing: Pick<SigningPool, "renew">;
   readonly view: Pick<RotationView, "published">;
+  readonly rootsFile: Pick<RootsFile, "write">;
   readonly config: () => ServerConfig;
   readonly logSize: () => number;
   readonly nowMs: () => number;
@@ -71,20 +73,23 @@ export class TrustChanges {
 
   /**
    * Only in a turn of trust changes.
-   * @param decide when nothing is on its way; undefined to change nothing. It is stored before anything else happens.
+   * @param work while nothing is on its way. What it commits is stored when `commit` returns, and in force when this resolves.
    * @param plugged the operator's files, where they were read anew
-   * @throws TrustPendingError; what SQLite and `decide` throw: nothing is changed
+   * @throws TrustPendingError; what SQLite and `work` throw: nothing is changed
    */
-  async change(decide: () => NextTrustState | undefined, plugged?: PluggedIn): Promise<boolean> {
+  async change<Result>(
+    work: (commit: (next: NextTrustState) => void) => Result | Promise<Result>,
+    plugged?: PluggedIn,
+  ): Promise<Result> {
     await this.settle();
     const { store, turns, nowMs } = this.#dependencies;
     return await turns.alone(async () => {
-      const next = decide();
-      if (next === undefined) return false;
-      store.replaceTrustState({ keys: [], ...next, nowMs: nowMs() });
-      this.#pending = { plugged };
-      await this.#complete();
-      return true;
+      const result = await work((next) => {
+        store.replaceTrustState({ keys: [], ...next, nowMs: nowMs() });
+        this.#pending = { plugged };
+      });
+      if (this.#pending !== undefined) await this.#complete();
+      return result;
     });
   }
 
@@ -103,16 +108,17 @@ export class TrustChanges {
   }
 
   async #takeOver(plugged: PluggedIn | undefined): Promise<void> {
-    const { store, trust, keeper, signing, config } = this.#dependencies;
+    const { store, trust, keeper, signing, rootsFile, config } = this.#dependencies;
     const { current } = trust;
     const state = store.loadTrustState() ?? current.state;
     const files = plugged ?? current.plugged;
-    const next = await openTrust(store, config(), state, files, current.authorityParts);
+    const next = openTrust(store, config(), state, files, current.authorityParts);
     await keeper.trustIs(state);
     trust.replace(next);
     signing.renew();
     this.#publish();
     this.#pending = undefined;
+    await rootsFile.write(next.bundle);
   }
 
   /** Whatever is signed from now on comes with these roots. */

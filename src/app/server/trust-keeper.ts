@@ -15,7 +15,10 @@ export class TrustKeeper {
     return this.#current;
   }
 
-  /** The stored document has another epoch, and trusts and signs as before: nobody is told. */
+  /**
+   * Another document is stored, with another deny list: nobody is told. What is trusted and signed is as before, also where
+   * that document has a change that is pending: it comes into force by `replace`.
+   */
   keepState(state: TrustState): void {
     this.#current = Object.freeze({ ...this.#current, state });
   }

@@ -3,6 +3,7 @@
  * or makes the first one in a directory that has never had any. What cannot be read stops the start; it is never replaced.
  */
 
+import { destroyedBy } from "../../core/trust/next-trust.ts";
 import { judgePluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
   activeAuthority,
@@ -16,6 +17,7 @@ import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust
 import { proveSigner } from "./open-signer.ts";
 import { openTrust, type Trust } from "./open-trust.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
+import { writeRoots } from "./roots-file.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
 
 export type { JwtSigningKey, Trust } from "./open-trust.ts";
@@ -40,7 +42,7 @@ export async function loadTrust(
       plugged === undefined
         ? await createOwnTrust(store, config, nowMs)
         : createPluggedTrust(store, config, plugged.authority, nowMs);
-    return await openTrust(store, config, state, plugged);
+    return await withRoots(config, openTrust(store, config, state, plugged));
   }
   assertTrustDomain(stored, config);
   if (plugged === undefined) assertOwnKey(stored);
@@ -49,12 +51,17 @@ export async function loadTrust(
   let state = stored;
   if (change?.kind === "chain" || change?.kind === "roots") {
     ({ state } = change);
-    store.replaceTrustState({ state, keys: [], nowMs });
+    store.replaceTrustState({ state, keys: [], destroyed: destroyedBy(change), nowMs });
   }
-  const trust = await openTrust(store, config, withJwtKey(store, state, nowMs), plugged);
+  const trust = openTrust(store, config, withJwtKey(store, state, nowMs), plugged);
   // Of another authority than the files are about.
   const { authorityParts: parts } = trust;
   if (parts.source.kind === "pkcs11" && parts.source !== plugged?.source) await prove(parts);
+  return await withRoots(config, trust);
+}
+
+async function withRoots({ dataDir }: ServerConfig, trust: Trust): Promise<Trust> {
+  await writeRoots(dataDir, trust.bundle);
   return trust;
 }
 
@@ -85,7 +92,7 @@ function assertOwnKey(state: TrustState): void {
   const { id, key } = activeAuthority(state);
   if (key === "store") return;
   throw new StoreError("store-key-missing", `the key of authority ${id} is not in this directory`, {
-    hint: "give the operator's CA that it began with: --ca-dir DIR",
+    hint: "start with the files of that authority: --ca-dir DIR; to use another CA, or a root of the server's own, rotate then",
   });
 }
 

@@ -1,8 +1,9 @@
 /** Certificates that are waived, by where they stand in the log: a gate knows them by nothing else. */
 
+import { laggardName } from "../../core/roll/laggard-name.ts";
 import type { CertificateIndex } from "../../edge/log/certificate-index.ts";
 
-const prefix = "certificate/";
+const prefix = laggardName("certificate", "", "");
 
 export class WaivedLeaves {
   readonly #certificates: Pick<CertificateIndex, "bySerial">;

@@ -1,7 +1,8 @@
 /** What `--waive SELECTOR` stands for, by name. */
 
 import type { Laggard } from "../../core/roll/laggard.ts";
-import { nameLengthMax, WaiverRefusedError } from "./waivers.ts";
+import { laggardNameLengthMax } from "../../core/roll/laggard-name.ts";
+import { WaiverRefusedError } from "./waivers.ts";
 
 /**
  * Those that a selector stands for: a laggard's name, SPIFFE ID, or the ID of its proxy or agent, with `*` for any
@@ -9,7 +10,7 @@ import { nameLengthMax, WaiverRefusedError } from "./waivers.ts";
  * @throws WaiverRefusedError `waiver-selector` for one that would stand for everybody
  */
 export function selectLaggards(laggards: readonly Laggard[], selector: string): readonly Laggard[] {
-  if (!/[^*/@]/.test(selector) || selector.length > nameLengthMax) {
+  if (!/[^*/@]/.test(selector) || selector.length > laggardNameLengthMax) {
     const message = "expected the name of a laggard, a SPIFFE ID, or a part of one with *";
     throw new WaiverRefusedError("waiver-selector", message, {
       hint: "there is no waiver for everybody",

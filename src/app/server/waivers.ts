@@ -1,15 +1,17 @@
 /**
  * Waivers of a running server: whose evidence a gate goes on without, until when, and on whose word. Each name stands in the
- * log before it counts; all of them end with the rotation.
+ * log before it counts. Each is for the roots that were trusted when it was given: who has handed out one bundle has not
+ * handed out the next one.
  */
 
+import { isWaivable } from "../../core/roll/laggard-name.ts";
 import { PortcullisError } from "../../core/error.ts";
 import type { StoredWaivers, Waiver } from "../../edge/store/waivers.ts";
 import type { LogKeeper } from "./log-keeper.ts";
 import type { Claim } from "./operator-command.ts";
 
 export class WaiverRefusedError extends PortcullisError<
-  "waiver-names" | "waiver-until" | "waiver-selector"
+  "waiver-names" | "waiver-until" | "waiver-selector" | "waiver-stale"
 > {
   override name = "WaiverRefusedError";
 }
@@ -17,15 +19,15 @@ export class WaiverRefusedError extends PortcullisError<
 export interface WaiversDependencies {
   readonly stored: StoredWaivers;
   readonly record: LogKeeper["event"];
+  /** The trust state's, of the present roots. */
+  readonly rootsSequence: () => bigint;
   readonly nowMs: () => number;
 }
 
 const namesMax = 10_000;
-export const nameLengthMax = 2_400;
 const longestMs = 30 * 86_400_000;
 /** Octets of one event's names in the log. */
 const detailMax = 4_000;
-const namePattern = /^(?:agent|proxy|workload-api|leaf|class)\/[^\p{C}\p{Z}]+$/u;
 
 export class Waivers {
   readonly #dependencies: WaiversDependencies;
@@ -39,18 +41,21 @@ export class Waivers {
 
   /** Those that count now, in the order of their names. */
   get current(): readonly Waiver[] {
-    const nowMs = this.#dependencies.nowMs();
-    return [...this.#byName.values()].filter(({ untilMs }) => nowMs < untilMs);
+    return [...this.#byName.values()].filter((waiver) => !this.#isOver(waiver));
   }
 
-  isWaived(name: string): boolean {
-    const waiver = this.#byName.get(name);
-    return waiver !== undefined && this.#dependencies.nowMs() < waiver.untilMs;
-  }
-
-  /** @throws WaiverRefusedError, WaiverError, LogError; whatever SQLite throws */
-  async add(names: readonly string[], { operator, reason }: Claim, untilMs: number): Promise<void> {
+  /**
+   * @param rootsSequence of the roots that their gate was asked for
+   * @throws WaiverRefusedError, WaiverError, LogError; whatever SQLite throws
+   */
+  async add(
+    names: readonly string[],
+    { operator, reason }: Claim,
+    untilMs: number,
+    rootsSequence: bigint,
+  ): Promise<void> {
     const { stored, record, nowMs } = this.#dependencies;
+    this.#assertPresent(rootsSequence);
     const createdAtMs = Math.floor(nowMs());
     assertNames(names);
     if (!(untilMs > createdAtMs && untilMs <= createdAtMs + longestMs)) {
@@ -62,26 +67,37 @@ export class Waivers {
     await Promise.all(
       batches.map((detail) => record({ type: "waiver", operator, reason, subject, detail })),
     );
-    stored.add(names.map((name) => ({ name, reason, operator, createdAtMs, untilMs })));
+    const given = { reason, operator, createdAtMs, untilMs, rootsSequence };
+    stored.add(names.map((name) => ({ name, ...given })));
     this.#byName = byName(stored.all());
   }
 
   /** Forgets those that have ended. @throws whatever SQLite throws */
   prune(): void {
-    const nowMs = this.#dependencies.nowMs();
-    const hasEnded = [...this.#byName.values()].some(({ untilMs }) => untilMs <= nowMs);
-    if (hasEnded) this.#end(nowMs);
+    const { stored, rootsSequence, nowMs } = this.#dependencies;
+    if (![...this.#byName.values()].some((waiver) => this.#isOver(waiver))) return;
+    stored.end(Math.floor(nowMs()), rootsSequence());
+    this.#byName = byName(stored.all());
   }
 
   /** The rotation is over. @throws whatever SQLite throws */
   end(): void {
-    if (this.#byName.size > 0) this.#end(Infinity);
+    if (this.#byName.size === 0) return;
+    this.#dependencies.stored.endAll();
+    this.#byName = new Map();
   }
 
-  #end(byMs: number): void {
-    const { stored } = this.#dependencies;
-    stored.end(byMs);
-    this.#byName = byName(stored.all());
+  #isOver({ untilMs, rootsSequence }: Waiver): boolean {
+    const { nowMs, rootsSequence: present } = this.#dependencies;
+    return untilMs <= nowMs() || rootsSequence !== present();
+  }
+
+  #assertPresent(rootsSequence: bigint): void {
+    if (rootsSequence === this.#dependencies.rootsSequence()) return;
+    const message = "expected waivers for the roots of now, got some for others: nobody is waived";
+    throw new WaiverRefusedError("waiver-stale", message, {
+      hint: "the roots have changed since: portcullis root status shows who lags now",
+    });
   }
 }
 
@@ -94,7 +110,7 @@ function assertNames(names: readonly string[]): void {
     const message = `expected 1 to ${namesMax} names, got ${names.length}`;
     throw new WaiverRefusedError("waiver-names", message);
   }
-  const wrong = names.find((name) => name.length > nameLengthMax || !namePattern.test(name));
+  const wrong = names.find((name) => !isWaivable(name));
   if (wrong === undefined) return;
   const message = `expected the name of a laggard, got ${JSON.stringify(wrong.slice(0, 100))}`;
   throw new WaiverRefusedError("waiver-names", message, { hint: "portcullis root status --all" });

@@ -13,10 +13,11 @@ export interface AgentEntry {
   readonly lastSeenMs: number;
   /** Of the certificate that its newest stream came with; 0 where none is known. */
   readonly leafNotAfterMs: number;
-  /** How far its clock is behind the server's; less than 0 if it is ahead. */
-  readonly skewMs: number;
+  /** How far its clock is behind the server's; less than 0 if it is ahead; undefined where it has not said. */
+  readonly skewMs: number | undefined;
   /** As its newest stream has said; undefined until it has. */
   readonly heldRootsDigest: string | undefined;
+  readonly heldBundleSequence: bigint;
   readonly unobservedReaders: number;
   /** When the last certificate ends of a Workload API's client that is not heard of any more. */
   readonly unobservedUntilMs: number;
@@ -24,8 +25,8 @@ export interface AgentEntry {
 
 /** Of an agent's Hello. */
 export interface ConnectedFacts {
-  /** The server's time less the agent's. */
-  readonly skewMs: number;
+  /** The server's time less the agent's; undefined where it has not said. */
+  readonly skewMs: number | undefined;
   /** Of the certificate that its stream is authenticated by. */
   readonly leafNotAfterMs: number;
   readonly isNodeAgent?: boolean;
@@ -68,6 +69,7 @@ export class AgentRoll {
       leafNotAfterMs: Math.max(known?.leafNotAfterMs ?? 0, leafNotAfterMs),
       skewMs,
       heldRootsDigest: undefined,
+      heldBundleSequence: 0n,
       unobservedReaders: known?.unobservedReaders ?? 0,
       unobservedUntilMs: known?.unobservedUntilMs ?? 0,
     });
@@ -75,8 +77,9 @@ export class AgentRoll {
 
   /** Of one that has said no Hello nothing is kept. */
   report(reporter: Reporter, report: EvidenceReport, nowMs: number): void {
-    const { heldRootsDigest, unobservedReaders = 0 } = report;
-    const changes = { heldRootsDigest, unobservedReaders, lastSeenMs: nowMs };
+    const { heldRootsDigest, heldBundleSequence = 0n, unobservedReaders = 0 } = report;
+    const held = { heldRootsDigest, heldBundleSequence };
+    const changes = { ...held, unobservedReaders, lastSeenMs: nowMs };
     this.#change(keyOf(reporter), changes);
   }
 

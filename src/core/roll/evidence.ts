@@ -49,6 +49,8 @@ export interface EvidenceReport {
   readonly gone: readonly string[];
   /** Of the bundle that the agent itself keeps and verifies the server with; undefined before it has one. */
   readonly heldRootsDigest?: string;
+  /** Of that bundle; 0 where no mesh stream has brought it. */
+  readonly heldBundleSequence?: bigint;
   /** Clients of the Workload API that have taken a bundle and listen no more. */
   readonly unobservedReaders?: number;
 }

@@ -1,6 +1,15 @@
 /** Counts what a gate waits for, and names the first of them: names and texts cost, and ten thousand are counted only. */
 
-import type { Gate, Laggard, LaggardKind, LaggardReason } from "./laggard.ts";
+import { formatGoDuration } from "../duration.ts";
+import { FirstOf } from "./first-of.ts";
+import { laggardName } from "./laggard-name.ts";
+import {
+  laggardKinds,
+  type Gate,
+  type Laggard,
+  type LaggardKind,
+  type LaggardReason,
+} from "./laggard.ts";
 
 export interface Lag {
   readonly kind: LaggardKind;
@@ -11,17 +20,9 @@ export interface Lag {
   /** What the detail is about, as the reason needs it. */
   readonly about: string;
   readonly endsAtMs: number | undefined;
+  /** Of one that is connected, and may be frozen: how long ago the bundle was sent, of which it has said nothing. */
+  readonly silentMs?: number;
 }
-
-const kindOrder: readonly LaggardKind[] = [
-  "server",
-  "class",
-  "agent",
-  "proxy",
-  "workload-api",
-  "leaf",
-  "certificate",
-];
 
 const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
   "not-connected": () => "it was seen and is away: it may live on with the bundle that it has",
@@ -35,13 +36,14 @@ const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
   "perhaps-signed": (about) => about,
   unobservable: () => "who reads the bundle there cannot be observed",
   rebuilding: (about) => about,
+  clock: (about) => about,
+  "too-many": (about) => about,
   "own-certificate": (about) => about,
 };
 
 export class GateTally {
-  readonly #namedMax: number;
   readonly #waived: ReadonlySet<string>;
-  readonly #named: Laggard[] = [];
+  readonly #named: FirstOf<Lag>;
   #total = 0;
   #confirmed = 0;
   #weak = 0;
@@ -50,7 +52,7 @@ export class GateTally {
 
   /** @param namedMax at least one is named */
   constructor(namedMax: number, waived: ReadonlySet<string>) {
-    this.#namedMax = Math.max(1, namedMax);
+    this.#named = new FirstOf(Math.max(1, namedMax), lastToEndFirst);
     this.#waived = waived;
   }
 
@@ -63,10 +65,10 @@ export class GateTally {
   /** Nobody can waive what the server does not know. */
   lag(lag: Lag): void {
     const isWaived = this.#waived.size > 0 && lag.kind !== "server";
-    if (isWaived && this.#waived.has(nameOf(lag))) {
+    if (isWaived && this.#waived.has(laggardName(lag.kind, lag.id, lag.spiffeId))) {
       this.waive(1);
     } else {
-      if (this.#named.length < this.#namedMax) this.#named.push(laggardOf(lag));
+      this.name(lag);
       this.lagUnnamed(1, lag.endsAtMs);
     }
   }
@@ -84,12 +86,9 @@ export class GateTally {
       known === undefined || endsAtMs === undefined ? undefined : Math.max(known, endsAtMs);
   }
 
-  get namesLeft(): number {
-    return this.#namedMax - this.#named.length;
-  }
-
+  /** One that is counted already. */
   name(lag: Lag): void {
-    this.#named.push(laggardOf(lag));
+    this.#named.add(lag);
   }
 
   gate(): Gate {
@@ -104,7 +103,7 @@ export class GateTally {
     if (lagging === 0) return { kind: "open", evidence };
     return {
       kind: "closed",
-      laggards: this.#named.toSorted(inOrder),
+      laggards: this.#named.sorted().map(laggardOf),
       lagging,
       ...(this.#opensAtMs !== undefined && { opensAtMs: this.#opensAtMs }),
       evidence,
@@ -112,20 +111,24 @@ export class GateTally {
   }
 }
 
-function nameOf({ kind, id, spiffeId }: Lag): string {
-  const isNamedWithOwner = kind === "agent" || kind === "proxy" || kind === "workload-api";
-  return isNamedWithOwner ? `${kind}/${id}@${spiffeId}` : `${kind}/${id}`;
-}
-
-function laggardOf(lag: Lag): Laggard {
-  const { kind, spiffeId, reason, about, endsAtMs } = lag;
-  const detail = details[reason](about);
-  const name = nameOf(lag);
+function laggardOf({ kind, id, spiffeId, reason, about, endsAtMs, silentMs }: Lag): Laggard {
+  const seconds = Math.floor((silentMs ?? 0) / 1_000);
+  const silence =
+    seconds > 0 ? `; not heard of since the bundle was sent, ${formatGoDuration(seconds)} ago` : "";
+  const detail = details[reason](about) + silence;
+  const name = laggardName(kind, id, spiffeId);
   return { kind, name, spiffeId, reason, detail, ...(endsAtMs !== undefined && { endsAtMs }) };
 }
 
-function inOrder(a: Laggard, b: Laggard): number {
-  const byKind = kindOrder.indexOf(a.kind) - kindOrder.indexOf(b.kind);
+/** Those before all that do not end by themselves. Ten thousand that lag alike are told apart without making their names. */
+function lastToEndFirst(a: Lag, b: Lag): number {
+  const [aEndMs, bEndMs] = [a.endsAtMs ?? Infinity, b.endsAtMs ?? Infinity];
+  if (aEndMs !== bEndMs) return bEndMs > aEndMs ? 1 : -1;
+  const byKind = laggardKinds.indexOf(a.kind) - laggardKinds.indexOf(b.kind);
   if (byKind !== 0) return byKind;
-  return a.name < b.name ? -1 : Number(a.name > b.name);
+  return a.spiffeId === b.spiffeId ? inOrder(a.id, b.id) : inOrder(a.spiffeId, b.spiffeId);
+}
+
+function inOrder(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
 }

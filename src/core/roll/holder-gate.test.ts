@@ -41,13 +41,42 @@ describe("the gate of the holders", () => {
       leaf({ intentIndex: 2, serialHex: "02", notAfterMs: NOW_MS + 2 * hourMs }),
     ];
     const gate = gateOf(leaves, { skewMs: 7_000 });
-    assert.equal(wordsOf(gate), "certificate/01 unexpired, certificate/02 unexpired");
+    assert.equal(wordsOf(gate), "certificate/02 unexpired, certificate/01 unexpired");
     assert.ok(gate.kind === "closed");
     assert.equal(gate.lagging, 2);
     assert.equal(gate.opensAtMs, NOW_MS + 2 * hourMs + 8_000);
     assert.equal(gate.laggards[0]?.spiffeId, cart.spiffeId);
     assert.equal(gateOf(leaves, { skewMs: 7_000 }, gate.opensAtMs - 1).kind, "closed");
     assert.equal(gateOf(leaves, { skewMs: 7_000 }, gate.opensAtMs).kind, "open");
+  });
+
+  it("names the last to end, whichever signer's they are, and the same ones each time", () => {
+    const leaves = Array.from({ length: 300 }, (_, at) =>
+      leaf({
+        intentIndex: at + 1,
+        serialHex: `a${at % 7}${at}`,
+        signer: at % 2 === 0 ? "0a" : "0c",
+        notAfterMs: NOW_MS + ((at * 37) % 100) * 1_000,
+      }),
+    );
+    const gate = holderGate(viewOf(leaves), NOW_MS, 6);
+    assert.ok(gate.kind === "closed");
+    assert.equal(gate.lagging, 300);
+    const ends = gate.laggards.map(({ endsAtMs = 0 }) => endsAtMs - NOW_MS);
+    assert.deepEqual(ends, [100_000, 100_000, 100_000, 99_000, 99_000, 99_000]);
+    assert.deepEqual(holderGate(viewOf(leaves.toReversed()), NOW_MS, 6), gate);
+    assert.equal(gate.opensAtMs, gate.laggards[0]?.endsAtMs);
+  });
+
+  it("waits for those for whom there was no room, and says that, until they have ended", () => {
+    const holders = new LeafHolders(1);
+    holders.add(leaf({ signer: "0b" }));
+    holders.add(leaf({ intentIndex: 51, notAfterMs: NOW_MS + 2 * hourMs }));
+    holders.built();
+    const gate = gateOf([], { holders });
+    assert.equal(wordsOf(gate), "server/too-many-certificates too-many");
+    assert.equal(gate.kind === "closed" && gate.opensAtMs, NOW_MS + 2 * hourMs + 1_000);
+    assert.equal(wordsOf(gateOf([], { holders }, NOW_MS + 2 * hourMs + 1_000)), "open");
   });
 
   it("waits for what was perhaps signed, and for signers that nobody knows", () => {

@@ -3,11 +3,11 @@
  * owner is gone or not, nothing that was perhaps signed, and none of the server's own. JWTs hang on no root.
  */
 
+import { FirstOf } from "./first-of.ts";
 import { GateTally } from "./gate-tally.ts";
 import type { Gate } from "./laggard.ts";
 import type { LeafHolders } from "./leaf-holders.ts";
 import { endOf, type LeafRecord } from "./leaf-record.ts";
-import { lostClass } from "./verifier-view.ts";
 
 export interface OwnCertificate {
   /** What it is used for. */
@@ -34,14 +34,24 @@ export interface HolderView {
   readonly lostUntilMs: number;
 }
 
+/** Of certificates that nobody can name. It is another one for each gate: who is waived for the one is not for the other. */
+const lostHoldersClass = "lost-certificates";
+
 /** @param namedMax how many laggards are named at most */
 export function holderGate(view: HolderView, nowMs: number, namedMax: number): Gate {
   const { holders, otherSigners, own, waived, skewMs, lostUntilMs } = view;
   const tally = new GateTally(namedMax, waived);
+  const last = new FirstOf<Ending>(Math.max(1, namedMax), lastFirst);
   const server = { kind: "server", spiffeId: "", endsAtMs: undefined } as const;
   if (!holders.isBuilt) {
     const about = "it reads from the log which certificates are in use";
     tally.lag({ ...server, id: "rebuilding", reason: "rebuilding", about });
+  }
+  const missedEndMs = endOf(holders.missedUntilMs, skewMs);
+  if (holders.missedUntilMs > 0 && nowMs < missedEndMs) {
+    const about = "there are more certificates than it can keep: it waits until those end";
+    const lag = { ...server, id: "too-many-certificates", reason: "too-many" } as const;
+    tally.lag({ ...lag, about, endsAtMs: missedEndMs });
   }
   for (const { name, signer } of own) {
     if (otherSigners.has(signer)) continue;
@@ -51,35 +61,52 @@ export function holderGate(view: HolderView, nowMs: number, namedMax: number): G
   const lostEndMs = endOf(lostUntilMs, skewMs);
   if (lostUntilMs > 0 && nowMs < lostEndMs) {
     const about = "certificates that were lost with the end of the log, before it was restored";
-    const lag = { kind: "class", id: lostClass, spiffeId: "", about } as const;
+    const lag = { kind: "class", id: lostHoldersClass, spiffeId: "", about } as const;
     tally.lag({ ...lag, reason: "perhaps-signed", endsAtMs: lostEndMs });
   }
   for (const signer of holders.signers()) {
     const isOver = nowMs >= endOf(holders.lastNotAfterMs(signer), skewMs);
-    if (!isOver && !otherSigners.has(signer)) countLeaves(view, signer, nowMs, tally);
+    if (!isOver && !otherSigners.has(signer)) countLeaves(view, signer, nowMs, tally, last);
   }
+  for (const ending of last.sorted()) nameLeaf(view, ending, tally);
   return tally.gate();
 }
 
-function countLeaves(view: HolderView, signer: string, nowMs: number, tally: GateTally): void {
+/** A certificate that is counted. */
+interface Ending {
+  readonly index: number;
+  readonly endsAtMs: number;
+}
+
+function lastFirst(a: Ending, b: Ending): number {
+  return b.endsAtMs - a.endsAtMs || a.index - b.index;
+}
+
+function countLeaves(
+  view: HolderView,
+  signer: string,
+  nowMs: number,
+  tally: GateTally,
+  last: FirstOf<Ending>,
+): void {
   const { holders, waivedLeaves, skewMs } = view;
   let count = 0;
   let lastEndMs = 0;
-  for (const [intentIndex, notAfterMs] of holders.leavesOf(signer)) {
+  for (const [index, notAfterMs] of holders.leavesOf(signer)) {
     const endsAtMs = endOf(notAfterMs, skewMs);
     if (nowMs >= endsAtMs) continue;
-    if (waivedLeaves.has(intentIndex)) {
+    if (waivedLeaves.has(index)) {
       tally.waive(1);
       continue;
     }
     count += 1;
     lastEndMs = Math.max(lastEndMs, endsAtMs);
-    if (tally.namesLeft > 0) nameLeaf(view, intentIndex, endsAtMs, tally);
+    last.add({ index, endsAtMs });
   }
   if (count > 0) tally.lagUnnamed(count, lastEndMs);
 }
 
-function nameLeaf(view: HolderView, index: number, endsAtMs: number, tally: GateTally): void {
+function nameLeaf(view: HolderView, { index, endsAtMs }: Ending, tally: GateTally): void {
   const leaf = view.leafAt(index);
   if (leaf === undefined) {
     const about = `the log does not show the certificate of entry ${index}`;

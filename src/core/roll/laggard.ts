@@ -1,16 +1,22 @@
 /** Whom a gate waits for, and why. A gate that is closed always names somebody, or the roll that is not rebuilt yet. */
 
-export type LaggardKind =
-  | "agent"
-  | "proxy"
-  | "workload-api"
-  /** Of the verifiers: a certificate whose owner is known by nothing else. */
-  | "leaf"
-  /** Of the holders. */
-  | "certificate"
-  | "class"
+/** In the order in which they are shown. */
+export const laggardKinds = [
   /** The server itself: its own certificates, or what it does not know yet. */
-  | "server";
+  "server",
+  "class",
+  "agent",
+  /** Those of an identity that are too many to be known one by one. */
+  "agents",
+  "proxy",
+  "workload-api",
+  /** Of the verifiers: a certificate whose owner is known by nothing else. */
+  "leaf",
+  /** Of the holders. */
+  "certificate",
+] as const;
+
+export type LaggardKind = (typeof laggardKinds)[number];
 
 export type LaggardReason =
   /** It was seen, and is away; it may live on with what it holds. */
@@ -30,12 +36,17 @@ export type LaggardReason =
   /** May have been signed: an intent without an outcome. */
   | "perhaps-signed"
   | "unobservable"
+  /** The server itself has not read its log to the end, or has published no bundle yet. */
   | "rebuilding"
+  /** Nobody confirms what the server's clock says, so that it is not known what has expired. */
+  | "clock"
+  /** There were more than are kept: of those nobody knows until they have ended. */
+  | "too-many"
   | "own-certificate";
 
 export interface Laggard {
   readonly kind: LaggardKind;
-  /** `agent/ID@SPIFFE_ID`, `proxy/ID@SPIFFE_ID`, `workload-api/ID@SPIFFE_ID`, `leaf/SERIAL`, `certificate/SERIAL`, `class/NAME`, `server/WHAT`: what a waiver names. A certificate has one name for each gate. */
+  /** As `laggardName` makes it: what a waiver names. No name is one of both gates. */
   readonly name: string;
   /** "" for a class and for the server. */
   readonly spiffeId: string;
@@ -51,7 +62,7 @@ export type Gate =
   | { readonly kind: "open"; readonly evidence: GateEvidence }
   | {
       readonly kind: "closed";
-      /** In an order that is good to read: the same ones first each time. Not empty, and at most so many as were asked for. */
+      /** The last to end first, and before them those that do not end by themselves. Not empty, and at most so many as were asked for. */
       readonly laggards: readonly Laggard[];
       readonly lagging: number;
       /** When it opens at the latest, where all of them end by themselves. */

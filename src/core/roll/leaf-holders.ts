@@ -15,15 +15,25 @@ export interface SignerHolders {
 const leavesMax = 2_000_000;
 
 export class LeafHolders {
+  readonly #max: number;
   /** By signer: the index of the intent, and when the certificate ends. */
   readonly #bySigner = new Map<string, Map<number, number>>();
   readonly #lastNotAfterMs = new Map<string, number>();
   #size = 0;
   #isBuilt = false;
-  #isFull = false;
+  #missedUntilMs = 0;
 
+  constructor(max: number = leavesMax) {
+    this.#max = max;
+  }
+
+  /** As those of `LeafOwners`. */
   get isBuilt(): boolean {
-    return this.#isBuilt && !this.#isFull;
+    return this.#isBuilt;
+  }
+
+  get missedUntilMs(): number {
+    return this.#missedUntilMs;
   }
 
   built(): void {
@@ -34,8 +44,8 @@ export class LeafHolders {
   add({ signer, intentIndex, notAfterMs }: LeafRecord): void {
     const leaves = this.#bySigner.get(signer) ?? new Map<number, number>();
     if (!leaves.has(intentIndex)) {
-      if (this.#size >= leavesMax) {
-        this.#isFull = true;
+      if (this.#size >= this.#max) {
+        this.#missedUntilMs = Math.max(this.#missedUntilMs, notAfterMs);
         return;
       }
       this.#size += 1;

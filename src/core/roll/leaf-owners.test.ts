@@ -6,7 +6,7 @@ import { LeafHolders } from "./leaf-holders.ts";
 import { LeafOwners, type LeavingAgent } from "./leaf-owners.ts";
 import type { LeafRecord } from "./leaf-record.ts";
 
-const agent: LeavingAgent = { ...cart, isNodeAgent: false };
+const agent = { spiffeId: cart.spiffeId, agent: "a1" };
 const pay = "spiffe://td/ns/shop/sa/pay";
 
 const record: fc.Arbitrary<LeafRecord> = fc.record({
@@ -22,13 +22,11 @@ const record: fc.Arbitrary<LeafRecord> = fc.record({
 /** As in a log: one certificate at an index. */
 const log = fc.uniqueArray(record, { selector: ({ intentIndex }) => intentIndex, maxLength: 12 });
 
-type Step =
-  | { readonly leaf: LeafRecord }
-  | { readonly goodbye: LeavingAgent; readonly index: number };
+type Step = { readonly leaf: LeafRecord } | { readonly goodbye: LeavingAgent };
 
 function apply(owners: LeafOwners, step: Step): void {
   if ("leaf" in step) owners.add(step.leaf);
-  else owners.goodbye(step.goodbye, step.index, NOW_MS);
+  else owners.goodbye(step.goodbye, NOW_MS);
 }
 
 const words = (owners: LeafOwners): readonly string[] =>
@@ -59,27 +57,20 @@ describe("the owners of certificates", () => {
 
   it("are gone after a goodbye, for certificates before it and not for later ones", () => {
     fc.assert(
-      fc.property(
-        log,
-        fc.nat({ max: 100 }),
-        fc.boolean(),
-        fc.boolean(),
-        (leaves, index, isNodeAgent, isFirst) => {
-          const goodbye: Step = { goodbye: { ...agent, isNodeAgent }, index };
-          const owners = new LeafOwners();
-          const steps = leaves.map((each): Step => ({ leaf: each }));
-          for (const step of isFirst ? [goodbye, ...steps] : [...steps, goodbye])
-            apply(owners, step);
-          const left = (each: LeafRecord): boolean =>
-            each.agent === "a1" && (isNodeAgent || each.identity === cart.spiffeId);
-          const stays = leaves.filter((each) => !left(each) || each.intentIndex >= index);
-          const expected = new LeafOwners();
-          for (const each of stays) expected.add(each);
-          const keys = (all: LeafOwners): string[] =>
-            Array.from(all.entries(), ([key]) => key).toSorted();
-          assert.deepEqual(keys(owners), keys(expected));
-        },
-      ),
+      fc.property(log, fc.nat({ max: 100 }), fc.boolean(), (leaves, lastIndex, isFirst) => {
+        const goodbye: Step = { goodbye: { ...agent, lastIndex } };
+        const owners = new LeafOwners();
+        const steps = leaves.map((each): Step => ({ leaf: each }));
+        for (const step of isFirst ? [goodbye, ...steps] : [...steps, goodbye]) apply(owners, step);
+        const left = (each: LeafRecord): boolean =>
+          each.agent === "a1" && each.identity === cart.spiffeId;
+        const stays = leaves.filter((each) => !left(each) || each.intentIndex > lastIndex);
+        const expected = new LeafOwners();
+        for (const each of stays) expected.add(each);
+        const keys = (all: LeafOwners): string[] =>
+          Array.from(all.entries(), ([key]) => key).toSorted();
+        assert.deepEqual(keys(owners), keys(expected));
+      }),
     );
   });
 
@@ -104,7 +95,7 @@ describe("the owners of certificates", () => {
 
   it("remember a goodbye as long as a chunk of the log may be missing", () => {
     const owners = new LeafOwners();
-    owners.goodbye(agent, 60, NOW_MS);
+    owners.goodbye({ ...agent, lastIndex: 60 }, NOW_MS);
     owners.prune(NOW_MS + 24 * hourMs);
     owners.add(leaf({ agent: "a1" }));
     assert.deepEqual(words(owners), []);

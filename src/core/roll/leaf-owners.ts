@@ -9,6 +9,8 @@ import { endOf, skewMaxMs, type LeafRecord } from "./leaf-record.ts";
 
 export interface LeafOwner {
   readonly identity: string;
+  /** All those of the identity that are too many to be told apart. */
+  readonly isRest: boolean;
   /** "" for one without: it confirms by its certificates' replies. */
   readonly agent: string;
   /** Of the certificate that ends last. */
@@ -20,25 +22,42 @@ export interface LeafOwner {
   readonly signedIndex: number;
 }
 
-export type LeavingAgent = Pick<Reporter, "agentId" | "spiffeId"> & {
-  /** It held certificates of every identity that it spoke for. */
-  readonly isNodeAgent: boolean;
-};
+/** Of one identity: a node agent leaves each that it served by itself. */
+export interface LeavingAgent extends Pick<Reporter, "spiffeId"> {
+  /** As the log names it. */
+  readonly agent: string;
+  /** In the log, of the last certificate that it can have had. */
+  readonly lastIndex: number;
+}
 
 const ownersMax = 1_000_000;
+/** An agent's id is its own word: a workload that makes them up must not fill the books for all others. */
+export const ownersPerIdentityMax = 10_000;
 /** So long may the result of an intent from before a goodbye be on its way. */
 const goodbyeKeptMs = 3_600_000;
 
 export class LeafOwners {
+  readonly #max: number;
   readonly #owners = new Map<string, LeafOwner>();
-  /** Its index in the log, and its time. */
-  readonly #goodbyes = new Map<string, { readonly index: number; readonly atMs: number }>();
+  /** By key of the owner: the last certificate that it ends, and its time. */
+  readonly #goodbyes = new Map<string, { readonly lastIndex: number; readonly atMs: number }>();
+  /** Owners of each identity. */
+  readonly #counts = new Map<string, number>();
   #isBuilt = false;
-  #isFull = false;
+  #missedUntilMs = 0;
 
-  /** Whether it knows all: what the log had when it was begun, and everything since. */
+  constructor(max: number = ownersMax) {
+    this.#max = max;
+  }
+
+  /** Whether it has had all: what the log had when it was begun, and everything since. */
   get isBuilt(): boolean {
-    return this.#isBuilt && !this.#isFull;
+    return this.#isBuilt;
+  }
+
+  /** When the last certificate ends of those for which there was no room; 0 for none. */
+  get missedUntilMs(): number {
+    return this.#missedUntilMs;
   }
 
   /** The last chunk of the log has been added. */
@@ -55,34 +74,36 @@ export class LeafOwners {
     return this.#owners.get(key);
   }
 
-  /**
-   * From the log, and at each result that is signed or unknown. The same one twice is one.
-   * Where there is no room it does not know all, and never will.
-   */
+  /** From the log, and at each result that is signed or unknown. The same one twice is one. */
   add(leaf: LeafRecord): void {
     if (this.#hasLeft(leaf)) return;
-    const key = keyOf(leaf);
+    const count = this.#counts.get(leaf.identity) ?? 0;
+    const isRest = !this.#owners.has(keyOf(leaf)) && count >= ownersPerIdentityMax;
+    const key = isRest ? restKey(leaf) : keyOf(leaf);
     const known = this.#owners.get(key);
-    if (known === undefined && this.#owners.size >= ownersMax) {
-      this.#isFull = true;
-      return;
+    if (known !== undefined) {
+      this.#owners.set(key, withLeaf(known, leaf));
+    } else if (this.#owners.size >= this.#max) {
+      this.#missedUntilMs = Math.max(this.#missedUntilMs, leaf.notAfterMs);
+    } else {
+      this.#owners.set(key, ownerOf(leaf, isRest));
+      this.#counts.set(leaf.identity, count + 1);
     }
-    this.#owners.set(key, known === undefined ? ownerOf(leaf) : withLeaf(known, leaf));
   }
 
-  /** Its keys are destroyed. @param index of the event in the log */
-  goodbye(agent: LeavingAgent, index: number, atMs: number): void {
-    this.#goodbyes.set(goodbyeKey(agent), { index, atMs });
-    for (const [key, owner] of agent.isNodeAgent ? this.#owners : this.#entry(agent)) {
-      const isOver = owner.agent === agent.agentId && owner.lastIndex < index;
-      if (isOver) this.#owners.delete(key);
-    }
+  /** Its keys are destroyed. */
+  goodbye({ spiffeId, agent, lastIndex }: LeavingAgent, atMs: number): void {
+    const key = agentKey(spiffeId, agent);
+    const before = this.#goodbyes.get(key)?.lastIndex ?? -1;
+    this.#goodbyes.set(key, { lastIndex: Math.max(before, lastIndex), atMs });
+    const owner = this.#owners.get(key);
+    if (owner !== undefined && owner.lastIndex <= lastIndex) this.#delete(key, owner);
   }
 
   /** Forgets whose certificates have all expired, by any clock. */
   prune(nowMs: number): void {
-    for (const [key, { notAfterMs }] of this.#owners) {
-      if (nowMs >= endOf(notAfterMs, skewMaxMs)) this.#owners.delete(key);
+    for (const [key, owner] of this.#owners) {
+      if (nowMs >= endOf(owner.notAfterMs, skewMaxMs)) this.#delete(key, owner);
     }
     if (!this.isBuilt) return;
     for (const [key, { atMs }] of this.#goodbyes) {
@@ -90,17 +111,17 @@ export class LeafOwners {
     }
   }
 
-  #entry(agent: LeavingAgent): readonly (readonly [string, LeafOwner])[] {
-    const key = agentKey(agent.spiffeId, agent.agentId);
-    const owner = this.#owners.get(key);
-    return owner === undefined ? [] : [[key, owner]];
+  #delete(key: string, { identity }: LeafOwner): void {
+    this.#owners.delete(key);
+    const count = (this.#counts.get(identity) ?? 0) - 1;
+    if (count > 0) this.#counts.set(identity, count);
+    else this.#counts.delete(identity);
   }
 
   #hasLeft({ identity, agent, intentIndex }: LeafRecord): boolean {
     if (agent === "" || this.#goodbyes.size === 0) return false;
-    const own = this.#goodbyes.get(agentKey(identity, agent))?.index ?? -1;
-    const nodes = this.#goodbyes.get(agentKey("", agent))?.index ?? -1;
-    return intentIndex < Math.max(own, nodes);
+    const goodbye = this.#goodbyes.get(agentKey(identity, agent));
+    return goodbye !== undefined && intentIndex <= goodbye.lastIndex;
   }
 }
 
@@ -109,8 +130,18 @@ export function agentKey(spiffeId: string, agentId: string): string {
   return `${spiffeId} ${agentId}`;
 }
 
-function goodbyeKey({ spiffeId, agentId, isNodeAgent }: LeavingAgent): string {
-  return agentKey(isNodeAgent ? "" : spiffeId, agentId);
+const nodeAgent = "node/";
+
+/**
+ * How the log names a node agent that asks for its workloads' certificates: no agent may call itself so, so that neither can be
+ * taken for the other.
+ */
+export function nodeAgentName(agentId: string): string {
+  return `${nodeAgent}${agentId}`;
+}
+
+export function isNodeAgentName(agent: string): boolean {
+  return agent.startsWith(nodeAgent);
 }
 
 function keyOf({ identity, agent, podUid, serialHex }: LeafRecord): string {
@@ -118,10 +149,16 @@ function keyOf({ identity, agent, podUid, serialHex }: LeafRecord): string {
   return podUid === "" ? `\n${serialHex}` : `${identity}\n${podUid}`;
 }
 
-function ownerOf(leaf: LeafRecord): LeafOwner {
-  const { identity, agent, serialHex, notAfterMs, intentIndex } = leaf;
+/** No pod, and no certificate, has it. */
+function restKey({ identity }: LeafRecord): string {
+  return `${identity}\n`;
+}
+
+function ownerOf(leaf: LeafRecord, isRest: boolean): LeafOwner {
+  const { identity, serialHex, notAfterMs, intentIndex } = leaf;
+  const agent = isRest ? "" : leaf.agent;
   const signedIndex = signedIndexOf(leaf);
-  return { identity, agent, serialHex, notAfterMs, lastIndex: intentIndex, signedIndex };
+  return { identity, isRest, agent, serialHex, notAfterMs, lastIndex: intentIndex, signedIndex };
 }
 
 function withLeaf(owner: LeafOwner, leaf: LeafRecord): LeafOwner {

@@ -12,8 +12,10 @@ export type ProxyVerdict =
   | "none"
   | { readonly reason: LaggardReason; readonly about: string };
 
+/** As in `VerifierView`. */
 export interface PresentBundle {
   readonly rootsDigest: string;
+  readonly rootsSequence: bigint;
   readonly validationNames: ReadonlySet<string>;
 }
 
@@ -37,9 +39,18 @@ export function judgeProxy(
 
 function reasonOf(
   { acked, nack }: SubscriptionEvidence,
-  { rootsDigest }: PresentBundle,
+  bundle: PresentBundle,
 ): LaggardReason | undefined {
   if (nack !== undefined) return "refused";
   if (acked?.rootsDigest === undefined) return "not-acknowledged";
-  return acked.rootsDigest === rootsDigest ? undefined : "old-bundle";
+  return isPresent(bundle, acked.rootsDigest, acked.bundleSequence) ? undefined : "old-bundle";
+}
+
+/** A set of roots may come again: who held it before it was another one need not hold it now. */
+export function isPresent(
+  { rootsDigest, rootsSequence }: PresentBundle,
+  digest: string,
+  sequence: bigint,
+): boolean {
+  return digest === rootsDigest && sequence >= rootsSequence;
 }

@@ -5,7 +5,7 @@ import { ReissuePace, type ReissueCandidate } from "./reissue-pace.ts";
 
 const candidates = (count: number): ReissueCandidate[] =>
   Array.from({ length: count }, (_, index) => ({
-    serialHex: `${index}`,
+    key: `${index}`,
     notAfterMs: (index * 7_919) % 10_000,
   }));
 
@@ -37,9 +37,9 @@ describe("the pace of re-issue", () => {
             const next = pace.next(all, nowMs);
             count += next.length;
             assert.ok(next.length <= Math.max(1, Math.ceil(perSecond / 5)));
-            for (const { serialHex } of next) {
-              assert.ok(nowMs - (lastMs.get(serialHex) ?? -30_000) >= 30_000);
-              lastMs.set(serialHex, nowMs);
+            for (const { key } of next) {
+              assert.ok(nowMs - (lastMs.get(key) ?? -30_000) >= 30_000);
+              lastMs.set(key, nowMs);
             }
           }
           assert.ok(count <= 1 + (nowMs * perSecond) / 1_000);

@@ -4,8 +4,8 @@
  */
 
 export interface ReissueCandidate {
-  /** Lower-case hex. */
-  readonly serialHex: string;
+  /** Of the workload, whichever certificate it has by now: nobody is to be asked without end. */
+  readonly key: string;
   readonly notAfterMs: number;
 }
 
@@ -15,7 +15,7 @@ export class ReissuePace {
   #perSecond: number;
   #credit = 0;
   #lastMs: number | undefined;
-  /** By serial, when it was asked: in that order. */
+  /** By key, when it was asked: in that order. */
   readonly #askedMs = new Map<string, number>();
 
   constructor(perSecond: number) {
@@ -42,11 +42,11 @@ export class ReissuePace {
       const last = chosen.at(-1);
       const isFull = chosen.length === max;
       if (isFull && last !== undefined && candidate.notAfterMs >= last.notAfterMs) continue;
-      if (this.#askedMs.has(candidate.serialHex)) continue;
+      if (this.#askedMs.has(candidate.key)) continue;
       if (isFull) chosen.pop();
       chosen.splice(placeOf(candidate, chosen), 0, candidate);
     }
-    for (const { serialHex } of chosen) this.#askedMs.set(serialHex, nowMs);
+    for (const { key } of chosen) this.#askedMs.set(key, nowMs);
     this.#credit -= chosen.length;
     return chosen;
   }
@@ -62,10 +62,10 @@ export class ReissuePace {
   }
 
   #forget(nowMs: number): void {
-    for (const [serialHex, atMs] of this.#askedMs) {
+    for (const [key, atMs] of this.#askedMs) {
       // A clock that was set back must not silence anybody.
       if (nowMs >= atMs && nowMs < atMs + askAgainMs) return;
-      this.#askedMs.delete(serialHex);
+      this.#askedMs.delete(key);
     }
   }
 }

@@ -7,6 +7,7 @@ import { AgentRoll, isHeard, type AgentEntry, type ConnectedFacts } from "./agen
 import { proxyKey, type EvidenceReport, type Reporter } from "./evidence.ts";
 import { agentKey } from "./leaf-owners.ts";
 import { skewMaxMs } from "./leaf-record.ts";
+import type { AgentClock } from "./proven-time.ts";
 import {
   forgetAtMs,
   lastNotAfterMs,
@@ -115,10 +116,17 @@ export class Roll {
     return this.#agents.get(key);
   }
 
+  /** Of agents that are connected. */
+  clocks(): AgentClock[] {
+    return this.agents().flatMap(({ reporter: { spiffeId }, connected, skewMs }) =>
+      connected ? [{ spiffeId, skewMs }] : [],
+    );
+  }
+
   /** The greatest difference to the clock of an agent that is known, whichever way; at most an hour. */
   get maxSkewMs(): number {
     let max = this.#seenSkewMs();
-    for (const [, { skewMs }] of this.#agents.entries()) max = Math.max(max, Math.abs(skewMs));
+    for (const [, { skewMs = 0 }] of this.#agents.entries()) max = Math.max(max, Math.abs(skewMs));
     return Math.min(max, skewMaxMs);
   }
 

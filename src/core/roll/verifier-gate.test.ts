@@ -4,6 +4,7 @@ import {
   cart,
   envoy,
   former,
+  heldSequence,
   holding,
   hourMs,
   laggardsOf,
@@ -15,6 +16,7 @@ import {
   wordsOf,
 } from "../../../test/support/roll-scene.ts";
 import type { ProxyEvidence, Reporter, SubscriptionEvidence } from "./evidence.ts";
+import { LeafOwners, ownersPerIdentityMax } from "./leaf-owners.ts";
 import { verifierGate } from "./verifier-gate.ts";
 import type { VerifierView } from "./verifier-view.ts";
 
@@ -49,13 +51,22 @@ describe("the gate of the verifiers opens", () => {
     });
   });
 
-  it("when agents and proxies hold the present roots, whatever the sequence is", () => {
+  it("when agents and proxies hold the present roots, since these were trusted last", () => {
     const scene = new RollScene();
     scene.connect(cart, [envoy("p1", present)]);
-    assert.deepEqual(gateOf(scene), {
-      kind: "open",
-      evidence: { total: 2, confirmed: 2, weak: 0, waived: 0 },
-    });
+    for (const rootsSequence of [0n, heldSequence]) {
+      assert.deepEqual(gateOf(scene, { rootsSequence }), {
+        kind: "open",
+        evidence: { total: 2, confirmed: 2, weak: 0, waived: 0 },
+      });
+    }
+  });
+
+  it("not by evidence from before these roots were withdrawn and trusted again", () => {
+    const scene = new RollScene();
+    scene.connect(cart, [envoy("p1", present)]);
+    const gate = gateOf(scene, { rootsSequence: heldSequence + 1n });
+    assert.equal(wordsOf(gate), `${agentName} old-bundle, ${proxyName} old-bundle`);
   });
 
   it("for a proxy without a certificate that asks for no bundle: it verifies nobody", () => {
@@ -187,6 +198,43 @@ describe("a subscription that a report lacks", () => {
     assert.equal(wordsOf(gateOf(scene)), "open");
   });
 
+  const at = (streamId: bigint, rootsDigest: string, bundleSequence: bigint) => {
+    const acked = { atMs: NOW_MS, rootsDigest, bundleSequence };
+    return subscription("ROOTCA", { acked, streamId });
+  };
+  const older = at(1n, former, heldSequence - 1n);
+  const newer = at(2n, present, heldSequence);
+  const part = (proxies: readonly ProxyEvidence[]) => ({
+    sequence: 2n,
+    full: false,
+    proxies,
+    gone: [],
+    heldRootsDigest: present,
+    heldBundleSequence: heldSequence,
+  });
+
+  it("is the worst of those that had its name, whichever is back", () => {
+    const scene = new RollScene();
+    scene.connect(cart, [proxy(own, older, newer)]);
+    scene.roll.report(cart, part([proxy(own)]), NOW_MS);
+    scene.roll.report(cart, part([proxy(own, at(3n, present, heldSequence))]), NOW_MS);
+    assert.equal(wordsOf(gateOf(scene)), name);
+  });
+
+  it("is not known again by its number when its agent has begun anew", () => {
+    const scene = new RollScene();
+    scene.connect(cart, [proxy(own, older, newer)]);
+    scene.roll.disconnected(cart, NOW_MS);
+    scene.connect(cart, [proxy(at(1n, present, heldSequence))]);
+    assert.equal(wordsOf(gateOf(scene)), name);
+    // The proxy may also be in a later part of that first report.
+    const parted = new RollScene();
+    parted.connect(cart, [proxy(own, older, newer)]);
+    parted.connect(cart, []);
+    parted.roll.report(cart, part([proxy(at(1n, present, heldSequence))]), NOW_MS);
+    assert.equal(wordsOf(gateOf(parted)), name);
+  });
+
   it("counts when its agent was away meanwhile", () => {
     const scene = new RollScene();
     scene.connect(cart, [proxy(own, rootca, other)]);
@@ -241,7 +289,7 @@ describe("who was seen and is away", () => {
     scene.connect(cart, [envoy("p1", former)]);
     scene.owners.add(leaf({ agent: "a1" }));
     scene.roll.goodbye(cart);
-    scene.owners.goodbye({ ...cart, isNodeAgent: false }, 60, NOW_MS);
+    scene.owners.goodbye({ spiffeId: cart.spiffeId, agent: cart.agentId, lastIndex: 60 }, NOW_MS);
     scene.roll.disconnected(cart, NOW_MS);
     assert.deepEqual(scene.roll.entries(), []);
     assert.equal(wordsOf(gateOf(scene)), "open");
@@ -278,21 +326,29 @@ describe("the owner of a certificate", () => {
 
   it("is confirmed by its node agent's stream while that speaks for it", () => {
     const scene = new RollScene();
-    scene.owners.add(leaf({ agent: "n1" }));
+    scene.owners.add(leaf({ agent: "node/n1" }));
     scene.connect(node, [], present, { isNodeAgent: true });
-    const name = `agent/n1@${cart.spiffeId} not-connected`;
-    assert.equal(wordsOf(gateOf(scene)), name);
+    const name = `agent/node/n1@${cart.spiffeId}`;
+    assert.equal(wordsOf(gateOf(scene)), `${name} not-acknowledged`);
     const speaksFor = (agent: { readonly reporter: Reporter }, identity: string): boolean =>
       agent.reporter === node && identity === cart.spiffeId;
     assert.equal(wordsOf(gateOf(scene, { speaksFor })), "open");
     scene.roll.disconnected(node, NOW_MS);
-    assert.match(wordsOf(gateOf(scene, { speaksFor })), new RegExp(name));
+    assert.match(wordsOf(gateOf(scene, { speaksFor })), new RegExp(`${name} not-connected`));
   });
 
   it("is not confirmed by an agent that only has the name of a node's", () => {
     const scene = new RollScene();
-    scene.owners.add(leaf({ agent: "n1" }));
+    scene.owners.add(leaf({ agent: "node/n1" }));
     scene.connect(node);
+    const gate = gateOf(scene, { speaksFor: () => true });
+    assert.equal(wordsOf(gate), `agent/node/n1@${cart.spiffeId} never-connected`);
+  });
+
+  it("is not confirmed by a node's agent that only has the name of its own", () => {
+    const scene = new RollScene();
+    scene.owners.add(leaf({ agent: "n1" }));
+    scene.connect(node, [], present, { isNodeAgent: true });
     const gate = gateOf(scene, { speaksFor: () => true });
     assert.equal(wordsOf(gate), `agent/n1@${cart.spiffeId} never-connected`);
   });
@@ -351,7 +407,7 @@ describe("what nobody can know", () => {
 
   it("holds the gate until what a restored log has lost has expired", () => {
     const gate = gateOf(new RollScene(), { lostUntilMs: inMs(hourMs) });
-    assert.equal(wordsOf(gate), "class/lost-certificates perhaps-signed");
+    assert.equal(wordsOf(gate), "class/lost-owners perhaps-signed");
     const after = gateOf(new RollScene(), { lostUntilMs: NOW_MS - 1_000 });
     assert.equal(after.kind, "open");
   });
@@ -381,6 +437,49 @@ describe("a closed gate", () => {
     assert.equal(laggardsOf(verifierGate(scene.view(), NOW_MS, 0)).length, 1);
   });
 
+  it("names first who does not end by itself, then the last to end", () => {
+    const scene = new RollScene();
+    scene.connect(cart, [envoy("p1", former)], present);
+    scene.owners.add(leaf({ agent: "a7", notAfterMs: inMs(2 * hourMs) }));
+    scene.owners.add(leaf({ notAfterMs: inMs(hourMs) }));
+    scene.owners.add(leaf({ agent: "a9", notAfterMs: inMs(3 * hourMs) }));
+    const gate = gateOf(scene);
+    assert.deepEqual(
+      laggardsOf(gate).map(({ name }) => name),
+      [proxyName, `agent/a9@${cart.spiffeId}`, `agent/a7@${cart.spiffeId}`, "leaf/5a01"],
+    );
+    assert.deepEqual(
+      laggardsOf(verifierGate(scene.view(), NOW_MS, 2)),
+      laggardsOf(gate).slice(0, 2),
+    );
+  });
+
+  it("waits for those for whom there was no room, and says that, until they have ended", () => {
+    const owners = new LeafOwners(1);
+    owners.add(leaf({ agent: "a7" }));
+    owners.add(leaf({ agent: "a8", notAfterMs: inMs(2 * hourMs) }));
+    owners.built();
+    const scene = new RollScene();
+    const gate = gateOf(scene, { owners }, inMs(hourMs) + 1_000);
+    assert.equal(wordsOf(gate), "server/too-many-owners too-many");
+    assert.equal(wordsOf(gateOf(scene, { owners }, inMs(2 * hourMs) + 1_000)), "open");
+  });
+
+  it("names those of an identity that are too many by one name, which can be waived", () => {
+    const scene = new RollScene();
+    const most = ownersPerIdentityMax;
+    for (let at = 0; at < most + 5; at++) scene.owners.add(leaf({ agent: `made-up-${at}` }));
+    scene.owners.add(leaf({ agent: "b1", identity: "spiffe://td/other" }));
+    const gate = verifierGate(scene.view(), NOW_MS, most + 10);
+    assert.equal(gate.kind === "closed" && gate.lagging, most + 2);
+    const rest = laggardsOf(gate).find(({ kind }) => kind === "agents");
+    assert.deepEqual([rest?.name, rest?.reason], [`agents/others@${cart.spiffeId}`, "too-many"]);
+    const waived = new Set([rest?.name ?? ""]);
+    assert.equal(gateOf(scene, { waived }).evidence.waived, 1);
+    scene.owners.prune(inMs(3 * hourMs));
+    assert.equal([...scene.owners.entries()].length, 0);
+  });
+
   it("does not say when it opens if one of them does not end by itself", () => {
     const scene = new RollScene();
     scene.connect(cart, [envoy("p1", former)]);
@@ -388,6 +487,28 @@ describe("a closed gate", () => {
     const gate = gateOf(scene);
     assert.equal(gate.kind === "closed" && gate.lagging, 2);
     assert.ok(gate.kind === "closed" && gate.opensAtMs === undefined);
+  });
+
+  it("says of one that is connected and frozen how long it has said nothing of the bundle", () => {
+    const scene = new RollScene();
+    scene.connect(cart, [envoy("p1", former)], former);
+    const detailsAt = (nowMs: number, sentMs: number): readonly string[] =>
+      laggardsOf(verifierGate(scene.view({ sentMs }), nowMs, 10)).map(({ detail }) => detail);
+    const said = [
+      "what it holds itself is not the present bundle",
+      "ROOTCA is not the present bundle",
+    ];
+    const silence = "; not heard of since the bundle was sent, 12s ago";
+    assert.deepEqual(
+      detailsAt(inMs(13_000), inMs(1_000)),
+      said.map((each) => each + silence),
+    );
+    assert.deepEqual(
+      detailsAt(inMs(13_000), NOW_MS),
+      said,
+      "it has said that it holds another one",
+    );
+    assert.deepEqual(detailsAt(inMs(1_500), inMs(1_000)), said, "it is about to");
   });
 
   it("believes no clock to be more than an hour off", () => {

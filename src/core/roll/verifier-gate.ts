@@ -10,12 +10,14 @@ import type { ProxyEvidence } from "./evidence.ts";
 import type { Gate } from "./laggard.ts";
 import { agentKey } from "./leaf-owners.ts";
 import { endOf } from "./leaf-record.ts";
-import { judgeProxy } from "./proxy-verdict.ts";
+import { isPresent, judgeProxy } from "./proxy-verdict.ts";
 import { lastNotAfterMs, ownerOf, type RollEntry } from "./roll-entry.ts";
 import { countOwners } from "./verifier-owners.ts";
-import { lostClass, type Moment, type VerifierView } from "./verifier-view.ts";
+import type { Moment, VerifierView } from "./verifier-view.ts";
 
 const clientsClass = "workload-api";
+/** Owners of certificates that nobody can name; see `lostHoldersClass`. */
+const lostOwnersClass = "lost-owners";
 
 /** @param namedMax how many laggards are named at most */
 export function verifierGate(view: VerifierView, nowMs: number, namedMax: number): Gate {
@@ -43,12 +45,18 @@ function countUnknown({ view, nowMs, skewMs, tally }: Moment): void {
     const about = "the present bundle is being published";
     tally.lag({ ...lag, id: "publishing", reason: "rebuilding", about });
   }
+  const missedEndMs = endOf(view.owners.missedUntilMs, skewMs);
+  if (view.owners.missedUntilMs > 0 && nowMs < missedEndMs) {
+    const about =
+      "there are more owners of certificates than it can keep: it waits until those end";
+    tally.lag({ ...lag, id: "too-many-owners", reason: "too-many", about, endsAtMs: missedEndMs });
+  }
   const endsAtMs = endOf(view.lostUntilMs, skewMs);
   if (view.lostUntilMs === 0 || nowMs >= endsAtMs) return;
   const about = "certificates that were lost with the end of the log, before it was restored";
   tally.lag({
     kind: "class",
-    id: lostClass,
+    id: lostOwnersClass,
     spiffeId: "",
     reason: "perhaps-signed",
     about,
@@ -83,19 +91,27 @@ function isLeftClient({ roll }: VerifierView, { evidence, connected, reporter }:
 }
 
 function countAgent({ view, nowMs, skewMs, tally }: Moment, agent: AgentEntry): void {
-  const { reporter, connected, heldRootsDigest } = agent;
+  const { reporter, connected, lastSeenMs, heldRootsDigest, heldBundleSequence } = agent;
   const { agentId: id, spiffeId } = reporter;
   const lag = { kind: "agent", id, spiffeId } as const;
   if (connected) {
-    if (heldRootsDigest === view.rootsDigest) return tally.confirm(false);
-    const reason = heldRootsDigest === undefined ? "not-acknowledged" : "old-bundle";
-    const about = heldRootsDigest === undefined ? "a bundle of its own" : "what it holds itself";
-    return tally.lag({ ...lag, reason, about, endsAtMs: undefined });
+    const silent = { endsAtMs: undefined, silentMs: silenceOf(view, lastSeenMs, nowMs) };
+    if (heldRootsDigest === undefined) {
+      const about = "a bundle of its own";
+      return tally.lag({ ...lag, ...silent, reason: "not-acknowledged", about });
+    }
+    if (isPresent(view, heldRootsDigest, heldBundleSequence)) return tally.confirm(false);
+    const about = "what it holds itself";
+    return tally.lag({ ...lag, ...silent, reason: "old-bundle", about });
   }
   const owner = view.owners.get(agentKey(spiffeId, id));
   const ownerEndMs = owner === undefined ? 0 : endOf(owner.notAfterMs, skewMs);
   const endsAtMs = Math.max(agentEndMs(agent, skewMs), ownerEndMs);
   if (nowMs < endsAtMs) tally.lag({ ...lag, reason: "not-connected", about: "", endsAtMs });
+}
+
+function silenceOf({ sentMs }: VerifierView, lastSeenMs: number, nowMs: number): number {
+  return sentMs !== undefined && lastSeenMs < sentMs ? nowMs - sentMs : 0;
 }
 
 /** With what its streams had that may only be down. */
@@ -120,5 +136,6 @@ function countProxy({ view, nowMs, skewMs, tally }: Moment, entry: RollEntry): v
   const verdict = judgeProxy(withLapsed(entry, nowMs), view, nowMs < endsAtMs);
   if (verdict === "none") return;
   if (verdict === "confirmed") return tally.confirm(isWeak);
-  tally.lag({ ...lag, reason: verdict.reason, about: verdict.about, endsAtMs: undefined });
+  const silentMs = silenceOf(view, entry.lastSeenMs, nowMs);
+  tally.lag({ ...lag, ...verdict, endsAtMs: undefined, silentMs });
 }

@@ -166,7 +166,7 @@ function modelOf({ roll, waived, speaksFor, classes }: VerifierView, leaves: Wor
         (each) =>
           each.connected &&
           each.isNodeAgent &&
-          each.reporter.agentId === agent &&
+          `node/${each.reporter.agentId}` === agent &&
           speaksFor(each, identity),
       );
     if (agentOf(identity, agent) === undefined && !isHeard)

@@ -10,10 +10,14 @@ export interface VerifierView {
   readonly owners: LeafOwners;
   /** Of the present bundle, as `rootsDigest` makes it. */
   readonly rootsDigest: string;
+  /** Since which sequence bundles have these roots: the same set may have been trusted before, and not meanwhile. */
+  readonly rootsSequence: bigint;
   /** Names of resources that carry a bundle, as `validationSecretNames` gives them. */
   readonly validationNames: ReadonlySet<string>;
   /** The log's first index that was free when the present bundle was out; undefined until it is. */
   readonly cutIndex: number | undefined;
+  /** When it was sent to everybody; for people. */
+  readonly sentMs?: number;
   /** Whether a node agent's stream speaks for this identity now. */
   readonly speaksFor: (nodeAgent: AgentEntry, identity: string) => boolean;
   /** Of readers whom nobody can observe, as far as they are configured. */
@@ -23,9 +27,6 @@ export interface VerifierView {
   /** Until when certificates may live that a restored log does not know; 0 for none. */
   readonly lostUntilMs: number;
 }
-
-/** Of readers of certificates that nobody can name. */
-export const lostClass = "lost-certificates";
 
 /** One look at it. */
 export interface Moment {

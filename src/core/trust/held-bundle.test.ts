@@ -49,13 +49,21 @@ const ofStream: readonly Case[] = [
   ["is refused from abroad", bundle(3, "A"), bundle(9, "X", abroad), "rollback 3 A"],
 ];
 
-const ofReply: readonly Case[] = [
-  ["is taken when none is held", undefined, bundle(0, "A"), "replace 0 A"],
-  ["changes nothing when all of it is held", bundle(3, "AB"), bundle(0, "A"), "keep 3 AB"],
-  ["adds to a bundle, under its sequence", bundle(3, "A"), bundle(0, "B"), "replace 3 AB"],
-  ["never takes a root away", bundle(3, "AB"), bundle(0, "BC"), "replace 3 ABC"],
-  ["adds to what came without a sequence", bundle(0, "A"), bundle(0, "B"), "replace 0 AB"],
-  ["replaces a bundle from abroad", bundle(3, "X", abroad), bundle(0, "A"), "replace 0 A"],
+/** With the root of its leaf. */
+const ofReply: readonly (readonly [...Case, leafRoot: string])[] = [
+  ["is taken when none is held", undefined, bundle(0, "A"), "replace 0 A", "A"],
+  ["changes nothing when all of it is held", bundle(3, "AB"), bundle(0, "A"), "keep 3 AB", "A"],
+  ["adds what its leaf hangs on", bundle(3, "A"), bundle(0, "AB"), "replace 3 AB", "B"],
+  ["never takes a root away", bundle(3, "AB"), bundle(0, "BC"), "replace 3 ABC", "C"],
+  ["adds to what came without a sequence", bundle(0, "A"), bundle(0, "B"), "replace 0 AB", "B"],
+  ["replaces a bundle from abroad", bundle(3, "X", abroad), bundle(0, "A"), "replace 0 A", "A"],
+  [
+    "brings nothing back that its leaf does not need",
+    bundle(3, "B"),
+    bundle(0, "AB"),
+    "keep 3 B",
+    "B",
+  ],
 ];
 
 describe("a bundle from the mesh stream", () => {
@@ -65,8 +73,10 @@ describe("a bundle from the mesh stream", () => {
 });
 
 describe("a bundle from a CSR's reply", () => {
-  for (const [title, held, came, expected] of ofReply) {
-    it(title, () => assert.equal(show(decideReplyBundle(held, came)), expected));
+  for (const [title, held, came, expected, leafRoot] of ofReply) {
+    it(title, () => {
+      assert.equal(show(decideReplyBundle(held, came, [Buffer.from(leafRoot)])), expected);
+    });
   }
 });
 
@@ -86,12 +96,15 @@ describe("a held bundle", () => {
         let word: TrustBundle | undefined;
         for (const { isReply, sequence, roots } of steps) {
           const came = bundle(isReply ? 0 : sequence, roots);
-          const decision = isReply ? decideReplyBundle(held, came) : decideStreamBundle(held, came);
+          const leafRoots = came.roots.slice(0, 1);
+          const decision = isReply
+            ? decideReplyBundle(held, came, leafRoots)
+            : decideStreamBundle(held, came);
           assert.ok(decision.bundle.sequence >= (held?.sequence ?? 0n));
           if (!isReply && decision.kind !== "rollback") word = came;
           held = decision.bundle;
           for (const root of word?.roots ?? []) assert.ok(holds(held, root));
-          if (isReply) for (const root of came.roots) assert.ok(holds(held, root));
+          if (isReply) for (const root of leafRoots) assert.ok(holds(held, root));
           assert.equal(held.sequence, word?.sequence ?? 0n);
         }
       }),

@@ -30,18 +30,22 @@ export function decideStreamBundle(
 }
 
 /**
- * The sum keeps the held sequence: it holds all that the sequence promised, and a rolled-back
- * server stays refused.
+ * Adds only what the new leaf cannot be used without: a reply that was on its way may bring a root that was withdrawn
+ * meanwhile, and the stream brings the rest. The sum keeps the held sequence: it holds all that the sequence promised,
+ * and a rolled-back server stays refused.
  * @param came in the reply to a CSR, so of the signer and of the trust domain of the new leaf
+ * @param leafRoots those of its roots that the new leaf hangs on
  */
 export function decideReplyBundle(
   held: TrustBundle | undefined,
   came: TrustBundle,
+  leafRoots: readonly Uint8Array[],
 ): BundleDecision {
   if (held === undefined || !held.trustDomain.equals(came.trustDomain)) {
     return { kind: "replace", bundle: came };
   }
-  if (hasRoots(held, came.roots)) return { kind: "keep", bundle: held };
+  const isUsable = leafRoots.some((root) => hasBytes(held.roots, root));
+  if (isUsable || hasRoots(held, came.roots)) return { kind: "keep", bundle: held };
   const roots = [...held.roots, ...came.roots];
   const { trustDomain, sequence, jwtKeys } = held;
   return { kind: "replace", bundle: trustBundle(trustDomain, sequence, roots, jwtKeys) };

@@ -37,6 +37,7 @@ export function nextTrust(
   const state = Object.freeze({
     ...changed,
     bundleSequence,
+    rootsSequence: isSame ? before.rootsSequence : bundleSequence,
     authorities: Object.freeze([...changed.authorities]),
     retired: Object.freeze([...changed.retired]),
     otherRoots: Object.freeze([...changed.otherRoots]),
@@ -54,9 +55,24 @@ export function nextTrust(
         ? []
         : [{ kind: "sign-with", authorityId: active.id } as const]),
       ...(isReissued ? [{ kind: "reissue" } as const] : []),
-      ...gone.map(({ id }) => ({ kind: "destroy-key", authorityId: id }) as const),
+      ...gone.map((each) => destruction(each, state)),
     ]),
   };
+}
+
+/** IDs of keys. */
+export function destroyedBy({ effects }: Pick<NextTrust, "effects">): readonly string[] {
+  return effects.flatMap((effect) => (effect.kind === "destroy-key" ? effect.keyIds : []));
+}
+
+/** Also of a copy under the key's own ID, and of the keys that it had before. */
+function destruction(
+  { id, signerIds }: AuthorityRecord,
+  { authorities }: TrustState,
+): Extract<RotationEffect, { kind: "destroy-key" }> {
+  const used = new Set(authorities.map((each) => each.id));
+  const keyIds = [...new Set([id, ...signerIds])].filter((each) => !used.has(each));
+  return { kind: "destroy-key", authorityId: id, keyIds };
 }
 
 function inNormalForm(state: TrustState): TrustState {

@@ -14,6 +14,7 @@ import { signerIdsMax } from "./authority.ts";
 import {
   automaticCommand,
   judgePluggedAuthority,
+  retiredIn,
   type PluggedAuthority,
   type PluggedDecision,
 } from "./plugged-trust.ts";
@@ -101,7 +102,14 @@ describe("an operator's CA", () => {
     ["files from before a rotation that is confirmed", confirmed, files("A"), "stale 41"],
     ["files of a compromised authority", compromised, files("A"), "stale 41"],
     ["a compromised root besides", compromised, files("B", roots("ABXY")), "unchanged"],
-    ["a retired root besides", retired, files("B", roots("ABXY")), "roots: ABXY publish-bundle"],
+    ["a retired root besides", retired, files("B", roots("ABXY")), "unchanged"],
+    [
+      "a retired root and a new one",
+      retired,
+      files("B", roots("ABXYZ")),
+      "roots: BXYZ publish-bundle",
+    ],
+    ["a root whose retirement is confirmed", confirmed, files("B", roots("ABXY")), "unchanged"],
     [
       "an intermediate with the key of another authority",
       retiring,
@@ -155,10 +163,25 @@ describe("an operator's CA", () => {
     assert.deepEqual([key, signerIds], ["external", [idOf("k"), idOf("A")]]);
   });
 
-  it("is no longer listed as retired once its root is trusted again", () => {
-    const decision = judgePluggedAuthority(retired, files("B", roots("ABXY")));
-    assert.ok(decision.kind === "roots");
-    assert.deepEqual(decision.state.retired, []);
+  it("under another identifier of its key leaves the key that signs then, and destroys what was before", () => {
+    const named = (id: string) => files("A", { id, signerId: "ee", chain: [rootOf("i")] });
+    const before = judgePluggedAuthority(state, named("ff"));
+    assert.ok(before.kind === "chain");
+    const after = judgePluggedAuthority(before.state, named("ee"));
+    assert.ok(after.kind === "chain");
+    const destroyed = after.effects.flatMap((each) =>
+      each.kind === "destroy-key" ? each.keyIds : [],
+    );
+    assert.deepEqual(destroyed, ["ff", idOf("A")]);
+  });
+
+  it("that names what was retired is told so, and only a prepare trusts that again", () => {
+    assert.deepEqual(
+      retiredIn(retired, files("B", roots("ABXY"))).map(({ id }) => id),
+      [idOf("A")],
+    );
+    assert.deepEqual(retiredIn(retired, files("B")), []);
+    assert.deepEqual(afterCommands([prepareOf("A")], retired).retired, []);
   });
 
   it("of another root is prepared, with the roots besides at the next look", () => {

@@ -68,13 +68,19 @@ function preparation({ id, signerId, chain, root }: PluggedAuthority) {
   return { kind: "prepare", authority: { ...names, key: "external", auto: true } } as const;
 }
 
-/** An old file must not bring back what was distrusted. */
+/** Those that an old file still names. It brings none of them back: to trust one again is a `prepare`. */
+export function retiredIn(
+  { retired }: TrustState,
+  { roots }: Pick<PluggedAuthority, "roots">,
+): readonly RetiredAuthority[] {
+  const named = new Set(roots.map(rootSha256));
+  return retired.filter((each) => named.has(each.rootSha256));
+}
+
 function otherRootsOf(state: TrustState, { roots }: PluggedAuthority): readonly Uint8Array[] {
   const signing = state.authorities.map(({ root }) => root);
-  const compromised = new Set(
-    state.retired.filter((each) => each.compromised).map((each) => each.rootSha256),
-  );
-  return roots.filter((root) => !hasBytes(signing, root) && !compromised.has(rootSha256(root)));
+  const retired = new Set(state.retired.map((each) => each.rootSha256));
+  return roots.filter((root) => !hasBytes(signing, root) && !retired.has(rootSha256(root)));
 }
 
 function withChain(

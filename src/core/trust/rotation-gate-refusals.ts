@@ -43,12 +43,17 @@ function laggardsOf({ laggards, lagging }: ClosedGate): string {
 }
 
 function hintOf({ laggards, opensAtMs }: ClosedGate, command: string): string {
+  if (laggards.some(({ reason }) => reason === "clock")) {
+    return (
+      "look at the server's clock: if it is wrong, set it right; if it is right, portcullis clock accept --reason TEXT; " +
+      `after a restart an agent that connects confirms it, too; then portcullis root ${command}`
+    );
+  }
   if (laggards.some(isRebuilding)) {
     return `the server has not read its log to the end yet: portcullis root ${command} again in a minute`;
   }
-  const time =
-    opensAtMs === undefined ? "" : ` at ${new Date(opensAtMs).toISOString()} at the latest`;
-  const waiting = time === "" ? "see to them" : `wait, it opens${time}`;
+  // When, the gate itself says: whoever shows it has a form for times.
+  const waiting = opensAtMs === undefined ? "see to them" : "wait, it opens by itself";
   return (
     `portcullis root status --all names them; ${waiting}, then portcullis root ${command}; ` +
     `to go on without one: portcullis root ${command} --waive NAME --reason TEXT --for DURATION`

@@ -19,14 +19,19 @@ const next = (before: TrustState, changes: Partial<TrustState>): TrustState => (
   epoch: before.epoch + 1,
   ...changes,
 });
-const rises = { bundleSequence: retiring.bundleSequence + 1n };
+const risen = retiring.bundleSequence + 1n;
+const rises = { bundleSequence: risen, rootsSequence: risen };
 const onlyB = next(retiring, { authorities: b ? [b] : [], ...rises });
 const onlyA = next(retiring, {
   authorities: a ? [{ ...a, state: "active" as const }] : [],
   ...rises,
 });
 const trusting: TrustState = { ...firstTrust, otherRoots: [rootOf("X")] };
-const untrusting = next(trusting, { otherRoots: [], bundleSequence: 2n });
+const untrusting = next(trusting, {
+  otherRoots: [],
+  bundleSequence: 2n,
+  rootsSequence: 2n,
+});
 
 const isInvariant = (error: unknown): boolean =>
   error instanceof TrustStateError && error.code === "trust-state-invariant";
@@ -96,6 +101,17 @@ describe("a change of trust", () => {
       trusting,
       { ...untrusting, bundleSequence: 1n },
       { kind: "files" },
+    ],
+    [
+      "whose roots are others, and are said to be the former ones",
+      trusting,
+      { ...untrusting, rootsSequence: 1n },
+      { kind: "files" },
+    ],
+    [
+      "whose roots stay, and are said to be others",
+      retiring,
+      next(retiring, { rootsSequence: retiring.bundleSequence + 1n }),
     ],
     ["whose sequence rises though the roots stay", retiring, next(retiring, rises)],
     ["of the same epoch", retiring, { ...next(retiring, {}), epoch: retiring.epoch }],

@@ -31,6 +31,8 @@ export function assertSound(before: TrustState, after: TrustState, departure?: D
   const hasChanged = left.length > 0 || has.length !== had.length;
   const step = after.bundleSequence - before.bundleSequence;
   assert(step === (hasChanged ? 1n : 0n), "expected a sequence that rises when the roots change");
+  const since = hasChanged ? after.bundleSequence : before.rootsSequence;
+  assert(after.rootsSequence === since, "expected the sequence of the present roots");
   assert(after.epoch === before.epoch + 1, "expected the next epoch");
 }
 

@@ -100,6 +100,48 @@ describe("a step of a rotation", () => {
     assert.equal(outcomeText(aborted), "A active; B retired; AX -> publish-bundle, destroy-key B");
   });
 
+  it("waits for one that ends before what it is to sign, and takes one that lasts just long enough", () => {
+    const until = (endMs: number) =>
+      evidenceOf({ endsAtMs: () => endMs, lifeMs: { usual: 1_000, longest: 5_000 } });
+    const activated = (endMs: number) =>
+      decideRotation(shapes["A, B prepared"], activate, until(endMs), 9_000);
+    assert.equal(outcomeText(activated(13_999)), "authority-expiring");
+    assert.equal(activated(14_000).kind, "done");
+    // Its end may be why there is a rotation.
+    const back = (endMs: number) =>
+      decideRotation(shapes["B, A retiring"], rollback, until(endMs), 9_000);
+    assert.equal(outcomeText(back(9_999)), "authority-expiring");
+    assert.equal(back(10_000).kind, "done");
+  });
+
+  it("destroys what the store may have of an authority, under each of its names", () => {
+    const authority = authorityOf("B", { signerIds: ["ee"] });
+    const prepared = afterCommands([{ kind: "prepare", authority }]);
+    const aborted = decideRotation(prepared, abort, evidenceOf(), 9_000);
+    assert.ok(aborted.kind === "done");
+    const destroyed = aborted.effects.flatMap((each) =>
+      each.kind === "destroy-key" ? each.keyIds : [],
+    );
+    assert.deepEqual(destroyed, ["42", "ee"]);
+  });
+
+  it("has a replacement sign where the key of the other authority is missing, which stays as it is", () => {
+    const table = [
+      ["A, B prepared", "A", "B", "C active; B prepared; A compromised; BC"],
+      ["B, A retiring", "B", "A", "C active; A retiring; B compromised; AC"],
+    ] as const;
+    for (const [shape, leaked, keyless, expected] of table) {
+      const command = { ...compromiseOf(leaked), keylessId: idOf(keyless) };
+      assert.equal(
+        outcomeText(decideRotation(shapes[shape], command, evidenceOf(), 9_000)),
+        "replacement-needed",
+      );
+      const replaced = { ...command, replacement: authorityOf("C") };
+      const decision = decideRotation(shapes[shape], replaced, evidenceOf(), 9_000);
+      assert.equal(outcomeText(decision).split(" -> ")[0], expected);
+    }
+  });
+
   it("refuses an authority that shares its root, its name or a key with one that is there", () => {
     const [a] = [authorityOf("A")];
     for (const same of [{ id: a.id }, { root: a.root }, { signerIds: ["ff", ...a.signerIds] }]) {

@@ -6,6 +6,7 @@
 import { knownAuthority, outgrown } from "./new-authority.ts";
 import { inState, nextTrust, type NextTrust } from "./next-trust.ts";
 import {
+  authorityExpiring as expiringRefusal,
   nothingPrepared,
   nothingToConfirm,
   nothingToRollBack,
@@ -52,7 +53,7 @@ function decide(
     case "activate":
       return activate(state, evidence, nowMs);
     case "rollback":
-      return rollBack(state, nowMs);
+      return rollBack(state, evidence, nowMs);
     case "retire":
       return withdraw(state, "retiring", evidence, nowMs);
     case "abort":
@@ -79,23 +80,46 @@ function prepare(
 
 function activate(
   state: TrustState,
-  { verifiers }: RotationEvidence,
+  evidence: RotationEvidence,
   nowMs: number,
 ): NextTrust | RotationRefusal {
+  const { verifiers, lifeMs } = evidence;
   const prepared = authorityIn(state, "prepared");
   if (prepared === undefined) return nothingPrepared(state, "activate");
+  const expiring = authorityExpiring(prepared, evidence, lifeMs.longest, nowMs);
+  if (expiring !== undefined) return expiring;
   const gate = verifiers();
   if (gate.kind === "closed") return verifiersLagging("activate", gate);
   const outgoing = inState(activeAuthority(state), "retiring", nowMs);
   return signWith(state, inState(prepared, "active", nowMs), outgoing);
 }
 
-/** Both are trusted: no gate. What came by files and was taken back goes on by an operator only. */
-function rollBack(state: TrustState, nowMs: number): NextTrust | RotationRefusal {
+/**
+ * Both are trusted: no gate. What came by files and was taken back goes on by an operator only. One whose end is the reason
+ * of the rotation can sign for a while: it is refused where it cannot give what most ask for.
+ */
+function rollBack(
+  state: TrustState,
+  evidence: RotationEvidence,
+  nowMs: number,
+): NextTrust | RotationRefusal {
   const retiring = authorityIn(state, "retiring");
   if (retiring === undefined) return nothingToRollBack(state);
+  const expiring = authorityExpiring(retiring, evidence, evidence.lifeMs.usual, nowMs);
+  if (expiring !== undefined) return expiring;
   const outgoing = inState({ ...activeAuthority(state), auto: false }, "prepared", nowMs);
   return signWith(state, inState(retiring, "active", nowMs), outgoing);
+}
+
+/** What it signs ends with it: certificates that are too short soon, and then none. */
+function authorityExpiring(
+  authority: AuthorityRecord,
+  { endsAtMs }: RotationEvidence,
+  neededMs: number,
+  nowMs: number,
+): RotationRefusal | undefined {
+  const endMs = endsAtMs(authority);
+  return endMs < nowMs + neededMs ? expiringRefusal(authority, endMs, neededMs) : undefined;
 }
 
 function signWith(

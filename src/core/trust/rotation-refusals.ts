@@ -39,12 +39,14 @@ export function nothingPrepared(state: TrustState, command: "activate" | "abort"
 
 export function nothingToRollBack(state: TrustState): RotationRefusal {
   const isPrepared = authorityIn(state, "prepared") !== undefined;
+  const alone =
+    state.retired.length === 0
+      ? "no rotation has begun: portcullis root prepare begins one"
+      : `what has been retired cannot come back, its key is destroyed: ${status}`;
   return {
     code: "nothing-to-roll-back",
     message: `expected a retiring authority to go back to, got ${listed(state)}`,
-    hint: isPrepared
-      ? "the prepared one does not sign: portcullis root abort withdraws it"
-      : `what has been retired cannot come back, its key is destroyed: ${status}`,
+    hint: isPrepared ? "the prepared one does not sign: portcullis root abort withdraws it" : alone,
   };
 }
 
@@ -64,6 +66,40 @@ export function nothingToConfirm(): RotationRefusal {
     code: "nothing-to-confirm",
     message: "expected a retired authority that somebody may trust still, got none",
     hint: status,
+  };
+}
+
+/** @param neededMs how long its certificates must be good for */
+export function authorityExpiring(
+  authority: AuthorityRecord,
+  endsAtMs: number,
+  neededMs: number,
+): RotationRefusal {
+  const { id, state } = authority;
+  const [command, setting, instead] =
+    state === "prepared"
+      ? [
+          "activate",
+          "certificates.maxTtl",
+          "portcullis root abort and prepare one that lives longer",
+        ]
+      : ["rollback", "certificates.defaultTtl", "go on with portcullis root retire"];
+  const hours = Math.ceil(neededMs / 3_600_000);
+  return {
+    code: "authority-expiring",
+    message: `expected an authority that is good for ${hours} h more, got ${id}, which ends at ${time(endsAtMs)}`,
+    hint:
+      `${instead}; or lower ${setting} to what it can give, reload (SIGHUP), ` +
+      `and portcullis root ${command}`,
+  };
+}
+
+/** Proved for one authority, and another would sign. */
+export function trustChanged(provenId: string, { id }: AuthorityRecord): RotationRefusal {
+  return {
+    code: "trust-changed",
+    message: `expected authority ${provenId} to sign next, got ${id}: another command was faster`,
+    hint: `${status} shows where it stands now`,
   };
 }
 
@@ -143,5 +179,5 @@ function named({ id, state, sinceMs }: AuthorityRecord): string {
 }
 
 function time(ms: number): string {
-  return new Date(ms).toISOString();
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
 }

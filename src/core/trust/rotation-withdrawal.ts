@@ -52,14 +52,15 @@ function without(
 /** At once, whatever it breaks: everything that hangs on it is renewed. */
 export function compromise(
   state: TrustState,
-  { authorityId, replacement }: Extract<RotationCommand, { kind: "compromise" }>,
+  { authorityId, replacement, keylessId }: Extract<RotationCommand, { kind: "compromise" }>,
   nowMs: number,
 ): NextTrust | RotationRefusal {
   const leaked = state.authorities.find(({ id }) => id === authorityId);
   if (leaked === undefined) return authorityUnknown(state, authorityId);
   const departure: Departure = { kind: "compromise" };
   if (leaked.state !== "active") return without(state, leaked, nowMs, departure);
-  const trusted = state.authorities.find((each) => each !== leaked);
+  const others = state.authorities.filter((each) => each !== leaked);
+  const trusted = others.find(({ id }) => id !== keylessId);
   if (trusted !== undefined) {
     return without(state, leaked, nowMs, departure, [inState(trusted, "active", nowMs)]);
   }
@@ -67,6 +68,6 @@ export function compromise(
   const known = knownAuthority(state, replacement);
   if (known !== undefined) return known;
   const active = inState(replacement, "active", nowMs);
-  const next = without(state, leaked, nowMs, departure, [active]);
+  const next = without(state, leaked, nowMs, departure, [active, ...others]);
   return outgrown(next.state) ?? next;
 }

@@ -20,6 +20,8 @@ export type RotationCommand =
       readonly authorityId: string;
       /** What signs from now on, where no other authority can. */
       readonly replacement?: NewAuthority;
+      /** The other authority, whose key cannot be used: it stays what it is, and the replacement signs. */
+      readonly keylessId?: string;
     }
   /** Evidence, and no command: everybody holds the present bundle, so that nobody trusts what has been retired. */
   | { readonly kind: "confirm" };
@@ -30,8 +32,16 @@ export interface RotationEvidence {
   readonly verifiers: () => Gate;
   /** Whether nothing that is unexpired hangs only on this authority's root. */
   readonly holders: (authority: AuthorityRecord) => Gate;
-  /** Roots that the operator's files name now: what they name cannot be withdrawn. */
+  /** Roots that the operator's files named when they were read last: what they name cannot be withdrawn. */
   readonly filedRoots: readonly Uint8Array[];
+  /** When the first certificate on an authority's way to its root expires, that one included. */
+  readonly endsAtMs: (authority: AuthorityRecord) => number;
+  /** How long a certificate of a workload may be needed, with the difference of clocks. */
+  readonly lifeMs: {
+    /** Of one whose request names no time. */
+    readonly usual: number;
+    readonly longest: number;
+  };
 }
 
 export type RotationEffect =
@@ -42,7 +52,12 @@ export type RotationEffect =
   /** What was signed by others is to be renewed, at a pace. */
   | { readonly kind: "reissue" }
   /** In the transaction of the change itself. What is in the store of it; an HSM and files are the operator's. */
-  | { readonly kind: "destroy-key"; readonly authorityId: string };
+  | {
+      readonly kind: "destroy-key";
+      readonly authorityId: string;
+      /** All IDs under which the store may have a key of it. */
+      readonly keyIds: readonly string[];
+    };
 
 export type RotationRefusalCode =
   | "rotation-in-progress"
@@ -56,6 +71,11 @@ export type RotationRefusalCode =
   | "root-in-files"
   | "replacement-needed"
   | "key-missing"
+  /** As `key-missing`; not to be tried again before something has changed: a token locks itself after a few. */
+  | "key-pin-rejected"
+  | "authority-expiring"
+  /** Another command was faster. */
+  | "trust-changed"
   | "nothing-to-confirm"
   /** Before anything changes: a rotation that has begun must be able to end. */
   | "trust-state-too-large";

@@ -63,7 +63,8 @@ const trustState: fc.Arbitrary<TrustState> = fc.record(
   {
     epoch: fc.nat(),
     trustDomain: fc.constantFrom(firstTrust.trustDomain, TrustDomain.parse("a.b-c_d")),
-    bundleSequence: fc.bigInt({ min: 1n, max: 10n ** 18n }),
+    bundleSequence: fc.bigInt({ min: 10n ** 9n, max: 10n ** 18n }),
+    rootsSequence: fc.bigInt({ min: 1n, max: 10n ** 9n }),
     authorities,
     retired: fc.array(
       fc.record(

@@ -1,6 +1,6 @@
 /** The stored form of a trust state: JSON, written whole at each change, read strictly. */
 
-import { isJsonObject } from "../identity/json-object.ts";
+import { isJsonObject, type JsonObject } from "../identity/json-object.ts";
 import { TrustDomain } from "../spiffe/id.ts";
 import { retiredMax } from "./authority.ts";
 import {
@@ -49,6 +49,7 @@ function documentOf(state: TrustState): string {
     version: 4,
     trustDomain: state.trustDomain.name,
     bundleSequence: state.bundleSequence.toString(),
+    rootsSequence: state.rootsSequence.toString(),
     authorities: state.authorities.map(storedAuthority),
     retired: state.retired.map(storedRetired),
     jwtAuthorities: state.jwtAuthorities.map(storedJwtAuthority),
@@ -62,12 +63,12 @@ export function parseTrustState(epoch: number, document: string): TrustState {
   try {
     const stored: unknown = JSON.parse(document);
     if (!isJsonObject(stored)) throw unexpected("a document");
-    const { version, trustDomain, bundleSequence, ...rest } = upgradeStored(stored);
+    const { version, trustDomain, ...rest } = upgradeStored(stored);
     if (version !== 4) throw unexpected("a document, version 1 to 4");
     return Object.freeze({
       epoch,
       trustDomain: TrustDomain.parse(parseText(trustDomain, /^./)),
-      bundleSequence: BigInt(parseText(bundleSequence, /^[1-9]\d{0,18}$/)),
+      ...parseSequences(rest),
       authorities: parseAuthorities(rest["authorities"]),
       retired: Object.freeze(parseList(rest["retired"], retiredMax).map(parseRetired)),
       jwtAuthorities: Object.freeze(parseList(rest["jwtAuthorities"]).map(parseJwtAuthority)),
@@ -80,4 +81,15 @@ export function parseTrustState(epoch: number, document: string): TrustState {
       hint: "restore the data directory from a backup; a new root would break every workload",
     });
   }
+}
+
+function parseSequences(stored: JsonObject): Pick<TrustState, "bundleSequence" | "rootsSequence"> {
+  const bundleSequence = parseSequence(stored["bundleSequence"]);
+  const rootsSequence = parseSequence(stored["rootsSequence"]);
+  if (rootsSequence > bundleSequence) throw unexpected("roots of the present bundle");
+  return { bundleSequence, rootsSequence };
+}
+
+function parseSequence(value: unknown): bigint {
+  return BigInt(parseText(value, /^[1-9]\d{0,18}$/));
 }

@@ -36,7 +36,14 @@ function upgradeFromThree(stored: JsonObject): JsonObject {
     signerIds: [signerIdOf(authority)],
     auto: false,
   }));
-  return { ...stored, version: 4, authorities, retired: [] };
+  // Its roots may have changed with its last sequence.
+  return {
+    ...stored,
+    version: 4,
+    authorities,
+    retired: [],
+    rootsSequence: stored["bundleSequence"],
+  };
 }
 
 function authoritiesOf(stored: JsonObject): readonly JsonObject[] {

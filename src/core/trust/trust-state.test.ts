@@ -17,6 +17,7 @@ import {
   authorityIn,
   bundleOf,
   initialTrustState,
+  restoredTrust,
   signersElsewhere,
   TrustStateError,
   unconfirmedRetired,
@@ -50,6 +51,15 @@ describe("a trust state", () => {
     const retired = afterCommands([retire], retiring);
     assert.deepEqual(bundleOf(retired).roots, ["B", "X"].map(rootOf));
     assert.equal(bundleOf(retired).sequence, retired.bundleSequence);
+  });
+
+  it("from a backup has a higher sequence than agents may hold, for its roots too, and is otherwise as it was", () => {
+    const before = afterCommands([prepareOf("B")]);
+    const { epoch, bundleSequence, rootsSequence, ...rest } = restoredTrust(before);
+    assert.equal(epoch, before.epoch + 1);
+    assert.equal(bundleSequence, before.bundleSequence + 1_000_000n);
+    assert.equal(rootsSequence, bundleSequence);
+    assert.deepEqual({ ...before, ...rest }, before);
   });
 
   it("knows its authority in each state, and who may be trusted still by somebody", () => {
@@ -94,11 +104,25 @@ describe("a trust state", () => {
 describe("a trust state that changes", () => {
   it("moves its epoch and its sequence for a JWT authority, which is then in the bundle", () => {
     const first = withJwtAuthority(firstTrust, jwt("k1", "active"));
-    assert.deepEqual([first.epoch, first.bundleSequence], [2, 2n]);
+    assert.deepEqual([first.epoch, first.bundleSequence, first.rootsSequence], [2, 2n, 1n]);
     assert.equal(activeJwtAuthority(firstTrust), undefined);
     assert.equal(activeJwtAuthority(first)?.keyId, "k1");
     const second = withJwtAuthority(first, jwt("k2", "retired"));
     assert.deepEqual(bundleOf(second).jwtKeys, [{ keyId: "k1", spki: rootOf("k1") }]);
+  });
+
+  it("knows since which sequence it has these roots, also when they are trusted again", () => {
+    const sequences = (state: TrustState): readonly bigint[] => [
+      state.bundleSequence,
+      state.rootsSequence,
+    ];
+    const prepared = afterCommands([prepareOf("B")]);
+    assert.deepEqual(sequences(prepared), [2n, 2n]);
+    assert.deepEqual(sequences(afterCommands([activate], prepared)), [2n, 2n]);
+    const withKey = withJwtAuthority(prepared, jwt("k1", "active"));
+    assert.deepEqual(sequences(withKey), [3n, 2n]);
+    const again = afterCommands([{ kind: "abort" }, prepareOf("B")], withKey);
+    assert.deepEqual(sequences(again), [5n, 5n]);
   });
 
   it("keeps its bundle when somebody is denied, and says who by a digest", () => {

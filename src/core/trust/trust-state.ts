@@ -28,6 +28,8 @@ export interface TrustState {
   readonly trustDomain: TrustDomain;
   /** Rises whenever the bundle's contents change. */
   readonly bundleSequence: bigint;
+  /** The bundle's sequence when its set of roots was last another one: what is older proves nothing of the present set. */
+  readonly rootsSequence: bigint;
   /** One active one alone, or with one that is prepared or retiring. */
   readonly authorities: readonly AuthorityRecord[];
   /** Newest first; `retiredMax` at most. */
@@ -64,6 +66,7 @@ export function initialTrustState(first: FirstTrust): TrustState {
     epoch: 1,
     trustDomain,
     bundleSequence: 1n,
+    rootsSequence: 1n,
     authorities: Object.freeze([active]),
     retired: Object.freeze([]),
     jwtAuthorities: Object.freeze(jwtAuthority === undefined ? [] : [jwtAuthority]),
@@ -79,6 +82,20 @@ export function withJwtAuthority(state: TrustState, authority: JwtAuthorityRecor
     epoch: state.epoch + 1,
     bundleSequence: state.bundleSequence + 1n,
     jwtAuthorities: Object.freeze([...state.jwtAuthorities, authority]),
+  });
+}
+
+/** More changes than a mesh makes between a backup and the loss of what came after it. */
+const sequencesLostMax = 1_000_000n;
+
+/** From a backup: agents may hold bundles of higher sequences, and take none that is below theirs. */
+export function restoredTrust(state: TrustState): TrustState {
+  const bundleSequence = state.bundleSequence + sequencesLostMax;
+  return Object.freeze({
+    ...state,
+    epoch: state.epoch + 1,
+    bundleSequence,
+    rootsSequence: bundleSequence,
   });
 }
 
@@ -109,6 +126,11 @@ export function authorityIn(
 /** Somebody may trust them still. */
 export function unconfirmedRetired({ retired }: TrustState): readonly RetiredAuthority[] {
   return retired.filter(({ confirmed }) => !confirmed);
+}
+
+/** Until everybody holds a bundle without what was retired: somebody may have a certificate of another authority. */
+export function isRotating(state: TrustState): boolean {
+  return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
 }
 
 /**

@@ -53,7 +53,8 @@ export function verifyChain(
   return leaf;
 }
 
-function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
+/** By its name and its signature. */
+export function isIssuedBy(certificate: Certificate, issuer: Certificate): boolean {
   if (Buffer.compare(certificate.issuerDer, issuer.subjectDer) !== 0) return false;
   try {
     const { publicKey } = new X509Certificate(issuer.der);

@@ -208,3 +208,33 @@ test("sends the parts of a refused response one by one and blames only the bad o
     ["B"],
   );
 });
+
+/** The same content as version 1, of a later bundle. */
+const again = () => snapshot({ A: "1" }, { evidence: evidenceOf("3") });
+
+test("counts an ACK for content that has come again, where nothing else was sent since", () => {
+  const stream = open("sotw", { A: "1" });
+  stream.ack(must(stream.sotw({ resourceNames: ["A"] })));
+  assert.equal(stream.change(again()), undefined);
+  assert.deepEqual(stream.subscriptions.get("A")?.acked?.evidence, evidenceOf("3"));
+});
+
+test("counts no ACK for content that has come again after other content, until that is taken, too", () => {
+  const acked = (stream: Stream) => stream.subscriptions.get("A")?.acked?.evidence;
+  const stream = open("sotw", { A: "1" });
+  stream.ack(must(stream.sotw({ resourceNames: ["A"] })));
+  const second = must(stream.change(snapshot({ A: "2" })));
+  const third = must(stream.change(again()));
+  assert.deepEqual(acked(stream), evidenceOf("1"));
+  stream.ack(second);
+  assert.deepEqual(acked(stream), evidenceOf("2"));
+  stream.ack(third);
+  assert.deepEqual(acked(stream), evidenceOf("3"));
+
+  const late = open("sotw", { A: "1" });
+  const first = must(late.sotw({ resourceNames: ["A"] }));
+  late.change(snapshot({ A: "2" }));
+  late.change(again());
+  late.ack(first);
+  assert.deepEqual(acked(late), evidenceOf("1"));
+});

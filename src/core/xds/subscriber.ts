@@ -165,7 +165,7 @@ export function receiveSnapshot<E>(subscriber: Subscriber<E>, snapshot: Snapshot
   const draft = edit({ ...subscriber, snapshot });
   for (const [name, subscription] of draft.subscriptions) {
     if (subscription.acked === undefined) continue;
-    const evidence = currentEvidence(snapshot, subscription.acked, name);
+    const evidence = currentEvidence(draft, subscription.acked, name);
     const acked = { ...subscription.acked, evidence };
     draft.subscriptions.set(name, { ...withoutOldRefusal(subscription, snapshot, name), acked });
   }

@@ -163,15 +163,20 @@ export function flush<E>(draft: Draft<E>): XdsResponse<E> | undefined {
 
 /**
  * Equal content is equal proof: what was acknowledged counts as what the snapshot now says of that
- * version.
+ * version. But not where other content was sent since: the client may hold that one by now.
  */
 export function currentEvidence<E>(
-  snapshot: Snapshot<E>,
-  held: { readonly version: string; readonly evidence: E },
+  { snapshot, subscriptions, unanswered }: Draft<E>,
+  { version, evidence }: { readonly version: string; readonly evidence: E },
   name: string,
 ): E {
   const current = snapshot.resources.get(name);
-  return current?.version === held.version ? current.evidence : held.evidence;
+  if (current?.version !== version) return evidence;
+  const isOther = ({ resources, removed }: Unanswered<E>): boolean =>
+    removed.includes(name) ||
+    resources.some((each) => each.name === name && each.version !== version);
+  const isLast = subscriptions.get(name)?.sent?.version === version && !unanswered.some(isOther);
+  return isLast ? current.evidence : evidence;
 }
 
 interface Due<E> {
@@ -211,7 +216,7 @@ function acknowledge<E>(draft: Draft<E>, response: Unanswered<E>, nowMs: number)
     const subscription = draft.subscriptions.get(name);
     if (subscription === undefined || response.disowned.has(name)) continue;
     const { nack, refused, good: _, ...rest } = subscription;
-    const evidence = currentEvidence(snapshot, resource, name);
+    const evidence = currentEvidence(draft, resource, name);
     const acked = { version, evidence, atMs: nowMs, source: "ack" } as const;
     const isStillRefused = response.restores && refused === snapshot.resources.get(name)?.version;
     draft.subscriptions.set(name, {

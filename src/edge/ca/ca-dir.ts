@@ -4,7 +4,7 @@
  * would look like an attack. Keys are found by name here and read elsewhere.
  */
 
-import { readdir, realpath } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { CaFilesError } from "../../core/ca/ca-files-error.ts";
 import { CA_FILE_BYTES_MAX, CA_KEY_FILES, type CaFiles } from "../../core/ca/ca-layout.ts";
@@ -25,6 +25,16 @@ export async function readCaDir(directory: string): Promise<CaDir> {
   }
   const keyFiles = [...CA_KEY_FILES].filter((name) => names.has(name));
   return { directory, path, contents, keyFiles };
+}
+
+/** Under whatever names and links. Not where one of them cannot be looked at: who reads it says why. */
+export async function isSameDirectory(one: string, other: string): Promise<boolean> {
+  try {
+    const [a, b] = await withinDeadline(one, Promise.all([stat(one), stat(other)]));
+    return a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    return false;
+  }
 }
 
 interface Generation {

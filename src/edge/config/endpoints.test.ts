@@ -11,6 +11,7 @@ import {
   removeEndpoints,
   waitForEndpoints,
   writeEndpoints,
+  writeStarting,
   type Endpoints,
   type EndpointsErrorCode,
 } from "./endpoints.ts";
@@ -97,4 +98,22 @@ test("stops waiting at the timeout, on an abort, and at a malformed file", async
   writeFileSync(join(directory.path, "endpoints.json"), "{", { mode: 0o600 });
   const options = { timeoutMs: 60_000, signal: new AbortController().signal };
   await assert.rejects(waitForEndpoints(directory.path, options), withCode("endpoints-malformed"));
+});
+
+test("says of a server whose ports are not open that it is starting, and waits for it", async () => {
+  using directory = temporaryDirectory();
+  await writeEndpoints(directory.path, DEAD);
+  await writeStarting(directory.path);
+  await assert.rejects(readEndpoints(directory.path), withCode("endpoints-starting"));
+  const { signal } = new AbortController();
+  const waiting = waitForEndpoints(directory.path, { timeoutMs: 5000, signal });
+  await writeEndpoints(directory.path, LIVE);
+  assert.deepEqual(await waiting, LIVE);
+});
+
+test("says of a server that ended while it was starting that it is gone", async () => {
+  using directory = temporaryDirectory();
+  const text = JSON.stringify({ pid: DEAD.pid, starting: true });
+  writeFileSync(join(directory.path, "endpoints.json"), text, { mode: 0o600 });
+  await assert.rejects(readEndpoints(directory.path), withCode("endpoints-stale"));
 });

@@ -1,7 +1,7 @@
 /**
  * `endpoints.json`: where a running server listens, for the verbs that find it by its data
- * directory. It is written once all sockets are bound, so its presence means "ready"; a file whose
- * process is gone means nothing.
+ * directory. Its addresses are there once all sockets are bound, so they mean "ready"; a file whose process
+ * is gone means nothing.
  */
 
 import { rm } from "node:fs/promises";
@@ -29,6 +29,7 @@ export type EndpointsErrorCode =
   | "endpoints-malformed"
   | "endpoints-missing"
   | "endpoints-stale"
+  | "endpoints-starting"
   | "endpoints-timeout";
 
 export class EndpointsError extends PortcullisError<EndpointsErrorCode> {
@@ -37,16 +38,27 @@ export class EndpointsError extends PortcullisError<EndpointsErrorCode> {
 
 /**
  * @throws EndpointsError, PrivateFileError. `endpoints-stale` when the process that wrote the file
- * is gone.
+ * is gone; `endpoints-starting` when its ports are not open yet.
  */
 export async function readEndpoints(dataDir: string): Promise<Endpoints> {
   const path = endpointsPath(dataDir);
-  const endpoints = parseEndpoints(path, await readText(path));
-  if (!isAlive(endpoints.pid)) {
-    const message = `${path}: the server that wrote it (pid ${endpoints.pid}) is not running`;
+  const value = parseObject(path, await readText(path));
+  const pid = parsePid(path, value);
+  const isStarting = value["starting"] === true;
+  const endpoints = isStarting ? undefined : parseEndpoints(path, pid, value);
+  if (!isAlive(pid)) {
+    const message = `${path}: the server that wrote it (pid ${pid}) is not running`;
     throw new EndpointsError("endpoints-stale", message, { hint: START_HINT });
   }
-  return endpoints;
+  if (endpoints !== undefined) return endpoints;
+  const message = `${path}: the server (pid ${pid}) is starting`;
+  throw new EndpointsError("endpoints-starting", message, { hint: "try again in a moment" });
+}
+
+/** Once the directory is this process's own: what an earlier one has left would say that nobody runs here. */
+export async function writeStarting(dataDir: string): Promise<void> {
+  const text = `${JSON.stringify({ pid: process.pid, starting: true })}\n`;
+  await writeFileAtomic(endpointsPath(dataDir), Buffer.from(text), 0o600);
 }
 
 export async function writeEndpoints(dataDir: string, endpoints: Endpoints): Promise<void> {
@@ -85,6 +97,11 @@ export async function waitForEndpoints(
   }
 }
 
+const notYet: ReadonlySet<EndpointsErrorCode> = new Set([
+  "endpoints-missing",
+  "endpoints-stale",
+  "endpoints-starting",
+]);
 const POLL_INTERVAL_MS = 50;
 const FILE_BYTES_MAX = 4096;
 const START_HINT = "start one: portcullis dev &";
@@ -103,12 +120,12 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parseEndpoints(path: string, text: string): Endpoints {
-  const value = parseObject(path, text);
-  const pid = value["pid"];
-  if (typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) {
-    throw malformed(path, "expected pid to be a positive integer");
-  }
+function parsePid(path: string, { pid }: Record<string, unknown>): number {
+  if (typeof pid === "number" && Number.isSafeInteger(pid) && pid > 0) return pid;
+  throw malformed(path, "expected pid to be a positive integer");
+}
+
+function parseEndpoints(path: string, pid: number, value: Record<string, unknown>): Endpoints {
   return Object.freeze({
     pid,
     ca: parseText(path, value, "ca"),
@@ -145,7 +162,7 @@ function malformed(path: string, reason: string, cause?: unknown): EndpointsErro
 
 function isNotYet(error: unknown): boolean {
   if (!(error instanceof EndpointsError)) return false;
-  return error.code === "endpoints-missing" || error.code === "endpoints-stale";
+  return notYet.has(error.code);
 }
 
 function isAlive(pid: number): boolean {

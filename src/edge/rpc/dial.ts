@@ -3,6 +3,8 @@
 import { Client, credentials } from "@grpc/grpc-js";
 import { isIP } from "node:net";
 import { checkServerIdentity, type DetailedPeerCertificate, type PeerCertificate } from "node:tls";
+import { parsePem } from "../../core/x509/pem.ts";
+import { rootAbove } from "../../core/x509/root-above.ts";
 
 export interface DialOptions {
   /** `HOST:PORT`, an IPv6 host in brackets. */
@@ -30,8 +32,10 @@ export function dial({ server, serverRoots, identity, onVerified }: DialOptions)
   // Node asks for this when the chain holds, and hands the certificate over with those above it.
   const check = (name: string, certificate: PeerCertificate): Error | undefined => {
     const error = checkServerIdentity(isAddress ? host : name, certificate);
-    if (error === undefined) onVerified?.(rootAbove(certificate));
-    return error;
+    if (error !== undefined || onVerified === undefined) return error;
+    const root = verifiedBy(certificate, serverRoots);
+    if (root !== undefined) onVerified(root);
+    return undefined;
   };
   const channelCredentials = credentials.createSsl(
     Buffer.from(serverRoots),
@@ -51,11 +55,17 @@ export function dial({ server, serverRoots, identity, onVerified }: DialOptions)
 
 const responseBytesMax = 1_048_576;
 
-/** The last certificate of the chain that was verified: a self-signed one is its own issuer. */
-function rootAbove(certificate: PeerCertificate): Uint8Array {
-  let last = certificate as Partial<DetailedPeerCertificate> & PeerCertificate;
+/** Node verified it by one of the roots; what it calls the issuers goes by names, and only a signature tells by which. */
+function verifiedBy(leaf: PeerCertificate, rootsPem: Uint8Array): Uint8Array | undefined {
+  const above: Uint8Array[] = [];
+  let last = leaf as Partial<DetailedPeerCertificate> & PeerCertificate;
   while (last.issuerCertificate !== undefined && last.issuerCertificate !== last) {
     last = last.issuerCertificate;
+    above.push(Uint8Array.from(last.raw));
   }
-  return Uint8Array.from(last.raw);
+  const text = Buffer.from(rootsPem).toString();
+  const roots = parsePem(text, "CERTIFICATE", { blocksMax: rootsMax });
+  return rootAbove(Uint8Array.from(leaf.raw), above, roots);
 }
+
+const rootsMax = 64;

@@ -64,7 +64,8 @@ const subscription = fc.record(
   },
   { requiredKeys: ["streamId", "resourceName"] },
 );
-const report: fc.Arbitrary<EvidenceReport> = fc.record(
+const held = fc.record({ heldRootsDigest: digest, heldBundleSequence: uint64 });
+const evidence = fc.record(
   {
     sequence: uint64,
     full: fc.boolean(),
@@ -81,11 +82,13 @@ const report: fc.Arbitrary<EvidenceReport> = fc.record(
       { maxLength: 3 },
     ),
     gone: fc.array(name(30), { maxLength: 3 }),
-    heldRootsDigest: digest,
     unobservedReaders: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   },
   { requiredKeys: ["sequence", "full", "proxies", "gone"] },
 );
+const report: fc.Arbitrary<EvidenceReport> = fc
+  .tuple(evidence, fc.option(held, { nil: {} }))
+  .map(([rest, own]) => ({ ...rest, ...own }));
 
 const asRequest = (message: ConnectRequest): ConnectRequest["message"] =>
   fromBinary(ConnectRequestSchema, toBinary(ConnectRequestSchema, message)).message;

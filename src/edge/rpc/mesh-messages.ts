@@ -88,6 +88,7 @@ export function encodeReport(report: EvidenceReport): ConnectRequest {
     gone: [...report.gone],
     proxies: report.proxies.map(encodeProxy),
     heldRootsDigest: octetsOf(report.heldRootsDigest ?? ""),
+    heldBundleSequence: report.heldBundleSequence ?? 0n,
     unobservedReaders: report.unobservedReaders ?? 0,
   };
   return create(ConnectRequestSchema, { message: { case: "report", value } });
@@ -95,14 +96,14 @@ export function encodeReport(report: EvidenceReport): ConnectRequest {
 
 /** @throws MeshMessageError, SpiffeIdError */
 export function parseReport(wire: WireReport): EvidenceReport {
-  const { sequence, full, proxies, gone, unobservedReaders } = wire;
+  const { sequence, full, proxies, gone, unobservedReaders, heldBundleSequence } = wire;
   const heldRootsDigest = parseDigest(wire.heldRootsDigest);
   return {
     sequence,
     full,
     proxies: proxies.map(parseProxy),
     gone: gone.map(parseProxyKey),
-    ...(heldRootsDigest !== undefined && { heldRootsDigest }),
+    ...(heldRootsDigest !== undefined && { heldRootsDigest, heldBundleSequence }),
     ...(unobservedReaders > 0 && { unobservedReaders }),
   };
 }

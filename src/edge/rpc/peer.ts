@@ -5,7 +5,11 @@ import { SpiffeId } from "../../core/spiffe/id.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { KeyUsage } from "../../core/x509/profile.ts";
 
-export type PeerErrorCode = "peer-certificate-missing" | "peer-certificate-invalid";
+export type PeerErrorCode =
+  | "peer-certificate-missing"
+  | "peer-certificate-invalid"
+  /** Its root was taken away since the connection began. */
+  | "peer-distrusted";
 
 export class PeerError extends PortcullisError<PeerErrorCode> {
   override name = "PeerError";
@@ -15,13 +19,19 @@ export interface Peer {
   readonly id: SpiffeId;
   readonly serialHex: string;
   readonly notAfterMs: number;
-  /** The ID of the key that signed it, as the certificate says, lower-case hex; "" where it does not. */
-  readonly authority: string;
+  /** That has verified it when the connection began (DER); undefined where that was not asked. */
+  readonly root: Uint8Array | undefined;
+}
+
+/** As `TlsListener` has verified it; DER. */
+export interface VerifiedCertificate {
+  readonly raw: Uint8Array;
+  readonly root: Uint8Array;
 }
 
 /** What `getAuthContext` of a call gives; grpc-js does not export the type. */
 export interface AuthContext {
-  readonly sslPeerCertificate?: { readonly raw?: Uint8Array };
+  readonly sslPeerCertificate?: Partial<VerifiedCertificate>;
 }
 
 /** Undefined for a call without a certificate. @throws PeerError, SpiffeIdError for one that is no SVID */
@@ -35,11 +45,11 @@ export function findPeer(context: AuthContext): Peer | undefined {
  * (CVE-2021-44532).
  */
 export function authenticatedPeer(context: AuthContext): Peer {
-  const der = context.sslPeerCertificate?.raw;
+  const { raw: der, root } = context.sslPeerCertificate ?? {};
   if (der === undefined) {
     throw new PeerError("peer-certificate-missing", "expected a client certificate, got none");
   }
-  const { uris, isCa, keyUsage, serialHex, notAfterMs, authorityKeyId } = parseCertificate(der);
+  const { uris, isCa, keyUsage, serialHex, notAfterMs } = parseCertificate(der);
   const signs = (keyUsage & ((1 << KeyUsage.keyCertSign) | (1 << KeyUsage.cRLSign))) !== 0;
   const [uri, ...others] = uris;
   if (uri === undefined || others.length > 0 || isCa || signs) {
@@ -49,6 +59,5 @@ export function authenticatedPeer(context: AuthContext): Peer {
   if (id.path === "") {
     throw new PeerError("peer-certificate-invalid", "expected a SPIFFE ID with a path");
   }
-  const authority = Buffer.from(authorityKeyId ?? []).toString("hex");
-  return { id, serialHex, notAfterMs, authority };
+  return { id, serialHex, notAfterMs, root };
 }

@@ -10,7 +10,7 @@ import {
   ExpandWaiverRequestSchema,
   GetRootStatusRequestSchema,
   type ChangeRootResponse,
-  type Laggard,
+  type ExpandWaiverResponse,
   type RootStatus,
   type Waiver,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
@@ -33,6 +33,8 @@ export interface WaiverRequest {
   readonly reason: string;
   readonly operator: string;
   readonly untilMs: number;
+  /** As `expandWaiver` has it. */
+  readonly rootsSequence: bigint;
 }
 
 /**
@@ -58,19 +60,26 @@ export async function changeRoot(
   return await call(address, AdminService.method.changeRoot, request);
 }
 
-/** @throws AdminClientError, CommandRefusedError */
-export async function expandWaiver(address: string, selector: string): Promise<readonly Laggard[]> {
-  const request = create(ExpandWaiverRequestSchema, { selector });
-  return (await call(address, AdminService.method.expandWaiver, request)).laggards;
+/**
+ * @param command whose gate; "" for the step that comes next
+ * @throws AdminClientError, CommandRefusedError
+ */
+export async function expandWaiver(
+  address: string,
+  selector: string,
+  command: string,
+): Promise<ExpandWaiverResponse> {
+  const request = create(ExpandWaiverRequestSchema, { selector, command });
+  return await call(address, AdminService.method.expandWaiver, request);
 }
 
 /** @throws AdminClientError, CommandRefusedError */
 export async function addWaivers(
   address: string,
-  { names, reason, operator, untilMs }: WaiverRequest,
+  { names, untilMs, ...waiver }: WaiverRequest,
 ): Promise<readonly Waiver[]> {
   const until = timestampFromMs(untilMs);
-  const request = create(AddWaiversRequestSchema, { names: [...names], reason, operator, until });
+  const request = create(AddWaiversRequestSchema, { ...waiver, names: [...names], until });
   return (await call(address, AdminService.method.addWaivers, request)).waivers;
 }
 

@@ -6,17 +6,26 @@
 
 import type { Server } from "@grpc/grpc-js";
 import { ServerCredentials } from "@grpc/grpc-js";
-import { constants } from "node:crypto";
+import { constants, type X509Certificate } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import { createServer, type SecureContextOptions, type Server as TlsServer } from "node:tls";
+import {
+  createServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from "node:tls";
+import { PortcullisError } from "../../core/error.ts";
+import { encodeCertificates } from "../../core/x509/pem.ts";
+import { rootAbove } from "../../core/x509/root-above.ts";
 import { listenOn } from "./listen.ts";
+import type { VerifiedCertificate } from "./peer.ts";
 
 export interface ServingIdentity {
   /** PEM: the leaf, then its intermediates. */
   readonly certificateChain: string;
   readonly privateKeyPem: string;
-  /** PEM: the roots that a client certificate must chain to, if one comes. */
-  readonly clientRoots: string;
+  /** DER: the roots that a client certificate must chain to, if one comes. */
+  readonly clientRoots: readonly Uint8Array[];
 }
 
 export interface TlsListenerOptions {
@@ -33,9 +42,11 @@ export class TlsListener {
   readonly #tls: TlsServer;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
   #isDraining = false;
+  #roots: readonly Uint8Array[];
 
   constructor(grpc: Server, identity: ServingIdentity, options: TlsListenerOptions) {
     this.#injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#roots = identity.clientRoots;
     this.#tls = createServer({
       ...secureContext(identity),
       ALPNProtocols: ["h2"],
@@ -59,13 +70,19 @@ export class TlsListener {
         socket.destroy();
         return;
       }
-      if (socket.getPeerX509Certificate() !== undefined && !socket.authorized) {
-        options.onRefused("client-certificate");
-        socket.destroy();
-      } else {
-        this.#injector.injectConnection(socket);
-      }
+      if (this.#knowPeer(socket)) return this.#injector.injectConnection(socket);
+      options.onRefused("client-certificate");
+      socket.destroy();
     });
+  }
+
+  /** Of the connection, for its calls: grpc-js asks its socket, and gives them nothing else of it. @returns whether it may stay */
+  #knowPeer(socket: TLSSocket): boolean {
+    const leaf = socket.getPeerX509Certificate();
+    if (leaf === undefined) return true;
+    const peer = socket.authorized ? verifiedCertificate(leaf, this.#roots) : undefined;
+    Object.assign(socket, { getPeerCertificate: () => peer });
+    return peer !== undefined;
   }
 
   /** @param port 0 picks one. @throws ListenError */
@@ -75,6 +92,7 @@ export class TlsListener {
 
   /** New handshakes use it; connections that are open stay as they are. */
   renew(identity: ServingIdentity): void {
+    this.#roots = identity.clientRoots;
     this.#tls.setSecureContext(secureContext(identity));
   }
 
@@ -92,11 +110,33 @@ export class TlsListener {
   }
 }
 
+/**
+ * The certificate of the other end, and the root that has verified it, which may be taken away while the connection stays.
+ *
+ * @returns undefined for one that does not hang on a root of now, and could when the handshake began
+ */
+function verifiedCertificate(
+  leaf: X509Certificate,
+  roots: readonly Uint8Array[],
+): VerifiedCertificate | undefined {
+  const sent: Uint8Array[] = [];
+  for (let each = leaf.issuerCertificate; each !== undefined; each = each.issuerCertificate) {
+    sent.push(each.raw);
+  }
+  try {
+    const root = rootAbove(leaf.raw, sent, roots);
+    return root && { raw: leaf.raw, root };
+  } catch (error) {
+    if (error instanceof PortcullisError) return undefined;
+    throw error;
+  }
+}
+
 function secureContext(identity: ServingIdentity): SecureContextOptions {
   return {
     key: identity.privateKeyPem,
     cert: identity.certificateChain,
-    ca: identity.clientRoots,
+    ca: encodeCertificates(identity.clientRoots),
     minVersion: "TLSv1.2",
     // Resumption would accept a client certificate that has expired or lost its root since (seen with Envoy, and
     // CVE-worthy in SPIRE 1.14). Node keeps no session cache of its own, so without tickets nothing resumes.

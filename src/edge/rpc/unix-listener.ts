@@ -89,7 +89,8 @@ async function removeStaleSocket(path: string): Promise<void> {
   await rm(path, { force: true });
 }
 
-async function isServed(path: string): Promise<boolean> {
+/** Whether somebody listens there now. */
+export async function isServed(path: string): Promise<boolean> {
   const socket = connect(path);
   try {
     await once(socket, "connect");

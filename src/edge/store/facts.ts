@@ -11,6 +11,7 @@ import { durableTransaction } from "./durable.ts";
  * - `bundle-published`: digest of the roots that were published last, and the first index of the log that was free then.
  * - `offline-keys`: IDs of keys that wait for an offline root's certificate, the oldest first.
  * - `clock-skew`: the greatest difference to an agent's clock that was seen, and when.
+ * - `clock-proven`: the newest time that more than the wall clock has said, and whether the wall clock was ahead of it.
  * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
  */
 export type Fact =
@@ -21,6 +22,7 @@ export type Fact =
   | "clock-accepted"
   | "log-alarm"
   | "clock-skew"
+  | "clock-proven"
   | "bundle-published"
   | "offline-keys";
 

@@ -72,14 +72,15 @@ export const migrations: readonly string[] = [
 
   INSERT INTO deny_list (id, sequence) VALUES (1, 0);
   `,
-  // Of a rotation: whose evidence is gone without, and until when.
+  // Of a rotation: whose evidence is gone without, for which roots (the sequence since which they are trusted), and until when.
   `
   CREATE TABLE waivers (
     name TEXT PRIMARY KEY,
     reason TEXT NOT NULL,
     operator TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
-    until_ms INTEGER NOT NULL
+    until_ms INTEGER NOT NULL,
+    roots_sequence TEXT NOT NULL
   ) STRICT;
   `,
 ];

@@ -6,12 +6,13 @@ import type { Waiver } from "./waivers.ts";
 
 const nowMs = 1_795_521_600_000;
 
-const waiver = (name: string, untilMs = nowMs + 1_000): Waiver => ({
+const waiver = (name: string, untilMs = nowMs + 1_000, rootsSequence = 7n): Waiver => ({
   name,
   reason: "handed out by hand",
   operator: "alice",
   createdAtMs: nowMs,
   untilMs,
+  rootsSequence,
 });
 
 async function withStore(work: (store: Store) => void): Promise<void> {
@@ -28,16 +29,17 @@ describe("stored waivers", () => {
       assert.deepEqual(waivers.all(), [waiver("class/a"), waiver("class/b", nowMs + 2_000)]);
     }));
 
-  it("end at their time, or all at once", async () =>
+  it("end at their time, with the roots that they were given for, or all at once", async () =>
     await withStore(({ waivers }) => {
       waivers.add([
         waiver("class/a", nowMs),
         waiver("class/b", nowMs + 1),
         waiver("class/c", nowMs + 2),
+        waiver("class/d", nowMs + 2, 10n ** 18n),
       ]);
-      waivers.end(nowMs + 1);
-      assert.deepEqual(waivers.all(), [waiver("class/c", nowMs + 2)]);
-      waivers.end(Infinity);
+      waivers.end(nowMs + 1, 10n ** 18n);
+      assert.deepEqual(waivers.all(), [waiver("class/d", nowMs + 2, 10n ** 18n)]);
+      waivers.endAll();
       assert.deepEqual(waivers.all(), []);
     }));
 

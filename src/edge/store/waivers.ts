@@ -12,6 +12,8 @@ export interface Waiver {
   readonly operator: string;
   readonly createdAtMs: number;
   readonly untilMs: number;
+  /** The trust state's, of the roots that it was given for: of other roots it says nothing. */
+  readonly rootsSequence: bigint;
 }
 
 export class WaiverError extends PortcullisError<"waivers-full"> {
@@ -36,10 +38,10 @@ export class StoredWaivers {
   add(waivers: readonly Waiver[]): void {
     durableTransaction(this.#database, "waivers-change", () => {
       const insert = this.#database.prepare(
-        "INSERT OR REPLACE INTO waivers VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO waivers VALUES (?, ?, ?, ?, ?, ?)",
       );
-      for (const { name, reason, operator, createdAtMs, untilMs } of waivers) {
-        insert.run(name, reason, operator, createdAtMs, untilMs);
+      for (const { name, reason, operator, createdAtMs, untilMs, rootsSequence } of waivers) {
+        insert.run(name, reason, operator, createdAtMs, untilMs, String(rootsSequence));
       }
       const count = this.#database.prepare("SELECT count(*) AS count FROM waivers").get()?.[
         "count"
@@ -51,11 +53,19 @@ export class StoredWaivers {
     });
   }
 
-  /** Forgets those that end by then. @param byMs Infinity for all of them. @throws whatever SQLite throws */
-  end(byMs: number): void {
+  /** Forgets those that end by then, and those of other roots. @throws whatever SQLite throws */
+  end(byMs: number, rootsSequence: bigint): void {
     durableTransaction(this.#database, "waivers-change", () => {
-      const last = Math.min(byMs, Number.MAX_SAFE_INTEGER);
-      this.#database.prepare("DELETE FROM waivers WHERE until_ms <= ?").run(last);
+      this.#database
+        .prepare("DELETE FROM waivers WHERE until_ms <= ? OR roots_sequence <> ?")
+        .run(byMs, String(rootsSequence));
+    });
+  }
+
+  /** Forgets all of them. @throws whatever SQLite throws */
+  endAll(): void {
+    durableTransaction(this.#database, "waivers-change", () => {
+      this.#database.prepare("DELETE FROM waivers").run();
     });
   }
 }
@@ -67,5 +77,6 @@ function waiverOf(row: Record<string, SQLOutputValue>): Waiver {
     operator: String(row["operator"]),
     createdAtMs: Number(row["created_at_ms"]),
     untilMs: Number(row["until_ms"]),
+    rootsSequence: BigInt(String(row["roots_sequence"])),
   };
 }

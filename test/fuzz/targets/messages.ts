@@ -117,7 +117,13 @@ export const meshRequest: FuzzTarget = {
       tokens: encode(encodeTokens(["a.b.c", "d.e.f"])),
       report: encode(encodeReport({ sequence: 1n, ...told })),
       holding: encode(
-        encodeReport({ sequence: 2n, ...told, heldRootsDigest: digest, unobservedReaders: 2 }),
+        encodeReport({
+          sequence: 2n,
+          ...told,
+          heldRootsDigest: digest,
+          heldBundleSequence: 3n,
+          unobservedReaders: 2,
+        }),
       ),
     };
   },

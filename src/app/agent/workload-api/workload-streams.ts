@@ -8,6 +8,7 @@ import { toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobu
 import type { ServerWritableStream } from "@grpc/grpc-js";
 import { validationSecretName } from "../../../core/envoy/secret.ts";
 import type { ProxyEvidence, SubscriptionEvidence } from "../../../core/roll/evidence.ts";
+import type { TrustBundle } from "../../../core/spiffe/trust-bundle.ts";
 import type { BundleReader } from "../bundle-readers.ts";
 import type { WorkloadSet } from "../workload-set.ts";
 import { internalError, statusOf, WorkloadApiRefusal, type Status } from "./refusal.ts";
@@ -43,6 +44,8 @@ interface OpenStream {
   readonly reader: BundleReader | undefined;
   /** Undefined before the first message was taken. */
   given: readonly Holding[] | undefined;
+  /** In the message that was taken last. */
+  bundle: TrustBundle | undefined;
   isWriting: boolean;
   /** Something has changed since the message that is being taken. */
   isBehind: boolean;
@@ -113,6 +116,9 @@ export class WorkloadStreams implements Disposable {
         this.#taken(stream, set);
         if (stream.isBehind && this.#streams.has(stream)) this.#update(stream);
       });
+      // The same content, of a later bundle.
+      const isLater = stream.bundle !== undefined && stream.bundle !== set.bundle;
+      if (!stream.isWriting && isLater) this.#taken(stream, set);
     } catch (error) {
       const status = statusOf(error);
       if (status === undefined) this.#options.onProblem(error);
@@ -124,6 +130,7 @@ export class WorkloadStreams implements Disposable {
   #taken(stream: OpenStream, set: WorkloadSet): void {
     const { nowMs, onEvidence } = this.#options;
     stream.given = stream.holds?.(set, nowMs());
+    stream.bundle = set.bundle;
     stream.reader?.took(set);
     // What has reached a reader that was gone before was taken all the same.
     if (!this.#streams.has(stream)) stream.reader?.left();
@@ -163,6 +170,7 @@ function openStream<M extends DescMessage>(
     holds,
     reader,
     given: undefined,
+    bundle: undefined,
     isWriting: false,
     isBehind: false,
     end: (status) => call.emit("error", status),

@@ -10,9 +10,10 @@ import { outputFlag, writeOutput } from "../output.ts";
 
 export const clockAccept: Command = defineCommand({
   description:
-    "Says that the server's clock is right, after it has jumped by more than a minute and the server " +
-    "signs nothing any more. Look at the clock first: what is signed is dated by it. A clock that is " +
-    "wrong is better set right; then signing goes on by itself.",
+    "Says that the server's clock is right: after it has jumped by more than a minute while the server " +
+    "ran, and it signs nothing any more; or after a start that nobody's clock has confirmed, where a " +
+    "rotation waits for it. Look at the clock first: what is signed is dated by it, and what has " +
+    "expired by it opens the gates of a rotation. A clock that is wrong is better set right.",
   flags: { ...claimFlags, ...connectionFlags, ...outputFlag },
   examples: [
     {
@@ -35,5 +36,5 @@ export const clockAccept: Command = defineCommand({
 function textOf(now: string, jumpMs: number): string {
   if (jumpMs === 0) return `${now}: the clock was not in question\n`;
   const direction = jumpMs > 0 ? "forward" : "back";
-  return `${now}: accepted, ${formatSpan(jumpMs)} ${direction}; signing goes on\n`;
+  return `${now}: accepted, ${formatSpan(jumpMs)} ${direction}; the server goes by it\n`;
 }

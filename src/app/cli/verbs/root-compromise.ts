@@ -2,17 +2,18 @@
 
 import { newKeyTypes } from "../../../edge/ca/key-file.ts";
 import type { RootCommand } from "../../../edge/rpc/root-command.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, report, sendCommand } from "../root-change.ts";
-import { breakText, isMeant, watchGone } from "../root-compromise.ts";
+import { dryRunFlag, reportChange, sendCommand } from "../root-change.ts";
+import { breakText, confirmBreak, watchGone } from "../root-compromise.ts";
 import { fetchSettledStatus } from "../root-follow.ts";
 import { shapeOf } from "../root-judgement.ts";
-import { namedDefault } from "../root-laggards.ts";
+import { namedAll } from "../root-laggards.ts";
 import { Progress } from "../root-progress.ts";
 import { rootSource, type SourceFlags } from "../root-source.ts";
+import { pasteable, resolveRootTarget, type RootTarget } from "../root-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "../root-value.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -59,21 +60,22 @@ export const rootCompromise: Command = defineCommand({
     if (confirmed !== undefined && confirmed !== authorityId) throw otherId(confirmed);
     const source = rootSource("root compromise", flags);
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
-    const status = await fetchSettledStatus(address, namedDefault, context.signal);
-    const authority = authorityOf(status, authorityId);
+    const target = await resolveRootTarget(flags, context.env);
+    const status = await fetchSettledStatus(target, namedAll, context.signal);
+    const authority = authorityOf(status, authorityId, target);
     const replacement = isReplaceable(status, flags) ? { replacement: source } : {};
     const command: RootCommand = { kind: "compromise", authorityId, ...replacement };
-    const preview = await sendCommand(command, { address, operator, dryRun: true });
-    if ("refused" in preview) return await report(context, preview, flags.output);
-    context.stderr.write(breakText(context, status, authority, source));
-    if (flags["dry-run"]) return await report(context, preview, flags.output);
-    if (confirmed === undefined && !(await isMeant(context, authorityId))) return ExitCode.refused;
-    const value = await sendCommand(command, { address, operator, dryRun: false });
-    const done = await report(context, value, flags.output);
+    const preview = await sendCommand(command, { target, operator, dryRun: true });
+    if ("refused" in preview) return await reportChange(context, preview, target, flags.output);
+    context.stderr.write(breakText(context, target, status, authority, source));
+    if (flags["dry-run"]) return await reportChange(context, preview, target, flags.output);
+    const meant = confirmed === undefined ? await confirmBreak(context, authorityId) : ExitCode.ok;
+    if (meant !== ExitCode.ok) return meant;
+    const value = await sendCommand(command, { target, operator, dryRun: false });
+    const done = await reportChange(context, value, target, flags.output);
     if (done !== ExitCode.ok || flags["no-wait"]) return done;
     const progress = new Progress(context, flags.output === "table" ? "table" : "none");
-    return await watchGone(context, address, authorityId, progress);
+    return await watchGone(context, target, authorityId, progress);
   },
 });
 
@@ -85,11 +87,12 @@ function otherId(text: string): UsageError {
   );
 }
 
-function authorityOf(status: RootStatusValue, id: string): RootAuthorityValue {
+function authorityOf(status: RootStatusValue, id: string, target: RootTarget): RootAuthorityValue {
   const found = status.authorities.find((each) => each.id === id);
   if (found !== undefined) return found;
   const message = `AUTHORITY: expected the id of an authority, got ${JSON.stringify(id)}`;
-  throw new UsageError("usage-invalid-value", message, { hint: "portcullis root status" });
+  const hint = pasteable(target, "portcullis root status");
+  throw new UsageError("usage-invalid-value", message, { hint });
 }
 
 /** A server's own root may follow its own; in the place of an operator's CA it comes only where it is asked for. */

@@ -1,12 +1,13 @@
 /** `portcullis root plan` */
 
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { fetchSettledStatus } from "../root-follow.ts";
 import { namedAll, namedDefault } from "../root-laggards.ts";
 import { planOf } from "../root-plan.ts";
 import { planText } from "../root-plan-table.ts";
+import { resolveRootTarget } from "../root-target.ts";
 
 export const rootPlan: Command = defineCommand({
   description:
@@ -15,18 +16,19 @@ export const rootPlan: Command = defineCommand({
     "stands in the way, and which readers of the trust bundle nobody can observe. Nothing is changed.\n\n" +
     "Exits 3 when something stands in the way.",
   flags: {
-    all: { type: "boolean", help: "name all who lag, not the first 20" },
+    all: { type: "boolean", help: "name each certificate, and all who lag" },
     ...connectionFlags,
     ...outputFlag,
   },
   examples: [{ what: "Before a rotation", command: "portcullis root plan" }],
   async run(context, flags) {
-    const address = await resolveAdminAddress(flags, context.env);
-    const namedMax = flags.all ? namedAll : namedDefault;
-    const plan = planOf(await fetchSettledStatus(address, namedMax, context.signal));
-    await writeOutput(context, flags.output, plan, () =>
-      planText(plan, context.columns, wantsColour(context)),
-    );
+    const target = await resolveRootTarget(flags, context.env);
+    const plan = planOf(await fetchSettledStatus(target, namedAll, context.signal));
+    const laggards = flags.all ? plan.laggards : plan.laggards.slice(0, namedDefault);
+    await writeOutput(context, flags.output, { ...plan, laggards }, () => {
+      const view = { nowMs: Date.parse(plan.now), colour: wantsColour(context), target };
+      return planText(plan, context.columns, { ...view, isEach: flags.all });
+    });
     return plan.lagging === 0 && plan.refusal === "" ? ExitCode.ok : ExitCode.warning;
   },
 });

@@ -1,12 +1,13 @@
 /** `portcullis root prepare` */
 
 import { newKeyTypes } from "../../../edge/ca/key-file.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, report, sendCommand } from "../root-change.ts";
+import { dryRunFlag, reportChange, sendCommand } from "../root-change.ts";
 import { rootSource } from "../root-source.ts";
+import { pasteable, resolveRootTarget, type RootTarget } from "../root-target.ts";
 
 export const rootPrepare: Command = defineCommand({
   description:
@@ -48,22 +49,26 @@ export const rootPrepare: Command = defineCommand({
   async run(context, flags) {
     const source = rootSource("root prepare", flags);
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
-    const sending = { address, operator, dryRun: flags["dry-run"] };
+    const target = await resolveRootTarget(flags, context.env);
+    const sending = { target, operator, dryRun: flags["dry-run"] };
     const value = await sendCommand({ kind: "prepare", source }, sending);
     const csr = "done" in value ? value.done.csr : "";
-    if (csr === "" || flags.output !== "table") return await report(context, value, flags.output);
+    if (csr === "" || flags.output !== "table") {
+      return await reportChange(context, value, target, flags.output);
+    }
     context.stdout.write(csr.endsWith("\n") ? csr : `${csr}\n`);
-    context.stderr.write(offlineSteps);
+    context.stderr.write(offlineSteps(target));
     return ExitCode.ok;
   },
 });
 
 /** The key stays with the server, so the directory comes without one. */
-const offlineSteps = [
-  "next: have your root sign the request (docs/ca.md, An offline root), then on the server's machine:",
-  "next: mkdir -m 700 ca && cp signed.pem ca/ca-cert.pem && cp root.pem ca/root-cert.pem",
-  "next: portcullis root prepare --from-dir ca",
-]
-  .map((line) => `${line}\n`)
-  .join("");
+function offlineSteps(target: RootTarget): string {
+  return [
+    "next: have your root sign the request (docs/ca.md, An offline root), then on the server's machine:",
+    "next: mkdir -m 700 ca && cp signed.pem ca/ca-cert.pem && cp root.pem ca/root-cert.pem",
+    `next: ${pasteable(target, "portcullis root prepare")} --from-dir ca`,
+  ]
+    .map((line) => `${line}\n`)
+    .join("");
+}

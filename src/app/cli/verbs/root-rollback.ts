@@ -1,10 +1,11 @@
 /** `portcullis root rollback` */
 
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
 import { dryRunFlag, runCommand } from "../root-change.ts";
+import { resolveRootTarget } from "../root-target.ts";
 
 export const rootRollback: Command = defineCommand({
   description:
@@ -15,8 +16,8 @@ export const rootRollback: Command = defineCommand({
   examples: [{ what: "Something fails since the activation", command: "portcullis root rollback" }],
   async run(context, flags) {
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
-    const sending = { address, operator, dryRun: flags["dry-run"] };
+    const target = await resolveRootTarget(flags, context.env);
+    const sending = { target, operator, dryRun: flags["dry-run"] };
     return await runCommand(context, { kind: "rollback" }, sending, flags.output);
   },
 });

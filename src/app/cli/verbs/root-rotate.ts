@@ -1,16 +1,18 @@
 /** `portcullis root rotate` */
 
 import { newKeyTypes } from "../../../edge/ca/key-file.ts";
-import { fetchRootStatus } from "../../../edge/rpc/root-client.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type TextSink } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { isRotating, shapeOf } from "../root-judgement.ts";
 import { Progress } from "../root-progress.ts";
-import { resumeHint, rotate } from "../root-rotate.ts";
+import { reachRoots } from "../root-reach.ts";
+import { rotate } from "../root-rotate.ts";
 import { rootSource, type SourceFlags } from "../root-source.ts";
-import { rootStatusValue, type RootStatusValue } from "../root-value.ts";
-import { waive, waiverFlags } from "../root-waive.ts";
+import { pasteable, type RootTarget } from "../root-target.ts";
+import type { RootStatusValue } from "../root-value.ts";
+import { waive } from "../root-waive.ts";
+import { waiverFlags } from "../root-waiver-flags.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const rootRotate: Command = defineCommand({
@@ -57,23 +59,29 @@ export const rootRotate: Command = defineCommand({
   async run(context, flags) {
     const source = rootSource("root rotate", flags);
     if (flags.resume) assertNoSource(flags);
+    else if ((flags.waive ?? []).length > 0) throw waivedTooEarly();
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
-    const status = rootStatusValue(await fetchRootStatus(address, 1));
-    if (!mayBegin(status, flags.resume, context.stderr)) return ExitCode.refused;
-    const sending = { address, operator, dryRun: false };
-    const waived = await waive(context, "root rotate", flags, sending);
-    if (waived !== ExitCode.ok) return waived;
     const endMs = performance.now() + (flags.timeout ?? Number.POSITIVE_INFINITY) * 1_000;
+    const isTimeOver = (): boolean => performance.now() >= endMs;
+    const patience = { awayMs: flags.resume ? restartMs : 0, isTimeOver };
+    const { target, status } = await reachRoots(context, flags, patience);
+    if (!mayBegin(status, flags.resume, target, context.stderr)) return ExitCode.refused;
+    const sending = { target, operator, dryRun: false };
+    const waived = await waive(context, "", flags, sending);
+    if (waived !== ExitCode.ok) return waived;
     const progress = new Progress(context, flags.output);
     return await rotate(context, {
       source,
       sending,
       progress,
-      isTimeOver: () => performance.now() >= endMs,
+      hasWaived: (flags.waive ?? []).length > 0,
+      isTimeOver,
     });
   },
 });
+
+/** A process that was killed leaves its address, until the next one has the directory. */
+const restartMs = 10_000;
 
 function assertNoSource(flags: SourceFlags): void {
   const named = (["key-type", "from-dir"] as const).find((name) => flags[name] !== undefined);
@@ -82,13 +90,26 @@ function assertNoSource(flags: SourceFlags): void {
   throw new UsageError("usage-invalid-value", message, { hint: "portcullis help root rotate" });
 }
 
+/** A waiver is for the roots of its time, and those of the rotation are not there yet. */
+function waivedTooEarly(): UsageError {
+  const message =
+    "--waive: expected --resume with it: nobody has the new root before it is prepared";
+  const hint = "portcullis root prepare, then portcullis root rotate --resume --waive SELECTOR ...";
+  return new UsageError("usage-invalid-value", message, { hint });
+}
+
 /** What goes on was begun for a reason that is not known here; and what is over need not go on. */
-function mayBegin(status: RootStatusValue, isResumed: boolean, stderr: TextSink): boolean {
+function mayBegin(
+  status: RootStatusValue,
+  isResumed: boolean,
+  target: RootTarget,
+  stderr: TextSink,
+): boolean {
   if (isRotating(shapeOf(status)) === isResumed) return true;
-  stderr.write(
-    isResumed
-      ? "refused: expected a rotation that has begun, got none (rotation-missing)\nhint: portcullis root rotate\n"
-      : `refused: a rotation is going on already (rotation-in-progress)\nhint: portcullis root status; go on with ${resumeHint}\n`,
-  );
+  const refusal = isResumed
+    ? "expected a rotation that has begun, got none (rotation-missing)\nhint: portcullis root rotate"
+    : "a rotation is going on already (rotation-in-progress)\n" +
+      "hint: see where it is with portcullis root status; go on with portcullis root rotate --resume";
+  stderr.write(`refused: ${pasteable(target, refusal)}\n`);
   return false;
 }

@@ -1,12 +1,12 @@
 /** `portcullis root status` */
 
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
-import { fetchSettledStatus } from "../root-follow.ts";
+import { fetchShownStatus } from "../root-follow.ts";
 import { exitCodeOf } from "../root-judgement.ts";
-import { namedAll, namedDefault } from "../root-laggards.ts";
 import { rootStatusTables } from "../root-table.ts";
+import { resolveRootTarget } from "../root-target.ts";
 
 export const rootStatus: Command = defineCommand({
   description:
@@ -15,7 +15,7 @@ export const rootStatus: Command = defineCommand({
     "Exits 3 when a root has less than 25 % of its life left or a rotation waits for somebody, and 4 " +
     "when it has less than 10 % or a compromised root is still held.",
   flags: {
-    all: { type: "boolean", help: "name all who lag, not the first 20" },
+    all: { type: "boolean", help: "name each certificate, and all who lag" },
     ...connectionFlags,
     ...outputFlag,
   },
@@ -27,12 +27,12 @@ export const rootStatus: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const address = await resolveAdminAddress(flags, context.env);
-    const namedMax = flags.all ? namedAll : namedDefault;
-    const value = await fetchSettledStatus(address, namedMax, context.signal);
-    await writeOutput(context, flags.output, value, () =>
-      rootStatusTables(value, context.columns, wantsColour(context)),
-    );
+    const target = await resolveRootTarget(flags, context.env);
+    const value = await fetchShownStatus(target, flags, context.signal);
+    await writeOutput(context, flags.output, value, () => {
+      const view = { nowMs: Date.parse(value.now), colour: wantsColour(context), target };
+      return rootStatusTables(value, context.columns, { ...view, isEach: flags.all });
+    });
     return exitCodeOf(value);
   },
 });

@@ -85,6 +85,12 @@ export class Member implements AsyncDisposable {
     };
   }
 
+  /** When the certificate expires that it shows; the first, where its TLS contexts differ. Unix milliseconds. */
+  async notAfterMs(signal?: AbortSignal): Promise<number> {
+    const { chain } = await this.#envoy.certificates(signal);
+    return Math.min(...chain.map(({ notAfterMs }) => notAfterMs));
+  }
+
   async tls(signal?: AbortSignal): Promise<MemberTls> {
     const stats = await this.#envoy.stats(statsFilter, signal);
     const sums = new Map<string, number>();

@@ -129,6 +129,7 @@ class RotationAct {
       roots: watch?.roots ?? [],
       verifiers: watch?.verifiers,
       held: Object.fromEntries(held.map(([key, count]) => [letterOf(key), count])),
+      left: watch?.left,
       requests: { sent: traffic?.sent ?? 0, failed: traffic?.failed ?? 0 },
       handshakes: { made: watch?.tls.handshakes ?? 0, failed: watch ? failureCount(watch.tls) : 0 },
       pairs: traffic?.coverage.seen ?? {},

@@ -16,6 +16,7 @@ const view: RootsView = {
     laggards: ["agent of node-agent", "proxy/stock", "proxy/mail"],
   },
   held: { B: 3, A: 5 },
+  left: { count: 20, seconds: 12 },
   requests: { sent: 1_234, failed: 0 },
   handshakes: { made: 2_468, failed: 0 },
   pairs: { "1/1": 56, "2/1": 12, "1/2": 9 },
@@ -28,7 +29,7 @@ test("says who is waited for, and who holds what", () => {
     lines,
     /9\/12 hold the present bundle; waits for agent of node-agent, proxy\/stock and 1 more/,
   );
-  assert.match(lines, /5 of root A, 3 of root B/);
+  assert.match(lines, /5 of root A, 3 of root B; 20 old ones expire within 12 s/);
   assert.match(lines, /A\/A 56, A\/B 9, B\/A 12/);
   assert.match(boardLine(view), /^1234 requests, 0 failed; 9\/12/);
 });

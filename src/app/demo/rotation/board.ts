@@ -11,6 +11,8 @@ export interface RootsView {
   readonly verifiers: VerifiersView | undefined;
   /** How many workloads hold a certificate of each root, by the root's letter, so far as the traffic saw. */
   readonly held: Readonly<Record<string, number>>;
+  /** Certificates that hang on a root that is retiring, whether somebody still shows them or not. */
+  readonly left: { readonly count: number; readonly seconds: number } | undefined;
   readonly requests: { readonly sent: number; readonly failed: number };
   readonly handshakes: { readonly made: number; readonly failed: number };
   readonly pairs: PairsSeen;
@@ -80,7 +82,9 @@ function verifiersText(verifiers: VerifiersView | undefined, paint: Paint): stri
   return `${done}; ${paint("yellow", `waits for ${named}${more > 0 ? ` and ${more} more` : ""}`)}`;
 }
 
-function heldText({ held }: RootsView): string {
+function heldText({ held, left }: RootsView): string {
   const entries = Object.entries(held).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return entries.map(([letter, count]) => `${count} of root ${letter}`).join(", ");
+  const shown = entries.map(([letter, count]) => `${count} of root ${letter}`).join(", ");
+  if (left === undefined || left.count === 0) return shown;
+  return `${shown}; ${left.count} old ones expire within ${left.seconds} s`;
 }

@@ -1,5 +1,6 @@
 /** Asks the server where the rotation stands, and the Envoys what they counted, again and again. */
 
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RootStatus } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { totalTls, type Member, type MemberTls } from "../mesh/member.ts";
@@ -56,6 +57,15 @@ export class MeshWatch {
       confirmed: Number(verifiers.confirmed),
       laggards: verifiers.laggards.map(shortName),
     };
+  }
+
+  get left(): RootsView["left"] {
+    const status = this.#status;
+    const retiring = status?.authorities.find(({ state }) => state === "retiring");
+    const holders = status?.holders.find(({ authorityId }) => authorityId === retiring?.id);
+    if (status?.now === undefined || holders?.lastEndsAt === undefined) return undefined;
+    const leftMs = timestampMs(holders.lastEndsAt) - timestampMs(status.now);
+    return { count: Number(holders.unexpired), seconds: Math.max(0, Math.ceil(leftMs / 1_000)) };
   }
 
   #take(status: RootStatus): void {

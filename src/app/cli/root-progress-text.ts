@@ -1,0 +1,71 @@
+/** What a rotation waits for, in words: on lines of their own at a terminal, on one line elsewhere. */
+
+import { isClass } from "./root-classes.ts";
+import { formatRelative } from "./format.ts";
+import { countLeft, laggardLines, laggardNames } from "./root-laggards.ts";
+import type { RotateWait } from "./root-rotate-step.ts";
+import type { RootStatusValue } from "./root-value.ts";
+
+/** Of the steps of a rotation, with the waits between. */
+const stepCount = 6;
+
+const stepOf: Readonly<Record<RotateWait["until"], number>> = { activate: 2, retire: 4, over: 6 };
+
+const waiting: Readonly<Record<RotateWait["until"], string>> = {
+  activate: "activate waits",
+  retire: "retire waits",
+  over: "the end waits",
+};
+
+/** Lines of their own for the time, the count and those who are waited for: each is seen in a narrow terminal. */
+export function waitLines(wait: RotateWait, status: RootStatusValue): readonly string[] {
+  const { until, laggards, lagging, isServersTurn } = wait;
+  const nowMs = Date.parse(status.now);
+  const time = wait.opensAt === "" ? "" : `, at the latest ${relative(wait.opensAt, nowMs)}`;
+  const head = `step ${stepOf[until]} of ${stepCount}: ${waiting[until]}${time}`;
+  const counts = `  ${countsText(wait)}${reissueText(wait, status)}`;
+  if (isServersTurn) return [head, counts, "  nobody lags, and the server goes on by itself"];
+  const lines = laggardLines(laggards, linesMax).map(({ who, reason, endsAt }) => {
+    const ends = endsAt === "" ? "-" : relative(endsAt, nowMs);
+    return `  ${ends.padEnd("in 23h59m".length)}  ${reason.padEnd("not-connected".length)}  ${who}`;
+  });
+  const more = lines.length === 0 ? 0 : countLeft(laggards, lagging, linesMax);
+  if (more > 0) lines.push(`  and ${more} more`);
+  if (laggards.some(isClass))
+    lines.push("  nobody can observe a class: hand it the roots; Ctrl-C says how to go on");
+  return [head, counts, ...lines];
+}
+
+const linesMax = 3;
+
+export function waitText(wait: RotateWait, status: RootStatusValue): string {
+  const head = `step ${stepOf[wait.until]} of ${stepCount}, ${waiting[wait.until]}: ${countsText(wait)}`;
+  if (wait.isServersTurn) return `${head}; nobody lags, and the server goes on by itself`;
+  const names = laggardNames(wait.laggards, wait.lagging);
+  return `${head}${reissueText(wait, status)}${names === "" ? "" : `; lagging: ${names}`}`;
+}
+
+function reissueText({ until }: RotateWait, { reissue }: RootStatusValue): string {
+  return until === "retire" && reissue.left > 0 ? `; ${reissue.left} to re-issue` : "";
+}
+
+function countsText({ until, confirmed, total, lagging }: RotateWait): string {
+  switch (until) {
+    case "activate":
+      return `${confirmed}/${total} verifiers have confirmed the new root`;
+    case "retire":
+      return `${lagging} of ${total} certificates hang on the old root`;
+    case "over":
+      return `${confirmed}/${total} verifiers hold the bundle without the old root`;
+    default:
+      return until satisfies never;
+  }
+}
+
+export function opensText({ opensAt }: RotateWait, now: string): string {
+  return opensAt === "" ? "" : `; at the latest ${relative(opensAt, Date.parse(now))}`;
+}
+
+function relative(time: string, nowMs: number): string {
+  return formatRelative(Date.parse(time), nowMs);
+}

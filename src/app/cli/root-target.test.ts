@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { describe, it } from "node:test";
+import { assert as assertProperty, asyncProperty, stringMatching } from "fast-check";
+import { pasteable, resolveRootTarget } from "./root-target.ts";
+
+const admin = "unix:///run/a.sock";
+
+describe("a command that is printed", () => {
+  it("has the flags that the verb was given, before its own", async () => {
+    const target = await resolveRootTarget({ admin, "data-dir": "/srv/a" }, {});
+    assert.equal(
+      pasteable(
+        target,
+        "wait, then portcullis root activate --waive NAME, or portcullis root abort",
+      ),
+      `wait, then portcullis root activate --admin ${admin} --waive NAME, or portcullis root abort --admin ${admin}`,
+    );
+  });
+
+  it("has none where the environment led to the server: it will again", async () => {
+    const target = await resolveRootTarget(
+      { admin: undefined, "data-dir": undefined },
+      { PORTCULLIS_ADMIN: admin },
+    );
+    const text = "portcullis root status --all";
+    assert.equal(pasteable(target, text), text);
+  });
+
+  for (const text of ["portcullis help root rotate", "portcullis root import x", "root status"]) {
+    it(`stays as it is: ${text}`, () => {
+      assert.equal(pasteable({ flagText: " --data-dir d" }, text), text);
+    });
+  }
+
+  it("gives the shell the address again, whatever it has in it", async () => {
+    const words = stringMatching(/^[ -~]{1,12}$/);
+    await assertProperty(
+      asyncProperty(words, async (word) => {
+        const { flagText } = await resolveRootTarget({ admin: word, "data-dir": undefined }, {});
+        const echoed = execFileSync("sh", ["-c", `printf '%s\\n'${flagText}`], {
+          encoding: "utf8",
+        });
+        assert.equal(echoed, `--admin\n${word}\n`);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
