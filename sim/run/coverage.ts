@@ -3,7 +3,7 @@
 import { durableWrites, type CrashSide, type DurableWrite } from "../server/crash.ts";
 
 /** Of the trust state, or of the command that is being carried out. */
-export const steps = [
+const steps = [
   "stable",
   "prepared",
   "retiring",
@@ -15,7 +15,7 @@ export const steps = [
 
 export type Step = (typeof steps)[number];
 
-export const faults = [
+const faults = [
   "server-killed",
   "server-restored",
   "agent-cut",

@@ -82,7 +82,6 @@ export class Issuance implements Worker {
       job.intent = log.intent({
         identity: call.identity,
         agent: call.agentId,
-        podUid: call.podUid,
         serialHex: (++this.#serials).toString(16),
         notAfterMs: nowMs + lifeMs,
         signer: issuing.authority.signerIds[0] ?? "",

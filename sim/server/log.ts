@@ -42,11 +42,4 @@ export class SimLog {
   leafAt(intentIndex: number): LeafRecord | undefined {
     return this.leaves.find((leaf) => leaf.intentIndex === intentIndex);
   }
-
-  /** Of this client without an agent. */
-  newestSigned(identity: string, podUid: string): string | undefined {
-    return this.leaves.findLast((leaf) => {
-      return leaf.identity === identity && leaf.podUid === podUid && leaf.outcome === "signed";
-    })?.serialHex;
-  }
 }

@@ -103,6 +103,8 @@ export class RotationOperation implements Worker {
         return this.#rotate(judged.command);
       case "refused":
         return judged;
+      case "chain":
+      case "roots":
       default:
         return { ...judged, kind: "done" };
     }

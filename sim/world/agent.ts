@@ -183,7 +183,6 @@ export class Agent extends Machine implements ChannelOwner {
   reborn(): void {
     this.#lives++;
     this.id = `${this.id.split(".")[0]}.${this.#lives}`;
-    for (const workload of this.workloads) workload.podUid = `${workload.identity}.${this.#lives}`;
     this.readFile();
   }
 

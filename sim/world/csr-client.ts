@@ -17,7 +17,6 @@ export interface CsrCall {
   readonly identity: string;
   /** "" for a client that is no agent of ours. */
   readonly agentId: string;
-  readonly podUid: string;
   readonly atMs: number;
 }
 
@@ -32,7 +31,6 @@ export interface CsrServer {
 export interface CsrOptions {
   readonly identity: string;
   readonly agentId: () => string;
-  readonly podUid: () => string;
   readonly nowMs: () => number;
   /** How long it waits after a call that has failed. */
   readonly backOffMs: () => number;
@@ -56,7 +54,7 @@ export class CsrClient {
 
   constructor(server: CsrServer, options: CsrOptions) {
     this.#options = options;
-    const { identity, agentId, podUid, nowMs, isReachable, isDue, accepts, onReply } = options;
+    const { identity, agentId, nowMs, isReachable, isDue, accepts, onReply } = options;
     this.ask = new Task(
       () => this.#mayAsk() && isReachable() && server.isUp && isDue() && accepts(),
       () => {
@@ -64,7 +62,6 @@ export class CsrClient {
           client: this,
           identity,
           agentId: agentId(),
-          podUid: podUid(),
           atMs: nowMs(),
         };
         this.request.send(this.#call);

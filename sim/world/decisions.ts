@@ -41,7 +41,8 @@ export function checkDecision(
         after.authorities.every((each) => each.id !== order.authorityId),
         kind,
       );
-    default:
+    case "files":
+    case "prepare":
   }
 }
 

@@ -75,11 +75,7 @@ class StockParty implements Party {
     return [this.#stock.trusted];
   }
 
-  /** What confirms it is a reply that it has not read, or never will: weak evidence, as the gate says itself. */
   get isExcepted(): boolean {
-    const { leaf, identity, podUid, isExcepted } = this.#stock;
-    if (isExcepted) return true;
-    const newest = this.#world.server.log.newestSigned(identity, podUid);
-    return podUid !== "" && newest !== leaf?.serial;
+    return this.#stock.isExcepted;
   }
 }

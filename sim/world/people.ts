@@ -36,8 +36,8 @@ export function peopleOf(world: World): People {
   ];
   agents.push(node);
   const stocks = [
-    new Stock(world, "spiffe://mesh/istio0", "pod-0", server),
-    new Stock(world, "spiffe://mesh/istio1", random.below(2) === 0 ? "pod-1" : "", server),
+    new Stock(world, "spiffe://mesh/istio0", server),
+    new Stock(world, "spiffe://mesh/istio1", server),
   ];
   // They keep each gate closed for half of a certificate's life.
   stocks.length = random.below(3);

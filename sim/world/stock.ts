@@ -17,16 +17,13 @@ export class Stock {
   isExcepted = false;
   leaf: Leaf | undefined;
   trusted = 0;
-  podUid: string;
   #renewAtMs = 0;
 
-  constructor(world: World, identity: string, podUid: string, server: CsrServer) {
+  constructor(world: World, identity: string, server: CsrServer) {
     this.identity = identity;
-    this.podUid = podUid;
     this.client = new CsrClient(server, {
       identity,
       agentId: () => "",
-      podUid: () => this.podUid,
       nowMs: () => world.nowMs,
       backOffMs: () => world.random.below(30_000),
       isReachable: () => this.isAlive && !this.isCut,

@@ -16,7 +16,6 @@ export class Workload {
   readonly channel: SdsChannel;
   readonly envoys: readonly Envoy[];
   held: HeldLeaf | undefined;
-  podUid = "";
   #renewAtMs = 0;
   /** What is published, and has not been withdrawn. */
   #isPublished = false;
@@ -38,7 +37,6 @@ export class Workload {
       agentId: () => {
         return agent.own === this || !agent.isNode ? agent.id : nodeAgentName(agent.id);
       },
-      podUid: () => this.podUid,
       nowMs: () => agent.nowMs,
       backOffMs: () => agent.backOffMs(),
       isReachable: () => agent.isReachable,

@@ -106,7 +106,6 @@ export function leaf(changes: Partial<LeafRecord> = {}): LeafRecord {
   return {
     identity: cart.spiffeId,
     agent: "",
-    podUid: "",
     serialHex: "5a01",
     notAfterMs: NOW_MS + hourMs,
     signer: "0a",

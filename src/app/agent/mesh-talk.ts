@@ -127,6 +127,9 @@ export class MeshTalk {
         return this.#unproven.add(message.value.unproven);
       case "logProof":
         return witness.take(this.#witnessTalk, message.value);
+      case undefined:
+        // Of a newer server: nothing that is meant for us.
+        return undefined;
     }
   }
 

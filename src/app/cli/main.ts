@@ -43,7 +43,10 @@ let exitCode: number = await runCli(process.argv.slice(2), {
       ask: (question: string) =>
         askLine(question, process.stdin, process.stderr, interruption.signal),
     }),
-  columns: process.stdout.columns || 80,
+  // Asked each time: a window is resized while something goes on.
+  get columns() {
+    return process.stdout.columns || 80;
+  },
   registry: REGISTRY,
 });
 

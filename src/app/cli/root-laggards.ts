@@ -2,9 +2,7 @@
 
 import { formatRelative } from "./format.ts";
 import type { LaggardValue } from "./laggard-value.ts";
-import { lastEndOf, leavesOf, workloadsOf } from "./root-judgement.ts";
 import { pasteable, type RootTarget } from "./root-target.ts";
-import type { HoldersValue } from "./root-value.ts";
 import { formatTable } from "./table.ts";
 import { printable } from "./text.ts";
 
@@ -74,25 +72,6 @@ function detailLines(rows: readonly Row[]): string {
     .flat()
     .map((line) => `  ${printable(line)}\n`)
     .join("");
-}
-
-/** How much hangs on a root, and how long. */
-export function hangingText(holders: HoldersValue | undefined, nowMs: number): string {
-  const leaves = leavesOf(holders);
-  const named = workloadsOf(holders);
-  const workloads = new Set(named.map(({ identity }) => identity)).size;
-  // Of more than a server names, nobody knows.
-  const atLeast = named.length < leaves ? "at least " : "";
-  const ofThem = named.length === 0 ? "" : ` of ${atLeast}${counted(workloads, "workload")}`;
-  const lastEndsAt = lastEndOf(holders);
-  const last =
-    lastEndsAt === "" ? "" : `, the last ends ${formatRelative(Date.parse(lastEndsAt), nowMs)}`;
-  const hang = leaves === 1 ? "hangs" : "hang";
-  return `${counted(leaves, "certificate")}${ofThem} ${hang} on its root${last}`;
-}
-
-export function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
 /** The first few, for one line. */

@@ -2,7 +2,7 @@
 
 import { formatSpan } from "./format.ts";
 import { holdersOf, isRotating, lastEndOf, leavesOf, shapeOf } from "./root-judgement.ts";
-import { hangingText } from "./root-laggards.ts";
+import { hangingText } from "./root-hanging.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
@@ -90,15 +90,15 @@ function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
   const lastSeconds = secondsUntil(lastEndOf(old), status.now);
   const hanging = hangingText(old, Date.parse(status.now));
   const moment = { atLeast: 0, atMost: roundSeconds };
-  const round = (laggards: number): PlanSpan => ({
-    atLeast: laggards > 0 ? roundSeconds : 0,
-    atMost: lifeSeconds,
-  });
+  const round: PlanSpan = { atLeast: verifiers.total > 0 ? roundSeconds : 0, atMost: lifeSeconds };
+  // Who is away is waited for before the activation; afterwards that is over.
+  const ends = verifiers.laggards.map(({ endsAt }) => secondsUntil(endsAt, status.now));
+  const awaySeconds = Math.max(round.atLeast, ...ends);
   return [
     step("prepare", "portcullis root prepare", moment, [
       "a new authority is made, and its root joins the trust bundle; it signs nothing yet",
     ]),
-    step("confirm", "", round(verifiers.total), [
+    step("confirm", "", { ...round, atLeast: awaySeconds }, [
       `${verifiers.total} verifiers have to confirm the bundle with the new root: seconds for who is`,
       "connected; who is away counts until its certificate has expired",
     ]),
@@ -125,7 +125,7 @@ function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
     step("retire", "portcullis root retire", moment, [
       "the old root leaves the bundle, and its key is destroyed; there is no way back",
     ]),
-    step("confirm the end", "", round(verifiers.total), [
+    step("confirm the end", "", round, [
       "verifiers have to confirm the bundle without the old root; then files are to be handed out again",
     ]),
   ].map((each, index) =>

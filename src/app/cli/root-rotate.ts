@@ -31,7 +31,7 @@ export interface RotateOptions {
   readonly isTimeOver: () => boolean;
 }
 
-export function resumption(target: RootTarget): string {
+function resumption(target: RootTarget): string {
   return pasteable(target, "portcullis root rotate --resume");
 }
 

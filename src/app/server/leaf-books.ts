@@ -74,14 +74,13 @@ export class LeafBooks implements Disposable {
 }
 
 function leafOf(
-  { identity, agent, authority, evidence, prepared }: Intent,
+  { identity, agent, authority, prepared }: Intent,
   intentIndex: number,
   outcome: "signed" | "unknown",
 ): LeafRecord {
   return {
     identity,
     agent,
-    podUid: evidence.podUid,
     serialHex: Buffer.from(prepared.serial).toString("hex"),
     notAfterMs: prepared.notAfterMs,
     signer: authority,

@@ -104,6 +104,8 @@ export class MeshIntake {
       case "inclusion":
       case "logAlarm":
         return this.#takeWitness(session, message);
+      case "hello":
+      case undefined:
       default:
         return unexpected;
     }

@@ -29,7 +29,7 @@ export type LaggardReason =
   | "old-bundle"
   /** It holds a certificate and asks for no trust bundle here: whom it trusts is not known. */
   | "no-trust-bundle"
-  /** Its certificate has not been renewed since the bundle came. */
+  /** Its certificate is older than the present bundle, and has not expired. */
   | "not-renewed"
   /** A holder: its certificate hangs on the root that is to go. */
   | "unexpired"

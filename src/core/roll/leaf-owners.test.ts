@@ -12,7 +12,6 @@ const pay = "spiffe://td/ns/shop/sa/pay";
 const record: fc.Arbitrary<LeafRecord> = fc.record({
   identity: fc.constantFrom(cart.spiffeId, pay),
   agent: fc.constantFrom("", "a1", "a2"),
-  podUid: fc.constantFrom("", "pod"),
   serialHex: fc.constantFrom("01", "02", "03"),
   notAfterMs: fc.nat({ max: 5 * hourMs }).map((ms) => NOW_MS + ms),
   signer: fc.constantFrom("0a", "0b"),
@@ -87,10 +86,9 @@ describe("the owners of certificates", () => {
   it("are kept apart whatever the names are", () => {
     const owners = new LeafOwners();
     owners.add(leaf({ agent: "x" }));
-    owners.add(leaf({ podUid: "x" }));
     owners.add(leaf({ serialHex: "x" }));
     owners.add(leaf({ serialHex: "x", identity: pay, agent: "x" }));
-    assert.equal(words(owners).length, 4);
+    assert.equal(words(owners).length, 3);
   });
 
   it("remember a goodbye as long as a chunk of the log may be missing", () => {
@@ -134,7 +132,7 @@ describe("a hundred thousand owners", () => {
     for (let index = 0; index < 100_000; index++) {
       const each = leaf({
         identity: `spiffe://td/ns/team/sa/service-${index % 1_000}`,
-        podUid: `c0ffee00-1234-4abc-8def-${index + 1e11}`,
+        agent: `c0ffee00-1234-4abc-8def-${index + 1e11}`,
         intentIndex: index,
         serialHex: `5a5a5a5a5a5a5a5a5a5a5a5a${index + 1e7}`,
       });

@@ -1,6 +1,6 @@
 /**
  * Who has an unexpired certificate, by the log: whom the gate of the verifiers waits for, seen or not. An owner is an agent
- * of an identity; where no agent is named, a pod; where there is none, the certificate alone. Made anew whenever something
+ * of an identity; where no agent is named, the certificate alone. Made anew whenever something
  * is to be decided: from the log in chunks, and from what is issued meanwhile, in any order.
  */
 
@@ -144,12 +144,12 @@ export function isNodeAgentName(agent: string): boolean {
   return agent.startsWith(nodeAgent);
 }
 
-function keyOf({ identity, agent, podUid, serialHex }: LeafRecord): string {
-  if (agent !== "") return agentKey(identity, agent);
-  return podUid === "" ? `\n${serialHex}` : `${identity}\n${podUid}`;
+/** In one pod there may be two who know nothing of each other: what one has got again, the other has not. */
+function keyOf({ identity, agent, serialHex }: LeafRecord): string {
+  return agent === "" ? `\n${serialHex}` : agentKey(identity, agent);
 }
 
-/** No pod, and no certificate, has it. */
+/** No agent, and no certificate, has it. */
 function restKey({ identity }: LeafRecord): string {
   return `${identity}\n`;
 }

@@ -4,8 +4,6 @@ export interface LeafRecord {
   readonly identity: string;
   /** The id of the agent that asked for it, as it said; "" for none. */
   readonly agent: string;
-  /** "" where the caller had no pod. */
-  readonly podUid: string;
   /** Lower-case hex. */
   readonly serialHex: string;
   readonly notAfterMs: number;

@@ -56,7 +56,6 @@ const proxy: fc.Arbitrary<ProxyEvidence> = fc.record(
 const leaf: fc.Arbitrary<LeafRecord> = fc.record({
   identity: fc.constantFrom(...identities),
   agent: fc.constantFrom("", "a1", "n1", "never"),
-  podUid: fc.constantFrom("", "pod"),
   serialHex: fc.constantFrom("01", "02", "03"),
   notAfterMs,
   signer: fc.constant("0a"),
@@ -146,10 +145,8 @@ function modelOf({ roll, waived, speaksFor, classes }: VerifierView, leaves: Wor
   for (const name of new Set([...classes, ...(hasClients ? ["workload-api"] : [])])) {
     add(`class/${name}`, "lags");
   }
-  const owners = Map.groupBy(leaves, ({ identity, agent, podUid, serialHex }) =>
-    JSON.stringify(
-      agent !== "" || podUid !== "" ? [identity, agent, agent === "" ? podUid : ""] : serialHex,
-    ),
+  const owners = Map.groupBy(leaves, ({ identity, agent, serialHex }) =>
+    JSON.stringify(agent === "" ? serialHex : [identity, agent]),
   );
   for (const held of owners.values()) {
     const last = held.reduce((a, b) => (b.notAfterMs > a.notAfterMs ? b : a));
@@ -224,7 +221,7 @@ describe("ten thousand verifiers", () => {
     for (let number = 0; number < 10_000; number++) {
       const reporter = { agentId: `agent-${number}`, spiffeId: `${cart.spiffeId}-${number % 500}` };
       scene.connect(reporter, [envoy(`sidecar~${number}`, rootsDigest)], rootsDigest);
-      const owner = { identity: reporter.spiffeId, agent: reporter.agentId, podUid: "" };
+      const owner = { identity: reporter.spiffeId, agent: reporter.agentId };
       const held = { serialHex: `5a${number}`, notAfterMs: NOW_MS + hourMs, signer: "0a" };
       scene.owners.add({ ...owner, ...held, intentIndex: number, outcome: "signed" });
     }

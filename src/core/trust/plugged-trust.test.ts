@@ -57,6 +57,8 @@ function outcome(decision: PluggedDecision): string {
     case "prepare":
     case "unchanged":
       return decision.kind;
+    default:
+      return decision satisfies never;
   }
 }
 
@@ -72,7 +74,7 @@ describe("an operator's CA", () => {
 
   const newChain = { id: idOf("k"), signerId: idOf("k"), chain: [rootOf("i")] };
   const roots = (text: string): Pick<PluggedAuthority, "roots"> => ({
-    roots: [...text].map(rootOf),
+    roots: Array.from(text, rootOf),
   });
   const table: readonly (readonly [string, TrustState, PluggedAuthority, string])[] = [
     ["another intermediate", state, files("A", newChain), "chain: AXY sign-with, destroy-key"],

@@ -62,6 +62,8 @@ function decide(
       return compromise(state, command, nowMs);
     case "confirm":
       return confirm(state, evidence);
+    default:
+      return command satisfies never;
   }
 }
 

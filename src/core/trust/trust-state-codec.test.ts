@@ -130,7 +130,7 @@ describe("a stored trust state", () => {
   const withAuthorities = (letters: string, signers: number): TrustState => ({
     ...firstTrust,
     trustDomain: TrustDomain.parse("d".repeat(255)),
-    authorities: [...letters].map((letter) => big(letter, signers)),
+    authorities: Array.from(letters, (letter) => big(letter, signers)),
     retired: Array.from({ length: retiredMax }, () => ({
       id: "ab".repeat(20),
       rootSha256: "ab".repeat(32),

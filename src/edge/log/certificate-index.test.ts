@@ -70,11 +70,10 @@ describe("unexpired certificates of workloads", () => {
         [6, "open", ""],
       ],
     );
-    const { identity, authority, evidence } = sampleIntent();
+    const { identity, authority } = sampleIntent();
     assert.deepEqual(leaves[0], {
       identity,
       agent: "a1",
-      podUid: evidence.podUid,
       serialHex: Buffer.from(serialOf(0)).toString("hex"),
       notAfterMs: LOG_NOW_MS + 60_000,
       signer: authority,

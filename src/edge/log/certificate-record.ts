@@ -29,12 +29,11 @@ export function recordOf(row: Row): CertificateRecord {
 /** Of one that has not failed. */
 export function leafOf({ intent, outcome, intent_data }: Row): LeafRecord {
   const entry = entryOf(intent_data, "intent");
-  const { identity, agent, evidence, serial, notAfterMs, authority } = entry;
+  const { identity, agent, serial, notAfterMs, authority } = entry;
   const isSigned = outcome === outcomeNumbers.indexOf("signed");
   return {
     identity,
     agent,
-    podUid: evidence.podUid,
     serialHex: Buffer.from(serial).toString("hex"),
     notAfterMs,
     signer: authority,

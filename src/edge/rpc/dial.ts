@@ -41,7 +41,7 @@ export function dial({ server, serverRoots, identity, onVerified }: DialOptions)
     Buffer.from(serverRoots),
     identity ? Buffer.from(identity.privateKey) : null,
     identity ? Buffer.from(identity.certificateChain) : null,
-    { checkServerIdentity: (name, certificate) => check(name, certificate as PeerCertificate) },
+    { checkServerIdentity: (name, certificate) => check(name, certificate) },
   );
   return new Client(server, channelCredentials, {
     "grpc.enable_retries": 0,
