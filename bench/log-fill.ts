@@ -4,7 +4,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { TrustDomain } from "../src/core/spiffe/id.ts";
 import type { IntentEntry } from "../src/core/log/entry.ts";
 import { Store } from "../src/edge/store/store.ts";
-import { openLog } from "../src/app/server/open-log.ts";
+import { openLog } from "../src/app/server/log/open-log.ts";
 import { sampleIntent, sampleResult } from "../test/support/log-entries.ts";
 
 const perBatch = 500;

@@ -1,4 +1,4 @@
-/** The production gates over what this server knows, as `src/app/server/roll-view.ts` puts them together. */
+/** The production gates over what this server knows, as `src/app/server/rotation/roll-view.ts` puts them together. */
 
 import { holderGate } from "../../src/core/roll/holder-gate.ts";
 import type { Gate } from "../../src/core/roll/laggard.ts";

@@ -1,5 +1,5 @@
 /**
- * Whose certificates are unexpired, as `src/app/server/leaf-books.ts` has it: made anew from the log after each start, a few entries
+ * Whose certificates are unexpired, as `src/app/server/rotation/leaf-books.ts` has it: made anew from the log after each start, a few entries
  * at a time, and kept up by what is issued meanwhile.
  */
 

@@ -1,5 +1,5 @@
 /**
- * The interpreter of rotations, as `src/app/server/rotation.ts` and `trust-changes.ts` have it, with every wait as a step of its own: foreseen,
+ * The interpreter of rotations, as `src/app/server/rotation/rotation.ts` and `trust-changes.ts` have it, with every wait as a step of its own: foreseen,
  * recorded, alone, decided and stored, said in the log, in force and published.
  */
 

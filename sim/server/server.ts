@@ -1,6 +1,6 @@
 /** The server: what is durable, what is lost with its process, and the durable writes at which it can be killed. */
 
-import { SeenSkew } from "../../src/app/server/seen-skew.ts";
+import { SeenSkew } from "../../src/app/server/mesh/seen-skew.ts";
 import { Roll } from "../../src/core/roll/roll.ts";
 import type { Reporter } from "../../src/core/roll/evidence.ts";
 import type { LeavingAgent } from "../../src/core/roll/leaf-owners.ts";

@@ -5,7 +5,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pino } from "pino";
-import type { LogEvent } from "../../src/app/server/log-keeper.ts";
+import type { LogEvent } from "../../src/app/server/log/log-keeper.ts";
 import { Restoration, type RestorationDependencies } from "../../src/app/server/restoration.ts";
 import { RestoreRecords } from "../../src/app/server/restore-records.ts";
 import type { RestoreMarker } from "../../src/core/backup/restore-marker.ts";

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { pino } from "pino";
 import { backupHandler } from "../../src/app/server/backup-service.ts";
-import type { LogEvent } from "../../src/app/server/log-keeper.ts";
+import type { LogEvent } from "../../src/app/server/log/log-keeper.ts";
 import type { Chunk } from "../../src/core/backup/chunk-format.ts";
 import { createBackup } from "../../src/edge/backup/create-backup.ts";
 import { lockStoppedStore } from "../../src/edge/backup/stopped-store.ts";

@@ -6,7 +6,7 @@ import { describe, it } from "node:test";
 import { pino } from "pino";
 import type { sendUnaryData } from "@grpc/grpc-js";
 import { create } from "@bufbuild/protobuf";
-import { pruneLogHandler } from "../../src/app/server/log-prune-service.ts";
+import { pruneLogHandler } from "../../src/app/server/log/log-prune-service.ts";
 import { decodeEntry } from "../../src/core/log/entry-codec.ts";
 import { LogClockError } from "../../src/core/log/log-clock.ts";
 import { LogError } from "../../src/core/log/log-error.ts";

@@ -15,7 +15,7 @@ import {
   mintJwtSvidHandler,
   type JwtSvidDependencies,
 } from "../../src/app/server/jwt-svid-service.ts";
-import { Ledger } from "../../src/app/server/ledger.ts";
+import { Ledger } from "../../src/app/server/log/ledger.ts";
 import { openStore } from "../support/log-store.ts";
 import { issueServingCertificate } from "../support/serving.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";

@@ -13,7 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { randomBytes } from "node:crypto";
 import { pino } from "pino";
-import { MeshService } from "../../src/app/server/mesh-service.ts";
+import { MeshService } from "../../src/app/server/mesh/mesh-service.ts";
 import { AuthnError } from "../../src/core/identity/authn-error.ts";
 import type { Caller } from "../../src/core/identity/caller.ts";
 import { proveKey } from "../../src/core/issuance/workload.ts";

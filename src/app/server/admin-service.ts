@@ -14,7 +14,7 @@ import {
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ReloadRefusal } from "./reload-refusals.ts";
-import { keyLocation } from "./root-status.ts";
+import { keyLocation } from "./rotation/root-status.ts";
 import type { Trust } from "./trust.ts";
 
 export interface AdminDependencies {

@@ -17,7 +17,7 @@ import {
   type BackupChunk,
   type BackupRequest,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { LogEvent } from "./log-keeper.ts";
+import type { LogEvent } from "./log/log-keeper.ts";
 import { assertClaim, CommandError } from "./operator-command.ts";
 
 export interface BackupDependencies extends CopyOptions {

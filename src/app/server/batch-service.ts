@@ -20,9 +20,9 @@ import {
   type SignBatchResponse,
   type SignBatchResultSchema,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-import { agentIdOf } from "./agent-id.ts";
-import { distrustedPeer, type IsDistrusted } from "./distrust.ts";
-import type { AgentNames } from "./agent-names.ts";
+import { agentIdOf } from "./mesh/agent-id.ts";
+import { distrustedPeer, type IsDistrusted } from "./mesh/distrust.ts";
+import type { AgentNames } from "./mesh/agent-names.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 

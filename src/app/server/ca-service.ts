@@ -9,7 +9,7 @@ import type {
 import { CaCallError, refusalStatus } from "../../edge/rpc/ca-status.ts";
 import { findPeer } from "../../edge/rpc/peer.ts";
 import type { CallContext } from "../../edge/telemetry/server-events.ts";
-import { agentIdOf } from "./agent-id.ts";
+import { agentIdOf } from "./mesh/agent-id.ts";
 import type { CallerAuthentication, Credential } from "./caller-authentication.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";

@@ -14,7 +14,7 @@ import { hasX5c } from "../../edge/authn/x5c-jws.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { Peer } from "../../edge/rpc/peer.ts";
 import type { Store, StoreMaker } from "../../edge/store/store.ts";
-import { distrustedPeer, type IsDistrusted } from "./distrust.ts";
+import { distrustedPeer, type IsDistrusted } from "./mesh/distrust.ts";
 import { IssuerAuthentication } from "./issuer-authentication.ts";
 import { KeySources } from "./key-sources.ts";
 import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";

@@ -22,13 +22,13 @@ import {
 } from "./caller-authentication.ts";
 import { buildParts, type Live, type Parts } from "./parts.ts";
 import { issuancePolicy } from "./issuance-policy.ts";
-import { isDistrusted } from "./distrust.ts";
+import { isDistrusted } from "./mesh/distrust.ts";
 import { failureFields } from "./failure-fields.ts";
 import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
 import type { ReloadsHolder } from "./reload-refusals.ts";
-import { RootExpiryWatch, watchedRoots } from "./root-expiry-watch.ts";
-import { unlessAborted } from "./start-proof.ts";
+import { RootExpiryWatch, watchedRoots } from "./rotation/root-expiry-watch.ts";
+import { unlessAborted } from "./signing/start-proof.ts";
 import { readPlugged, type Trust } from "./trust.ts";
 
 export interface ControlPlaneOptions {

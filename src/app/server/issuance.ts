@@ -10,12 +10,12 @@ import {
 } from "./admission.ts";
 import { IssuanceQueue } from "./issuance-queue.ts";
 import { Issuer } from "./issuer.ts";
-import { Ledger, type LedgerWatch } from "./ledger.ts";
-import type { LogTime } from "./log-time.ts";
+import { Ledger, type LedgerWatch } from "./log/ledger.ts";
+import type { LogTime } from "./log/log-time.ts";
 import { prepareServing, servingIntent, type IssueServing } from "./serving-certificate.ts";
-import type { SigningPool } from "./signing-pool.ts";
-import type { SigningTurns } from "./signing-turns.ts";
-import { signerUnavailable } from "./signing-thread.ts";
+import type { SigningPool } from "./signing/signing-pool.ts";
+import type { SigningTurns } from "./signing/signing-turns.ts";
+import { signerUnavailable } from "./signing/signing-thread.ts";
 import type { Trust } from "./trust.ts";
 
 export interface IssuanceOptions {

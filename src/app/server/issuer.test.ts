@@ -23,7 +23,7 @@ import type { LogStore } from "../../edge/log/log-store.ts";
 import { DeniedError } from "../../core/deny/deny-error.ts";
 import { PeerError } from "../../edge/rpc/peer.ts";
 import { Issuer, type IssuerDependencies, type Order, type OrderOutcome } from "./issuer.ts";
-import { Ledger } from "./ledger.ts";
+import { Ledger } from "./log/ledger.ts";
 
 const nowMs = LOG_NOW_MS + 60_000;
 const time = { assertGood: () => nowMs, nowMs: () => nowMs };

@@ -10,7 +10,7 @@ import type { SignOutcome } from "../../core/issuance/sign-prepared.ts";
 import type { IssuedCertificate, WorkloadOrder } from "../../core/issuance/workload.ts";
 import type { Caller } from "../../core/identity/caller.ts";
 import { evidenceOf } from "../../core/log/caller-evidence.ts";
-import type { Intent, Ledger } from "./ledger.ts";
+import type { Intent, Ledger } from "./log/ledger.ts";
 
 /** Of a caller who has been authenticated. */
 export interface Order {

@@ -25,7 +25,7 @@ import {
   type CreateJoinTokenRequest,
   type CreateJoinTokenResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { LogEvent } from "./log-keeper.ts";
+import type { LogEvent } from "./log/log-keeper.ts";
 
 export interface JoinTokenDependencies {
   readonly joinTokens: JoinTokens;

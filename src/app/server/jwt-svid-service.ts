@@ -26,7 +26,7 @@ import {
   type MintJwtSvidRequest,
   type MintJwtSvidResponse,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-import type { Intent, Ledger, Signed } from "./ledger.ts";
+import type { Intent, Ledger, Signed } from "./log/ledger.ts";
 import type { Trust } from "./trust.ts";
 
 export interface JwtSvidDependencies {

@@ -14,13 +14,13 @@ import { restoredTrust } from "../../core/trust/trust-state.ts";
 import { Store, type StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { Denials } from "./denials.ts";
-import { LogKeeper } from "./log-keeper.ts";
-import { openLog } from "./open-log.ts";
+import { LogKeeper } from "./log/log-keeper.ts";
+import { openLog } from "./log/open-log.ts";
 import { openTrust } from "./open-trust.ts";
 import { Restoration } from "./restoration.ts";
 import { RestoreRecords } from "./restore-records.ts";
-import type { AuthorityParts } from "./signing-protocol.ts";
-import { proveAtStart } from "./start-proof.ts";
+import type { AuthorityParts } from "./signing/signing-protocol.ts";
+import { proveAtStart } from "./signing/start-proof.ts";
 import { TrustKeeper } from "./trust-keeper.ts";
 import { loadTrust } from "./trust.ts";
 

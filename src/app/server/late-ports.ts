@@ -13,19 +13,19 @@ import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { IstioCertificateService } from "../../gen/istio/v1/auth/ca_pb.ts";
 import { AdminService } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { MeshService as MeshServiceSchema } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-import type { AgentNames } from "./agent-names.ts";
+import type { AgentNames } from "./mesh/agent-names.ts";
 import { statusHandler } from "./admin-service.ts";
 import { signBatchHandler } from "./batch-service.ts";
 import { backupHandler } from "./backup-service.ts";
 import { bundleHandler } from "./bundle-service.ts";
 import { acceptClockHandler } from "./clock-service.ts";
 import { denyHandlers } from "./deny-service.ts";
-import { rootHandlers } from "./root-service.ts";
-import { isDistrusted, type IsDistrusted } from "./distrust.ts";
-import { pruneLogHandler } from "./log-prune-service.ts";
+import { rootHandlers } from "./rotation/root-service.ts";
+import { isDistrusted, type IsDistrusted } from "./mesh/distrust.ts";
+import { pruneLogHandler } from "./log/log-prune-service.ts";
 import { createJoinTokenHandler } from "./join-token-service.ts";
 import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
-import { MeshService } from "./mesh-service.ts";
+import { MeshService } from "./mesh/mesh-service.ts";
 import type { Parts } from "./parts.ts";
 
 export interface AdminSocketOptions {

@@ -14,9 +14,9 @@ import {
 } from "../../core/trust/trust-state.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { StoreError, type Store } from "../../edge/store/store.ts";
-import { localSigner } from "./open-signer.ts";
+import { localSigner } from "./signing/open-signer.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
-import type { AuthorityParts, KeySource } from "./signing-protocol.ts";
+import type { AuthorityParts, KeySource } from "./signing/signing-protocol.ts";
 
 /** What is trusted and what signs, as one value: replaced whole, never changed. */
 export interface Trust {

@@ -16,19 +16,19 @@ import { admission, type AssertAdmitted } from "./admission.ts";
 import type { Kept } from "./kept.ts";
 import { buildIssuance } from "./issuance.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
-import { buildEvidence, type Evidence } from "./evidence-parts.ts";
-import type { Ledger, LedgerWatch } from "./ledger.ts";
+import { buildEvidence, type Evidence } from "./rotation/evidence-parts.ts";
+import type { Ledger, LedgerWatch } from "./log/ledger.ts";
 import type { IssueServing } from "./serving-certificate.ts";
 import { Serving } from "./serving.ts";
-import { buildWitnesses, type Witnesses } from "./log-witnesses.ts";
+import { buildWitnesses, type Witnesses } from "./log/log-witnesses.ts";
 import { failureFields } from "./failure-fields.ts";
 import { ReloadRefusals, reloadParts, type ReloadsHolder } from "./reload-refusals.ts";
-import { buildRotation, type RotationParts } from "./rotation-parts.ts";
-import { SigningPool } from "./signing-pool.ts";
-import { signingTimes } from "./signing-threads.ts";
-import { SigningTurns } from "./signing-turns.ts";
-import { sayStuck } from "./start-proof.ts";
-import { Waivers } from "./waivers.ts";
+import { buildRotation, type RotationParts } from "./rotation/rotation-parts.ts";
+import { SigningPool } from "./signing/signing-pool.ts";
+import { signingTimes } from "./signing/signing-threads.ts";
+import { SigningTurns } from "./signing/signing-turns.ts";
+import { sayStuck } from "./signing/start-proof.ts";
+import { Waivers } from "./rotation/waivers.ts";
 
 /** What a reload replaces while everything else stays. */
 export interface Live {

@@ -7,7 +7,7 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import { subjectKeyIdentifier } from "../../core/x509/signer.ts";
 import { loadKeylessCa, loadPluggedCa } from "../../edge/ca/plugged-ca.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import type { KeySource } from "./signing-protocol.ts";
+import type { KeySource } from "./signing/signing-protocol.ts";
 
 export interface PluggedIn {
   readonly authority: PluggedAuthority;

@@ -16,7 +16,7 @@ import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
 import type { AdminSocketOptions } from "./late-ports.ts";
 import { servingNames, type Parts } from "./parts.ts";
-import { unlessAborted } from "./start-proof.ts";
+import { unlessAborted } from "./signing/start-proof.ts";
 
 export interface PortsOptions extends AdminSocketOptions {
   /** Aborted when shutdown begins. */

@@ -15,7 +15,7 @@ import {
 import type { NoteVerifier } from "../../core/log/note-key.ts";
 import { readMarker, removeMarker } from "../../edge/backup/restore-marker-file.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
-import type { LogEvent } from "./log-keeper.ts";
+import type { LogEvent } from "./log/log-keeper.ts";
 import type { RestoreRecords } from "./restore-records.ts";
 
 export interface RestorationDependencies {

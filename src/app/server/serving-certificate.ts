@@ -11,7 +11,7 @@ import { identityOf, serverEvidence } from "../../core/log/caller-evidence.ts";
 import { encodePem } from "../../core/x509/pem.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ServingIdentity } from "../../edge/rpc/tls-listener.ts";
-import type { Intent } from "./ledger.ts";
+import type { Intent } from "./log/ledger.ts";
 
 export interface ServingCertificate extends ServingIdentity {
   readonly notAfterMs: number;

@@ -14,11 +14,11 @@ import {
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
-import { proveSigner } from "./open-signer.ts";
+import { proveSigner } from "./signing/open-signer.ts";
 import { openTrust, type Trust } from "./open-trust.ts";
 import type { PluggedIn } from "./plugged-authority.ts";
 import { writeRoots } from "./roots-file.ts";
-import type { AuthorityParts } from "./signing-protocol.ts";
+import type { AuthorityParts } from "./signing/signing-protocol.ts";
 
 export type { JwtSigningKey, Trust } from "./open-trust.ts";
 

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { HeldLeaf } from "../../../core/roll/evidence.ts";
+import type { AuthorityRecord, TrustState } from "../../../core/trust/trust-state.ts";
+import type { CertificateRecord } from "../../../edge/log/certificate-record.ts";
+import { HeldLeaves } from "./held-leaves.ts";
+import type { Session } from "./mesh-session.ts";
+import { Reissue } from "./reissue.ts";
+
+const hourMs = 3_600_000;
+const td = "spiffe://td/";
+
+class Rig {
+  nowMs = 0;
+  perSecond = 100;
+  authorities: readonly Pick<AuthorityRecord, "state" | "signerIds">[] = [
+    { state: "active", signerIds: ["new", "newer"] },
+    { state: "retiring", signerIds: ["old"] },
+  ];
+  /** By serial: identity, pod and signer. */
+  readonly log = new Map<string, readonly [string, string, string]>();
+  readonly sessions: Session[] = [];
+  readonly asked: string[] = [];
+  lookedUp = 0;
+  readonly reissue: Reissue = new Reissue({
+    state: () => ({ authorities: this.authorities, retired: [] }) as unknown as TrustState,
+    certificates: { bySerial: (serial) => this.#find(Buffer.from(serial).toString("hex")) },
+    sessions: () => this.sessions,
+    renew: (_, serials) =>
+      void this.asked.push(...serials.map((each) => Buffer.from(each).toString("hex"))),
+    perSecond: () => this.perSecond,
+    nowMs: () => this.nowMs,
+  });
+
+  /** @param leaves serial, hours to live, signer, workload, pod */
+  join(
+    leaves: readonly (readonly [string, number, string, string, string?])[],
+    speaksFor?: readonly string[],
+  ): void {
+    const held = new HeldLeaves(speaksFor !== undefined);
+    const made = leaves.map(([serialHex, hours, signer, name, pod = ""]): HeldLeaf => {
+      if (name !== "") this.log.set(serialHex, [`${td}${name}`, pod, signer]);
+      // As an operator's CA says it, whose key identifier is not ours.
+      return { serialHex, notAfterMs: hours * hourMs, authority: "any" };
+    });
+    held.take({ full: true, held: made, dropped: [] }, this.nowMs);
+    const spokenFor = speaksFor && { has: (id: string) => speaksFor.includes(id.slice(td.length)) };
+    const reporter = {
+      agentId: `a${this.sessions.length}`,
+      spiffeId: speaksFor ? `${td}node` : `${td}own`,
+    };
+    this.sessions.push({ held, spokenFor, reporter } as unknown as Session);
+  }
+
+  /** @returns who was asked in so many turns of a fifth of a second each */
+  turns(count: number): readonly string[] {
+    for (let turn = 0; turn < count; turn++) {
+      this.nowMs += 200;
+      this.reissue.tick();
+    }
+    return this.asked.splice(0);
+  }
+
+  #find(serialHex: string): CertificateRecord | undefined {
+    this.lookedUp++;
+    const [identity, podUid, authority] = this.log.get(serialHex) ?? [];
+    if (identity === undefined) return undefined;
+    const intent = { identity, authority, evidence: { podUid, tokenId: "" } };
+    return { intent } as CertificateRecord;
+  }
+
+  [Symbol.dispose](): void {
+    this.reissue[Symbol.dispose]();
+  }
+}
+
+test("asks for what another authority has signed, the first to end first, and again after a while", () => {
+  using rig = new Rig();
+  rig.join([["01", 3, "old", "own"]]);
+  rig.join([["02", 2, "old", "own"]]);
+  rig.join([["03", 1, "newer", "own"]]);
+  assert.deepEqual(rig.turns(3), ["02", "01"]);
+  assert.equal(rig.reissue.progress.left, 2);
+  assert.deepEqual(rig.turns(140), []);
+  assert.deepEqual(rig.turns(20), ["02", "01"]);
+});
+
+test("asks nobody while nothing rotates, and looks nothing up", () => {
+  using rig = new Rig();
+  rig.authorities = [{ state: "active", signerIds: ["new"] }];
+  rig.join([["01", 3, "old", "own"]]);
+  assert.deepEqual(rig.turns(5), []);
+  assert.deepEqual([rig.reissue.progress.left, rig.lookedUp], [0, 0]);
+});
+
+test("asks of a node agent once for each pod that it speaks for, and for nobody else's", () => {
+  using rig = new Rig();
+  rig.join(
+    [
+      ["01", 1, "old", "web", "pod-1"],
+      ["02", 2, "old", "web", "pod-1"],
+      ["03", 1, "old", "web", "pod-2"],
+      ["04", 2, "new", "web", "pod-2"],
+      ["05", 1, "old", "foreign", "pod-3"],
+      ["06", 1, "old", ""],
+    ],
+    ["web"],
+  );
+  assert.deepEqual(rig.turns(3), ["02"]);
+  assert.equal(rig.reissue.progress.left, 1);
+});
+
+test("asks a sidecar's agent for nothing that it has replaced already, nor for what is another's", () => {
+  using rig = new Rig();
+  rig.join([
+    ["01", 1, "old", "own", "pod-1"],
+    ["02", 2, "new", "own", "pod-1"],
+  ]);
+  rig.join([["03", 1, "old", "foreign"]]);
+  assert.deepEqual(rig.turns(3), []);
+});
+
+test("keeps within the budget, also right after a pause, and follows it when it changes", () => {
+  using rig = new Rig();
+  for (let agent = 0; agent < 600; agent++) {
+    rig.join([[(0x1000 + agent).toString(16), 1, "old", "own"]]);
+  }
+  rig.turns(1);
+  assert.equal(rig.turns(5).length, 100);
+  rig.nowMs += 10_000;
+  assert.equal(rig.turns(5).length, 100);
+  rig.perSecond = 50;
+  assert.equal(rig.turns(10).length, 100);
+});
+
+test("whoever makes up certificates keeps nobody from being asked", () => {
+  using rig = new Rig();
+  for (let agent = 0; agent < 10; agent++) {
+    rig.join(Array.from({ length: 64 }, (_, index) => [`9${agent}${index + 100}0`, 9, "old", ""]));
+  }
+  rig.join([["01", 1, "old", "own"]]);
+  assert.deepEqual(rig.turns(5), ["01"]);
+});
+
+test("looks at no more than 200 certificates in a turn", () => {
+  using rig = new Rig();
+  for (let agent = 0; agent < 300; agent++) {
+    rig.join([[(0x1000 + agent).toString(16), 1, "old", "own"]]);
+  }
+  rig.turns(1);
+  assert.equal(rig.lookedUp, 200);
+  rig.turns(1);
+  assert.equal(rig.lookedUp, 300);
+});
+
+test("asks no workload again within half a minute, whichever certificate it has by then", () => {
+  using rig = new Rig();
+  rig.join([["01", 1, "old", "own"]]);
+  assert.deepEqual(rig.turns(3), ["01"]);
+  const [session] = rig.sessions;
+  rig.log.set("02", [`${td}own`, "", "unheard-of"]);
+  const newer = { serialHex: "02", notAfterMs: 2 * hourMs, authority: "any" };
+  session?.held.take({ full: true, held: [newer], dropped: [] }, rig.nowMs);
+  assert.deepEqual(rig.turns(140), []);
+  assert.deepEqual(rig.turns(20), ["02"]);
+});

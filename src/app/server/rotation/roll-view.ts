@@ -1,0 +1,166 @@
+/**
+ * What the gates of a rotation see: the roll, who has certificates by the log, and what nobody can observe. Snapshots, made
+ * when they are asked for: whoever comes back on an old bundle is waited for again.
+ */
+
+import { validationSecretNames } from "../../../core/envoy/secret.ts";
+import { findRestored } from "../../../core/log/restored.ts";
+import { decodeEntry } from "../../../core/log/entry-codec.ts";
+import { holderGate, type OwnCertificate } from "../../../core/roll/holder-gate.ts";
+import type { Reporter } from "../../../core/roll/evidence.ts";
+import type { Gate } from "../../../core/roll/laggard.ts";
+import type { LeavingAgent } from "../../../core/roll/leaf-owners.ts";
+import type { Roll } from "../../../core/roll/roll.ts";
+import { verifierGate } from "../../../core/roll/verifier-gate.ts";
+import type { VerifierView } from "../../../core/roll/verifier-view.ts";
+import { rootsDigest } from "../../../core/spiffe/roots-digest.ts";
+import {
+  isRotating,
+  signersElsewhere,
+  type AuthorityRecord,
+} from "../../../core/trust/trust-state.ts";
+import type { CertificateIndex } from "../../../edge/log/certificate-index.ts";
+import type { StoredEntry } from "../../../edge/log/log-reader.ts";
+import { clockJumped, provenGate } from "./gate-limits.ts";
+import type { LeafBooks } from "./leaf-books.ts";
+import type { ProvenClock } from "../log/proven-clock.ts";
+import type { Reissue } from "../mesh/reissue.ts";
+import type { BundleCut, RotationView } from "./rotation-view.ts";
+import type { TrustKeeper } from "../trust-keeper.ts";
+import { WaivedLeaves } from "./waived-leaves.ts";
+
+export interface RollViewDependencies {
+  readonly roll: Roll;
+  readonly books: LeafBooks;
+  readonly trust: TrustKeeper;
+  readonly certificates: CertificateIndex;
+  readonly reissue: Pick<Reissue, "progress">;
+  /** Whether a connected node agent's stream speaks for this identity now. */
+  readonly speaksFor: VerifierView["speaksFor"];
+  /** Names, as laggards have them. */
+  readonly waived: () => ReadonlySet<string>;
+  /** Of readers of the roots whom nobody can observe. */
+  readonly classes: () => readonly string[];
+  /** The server's, that are in use. */
+  readonly own: () => readonly OwnCertificate[];
+  /** Of the log's restores. */
+  readonly restores: () => readonly StoredEntry[];
+  /** Whether it can be said what has expired. */
+  readonly isClockGood: () => boolean;
+  /** What has expired by this has expired, whatever the wall clock says. */
+  readonly proven: Pick<ProvenClock, "nowMs" | "aheadMs">;
+  readonly nowMs: () => number;
+}
+
+const namedDefault = 10;
+const lookIntervalMs = 60_000;
+
+export class RollView implements RotationView, Disposable {
+  readonly #dependencies: RollViewDependencies;
+  readonly #waivedLeaves: WaivedLeaves;
+  readonly #owned = new DisposableStack();
+  #cut: BundleCut | undefined;
+  #sentMs: number | undefined;
+  #askedMs = -Infinity;
+
+  constructor(dependencies: RollViewDependencies) {
+    this.#dependencies = dependencies;
+    this.#waivedLeaves = new WaivedLeaves(dependencies.certificates);
+    this.#owned.use(dependencies.trust.onChange(() => this.#openIfNeeded()));
+    const timer = setInterval(() => this.#look(), lookIntervalMs).unref();
+    this.#owned.defer(() => clearInterval(timer));
+    this.#openIfNeeded();
+  }
+
+  /** Of each state of trust anew: bundles with the same roots are confirmed by the same evidence. */
+  published(cut: BundleCut): void {
+    if (this.#cut?.rootsDigest !== cut.rootsDigest) this.#sentMs = this.#dependencies.nowMs();
+    this.#cut = cut;
+  }
+
+  verifiers(namedMax: number = namedDefault): Gate {
+    const { roll, books, trust, speaksFor, waived, classes } = this.#dependencies;
+    const { bundle, state } = trust.current;
+    const present = rootsDigest(bundle.roots);
+    const view = {
+      roll,
+      owners: books.open().owners,
+      rootsDigest: present,
+      rootsSequence: state.rootsSequence,
+      validationNames: new Set(validationSecretNames(bundle.trustDomain)),
+      cutIndex: this.#cut?.rootsDigest === present ? this.#cut.cutIndex : undefined,
+      ...(this.#sentMs !== undefined && { sentMs: this.#sentMs }),
+      speaksFor,
+      classes: classes(),
+      waived: waived(),
+      lostUntilMs: this.#lostUntilMs(),
+    };
+    return this.#gate((nowMs) => verifierGate(view, nowMs, namedMax), namedMax);
+  }
+
+  holders(authority: AuthorityRecord, namedMax: number = namedDefault): Gate {
+    const { roll, books, trust, certificates, own } = this.#dependencies;
+    const waived = this.#dependencies.waived();
+    const view = {
+      holders: books.open().holders,
+      otherSigners: signersElsewhere(trust.current.state, authority),
+      own: own(),
+      leafAt: (intentIndex: number) => certificates.leafAt(intentIndex),
+      waived,
+      waivedLeaves: this.#waivedLeaves.indexesOf(waived),
+      skewMs: roll.maxSkewMs,
+      lostUntilMs: this.#lostUntilMs(),
+    };
+    return this.#gate((nowMs) => holderGate(view, nowMs, namedMax), namedMax);
+  }
+
+  reissue(): ReturnType<RotationView["reissue"]> {
+    return this.#dependencies.reissue.progress;
+  }
+
+  skewMs(): number {
+    return this.#dependencies.roll.maxSkewMs;
+  }
+
+  /** Whether somebody waits for what is seen here. */
+  get isDeciding(): boolean {
+    return isRotating(this.#dependencies.trust.current.state);
+  }
+
+  /** It stands in the log that keys are destroyed. */
+  goodbye(reporter: Reporter, agents: readonly LeavingAgent[]): void {
+    this.#dependencies.roll.goodbye(reporter);
+    for (const agent of agents) this.#dependencies.books.goodbye(agent);
+  }
+
+  [Symbol.dispose](): void {
+    this.#owned.dispose();
+  }
+
+  #gate(gateAt: (nowMs: number) => Gate, namedMax: number): Gate {
+    const { isClockGood, proven, nowMs } = this.#dependencies;
+    const wallMs = nowMs();
+    this.#askedMs = wallMs;
+    if (!isClockGood()) return clockJumped;
+    const { aheadMs } = proven;
+    return provenGate(gateAt, { wallMs, provenMs: proven.nowMs(), aheadMs }, namedMax);
+  }
+
+  #openIfNeeded(): void {
+    if (this.isDeciding) this.#dependencies.books.open();
+  }
+
+  #look(): void {
+    const { books, nowMs } = this.#dependencies;
+    const isAsked = Math.abs(nowMs() - this.#askedMs) < lookIntervalMs;
+    if (this.isDeciding || isAsked) books.prune();
+    else books.close();
+  }
+
+  #lostUntilMs(): number {
+    const ranges = this.#dependencies
+      .restores()
+      .map(({ data }) => findRestored(decodeEntry(data))?.possibleUntilMs ?? 0);
+    return Math.max(0, ...ranges);
+  }
+}

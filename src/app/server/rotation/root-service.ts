@@ -1,0 +1,116 @@
+/** `portcullis.admin.v1`: the rotation of roots, from an operator's side. A refusal is an answer, and says what to do. */
+
+import { create } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import { status, type handleUnaryCall } from "@grpc/grpc-js";
+import type { PortcullisError } from "../../../core/error.ts";
+import type { Laggard } from "../../../core/roll/laggard.ts";
+import { WaiverError } from "../../../edge/store/waivers.ts";
+import { authorityIn } from "../../../core/trust/trust-state.ts";
+import type { Logger } from "../../../edge/telemetry/logger.ts";
+import {
+  AddWaiversResponseSchema,
+  ChangeRootResponseSchema,
+  ExpandWaiverResponseSchema,
+  type AddWaiversRequest,
+  type AddWaiversResponse,
+  type ChangeRootRequest,
+  type ChangeRootResponse,
+  type ExpandWaiverRequest,
+  type ExpandWaiverResponse,
+  type GetRootStatusRequest,
+  type RootStatus,
+} from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import { answerCommand, assertClaim } from "../operator-command.ts";
+import { laggardMessage, laggardsOf, waiverMessage } from "./root-messages.ts";
+import { changeRoot, type RootCommandDependencies } from "./root-command.ts";
+import type { Rotation } from "./rotation.ts";
+import { rootStatus, type RootStatusDependencies } from "./root-status.ts";
+import { TrustPendingError } from "./trust-changes.ts";
+import { selectLaggards } from "./waiver-selector.ts";
+import { WaiverRefusedError, type Waivers } from "./waivers.ts";
+
+export interface RootServiceDependencies extends RootStatusDependencies, RootCommandDependencies {
+  readonly rotation: Rotation;
+  readonly waivers: Pick<Waivers, "current" | "add">;
+  readonly log: Logger;
+}
+
+export interface RootHandlers {
+  readonly getRootStatus: handleUnaryCall<GetRootStatusRequest, RootStatus>;
+  readonly changeRoot: handleUnaryCall<ChangeRootRequest, ChangeRootResponse>;
+  readonly expandWaiver: handleUnaryCall<ExpandWaiverRequest, ExpandWaiverResponse>;
+  readonly addWaivers: handleUnaryCall<AddWaiversRequest, AddWaiversResponse>;
+}
+
+const namedDefault = 10;
+const namedMost = 10_000;
+
+export function rootHandlers(dependencies: RootServiceDependencies): RootHandlers {
+  const { waivers, log } = dependencies;
+  return {
+    getRootStatus: ({ request }, reply) =>
+      void answerCommand(reply, log, () => {
+        const named = request.namedMax === 0 ? namedDefault : request.namedMax;
+        return Promise.resolve(rootStatus(dependencies, Math.min(named, namedMost)));
+      }),
+    changeRoot: ({ request }, reply) =>
+      void answerCommand(
+        reply,
+        log,
+        async () => {
+          assertClaim({ operator: request.operator, reason: "none" });
+          const result = await changeRoot(dependencies, request);
+          return create(ChangeRootResponseSchema, { result });
+        },
+        codeOf,
+      ),
+    expandWaiver: ({ request }, reply) =>
+      void answerCommand(
+        reply,
+        log,
+        () => {
+          const { selector, command } = request;
+          const { rootsSequence } = dependencies.trust().state;
+          const found = selectLaggards(laggardsAt(dependencies, command), selector);
+          const laggards = found.map(laggardMessage);
+          return Promise.resolve(create(ExpandWaiverResponseSchema, { laggards, rootsSequence }));
+        },
+        codeOf,
+      ),
+    addWaivers: ({ request }, reply) =>
+      void answerCommand(
+        reply,
+        log,
+        async () => {
+          const { operator, reason, names, until, rootsSequence } = request;
+          assertClaim({ operator, reason });
+          const untilMs = until ? timestampMs(until) : 0;
+          await waivers.add(names, { operator, reason }, untilMs, rootsSequence);
+          const fields = { event: "waived", operator, reason, count: names.length };
+          log.warn(fields, "a rotation goes on without some evidence");
+          const given = new Set(names);
+          const added = waivers.current.filter(({ name }) => given.has(name));
+          return create(AddWaiversResponseSchema, { waivers: added.map(waiverMessage) });
+        },
+        codeOf,
+      ),
+  };
+}
+
+/** Of the gate that the command asks: who is waived for the one is not waived for the other. */
+function laggardsAt({ trust, view }: RootServiceDependencies, command: string): readonly Laggard[] {
+  const { state } = trust();
+  const retiring = authorityIn(state, "retiring");
+  const wanted = command === "" && retiring !== undefined ? "retire" : command;
+  if (wanted !== "retire" && wanted !== "abort") return laggardsOf(view.verifiers(namedMost));
+  const outgoing = wanted === "retire" ? retiring : authorityIn(state, "prepared");
+  return outgoing === undefined ? [] : laggardsOf(view.holders(outgoing, namedMost));
+}
+
+function codeOf(error: PortcullisError): status | undefined {
+  // In its own words: something has been changed.
+  if (error instanceof TrustPendingError) return status.INTERNAL;
+  if (error instanceof WaiverRefusedError) return status.INVALID_ARGUMENT;
+  return error instanceof WaiverError ? status.RESOURCE_EXHAUSTED : undefined;
+}

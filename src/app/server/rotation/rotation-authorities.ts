@@ -1,0 +1,67 @@
+/** The authority of a `prepare`: a root of our own, or an operator's CA from a directory on this machine. */
+
+import { isAbsolute } from "node:path";
+import type { KeyObject } from "node:crypto";
+import type { PluggedAuthority } from "../../../core/trust/plugged-trust.ts";
+import { isSameDirectory, readCaDir } from "../../../edge/ca/ca-dir.ts";
+import { loadKeylessCa, loadPluggedCa } from "../../../edge/ca/plugged-ca.ts";
+import type { ServerConfig } from "../../../edge/config/server-config.ts";
+import type { RootKeyType } from "../../../edge/config/server-settings.ts";
+import type { Store } from "../../../edge/store/store.ts";
+import { AuthorityError, copyOf, isKept } from "./kept-key.ts";
+import { makeOwnAuthority, type MadeAuthority } from "../new-trust.ts";
+import { pluggedAuthority } from "../plugged-authority.ts";
+
+/** Of a request for an authority. */
+export type AuthorityRequest =
+  | { readonly kind: "own"; readonly keyType: RootKeyType }
+  /** Absolute path. */
+  | { readonly kind: "directory"; readonly path: string };
+
+/** Nothing is stored yet. @throws AuthorityError, CaFilesError, CaKeyError, PrivateFileError, StoreError */
+export async function makeAuthority(
+  request: AuthorityRequest,
+  store: Pick<Store, "findKey">,
+  config: ServerConfig,
+  nowMs: number,
+): Promise<MadeAuthority> {
+  if (request.kind === "own") return await makeOwnAuthority(config, request.keyType, nowMs);
+  const { path } = request;
+  if (!isAbsolute(path)) {
+    throw new AuthorityError("authority-directory", `expected an absolute path, got ${path}`, {
+      hint: "the directory is on the server's machine: name it from its root on",
+    });
+  }
+  const { caDir, keyPassphraseFile: passphraseFile } = config;
+  if (caDir !== undefined && (await isSameDirectory(path, caDir))) {
+    throw new AuthorityError("authority-directory", "expected another directory than --ca-dir", {
+      hint: "what changes in --ca-dir is prepared by itself",
+    });
+  }
+  const { keyFiles } = await readCaDir(path);
+  const { ca, key } =
+    keyFiles.length > 0
+      ? await loadPluggedCa(path, { passphraseFile, nowMs })
+      : { ca: await loadKeylessCa(path, nowMs), key: undefined };
+  const plugged = pluggedAuthority(ca);
+  const { id, signerId, chain, root } = plugged;
+  return {
+    authority: { id, chain, root, key: "store", signerIds: [signerId], auto: false },
+    keys: keysToKeep(plugged, key, store),
+  };
+}
+
+/** Under the authority's ID, unless the store has it there already. */
+function keysToKeep(
+  plugged: PluggedAuthority,
+  fromFile: KeyObject | undefined,
+  store: Pick<Store, "findKey">,
+): MadeAuthority["keys"] {
+  if (isKept(store, plugged)) return [];
+  const { id, signerId } = plugged;
+  const key = fromFile ?? store.findKey(signerId);
+  if (key !== undefined) return [copyOf(id, key)];
+  throw new AuthorityError("authority-key", `the key of ${id} is neither there nor in the store`, {
+    hint: "put ca-key.pem beside the certificate, or begin with: portcullis root prepare --csr-for-offline-root",
+  });
+}
