@@ -55,7 +55,10 @@ export function dial({ server, serverRoots, identity, onVerified }: DialOptions)
 
 const responseBytesMax = 1_048_576;
 
-/** Node verified it by one of the roots; what it calls the issuers goes by names, and only a signature tells by which. */
+/**
+ * Node verified it by one of the roots; what it calls the issuers goes by names, and only a signature tells by which. Undefined
+ * where ours cannot read what OpenSSL could: nothing is learned then.
+ */
 function verifiedBy(leaf: PeerCertificate, rootsPem: Uint8Array): Uint8Array | undefined {
   const above: Uint8Array[] = [];
   let last = leaf as Partial<DetailedPeerCertificate> & PeerCertificate;
@@ -63,9 +66,18 @@ function verifiedBy(leaf: PeerCertificate, rootsPem: Uint8Array): Uint8Array | u
     last = last.issuerCertificate;
     above.push(Uint8Array.from(last.raw));
   }
-  const text = Buffer.from(rootsPem).toString();
-  const roots = parsePem(text, "CERTIFICATE", { blocksMax: rootsMax });
-  return rootAbove(Uint8Array.from(leaf.raw), above, roots);
+  try {
+    return rootAbove(Uint8Array.from(leaf.raw), above, wholeRoots(rootsPem));
+  } catch {
+    return undefined;
+  }
 }
 
+/** A file that is being written may end in the middle of a certificate: OpenSSL takes those before it. */
+function wholeRoots(pem: Uint8Array): readonly Uint8Array[] {
+  const blocks = Buffer.from(pem).toString().match(wholeBlock) ?? [];
+  return parsePem(blocks.join("\n"), "CERTIFICATE", { blocksMax: rootsMax });
+}
+
+const wholeBlock = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 const rootsMax = 64;
