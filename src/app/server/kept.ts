@@ -58,7 +58,10 @@ export async function openKept(
   const prove = (parts: AuthorityParts): Promise<void> => proveAtStart(parts, { log, signal });
   const passphrase = await readPassphrase(config.keyPassphraseFile);
   const store = owned.use(await Store.open(dataDir, maker, passphrase));
-  await writeStarting(dataDir);
+  // For whoever asks meanwhile. What keeps it from being written keeps the rest, too, and that says so better.
+  await writeStarting(dataDir).catch((error: unknown) =>
+    log.warn({ event: "starting-unsaid", error }, "operators are not told that it is starting"),
+  );
   owned.defer(() => removeEndpoints(dataDir));
   await removeLeftCopies(dataDir);
   const trust = new TrustKeeper(await loadTrust(store, config, nowMs(), prove));
