@@ -8,6 +8,7 @@ import { GateTally } from "./gate-tally.ts";
 import type { Gate } from "./laggard.ts";
 import type { LeafHolders } from "./leaf-holders.ts";
 import { endOf, type LeafRecord } from "./leaf-record.ts";
+import { lagLost, lagMissed } from "./unnameable.ts";
 
 export interface OwnCertificate {
   /** What it is used for. */
@@ -34,7 +35,7 @@ export interface HolderView {
   readonly lostUntilMs: number;
 }
 
-/** Of certificates that nobody can name. It is another one for each gate: who is waived for the one is not for the other. */
+/** Of certificates that nobody can name. */
 const lostHoldersClass = "lost-certificates";
 
 /** @param namedMax how many laggards are named at most */
@@ -47,23 +48,15 @@ export function holderGate(view: HolderView, nowMs: number, namedMax: number): G
     const about = "it reads from the log which certificates are in use";
     tally.lag({ ...server, id: "rebuilding", reason: "rebuilding", about });
   }
-  const missedEndMs = endOf(holders.missedUntilMs, skewMs);
-  if (holders.missedUntilMs > 0 && nowMs < missedEndMs) {
-    const about = "there are more certificates than it can keep: it waits until those end";
-    const lag = { ...server, id: "too-many-certificates", reason: "too-many" } as const;
-    tally.lag({ ...lag, about, endsAtMs: missedEndMs });
-  }
+  const missed = { tally, untilMs: holders.missedUntilMs, skewMs, nowMs };
+  const about = "there are more certificates than it can keep: it waits until those end";
+  lagMissed(missed, "too-many-certificates", about);
   for (const { name, signer } of own) {
     if (otherSigners.has(signer)) continue;
     const about = `its own certificate for ${name} is to be renewed first`;
     tally.lag({ ...server, id: `own-certificate-${name}`, reason: "own-certificate", about });
   }
-  const lostEndMs = endOf(lostUntilMs, skewMs);
-  if (lostUntilMs > 0 && nowMs < lostEndMs) {
-    const about = "certificates that were lost with the end of the log, before it was restored";
-    const lag = { kind: "class", id: lostHoldersClass, spiffeId: "", about } as const;
-    tally.lag({ ...lag, reason: "perhaps-signed", endsAtMs: lostEndMs });
-  }
+  lagLost({ tally, untilMs: lostUntilMs, skewMs, nowMs }, lostHoldersClass);
   for (const signer of holders.signers()) {
     const isOver = nowMs >= endOf(holders.lastNotAfterMs(signer), skewMs);
     if (!isOver && !otherSigners.has(signer)) countLeaves(view, signer, nowMs, tally, last);

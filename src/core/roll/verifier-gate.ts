@@ -14,9 +14,10 @@ import { isPresent, judgeProxy } from "./proxy-verdict.ts";
 import { lastNotAfterMs, ownerOf, type RollEntry } from "./roll-entry.ts";
 import { countOwners } from "./verifier-owners.ts";
 import type { Moment, VerifierView } from "./verifier-view.ts";
+import { lagLost, lagMissed } from "./unnameable.ts";
 
 const clientsClass = "workload-api";
-/** Owners of certificates that nobody can name; see `lostHoldersClass`. */
+/** Owners of certificates that nobody can name. */
 const lostOwnersClass = "lost-owners";
 
 /** @param namedMax how many laggards are named at most */
@@ -45,23 +46,10 @@ function countUnknown({ view, nowMs, skewMs, tally }: Moment): void {
     const about = "the present bundle is being published";
     tally.lag({ ...lag, id: "publishing", reason: "rebuilding", about });
   }
-  const missedEndMs = endOf(view.owners.missedUntilMs, skewMs);
-  if (view.owners.missedUntilMs > 0 && nowMs < missedEndMs) {
-    const about =
-      "there are more owners of certificates than it can keep: it waits until those end";
-    tally.lag({ ...lag, id: "too-many-owners", reason: "too-many", about, endsAtMs: missedEndMs });
-  }
-  const endsAtMs = endOf(view.lostUntilMs, skewMs);
-  if (view.lostUntilMs === 0 || nowMs >= endsAtMs) return;
-  const about = "certificates that were lost with the end of the log, before it was restored";
-  tally.lag({
-    kind: "class",
-    id: lostOwnersClass,
-    spiffeId: "",
-    reason: "perhaps-signed",
-    about,
-    endsAtMs,
-  });
+  const missed = { tally, untilMs: view.owners.missedUntilMs, skewMs, nowMs };
+  const about = "there are more owners of certificates than it can keep: it waits until those end";
+  lagMissed(missed, "too-many-owners", about);
+  lagLost({ tally, untilMs: view.lostUntilMs, skewMs, nowMs }, lostOwnersClass);
 }
 
 function countClass({ tally }: Moment, id: string): void {
