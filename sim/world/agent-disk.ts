@@ -22,14 +22,12 @@ export class AgentDisk {
   readonly workloads: Map<string, HeldLeaf> = new Map();
   /** How many of the next writes fail. */
   failures = 0;
-  /** Memory has what the disk has not. */
-  isBehind = false;
 
   /** @returns whether it is written: what is not lives on in memory alone */
   writeOwn(set: HeldSet): boolean {
-    this.isBehind = this.#fails();
-    if (!this.isBehind) this.own = set;
-    return !this.isBehind;
+    if (this.#fails()) return false;
+    this.own = set;
+    return true;
   }
 
   writeWorkload(identity: string, held: HeldLeaf): boolean {
@@ -42,7 +40,6 @@ export class AgentDisk {
     this.own = undefined;
     this.workloads.clear();
     this.failures = 0;
-    this.isBehind = false;
   }
 
   #fails(): boolean {

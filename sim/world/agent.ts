@@ -6,10 +6,9 @@
 import type { HeldCertificate, ProxyEvidence } from "../../src/core/roll/evidence.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../src/core/trust/held-bundle.ts";
 import { trustBundle, type TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
-import { AgentDisk, type HeldSet } from "./agent-disk.ts";
+import { AgentDisk, type HeldLeaf, type HeldSet } from "./agent-disk.ts";
 import { anchorOf, dialledAnchor, serverMask } from "./agent-server.ts";
 import type { CsrReply } from "./csr-client.ts";
-import { exceptDisk } from "./gaps.ts";
 import { Machine } from "./machine.ts";
 import type { HeldBundle, MeshLink } from "./mesh-link.ts";
 import { Pipe } from "./pipe.ts";
@@ -120,7 +119,8 @@ export class Agent extends Machine implements ChannelOwner {
       if (workload === this.own) {
         const came = trustBundle(this.world.trustDomain, 0n, roots);
         const above = roots.filter((root) => bitOf(root) === leaf.rootBit);
-        const { bundle } = decideReplyBundle(this.bundle, came, above);
+        const isExpired = this.set !== undefined && this.set.leaf.notAfterMs <= this.agentMs;
+        const { bundle } = decideReplyBundle(this.bundle, came, isExpired ? [] : above);
         this.#take({ ...held, bundle, anchor: anchorOf(this, verifiedBy, bundle, trusted) });
       } else {
         this.disk.writeWorkload(workload.identity, held);
@@ -157,12 +157,18 @@ export class Agent extends Machine implements ChannelOwner {
     this.isFrozen = false;
     this.set = this.disk.own;
     this.memory.reload();
-    if (this.disk.isBehind) exceptDisk(this);
     for (const workload of this.workloads) {
-      const held = workload === this.own ? this.set : this.disk.workloads.get(workload.identity);
+      const held = workload === this.own ? this.set : this.#storedOf(workload);
       if (held !== undefined) workload.hold(held, this.world.chance());
-      workload.publish();
+      if (workload !== this.own || this.isValid) workload.publish();
     }
+  }
+
+  /** Without a valid certificate of its own, under the bundle's roots only. */
+  #storedOf({ identity }: Workload): HeldLeaf | undefined {
+    const held = this.disk.workloads.get(identity);
+    if (held === undefined || this.isValid || this.bundle === undefined) return held;
+    return (maskOf(this.bundle.roots) & held.leaf.rootBit) === 0 ? undefined : held;
   }
 
   kill(): void {

@@ -9,8 +9,6 @@ export class Exceptions {
   /** Names. */
   waived = 0;
   forgotten = 0;
-  /** Restarts from a disk that was full. */
-  disks = 0;
   readonly #serials = new Set<string>();
   readonly #ended = new Set<Leaf>();
 

@@ -4,7 +4,6 @@
  */
 
 import { ownerOf, type RollEntry } from "../../src/core/roll/roll-entry.ts";
-import type { Agent } from "./agent.ts";
 import type { Envoy } from "./envoy.ts";
 import type { Placed, World } from "./world.ts";
 
@@ -27,12 +26,6 @@ export function knownEnvoys(world: World): Placed[] {
     if (isExcepted || agent.isExcepted || envoy.isForgotten) return false;
     return !isForgotten(envoy, identity, entries);
   });
-}
-
-/** What its Envoys hold was lost with the agent's memory, and they go back to what its disk has. */
-export function exceptDisk({ world, workloads }: Agent): void {
-  world.exceptions.disks++;
-  for (const { envoys } of workloads) for (const envoy of envoys) envoy.isForgotten = true;
 }
 
 /** The roll has no entry, or one that lacks a context, or the certificate that it holds. */

@@ -4,11 +4,16 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, test } from "node:test";
-import type { ProxyEvidence } from "../../src/core/roll/evidence.ts";
+import { validationSecretNames } from "../../src/core/envoy/secret.ts";
+import { judgeProxy } from "../../src/core/roll/proxy-verdict.ts";
+import type { RollEntry } from "../../src/core/roll/roll-entry.ts";
 import { Roll } from "../../src/core/roll/roll.ts";
+import { rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
+import { trustBundle, type TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { ScriptedCa } from "../support/agent-ca.ts";
 import { SdsClient, type SotwStream } from "../support/agent-sds.ts";
 import { TestAgent } from "../support/agent.ts";
+import { makeAuthority, TEST_TRUST_DOMAIN } from "../support/authority.ts";
 import { until } from "../support/envoy.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -49,7 +54,7 @@ async function restartAgent(): Promise<void> {
 }
 
 /** As a server that begins anew takes what it is told. */
-function told(): Map<string, { evidence: ProxyEvidence; connected: boolean; heldUntilMs: number }> {
+function told(): Map<string, RollEntry> {
   const max = { proxiesMax: 512, proxiesPerIdentityMax: 512, proxiesPerReporterMax: 256 };
   const roll = new Roll({ ...max, subscriptionsPerProxyMax: 64 });
   const reporter = { agentId: "agent", spiffeId: ca.spiffeId };
@@ -122,4 +127,57 @@ test("a proxy is on disk as soon as a certificate goes out to it", async () => {
     { proxyId: "proxy-1", serialHex: serial, notAfterMs, atMs: 0 },
   );
   assert.deepEqual(names, []);
+});
+
+/** As the gate of a rotation says it. */
+function verdictOn(proxyId: string, { roots, sequence }: TrustBundle): unknown {
+  const entry = told().get(proxyId);
+  assert(entry !== undefined);
+  if (!entry.connected) return entry.heldUntilMs > Date.now() ? "away" : "over";
+  const present = {
+    rootsDigest: rootsDigest(roots),
+    rootsSequence: sequence,
+    validationNames: new Set(validationSecretNames(TEST_TRUST_DOMAIN)),
+  };
+  const lapsed = entry.lapsed.map(({ subscription }) => subscription);
+  const subscriptions = [...entry.evidence.subscriptions, ...lapsed];
+  const verdict = judgeProxy({ ...entry.evidence, subscriptions }, present, true);
+  return typeof verdict === "string" ? verdict : verdict.reason;
+}
+
+test("a proxy that refused its bundle lags until it has taken it, over its own life and the agent's", async () => {
+  const { root } = await makeAuthority("p256", Date.now());
+  const both = trustBundle(TEST_TRUST_DOMAIN, 2n, [...ca.authority.bundle.roots, root]);
+  const untilVerdict = async (expected: string): Promise<void> =>
+    until(() => verdictOn("proxy-1", both) === expected, expected);
+  {
+    using client = new SdsClient(agent.socketPath);
+    using _ = await take(client, "proxy-1", "default");
+    using stream = await take(client, "proxy-1", "ROOTCA");
+    ca.push(both);
+    stream.nack(await stream.next(), "no");
+    await untilVerdict("refused");
+  }
+  await untilVerdict("away");
+  await restartAgent();
+  await untilVerdict("away");
+  {
+    using client = new SdsClient(agent.socketPath);
+    using leaf = client.sotw("proxy-1");
+    leaf.subscribe("default");
+    await leaf.next();
+    await untilVerdict("not-acknowledged");
+    using stream = client.sotw("proxy-1");
+    stream.subscribe("ROOTCA");
+    stream.nack(await stream.next(), "no");
+    await untilVerdict("refused");
+  }
+  await untilVerdict("away");
+  using client = new SdsClient(agent.socketPath);
+  const stream = client.sotw("proxy-1");
+  stream.subscribe("ROOTCA");
+  const response = await stream.next();
+  await untilVerdict("not-acknowledged");
+  stream.ack(response);
+  await untilVerdict("confirmed");
 });

@@ -118,6 +118,19 @@ test("takes neither state nor reply of another trust domain than it was told", a
   await stream.assertSilent();
 });
 
+test("removes what an earlier life has left in the middle of a write, and that alone", async () => {
+  using directory = temporaryDirectory();
+  await live(directory.path);
+  const inState = (name: string): string => join(directory.path, "state", name);
+  const remains = [".workload.json.0123456789abcdef.tmp", ".agent-id.fedcba9876543210.tmp"];
+  for (const name of [...remains, ".mine.tmp"]) writeFileSync(inState(name), "a key");
+  await using _ = await start(directory.path);
+  assert.deepEqual(
+    [...remains, ".mine.tmp"].filter((name) => existsSync(inState(name))),
+    [".mine.tmp"],
+  );
+});
+
 for (const file of ["", "workload.json", "agent-id"]) {
   test(`refuses to start when ${file || "the state directory"} is open to others`, async () => {
     using directory = temporaryDirectory();

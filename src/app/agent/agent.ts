@@ -132,7 +132,9 @@ function connectParts(
   const publisher: SecretPublisher = owned.use(new SecretPublisher({ events, nowMs, publish }));
   const publishSet = ({ certificate, bundle }: WorkloadSet): void =>
     publisher.publish(encodeCertificateSecrets(certificate), encodeBundleSecrets(bundle));
-  if (stored !== undefined) publishSet(stored);
+  // A whole rotation may have passed by an expired one: what its Envoys hold may be newer, and there is no leaf to go with it.
+  const valid = validSet(stored, nowMs());
+  if (valid !== undefined) publishSet(valid);
   const onChange = (set: WorkloadSet): void => {
     publishSet(set);
     link.setChanged();

@@ -106,6 +106,7 @@ export class Certifier {
     for (let attempt = 0; !signal.aborted; attempt++) {
       const renewal = await this.#tryRenew(attempt, signal);
       if (renewal === "done") return;
+      await this.held.retryWrite();
       const remainingMs = this.#remainingMs();
       // Many quick attempts while it lasted must not make for a long wait when it has just expired.
       if (wasValid && remainingMs <= 0) attempt = 0;

@@ -80,7 +80,9 @@ export class HeldSet {
       const leafRoots = roots.filter(isLeafRoot);
       const kept = roots.filter((root) => leafRoots.includes(root) || !this.#isWithdrawn(root));
       const came = trustBundle(trustDomain, sequence, kept, jwtKeys);
-      const { bundle } = decideReplyBundle(held?.bundle, came, leafRoots);
+      // What is held with an expired certificate may be older than a rotation: it is no reason to leave a root out.
+      const isExpired = held !== undefined && held.certificate.notAfterMs <= receivedAtMs;
+      const { bundle } = decideReplyBundle(held?.bundle, came, isExpired ? [] : leafRoots);
       const anchor =
         verified === undefined
           ? held?.anchor

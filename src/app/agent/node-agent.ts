@@ -23,7 +23,12 @@ import type { Evidence, Known, ShownToken } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { ProxyMemory } from "./proxy-memory.ts";
 import { SdsService } from "./sds-service.ts";
-import { encodeBundleSecrets, type BundleSecrets } from "./secrets.ts";
+import {
+  encodeBundleSecrets,
+  encodeCertificateSecrets,
+  isUnder,
+  type BundleSecrets,
+} from "./secrets.ts";
 import { lockStateDir } from "./state-lock.ts";
 import { Workloads } from "./workloads.ts";
 import type { WorkloadSet } from "./workload-set.ts";
@@ -151,7 +156,7 @@ class Node implements Disposable {
         onBundleFetched: (given) => readers.fetched(given),
         onCertificate: (proxy, certificate) => proxies.sent(proxy, certificate),
       },
-      stored,
+      set() === undefined ? ofBundle(stored, this.#bundle) : stored,
     );
   }
 
@@ -221,6 +226,20 @@ class Node implements Disposable {
     const privateKey = encodePem(certificate.privateKeyPkcs8, "PRIVATE KEY");
     return { server, serverRoots, identity: { certificateChain, privateKey } };
   }
+}
+
+/**
+ * Without a valid certificate of its own, a whole rotation may have passed the node by. A workload's certificate under another root
+ * says that it has: what its Envoys hold is newer than the bundle, and it begins anew.
+ */
+function ofBundle(
+  stored: ReadonlyMap<string, VerifiedCertificate>,
+  bundle: BundleSecrets | undefined,
+): ReadonlyMap<string, VerifiedCertificate> {
+  if (bundle === undefined) return stored;
+  const isOf = ({ certificate }: VerifiedCertificate): boolean =>
+    isUnder(encodeCertificateSecrets(certificate), bundle);
+  return new Map([...stored].filter(([, verified]) => isOf(verified)));
 }
 
 /** Of the others the server counts the owners, from its log: it would not hear of their proxies from us. */

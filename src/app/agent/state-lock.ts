@@ -4,10 +4,15 @@
  */
 
 import { join } from "node:path";
+import { removeRemains } from "../../edge/config/remains.ts";
 import { createLocalServer } from "../../edge/rpc/grpc-server.ts";
 import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 
-/** @throws UnixSocketError `socket-path-taken` */
+/** What a life before has left in the middle of a write is removed: it may be a key. @throws UnixSocketError `socket-path-taken` */
 export async function lockStateDir(stateDir: string): Promise<Disposable> {
-  return await listenOnUnixSocket(createLocalServer(), join(stateDir, "agent.lock"), 0o600);
+  using owned = new DisposableStack();
+  const path = join(stateDir, "agent.lock");
+  owned.use(await listenOnUnixSocket(createLocalServer(), path, 0o600));
+  await removeRemains(stateDir);
+  return owned.move();
 }

@@ -10,6 +10,7 @@ import {
   readPrivateFile,
   writeFileAtomic,
 } from "../../edge/config/private-files.ts";
+import { removeRemains } from "../../edge/config/remains.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { removeForGood } from "./remove-file.ts";
 import {
@@ -33,8 +34,6 @@ interface StoredWorkload extends StoredCertificate {
 const fileBytesMax = 262_144;
 const filesMax = 4_096;
 const filePattern = /^([0-9a-f]{64})\.json$/;
-/** What a write that was interrupted leaves. */
-const remainsPattern = /^\.[0-9a-f]{64}\.json\.[0-9a-f]+\.tmp$/;
 
 export class WorkloadStore {
   readonly #directory: string;
@@ -53,6 +52,7 @@ export class WorkloadStore {
   static async open(stateDir: string, events: AgentEvents): Promise<WorkloadStore> {
     const directory = join(stateDir, "workloads");
     await ensurePrivateDir(directory);
+    await removeRemains(directory);
     return new WorkloadStore(directory, events);
   }
 
@@ -61,12 +61,10 @@ export class WorkloadStore {
     const loaded = new Map<string, VerifiedCertificate>();
     for (const name of await readdir(this.#directory)) {
       const digest = filePattern.exec(name)?.[1];
-      const stored = digest === undefined ? undefined : await this.#read(name);
-      if (digest !== undefined && isGood(stored, nowMs) && loaded.size < filesMax) {
-        loaded.set(digest, stored);
-      } else if (digest !== undefined || remainsPattern.test(name)) {
-        await rm(join(this.#directory, name), { force: true });
-      }
+      if (digest === undefined) continue;
+      const stored = await this.#read(name);
+      if (isGood(stored, nowMs) && loaded.size < filesMax) loaded.set(digest, stored);
+      else await rm(join(this.#directory, name), { force: true });
     }
     return loaded;
   }
