@@ -38,6 +38,7 @@ export interface AgentsOptions {
 }
 
 export class Agents implements AsyncDisposable {
+  readonly pid: number;
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #done = new Map<string, Done>();
   readonly #exited: Promise<unknown>;
@@ -46,6 +47,7 @@ export class Agents implements AsyncDisposable {
   constructor({ program, address, rootFile, tokensFile }: AgentsOptions) {
     const args = ["-addr", address, "-root", rootFile, "-tokens", tokensFile];
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+    this.pid = this.#child.pid ?? 0;
     this.#exited = once(this.#child, "exit");
     createInterface(this.#child.stdout).on("line", (line) => {
       const { what, number, ...done } = JSON.parse(line) as Done & {

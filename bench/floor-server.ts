@@ -11,8 +11,9 @@ import { encodeCertificates } from "../src/core/x509/pem.ts";
 import { createCertificateMethod } from "../src/edge/rpc/ca-messages.ts";
 import { resolveServerConfig, settingsFromFlags } from "../src/edge/config/server-config.ts";
 import { createNetworkServer } from "../src/edge/rpc/grpc-server.ts";
-import { encodeBundle, encodeReportAck } from "../src/edge/rpc/mesh-messages.ts";
-import { methodDefinition } from "../src/edge/rpc/service-definition.ts";
+import { encodeBundle } from "../src/edge/rpc/mesh-messages.ts";
+import { encodeReportAck } from "../src/edge/rpc/report-ack.ts";
+import { methodDefinition, type EncodedMessage } from "../src/edge/rpc/service-definition.ts";
 import { TlsListener } from "../src/edge/rpc/tls-listener.ts";
 import { Store } from "../src/edge/store/store.ts";
 import {
@@ -44,7 +45,7 @@ grpc.addService(
 grpc.addService(
   { connect },
   {
-    connect: (call: ServerDuplexStream<ConnectRequest, ConnectResponse>) => {
+    connect: (call: ServerDuplexStream<ConnectRequest, ConnectResponse | EncodedMessage>) => {
       call.on("error", () => {});
       call.on("data", ({ message }: ConnectRequest) => {
         if (message.case === "hello") call.write(encodeBundle(trust.bundle));

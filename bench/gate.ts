@@ -77,13 +77,13 @@ function holdersOf(): LeafHolders {
 function leafOf(number: number) {
   const { agentId: agent, spiffeId: identity } = reporterOf(number);
   const serialHex = number.toString(16).padStart(32, "5");
-  return leaf({ agent, identity, serialHex, intentIndex: 2 * number, signer: "0a" });
+  return leaf({ agent, identity, serialHex, intentIndex: 2 * number, root: "0a" });
 }
 
 function holderView(holders: LeafHolders): Parameters<typeof holderGate>[0] {
   return {
     holders,
-    otherSigners: new Set(),
+    root: "0a",
     own: [],
     leafAt: (intentIndex) => leafOf(intentIndex / 2),
     waived: new Set(),

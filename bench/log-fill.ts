@@ -41,6 +41,7 @@ function intentOf(number: number): IntentEntry {
     notAfterMs: notBeforeMs + lifeMs,
     keyDigest: new Uint8Array(randomBytes(32)),
     tbsDigest: new Uint8Array(randomBytes(32)),
+    root: "4d".repeat(32),
     evidence: { ...evidence, tokenId: randomUUID(), podUid: randomUUID() },
   });
 }

@@ -17,11 +17,11 @@ import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
-import { addService } from "../../src/edge/rpc/service-definition.ts";
+import { encodeReportAck } from "../../src/edge/rpc/report-ack.ts";
+import { addService, type EncodedMessage } from "../../src/edge/rpc/service-definition.ts";
 import {
   encodeBundle,
   encodeRenewCertificates,
-  encodeReportAck,
   parseHeldLeaves,
   parseReport,
 } from "../../src/edge/rpc/mesh-messages.ts";
@@ -49,7 +49,7 @@ export interface CaRequest {
 /** What to answer with: a chain, or a gRPC status. */
 export type CaAnswer = readonly string[] | { readonly code: number };
 
-type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse>;
+type MeshCall = ServerDuplexStream<ConnectRequest, ConnectResponse | EncodedMessage>;
 
 export class ScriptedCa implements AsyncDisposable {
   /** Signs from now on; a port has that of its opening until `reopen`. */

@@ -42,9 +42,8 @@ const (
 	leavesFull = 1
 	leavesHeld = 2
 
-	leafSerial    = 1
-	leafEnd       = 2
-	leafAuthority = 3
+	leafSerial = 1
+	leafEnd    = 2
 
 	responseBundle = 1
 	responseAck    = 2
@@ -102,7 +101,6 @@ func subscription(stream uint64, name string, ackedAt time.Time) []byte {
 func leavesMessage(leaf *x509.Certificate) []byte {
 	held := wire.AppendBytes(nil, leafSerial, leaf.SerialNumber.Bytes())
 	held = wire.AppendBytes(held, leafEnd, timestamp(leaf.NotAfter))
-	held = wire.AppendBytes(held, leafAuthority, leaf.AuthorityKeyId)
 	leaves := wire.AppendBytes(wire.AppendVarint(nil, leavesFull, 1), leavesHeld, held)
 	return wire.AppendBytes(nil, requestLeaves, leaves)
 }

@@ -46,20 +46,28 @@ export function methodDefinition<M extends DescMethod>(
   };
 }
 
-/** What goes to ten thousand streams as it is. Kept as long as the message itself. */
-const encodedOnce = new WeakMap<object, Buffer>();
+/** In the place of a message: its octets, for what goes to many as it is, and for what is written by hand. */
+export class EncodedMessage {
+  readonly octets: Buffer;
 
-/** Encodes it now, and never again. @returns the message, which must not change any more */
+  constructor(octets: Buffer) {
+    this.octets = octets;
+  }
+}
+
+/** Encodes it now, and never again. */
 export function encodeOnce<T extends DescMessage>(
   schema: T,
   message: MessageShape<T>,
-): MessageShape<T> {
-  encodedOnce.set(message, encode(schema, message));
-  return message;
+): EncodedMessage {
+  return new EncodedMessage(encode(schema, message));
 }
 
-function serializer<T extends DescMessage>(schema: T): (message: MessageShape<T>) => Buffer {
-  return (message) => encodedOnce.get(message) ?? encode(schema, message);
+function serializer<T extends DescMessage>(
+  schema: T,
+): (message: MessageShape<T> | EncodedMessage) => Buffer {
+  return (message) =>
+    message instanceof EncodedMessage ? message.octets : encode(schema, message);
 }
 
 function encode<T extends DescMessage>(schema: T, message: MessageShape<T>): Buffer {

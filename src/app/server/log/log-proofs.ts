@@ -31,13 +31,16 @@ export interface OwnClaim extends LogClaim {
   readonly contradiction: "log-rollback" | "log-fork" | undefined;
 }
 
+type Shown = Pick<OwnClaim, "consistency" | "contradiction">;
+
 const headKeptMs = 1_000;
 const proofsKept = 256;
 
 export class LogProofs {
   readonly #dependencies: LogProofsDependencies;
   readonly #verifierKey: string;
-  readonly #proofs = new LRUCache<string, readonly Uint8Array[]>({ max: proofsKept });
+  /** By both checkpoints, roots included: another held root of one size is another answer. */
+  readonly #shown = new LRUCache<string, Shown>({ max: proofsKept });
   #head: (OwnHead & { readonly readAt: number }) | undefined;
 
   constructor(dependencies: LogProofsDependencies) {
@@ -71,20 +74,21 @@ export class LogProofs {
   claim(held: Checkpoint | undefined, head: OwnHead): OwnClaim {
     const { checkpoint, note } = head;
     const claim = { note, verifierKey: this.#verifierKey, fromSize: held?.size ?? 0 };
-    const consistency =
-      held === undefined || held.size > checkpoint.size
-        ? []
-        : this.#consistency(held.size, checkpoint.size);
-    const contradiction = held && contradictionOf(held, checkpoint, consistency);
+    const { consistency, contradiction } = this.#show(held, checkpoint);
     const restored = this.#restored(held, contradiction !== undefined, checkpoint.size);
     return { ...claim, consistency, contradiction, ...(restored && { restored }) };
   }
 
-  #consistency(from: number, to: number): readonly Uint8Array[] {
-    const key = `${from} ${to}`;
-    const proof = this.#proofs.get(key) ?? this.#dependencies.reader.consistency(from, to);
-    this.#proofs.set(key, proof);
-    return proof;
+  #show(held: Checkpoint | undefined, head: Checkpoint): Shown {
+    if (held === undefined) return { consistency: [], contradiction: undefined };
+    if (held.size > head.size) return { consistency: [], contradiction: "log-rollback" };
+    const key = [held, head].map(({ size, root }) => `${size} ${hexOf(root)}`).join(" ");
+    const known = this.#shown.get(key);
+    if (known !== undefined) return known;
+    const consistency = this.#dependencies.reader.consistency(held.size, head.size);
+    const shown = { consistency, contradiction: contradictionOf(held, head, consistency) };
+    this.#shown.set(key, shown);
+    return shown;
   }
 
   /** The newest that explains the contradiction, or that the witness cannot have seen. */
@@ -118,7 +122,6 @@ function contradictionOf(
   head: Checkpoint,
   proof: readonly Uint8Array[],
 ): OwnClaim["contradiction"] {
-  if (held.size > head.size) return "log-rollback";
   try {
     const sizes = { oldSize: held.size, newSize: head.size };
     verifyConsistency({ ...sizes, oldRoot: held.root, newRoot: head.root, proof });
@@ -127,4 +130,8 @@ function contradictionOf(
     if (error instanceof LogError) return "log-fork";
     throw error;
   }
+}
+
+function hexOf(octets: Uint8Array): string {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("hex");
 }

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { fromBinary } from "@bufbuild/protobuf";
 import { TrustDomain } from "../../../core/spiffe/id.ts";
 import { trustBundle } from "../../../core/spiffe/trust-bundle.ts";
-import { methodDefinition } from "../../../edge/rpc/service-definition.ts";
-import { MeshService, type ConnectResponse } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { EncodedMessage } from "../../../edge/rpc/service-definition.ts";
+import { ConnectResponseSchema } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { BundlePublisher } from "./bundle-publisher.ts";
 import { MeshSessions, type Session } from "./mesh-session.ts";
 
@@ -15,13 +16,13 @@ class Rig {
   bundle = bundleOf(1n);
   readonly sessions = new MeshSessions();
   readonly publisher: BundlePublisher = new BundlePublisher(() => this.bundle, this.sessions);
-  readonly sent = new Map<string, ConnectResponse[]>();
+  readonly sent = new Map<string, EncodedMessage[]>();
 
   /** As after a Hello. */
   greet(agentId: string): void {
-    const messages: ConnectResponse[] = [];
+    const messages: EncodedMessage[] = [];
     this.sent.set(agentId, messages);
-    const call = { write: (message: ConnectResponse) => messages.push(message), emit: () => {} };
+    const call = { write: (message: EncodedMessage) => messages.push(message), emit: () => {} };
     const session = { call } as unknown as Session;
     this.sessions.add(session);
     this.sessions.speaks(session, { agentId, spiffeId: "spiffe://td/x" });
@@ -40,8 +41,10 @@ class Rig {
   }
 }
 
-function sequenceOf(response: ConnectResponse | undefined): bigint | undefined {
-  return response?.message.case === "bundle" ? response.message.value.sequence : undefined;
+function sequenceOf(response: EncodedMessage | undefined): bigint | undefined {
+  if (response === undefined) return undefined;
+  const { message } = fromBinary(ConnectResponseSchema, response.octets);
+  return message.case === "bundle" ? message.value.sequence : undefined;
 }
 
 test("a new bundle goes to everybody once, some in each turn, and is encoded once", async () => {
@@ -59,8 +62,6 @@ test("a new bundle goes to everybody once, some in each turn, and is encoded onc
   });
   const [message] = second;
   assert.ok(message !== undefined && second.every((each) => each === message));
-  const { responseSerialize } = methodDefinition(MeshService, MeshService.method.connect);
-  assert.equal(responseSerialize(message), responseSerialize(message));
 });
 
 test("a bundle that comes meanwhile takes the place of the one that is on its way", async () => {

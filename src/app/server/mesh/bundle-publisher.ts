@@ -5,11 +5,8 @@
 
 import type { TrustBundle } from "../../../core/spiffe/trust-bundle.ts";
 import { encodeBundle } from "../../../edge/rpc/mesh-messages.ts";
-import { encodeOnce } from "../../../edge/rpc/service-definition.ts";
-import {
-  ConnectResponseSchema,
-  type ConnectResponse,
-} from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { encodeOnce, type EncodedMessage } from "../../../edge/rpc/service-definition.ts";
+import { ConnectResponseSchema } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import type { MeshSessions, Session } from "./mesh-session.ts";
 
 /** A write was seen to cost some 30 us, encryption included. */
@@ -18,7 +15,7 @@ const sentPerTurn = 100;
 export class BundlePublisher {
   readonly #bundle: () => TrustBundle;
   readonly #sessions: MeshSessions;
-  #message: { readonly bundle: TrustBundle; readonly encoded: ConnectResponse } | undefined;
+  #message: { readonly bundle: TrustBundle; readonly encoded: EncodedMessage } | undefined;
   #left: Iterator<Session> | undefined;
 
   constructor(bundle: () => TrustBundle, sessions: MeshSessions) {
@@ -55,7 +52,7 @@ export class BundlePublisher {
     setImmediate(() => this.#sendSome());
   }
 
-  #encoded(bundle: TrustBundle): ConnectResponse {
+  #encoded(bundle: TrustBundle): EncodedMessage {
     if (this.#message?.bundle !== bundle) {
       this.#message = { bundle, encoded: encodeOnce(ConnectResponseSchema, encodeBundle(bundle)) };
     }

@@ -10,20 +10,18 @@ export interface LeafOwnership {
   readonly identity: string;
   /** One workload: a newer certificate of it takes the place of an older one. */
   readonly owner: string;
-  /** The ID of the key that signed it: what the certificate says of its issuer may be another name of the same. */
-  readonly signer: string;
+  /** On which it hangs, as the log has it: what the certificate says of its issuer may be another name of the same. */
+  readonly root: string;
 }
 
-/** A certificate that is to be renewed. */
-export interface LeafToRenew extends HeldLeaf {
-  readonly owner: string;
+/** A certificate that the log knows. */
+export interface KnownLeaf extends HeldLeaf {
+  readonly ownership: LeafOwnership;
 }
 
 interface Kept extends HeldLeaf {
   ownership?: LeafOwnership;
 }
-
-type Owned = HeldLeaf & { readonly ownership: LeafOwnership };
 
 /** A sidecar's agent has its own and some former ones. */
 const ownMax = 64;
@@ -34,6 +32,8 @@ export class HeldLeaves {
   readonly #max: number;
   readonly #held = new Map<string, Kept>();
   readonly #unknown = new Set<Kept>();
+  /** Of each workload the certificate that ends last; made once for the many looks between two changes. */
+  #newest: readonly KnownLeaf[] | undefined;
 
   /** @param isNodeAgent it holds those of many workloads */
   constructor(isNodeAgent: boolean) {
@@ -69,28 +69,23 @@ export class HeldLeaves {
       if (found === undefined) this.#held.delete(leaf.serialHex);
       else leaf.ownership = found;
     }
+    if (count > 0) this.#newest = undefined;
     return count;
   }
 
   /**
-   * Of each workload the certificate that ends last, where none of these keys has signed that.
+   * Of each workload the certificate that ends last, where that hangs on another root.
    * @param speaksFor whether the agent's word counts for an identity
    */
   toRenew(
-    signers: ReadonlySet<string>,
+    root: string,
     speaksFor: (identity: string) => boolean,
     nowMs: number,
-  ): LeafToRenew[] {
-    const newest = new Map<string, Owned>();
-    for (const leaf of this.#held.values()) {
-      const { ownership, notAfterMs } = leaf;
-      if (ownership === undefined || notAfterMs <= nowMs) continue;
-      const known = newest.get(ownership.owner);
-      if (known !== undefined && known.notAfterMs >= notAfterMs) continue;
-      if (speaksFor(ownership.identity)) newest.set(ownership.owner, { ...leaf, ownership });
-    }
-    return [...newest.values()].flatMap(({ ownership, ...leaf }) =>
-      signers.has(ownership.signer) ? [] : [{ ...leaf, owner: ownership.owner }],
+  ): readonly KnownLeaf[] {
+    this.#newest ??= newestOfEach(this.#held.values());
+    return this.#newest.filter(
+      ({ ownership, notAfterMs }) =>
+        notAfterMs > nowMs && ownership.root !== root && speaksFor(ownership.identity),
     );
   }
 
@@ -99,6 +94,7 @@ export class HeldLeaves {
     if (leaf === undefined) return;
     this.#held.delete(serialHex);
     this.#unknown.delete(leaf);
+    this.#newest = undefined;
   }
 
   #prune(nowMs: number): void {
@@ -106,4 +102,19 @@ export class HeldLeaves {
       if (notAfterMs <= nowMs) this.#drop(serialHex);
     }
   }
+}
+
+/** Where the newest has expired, all have. */
+function newestOfEach(held: Iterable<Kept>): readonly KnownLeaf[] {
+  const newest = new Map<string, KnownLeaf>();
+  for (const leaf of held) {
+    if (!isKnown(leaf)) continue;
+    const { owner } = leaf.ownership;
+    if (leaf.notAfterMs > (newest.get(owner)?.notAfterMs ?? 0)) newest.set(owner, leaf);
+  }
+  return [...newest.values()];
+}
+
+function isKnown(leaf: Kept): leaf is Kept & KnownLeaf {
+  return leaf.ownership !== undefined;
 }

@@ -86,8 +86,8 @@ export class MeshService {
 
   /** Asks for new certificates in the place of these. */
   renew({ call }: Session, serials: readonly Uint8Array[]): void {
-    // Whoever does not read is asked again, as anybody who does not answer.
-    if (!call.writableNeedDrain) call.write(encodeRenewCertificates(serials));
+    // Whoever has gone comes back with another stream; whoever does not read is asked again, as anybody who does not answer.
+    if (call.writable && !call.writableNeedDrain) call.write(encodeRenewCertificates(serials));
   }
 
   /** The deny list has changed: who is denied now is heard no more, and gets no bundle. */
