@@ -3,7 +3,15 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, watch } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  watch,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, it } from "node:test";
@@ -43,6 +51,17 @@ describe("a start", () => {
     assert.equal(second.authority.signer.id, first.authority.signer.id);
     assert.equal(readFileSync(join(directory.path, bundleFileName), "utf8"), published);
     assert.deepEqual(readdirSync(directory.path).toSorted(), ["portcullis.db", bundleFileName]);
+  });
+
+  it("removes what a killed one has left of the roots' file, and nothing else", async () => {
+    using directory = temporaryDirectory();
+    const [ours, others] = [bundleFileName, "other"].map((name) => `.${name}.0123456789abcdef.tmp`);
+    assert.ok(ours && others);
+    await firstStart(directory.path, trustDomain);
+    for (const name of [ours, others]) writeFileSync(join(directory.path, name), "");
+    await firstStart(directory.path, trustDomain);
+    const names = [others, "portcullis.db", bundleFileName];
+    assert.deepEqual(readdirSync(directory.path).toSorted(), names.toSorted());
   });
 
   it("for another trust domain than the directory's is refused, and changes nothing", async () => {

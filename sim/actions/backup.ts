@@ -4,7 +4,7 @@
  */
 
 import { bundleOf, unconfirmedRetired } from "../../src/core/trust/trust-state.ts";
-import { maskOf, rootNames, signerBit } from "../world/symbols.ts";
+import { bitOfDigest, maskOf, rootNames } from "../world/symbols.ts";
 import type { World } from "../world/world.ts";
 import type { Action } from "./action.ts";
 
@@ -26,7 +26,7 @@ function restore(world: World): boolean {
   if (saved.trust.epoch >= server.trust.epoch) return false;
   const mask = maskOf(bundleOf(saved.trust).roots);
   const present = maskOf(bundleOf(server.trust).roots);
-  const isKnown = log.leaves.every(({ signer }) => (signerBit(signer) & mask) !== 0);
+  const isKnown = log.leaves.every(({ root }) => (bitOfDigest(root) & mask) !== 0);
   // What was taken out of the bundle since then would come back, and its key with it.
   if (!isKnown || (mask & ~present) !== 0 || unconfirmedRetired(server.trust).length > 0) {
     return false;

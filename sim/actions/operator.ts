@@ -3,7 +3,7 @@
 import type { RotationCommand } from "../../src/core/trust/rotation.ts";
 import type { Order } from "../server/rotation.ts";
 import { goingOn } from "../world/eager-operator.ts";
-import { indexOf, newAuthority, rootAt, rootsMax, signerId } from "../world/symbols.ts";
+import { bitOf, indexOf, newAuthority, rootAt, rootsMax, signerId } from "../world/symbols.ts";
 import type { World } from "../world/world.ts";
 import { chosen, type Action } from "./action.ts";
 
@@ -32,7 +32,7 @@ function bringFiles(world: World): boolean {
   const root = rootAt(index);
   const roots = random.below(3) === 0 ? [root, rootAt(rootsMax - 1)] : [root];
   const chain = [Uint8Array.from(Buffer.from(id))];
-  return order(world, { kind: "files", plugged: { id, signerId: id, chain, root, roots } });
+  return order(world, { kind: "files", plugged: { id, chain, root, roots } });
 }
 
 function unplug(world: World): boolean {
@@ -83,9 +83,10 @@ function compromise(world: World): boolean {
 function reissue(world: World): boolean {
   const { server } = world;
   if (!server.isUp) return false;
+  const present = bitOf(server.issuing.authority.root);
   let count = 0;
   for (const session of server.sessions.speaking()) {
-    if (server.issuing.authority.signerIds.includes(session.leaf.signer)) continue;
+    if (session.leaf.rootBit === present) continue;
     server.sessions.askToRenew(session);
     count++;
   }

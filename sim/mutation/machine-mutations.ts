@@ -3,6 +3,7 @@
 import type { Mutation } from "./mutations.ts";
 
 const machine = "src/core/trust/rotation-machine.ts";
+const compromise = "src/core/trust/rotation-compromise.ts";
 const withdrawal = "src/core/trust/rotation-withdrawal.ts";
 const pluggedTrust = "src/core/trust/plugged-trust.ts";
 const nextTrust = "src/core/trust/next-trust.ts";
@@ -17,10 +18,11 @@ export const machineMutations: readonly Mutation[] = [
   },
   {
     name: "a compromised root stays where it was not active",
-    file: withdrawal,
-    before: 'if (leaked.state !== "active") return without(state, leaked, nowMs, departure);',
+    file: compromise,
+    before:
+      'if (leak.left.some((each) => each.state === "active")) return without(state, leak, leak.left);',
     after:
-      'if (leaked.state !== "active") return nextTrust(state, { otherRoots: [...state.otherRoots] });',
+      'if (leak.left.some((each) => each.state === "active")) return nextTrust(state, { otherRoots: [...state.otherRoots] });',
     focus: ["compromise"],
   },
   {
@@ -30,6 +32,26 @@ export const machineMutations: readonly Mutation[] = [
       "const authorities = state.authorities.map((each) => (each === signing ? next : each));",
     after: "const authorities = [next];",
     focus: ["files"],
+  },
+  {
+    name: "activate has one sign whose end is near",
+    file: machine,
+    before: "const expiring = endsTooSoon(prepared, evidence, lifeMs.longest, nowMs);",
+    after: "const expiring = undefined;",
+  },
+  {
+    name: "rollback has one sign whose end is near",
+    focus: ["rollback", "life"],
+    file: machine,
+    before: "const expiring = endsTooSoon(retiring, evidence, evidence.lifeMs.usual, nowMs);",
+    after: "const expiring = undefined;",
+  },
+  {
+    name: "a compromise has one sign whose end is near",
+    file: compromise,
+    before: "return isEnding ? { endsAtMs: evidence.endsAtMs(other) } : undefined;",
+    after: "return undefined;",
+    focus: ["compromise"],
   },
   {
     name: "activate asks no gate",
@@ -99,7 +121,7 @@ export const machineMutations: readonly Mutation[] = [
   {
     name: "the key of the active authority is destroyed",
     file: nextTrust,
-    before: 'return { kind: "destroy-key", authorityId: id, keyIds };',
-    after: 'return { kind: "destroy-key", authorityId: id, keyIds: [...used] };',
+    before: '...gone.map(({ id }) => ({ kind: "destroy-key", authorityId: id }) as const),',
+    after: '...gone.map(() => ({ kind: "destroy-key", authorityId: active.id }) as const),',
   },
 ];

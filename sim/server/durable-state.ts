@@ -31,8 +31,7 @@ export class DurableState {
     this.trust = state;
     for (const { id } of state.authorities) this.keys.add(id);
     for (const effect of effects) {
-      if (effect.kind !== "destroy-key") continue;
-      for (const id of effect.keyIds) this.keys.delete(id);
+      if (effect.kind === "destroy-key") this.keys.delete(effect.authorityId);
     }
   }
 

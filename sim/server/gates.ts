@@ -4,7 +4,7 @@ import { holderGate } from "../../src/core/roll/holder-gate.ts";
 import type { Gate } from "../../src/core/roll/laggard.ts";
 import { verifierGate } from "../../src/core/roll/verifier-gate.ts";
 import type { AuthorityRecord } from "../../src/core/trust/trust-state.ts";
-import { digestOf } from "../world/symbols.ts";
+import { digestOf, rootDigest } from "../world/symbols.ts";
 import type { Server } from "./server.ts";
 
 /** When the present bundle was published: what was signed from this index of the log on came with it. */
@@ -42,13 +42,12 @@ export class Gates {
     return verifierGate(view, nowMs, namedMax);
   };
 
-  readonly holders = ({ id, root }: AuthorityRecord): Gate => {
-    const { leaves, waivers, roll, trust, durable, log, nowMs, own } = this.#server;
-    const others = trust.authorities.filter((each) => each.id !== id && each.root !== root);
+  readonly holders = ({ root }: AuthorityRecord): Gate => {
+    const { leaves, waivers, roll, durable, log, nowMs, own } = this.#server;
     const view = {
       holders: leaves.holders,
-      otherSigners: new Set(others.flatMap(({ signerIds }) => signerIds)),
-      own: [{ name: "serving", signer: own.signer }],
+      root: rootDigest(root),
+      own: [{ name: "serving", root: own.root }],
       leafAt: (index: number) => log.leafAt(index),
       waived: waivers.names(),
       waivedLeaves: waivers.leaves(log),

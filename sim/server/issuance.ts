@@ -7,7 +7,7 @@ import type { LeafRecord } from "../../src/core/roll/leaf-record.ts";
 import type { AuthorityRecord } from "../../src/core/trust/trust-state.ts";
 import type { CsrCall } from "../world/csr-client.ts";
 import type { Worker } from "../world/pipe.ts";
-import { bitOf, type Leaf } from "../world/symbols.ts";
+import { bitOf, rootDigest, type Leaf } from "../world/symbols.ts";
 import type { Server } from "./server.ts";
 
 /** What is signed with, and what each reply says. */
@@ -84,7 +84,7 @@ export class Issuance implements Worker {
         agent: call.agentId,
         serialHex: (++this.#serials).toString(16),
         notAfterMs: nowMs + lifeMs,
-        signer: issuing.authority.signerIds[0] ?? "",
+        root: rootDigest(issuing.authority.root),
       });
     });
   }
@@ -99,10 +99,10 @@ export class Issuance implements Worker {
   }
 
   #reply({ call, issuing }: Job, record: LeafRecord): void {
-    const { serialHex: serial, identity, signer, notAfterMs, intentIndex } = record;
+    const { serialHex: serial, identity, notAfterMs, intentIndex } = record;
     const rootBit = bitOf(issuing.authority.root);
     this.#server.checkReply(intentIndex, issuing.roots);
-    const leaf: Leaf = { serial, identity, signer, rootBit, notAfterMs, intentIndex };
+    const leaf: Leaf = { serial, identity, rootBit, notAfterMs, intentIndex };
     call.client.answer(call, { leaf, roots: issuing.roots });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * The interpreter of rotations, as `src/app/server/rotation/rotation.ts` and `trust-changes.ts` have it, with every wait as a step of its own: foreseen,
- * recorded, alone, decided and stored, said in the log, in force and published.
+ * The interpreter of rotations, as `src/app/server/rotation/rotation.ts` and `trust-changes.ts` have it, with every wait as a step of its own: foreseen
+ * (and its key proved), asked, recorded, alone, decided and stored, said in the log, in force and published.
  */
 
 import { decideRotation } from "../../src/core/trust/rotation-machine.ts";
@@ -8,8 +8,13 @@ import {
   judgePluggedAuthority,
   type PluggedAuthority,
 } from "../../src/core/trust/plugged-trust.ts";
-import type { RotationCommand, RotationDecision } from "../../src/core/trust/rotation.ts";
+import type {
+  NewAuthority,
+  RotationCommand,
+  RotationDecision,
+} from "../../src/core/trust/rotation.ts";
 import type { Worker } from "../world/pipe.ts";
+import { keyIdOf } from "../world/symbols.ts";
 import type { Server } from "./server.ts";
 
 /** What operators order, and what they bring by files. */
@@ -17,7 +22,7 @@ export type Order =
   | RotationCommand
   | { readonly kind: "files"; readonly plugged: PluggedAuthority };
 
-type Step = "foresee" | "record" | "decide" | "say" | "enforce";
+type Step = "foresee" | "ask" | "record" | "decide" | "say" | "enforce";
 
 export class RotationOperation implements Worker {
   readonly #server: Server;
@@ -64,6 +69,9 @@ export class RotationOperation implements Worker {
     switch (this.#step) {
       case "foresee":
         return this.#foresee(command);
+      case "ask":
+        if (this.#decide(command)?.kind === "done") return this.#go("record");
+        return this.#refused();
       case "record":
         server.write("command", () => server.log.event());
         return this.#go("decide");
@@ -87,14 +95,14 @@ export class RotationOperation implements Worker {
     const outcome = decision === undefined ? "nothing" : outcomeOf(decision);
     this.#server.world.coverage.asked(command.kind, outcome);
     this.#server.world.say?.(`root ${command.kind}: ${outcome}`);
-    if (decision?.kind === "done") this.#go("record");
+    if (decision?.kind === "done") this.#go("ask");
     else this.#refused();
   }
 
   /** @returns undefined where there is nothing to change */
   #decide(command: Order): RotationDecision | undefined {
     if (command.kind !== "files") return this.#rotate(command);
-    const judged = judgePluggedAuthority(this.#server.trust, command.plugged);
+    const judged = judgePluggedAuthority(this.#server.trust, command.plugged, keyIdOf);
     switch (judged.kind) {
       case "unchanged":
       case "stale":
@@ -116,7 +124,8 @@ export class RotationOperation implements Worker {
       verifiers: () => server.gates.verifiers(),
       holders: server.gates.holders,
       filedRoots: server.filedRoots,
-      endsAtMs: () => Number.POSITIVE_INFINITY,
+      endsAtMs: ({ root }: NewAuthority) => server.world.endsAtMs(root),
+      keyIdOf,
       lifeMs: { longest: server.lifeMs, usual: server.lifeMs },
     };
     return decideRotation(server.trust, command, evidence, server.nowMs);

@@ -1,9 +1,14 @@
 /** What a command must have done to the trust state, said a second time and in another way than the machine says it. */
 
-import { authorityIn, bundleOf, type TrustState } from "../../src/core/trust/trust-state.ts";
+import {
+  activeAuthority,
+  authorityIn,
+  bundleOf,
+  type TrustState,
+} from "../../src/core/trust/trust-state.ts";
 import type { Order } from "../server/rotation.ts";
 import { knownEnvoys } from "./gaps.ts";
-import { bitOf, maskOf, rootNames, signerBit } from "./symbols.ts";
+import { bitOf, bitOfDigest, maskOf, rootNames } from "./symbols.ts";
 import { Violation } from "./violation.ts";
 import type { World } from "./world.ts";
 
@@ -15,6 +20,7 @@ export function checkDecision(
   after: TrustState,
 ): void {
   const { kind } = order;
+  checkEnd(world, before, after);
   const was = {
     prepared: authorityIn(before, "prepared")?.id,
     active: authorityIn(before, "active")?.id,
@@ -46,6 +52,14 @@ export function checkDecision(
   }
 }
 
+/** Whoever takes another's place can sign what most ask for. What an operator brings instead is the operator's to know. */
+function checkEnd(world: World, before: TrustState, after: TrustState): void {
+  const { id, root } = activeAuthority(after);
+  const was = before.authorities.find((each) => each.id === id)?.state;
+  if (was === undefined || was === "active") return;
+  expect(world.nowMs + world.lifeMs <= world.endsAtMs(root), "signing with one that ends too soon");
+}
+
 function expect(holds: boolean, command: string): void {
   if (!holds) throw new Violation(`${command} did not do what it says`);
 }
@@ -72,8 +86,8 @@ function checkNobodyTrusts(world: World, { retired }: TrustState): void {
 function checkHolders({ server, nowMs, exceptions }: World, before: TrustState, after: TrustState) {
   const gone = maskOf(bundleOf(before).roots) & ~maskOf(bundleOf(after).roots) & ~exceptions.roots;
   const waived = server.waivers.names();
-  for (const { signer, notAfterMs, serialHex } of server.log.leaves) {
-    const isUsable = (signerBit(signer) & gone) !== 0 && nowMs < notAfterMs;
+  for (const { root, notAfterMs, serialHex } of server.log.leaves) {
+    const isUsable = (bitOfDigest(root) & gone) !== 0 && nowMs < notAfterMs;
     if (isUsable && !waived.has(`leaf/${serialHex}`)) {
       throw new Violation(`leaf ${serialHex} hangs on a root that was withdrawn`);
     }

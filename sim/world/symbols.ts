@@ -3,7 +3,7 @@
  * tries. What production code reads of an authority or a bundle is there; what it never reads is not.
  */
 
-import { rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
+import { rootSha256, rootsDigest } from "../../src/core/spiffe/roots-digest.ts";
 import type { NewAuthority } from "../../src/core/trust/rotation.ts";
 
 /** In one schedule; a mask has 31 bits. */
@@ -12,8 +12,6 @@ export const rootsMax = 30;
 export interface Leaf {
   readonly serial: string;
   readonly identity: string;
-  /** The signer's key ID. */
-  readonly signer: string;
   readonly rootBit: number;
   readonly notAfterMs: number;
   /** Where its intent is in the log. */
@@ -28,9 +26,15 @@ export function rootAt(index: number): Uint8Array {
   return root;
 }
 
-/** @param signer 0 signs itself; each further one is an intermediate under the same root */
+/** A key ID. @param signer 0 signs itself; each further one is an intermediate under the same root */
 export function signerId(index: number, signer: number): string {
   return ((index << 8) | signer | 0x100000).toString(16);
+}
+
+/** A root signs itself; each other certificate is its key's name. */
+export function keyIdOf(certificate: Uint8Array): string {
+  const [index = 0] = certificate;
+  return certificate.length === 1 ? signerId(index, 0) : Buffer.from(certificate).toString();
 }
 
 /** Of the root above a signer. */
@@ -38,13 +42,19 @@ export function indexOf(signer: string): number {
   return (Number.parseInt(signer, 16) ^ 0x100000) >> 8;
 }
 
-export function signerBit(signer: string): number {
-  return 1 << indexOf(signer);
+const rootDigests = roots.map(rootSha256);
+
+/** As the log names a root. */
+export function rootDigest(root: Uint8Array): string {
+  return rootDigests[root[0] ?? 0] ?? "";
+}
+
+export function bitOfDigest(digest: string): number {
+  return 1 << rootDigests.indexOf(digest);
 }
 
 export function newAuthority(index: number, key: "store" | "external"): NewAuthority {
-  const id = signerId(index, 0);
-  return { id, chain: [], root: rootAt(index), key, signerIds: [id], auto: false };
+  return { id: signerId(index, 0), chain: [], root: rootAt(index), key, auto: false };
 }
 
 export function bitOf(root: Uint8Array): number {

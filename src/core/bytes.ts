@@ -7,3 +7,10 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 export function hasBytes(list: readonly Uint8Array[], wanted: Uint8Array): boolean {
   return list.some((each) => equalBytes(each, wanted));
 }
+
+/** In the same order. */
+export function equalLists(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
+  return a.length === b.length && a.every((each, index) => equalBytes(each, b[index] ?? none));
+}
+
+const none = new Uint8Array();

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
@@ -100,6 +100,21 @@ describe("a reload of an operator's CA", () => {
     await eventually(() => saidOf("ca-unchanged").length === 1);
     assert.equal((await status()).status, 0);
     assert.equal(await refusedCa(""), 0);
+  });
+
+  test("says in `status` what to do about files that are gone, with a command for this server", async () => {
+    renameSync(caDir, `${caDir}-away`);
+    process.emit("SIGHUP");
+    await eventually(() => saidOf("reload-refused").length > 0);
+    const { stdout } = await status();
+    renameSync(`${caDir}-away`, caDir);
+    const next = `portcullis status --data-dir ${it.config.dataDir}`;
+    assert.ok(
+      stdout.includes(`\nhint: the server reads what is mended by itself: ${next}\n`),
+      stdout,
+    );
+    process.emit("SIGHUP");
+    await eventually(() => saidOf("ca-unchanged").length === 1);
   });
 
   test("renews and says nothing of what has not changed", async () => {

@@ -38,6 +38,7 @@ function intentOf(timeMs: number, serial: Uint8Array): IntentEntry {
       node: "",
       address: "",
     },
+    root: "",
     agent: "",
   };
 }

@@ -44,7 +44,6 @@ const firstState = initialTrustState({
     chain: [],
     root: Uint8Array.of(1),
     key: "store",
-    signerIds: ["ab"],
     auto: false,
   },
   nowMs: 0,
@@ -71,6 +70,7 @@ export async function openDenyRig(dataDir: string, nowMs: number): Promise<DenyR
     writer: { append: (entries) => rig.append(entries) },
     onStored: (state) => void stored.push(state),
     nowMs: () => rig.nowMs,
+    provenMs: () => rig.nowMs,
   });
   const logger = pino({}, { write: (text) => void lines.push(text) });
   const grpc: GrpcServer = createLocalServer();

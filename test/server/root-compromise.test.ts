@@ -45,10 +45,7 @@ describe("an operator with a leaked key", () => {
       /^40 certificates of at least 1 workload hang on its root, the last ends in 3h: [^]*^proxy\/web-7@/m,
     );
     assert.match(stderr, /^connections that are open survive; [^]*^re-issue takes at most 4s /m);
-    assert.match(
-      stderr,
-      /^a new root of the server's own signs from then on; there is no way back$/m,
-    );
+    assert.match(stderr, /^compromise it is\nthere is no way back$/m);
     assert.deepEqual(questions, ["Type the authority's id again to break this: "]);
     assert.match(stdout, /^step 6 of 6, [^]*^nobody trusts authority a any more\n$/m);
   });
@@ -70,10 +67,32 @@ describe("an operator with a leaked key", () => {
     it(`changes nothing and exits 4 when ${title}`, async () => {
       const { status, stderr } = await run(["compromise", "a"], world);
       assert.equal(status, 4);
-      assert.match(stderr, /^refused: .*nothing was changed$/m);
+      assert.match(stderr, /^refused: .*nothing was changed \(confirmation-missing\)$/m);
       assert.deepEqual(sent(), ["compromise?"]);
     });
   }
+
+  it("has the refusal as a value with -o json, and the whole command that does it", async () => {
+    const { status, stdout, stderr } = await run([
+      "compromise",
+      "a",
+      "--key-type",
+      "p384",
+      "-o",
+      "json",
+    ]);
+    assert.equal(status, 4);
+    const { refused } = JSON.parse(stdout) as {
+      refused: { code: string; next: readonly { command: string }[] };
+    };
+    assert.equal(refused.code, "confirmation-missing");
+    const command = `portcullis root compromise --admin ${rig.admin} a --key-type p384 --yes-break a`;
+    assert.deepEqual(
+      refused.next.map((each) => each.command),
+      [command],
+    );
+    assert.match(stderr, /: portcullis join-token create --admin \S+ --spiffe-id ID$/m);
+  });
 
   it("changes nothing by Ctrl-C at the question, and leaves the exit code to the signal", async () => {
     const interruption = new AbortController();
@@ -94,18 +113,21 @@ describe("an operator with a leaked key", () => {
     for (const words of [["a", "--yes-break", "b"], ["c"]]) {
       const { status, stderr } = await run(["compromise", ...words]);
       assert.equal(status, 2);
-      assert.match(stderr, /hint: portcullis root status( --admin \S+)?\n$/);
+      assert.match(stderr, /hint: portcullis root status --admin \S+\n$/);
     }
     assert.deepEqual(sent(), ["compromise?"]);
   });
 
-  it("brings what takes the place of an operator's own CA", async () => {
-    rig.status = () => ({ authorities: [{ id: "a", state: "active", keyLocation: "files" }] });
-    await run(["compromise", "a"]);
+  it("leaves it to the server whether a root of its own may follow, and reads no promise before a refusal", async () => {
+    const value = { code: "replacement-needed", message: "expected another", hint: "" };
+    rig.change = () => ({ case: "refused", value });
+    const { status, stderr } = await run(["compromise", "a"]);
+    assert.equal(status, 4);
+    assert.doesNotMatch(stderr, /signs from then on/);
     await run(["compromise", "a", "--from-dir", "/etc/ca"]);
     const replacements = rig.changes.map(({ command }) =>
-      command.case === "compromise" ? command.value.replacement?.fromDir : "",
+      command.case === "compromise" ? command.value.replacement?.fromDir : undefined,
     );
-    assert.deepEqual(replacements, [undefined, "/etc/ca"]);
+    assert.deepEqual(replacements, ["", "/etc/ca"]);
   });
 });

@@ -169,7 +169,7 @@ describe("an operator", () => {
     assert.equal(on.status, 4);
     assert.match(
       on.stderr,
-      /^refused: a rotation is going on .*\nhint: .*root rotate --admin \S+ --resume\n$/,
+      /^refused: .*got one that is going on.*\nhint: .*\nhint: go on: .*root rotate --admin \S+ --resume\n$/,
     );
     assert.deepEqual(sent(), []);
   });
@@ -188,9 +188,78 @@ describe("an operator", () => {
     );
   });
 
+  for (const [verb, code, shape] of [
+    ["activate", "nothing-prepared", { b: "active", a: "retiring" }],
+    ["activate", "trust-changed", { b: "active", a: "retiring" }],
+    ["retire", "nothing-to-retire", { b: "active" }],
+  ] as const) {
+    it(`goes on where somebody else was faster with ${verb} (${code})`, async () => {
+      rotation.shape = { b: "prepared", a: "active" };
+      rig.change = (request) => {
+        if (request.command.case !== verb) return rotation.change(request);
+        rotation.shape = shape;
+        return { case: "refused", value: { code, message: "expected it, got another" } };
+      };
+      const { status, stdout, stderr } = await run(["rotate", "--resume"]);
+      assert.deepEqual([status, stderr], [0, ""]);
+      assert.match(stdout, /^done: authority b signs/m);
+    });
+  }
+
+  it("does not go on with a rotation that somebody else has begun meanwhile", async () => {
+    const value = { code: "rotation-in-progress", message: "expected none, got one" };
+    rig.change = () => ({ case: "refused", value });
+    assert.equal((await run(["rotate"])).status, 4);
+    assert.deepEqual(sent(), ["prepare"]);
+  });
+
+  it("has each refusal as an object on a line with -o json, and nothing else", async () => {
+    const refusedBy = async (words: readonly string[], code: string) => {
+      const { status, stdout, stderr } = await run(["rotate", ...words, "-o", "json"]);
+      assert.deepEqual([status, stderr], [4, ""]);
+      const last = stdout.trimEnd().split("\n").at(-1) ?? "";
+      const { event, refused } = JSON.parse(last) as {
+        event: string;
+        refused: { code: string; next: readonly { command: string }[] };
+      };
+      assert.deepEqual([event, refused.code], ["refused", code]);
+      return refused.next.map(({ command }) => command).join("\n");
+    };
+    const begin = `portcullis root rotate --admin ${rig.admin}`;
+    assert.equal(await refusedBy(["--resume"], "rotation-missing"), begin);
+    const value = { code: "key-missing", message: "no key", hint: "put it back" };
+    rig.change = () => ({ case: "refused", value });
+    assert.match(await refusedBy([], "key-missing"), /^\nportcullis root status --admin \S+$/);
+    rotation.shape = { b: "active", a: "retiring" };
+    assert.match(await refusedBy([], "rotation-in-progress"), /--resume$/);
+  });
+
+  it("has the end of the time and the way to go on as an object with -o json, too", async () => {
+    rotation.shape = { b: "prepared", a: "active" };
+    rotation.closedFor = Number.POSITIVE_INFINITY;
+    const { stdout, stderr } = await run(["rotate", "--resume", "--timeout", "0s", "-o", "json"]);
+    assert.equal(stderr, "");
+    const { event, next } = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as {
+      event: string;
+      next: readonly { command: string }[];
+    };
+    assert.equal(event, "timeout");
+    assert.equal(next.at(-1)?.command, `portcullis root rotate --admin ${rig.admin} --resume`);
+  });
+
+  it("is told the whole of the two commands, where a waiver comes too early", async () => {
+    const words = ["--waive", "a*", "--reason", "it burned", "--for", "2h"];
+    const { status, stderr } = await run(["rotate", ...words]);
+    assert.equal(status, 2);
+    const flags = "--resume --waive 'a*' --reason 'it burned' --for 7200s";
+    assert.match(stderr, /^hint: first: portcullis root prepare --admin \S+$/m);
+    assert.ok(stderr.includes(`then: portcullis root rotate --admin ${rig.admin} ${flags}\n`));
+  });
+
   it("reads a refusal that no wait ends", async () => {
     rig.change = () => ({ case: "refused", value: { code: "key-missing", message: "no key" } });
     const { status, stderr } = await run(["rotate"]);
-    assert.deepEqual([status, stderr], [4, "refused: no key (key-missing)\n"]);
+    const hint = `hint: where it stands: portcullis root status --admin ${rig.admin}\n`;
+    assert.deepEqual([status, stderr], [4, `refused: no key (key-missing)\n${hint}`]);
   });
 });

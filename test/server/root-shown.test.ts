@@ -94,9 +94,9 @@ describe("an operator", () => {
       "WAIVED   ENDS   BY   REASON",
       "class/configmap   in 1h   ada   changed by hand",
       "",
-      "prepare   not now: go on",
+      "prepare   not now: a rotation is going on",
       "activate   not now: expected every verifier to hold it; at the latest in 3h",
-      `   next: portcullis root status --admin ${rig.admin} --all`,
+      `   portcullis root status --admin ${rig.admin} --all`,
       "abort   may be done now",
       "",
     ]);
@@ -131,7 +131,7 @@ describe("an operator", () => {
       /^in the way now, 1 who does not hold the present bundle:\nWHO .*\nproxy\/web-7@/m,
       /^class\/configmap: [^]*waived now$/m,
       /^class\/files: [^]*--waive class\/files/m,
-      /^next: portcullis root rotate --admin \S+ --resume/m,
+      /^next: portcullis root rotate --admin \S+ --resume$/m,
     ];
     for (const each of wanted) assert.match(stdout, each);
   });
@@ -160,6 +160,45 @@ describe("an operator", () => {
     );
   });
 
+  for (const [command, authorities] of [
+    ["activate", [next, old]],
+    ["retire", [old, { ...next, state: "retiring" }]],
+    ["prepare", [old]],
+  ] as const) {
+    it(`learns from the plan that ${command} would be refused whoever confirms, and exits 3`, async () => {
+      const refused = { command, reason: "some-hindrance", detail: "expected its key, got none" };
+      const verifiers = { total: 5n, confirmed: 5n };
+      const all = [...authorities];
+      rig.status = () => ({
+        ...waiting,
+        authorities: all,
+        steps: [refused],
+        verifiers,
+        waivers: [],
+      });
+      const { status, stdout } = await run("plan");
+      assert.equal(status, 3);
+      assert.match(stdout, /^the next command would be refused: expected its key, got none$/m);
+      assert.doesNotMatch(stdout, /stands in the way/);
+      assert.match(stdout, /^next: portcullis root status --admin \S+$/m);
+    });
+  }
+
+  it("plans no longer for the least than for the most, also with certificates from before a restore", async () => {
+    const lost = { kind: "class", name: "class/lost-owners", reason: "unobservable" };
+    const verifiers = {
+      total: 1n,
+      lagging: 1n,
+      laggards: [{ ...lost, endsAt: hoursLater(24) }],
+    };
+    const holders = [{ authorityId: "0a", unexpired: 1n, lastEndsAt: hoursLater(24) }];
+    rig.status = () => ({ ...waiting, maxTtlSeconds: 120n, verifiers, holders });
+    const { stdout } = await run("plan");
+    assert.match(stdout, /about 2d, .*\nat most 2d,/);
+    assert.match(stdout, /^now {2}2 confirm \(at most 1d\)$/m);
+    assert.match(stdout, /^ {5}5 re-issue and expire \(at most 1d\)$/m);
+  });
+
   it("plans from the beginning where nothing has begun, and learns that nobody is in the way", async () => {
     rig.status = () => ({
       ...waiting,
@@ -173,10 +212,11 @@ describe("an operator", () => {
     assert.match(stdout, /^now {2}1 portcullis root prepare/m);
     assert.match(
       stdout,
-      /^nobody stands in the way now\n\nnext: portcullis root rotate --admin \S+, or/m,
+      /^nobody stands in the way now\n\nnext: portcullis root rotate --admin \S+$/m,
     );
     const json = JSON.parse((await run("plan", "-o", "json")).stdout) as {
-      steps: readonly { state: string }[];
+      steps: readonly { state: string; command: string }[];
+      next: unknown;
       seconds: { atMost: number };
     };
     assert.deepEqual(
@@ -184,5 +224,61 @@ describe("an operator", () => {
       ["now", ...Array<string>(6).fill("later")],
     );
     assert.equal(json.seconds.atMost, 3 * 86_401 + 3 * 2);
+    const flags = ` --admin ${rig.admin}`;
+    assert.deepEqual(json.next, [{ command: `portcullis root rotate${flags}`, why: "" }]);
+    const commands = json.steps.map(({ command }) => command).filter((command) => command !== "");
+    assert.ok(
+      commands.every((command) => command.endsWith(flags)),
+      commands.join("\n"),
+    );
+  });
+
+  for (const [left, code] of [
+    [24, 3],
+    [9, 4],
+  ] as const) {
+    it(`reads why status exits ${code} where a root has ${left} % of its life left, and plan 3`, async () => {
+      const authorities = [{ ...old, lifeLeftPercent: left }];
+      const steps = [{ command: "prepare", isAllowed: true }];
+      rig.status = () => ({ trustDomain: "cluster.local", authorities, steps });
+      const warning = `warning: the root of authority 0a, active, has ${left} % of its life left`;
+      const shown = await run("status");
+      assert.equal(shown.status, code);
+      assert.match(
+        shown.stdout,
+        new RegExp(`^${warning}\nnext: .*: portcullis root plan --admin`, "m"),
+      );
+      const plan = await run("plan");
+      assert.equal(plan.status, 3);
+      assert.match(plan.stdout, new RegExp(`^${warning}$`, "m"));
+    });
+  }
+
+  it("reads whole commands in a narrow window", async () => {
+    rig.status = () => waiting;
+    const words = ["root", "status", "--admin", rig.admin];
+    const { stdout } = await runWith(words, { columns: 40 });
+    const command = `portcullis root status --admin ${rig.admin} --all`;
+    assert.ok(
+      stdout.split("\n").some((line) => line.trim() === command),
+      stdout,
+    );
+  });
+
+  it("does not count what a restored log has lost as one certificate", async () => {
+    const lost = { kind: "class", name: "class/lost-certificates", reason: "perhaps-signed" };
+    const named = [{ ...lost, endsAt: hoursLater(9) }];
+    const authorities = [
+      { ...next, state: "active" },
+      { ...old, state: "retiring" },
+    ];
+    const holders = [{ authorityId: "0a", unexpired: 1n, named, lastEndsAt: hoursLater(9) }];
+    rig.status = () => ({ ...waiting, authorities, holders });
+    const { stdout } = await run("status");
+    assert.match(
+      stdout,
+      /^0a: 0 certificates hang on its root, beside those that a restored log has lost, the last ends in 9h$/m,
+    );
+    assert.match(stdout, /^0a +retiring .* 0$/m);
   });
 });

@@ -19,8 +19,8 @@ const refusal: ChangeAnswer = {
   case: "refused",
   value: {
     code: "verifiers-lagging",
-    message: "expected every verifier to hold the present bundle, got 2",
-    hint: "portcullis root status --all names them",
+    message: "expected every verifier to hold the present bundle, got 3 that do not: class/files",
+    hint: "who they are: portcullis root status --all",
     lagging: 3n,
     laggards: [proxy, files],
     opensAt: hoursLater(3),
@@ -67,16 +67,19 @@ describe("a command of a rotation", () => {
       const { status, stdout, stderr } = await run(verb);
       assert.deepEqual([status, stdout], [4, ""]);
       const lines = stderr.split("\n");
-      assert.match(lines[0] ?? "", /^refused: expected every verifier .* \(verifiers-lagging\)$/);
+      assert.match(
+        lines[0] ?? "",
+        /^refused: expected every verifier .* got 3 that do not \(verifiers-lagging\)$/,
+      );
       assert.match(lines[1] ?? "", /^WHO +REASON +ENDS$/);
       assert.match(lines[2] ?? "", /^class\/files +unobservable +-$/);
       assert.match(lines[3] ?? "", /^proxy\/web-7@\S+ +not-connected +in 3h$/);
       assert.deepEqual(lines.slice(4), [
         "  unobservable: configured",
         "  not-connected: away for 2h",
-        `and 1 more (portcullis root status --admin ${rig.admin} --all)`,
+        `and 1 more: portcullis root status --admin ${rig.admin} --all`,
         "at the latest in 3h",
-        `hint: portcullis root status --admin ${rig.admin} --all names them`,
+        `hint: who they are: portcullis root status --admin ${rig.admin} --all`,
         "",
       ]);
     });
@@ -107,7 +110,40 @@ describe("a command of a rotation", () => {
       "WHO | IDENTITY | REASON | ENDS",
       "certificate/9 | spiffe://cluster.local/cart | unexpired | in 9h",
       "30 certificates | spiffe://cluster.local/pay | unexpired | in 3h54m",
+      `hint: when that is mended: portcullis root retire --admin ${rig.admin}`,
       "",
+    ]);
+  });
+
+  it("tells times by the server's clock, as root status does", async () => {
+    rig.status = () => ({ now: hoursLater(1) });
+    rig.change = () => refusal;
+    const { stderr } = await run("activate");
+    rig.status = () => ({});
+    assert.match(stderr, /^proxy\/web-7@\S+ +not-connected +in 2h$[^]*^at the latest in 2h$/m);
+  });
+
+  it("gives the command again to whoever mends what it names, where the server says nothing of it", async () => {
+    rig.change = () => ({ case: "refused", value: { code: "ca-dir-missing", message: "no CA" } });
+    const { status, stderr } = await run("prepare", ["--from-dir", "/no where"]);
+    assert.equal(status, 4);
+    const again = `portcullis root prepare --admin ${rig.admin} --from-dir '/no where'`;
+    assert.equal(stderr, `refused: no CA (ca-dir-missing)\nhint: when that is mended: ${again}\n`);
+  });
+
+  it("is sent to a socket that is named by its path alone", async () => {
+    const admin = rig.admin.replace("unix://", "");
+    assert.equal((await runWith(["root", "activate", "--admin", admin])).status, 0);
+  });
+
+  it("gives the next commands to programs one by one", async () => {
+    const next = "portcullis root retire; or go back: portcullis root rollback";
+    rig.change = () => ({ case: "done", value: { lines: ["it is"], next, epoch: 5n } });
+    const { stdout } = await run("activate", ["-o", "json"]);
+    const { done: value } = JSON.parse(stdout) as { done: { next: unknown } };
+    assert.deepEqual(value.next, [
+      { command: `portcullis root retire --admin ${rig.admin}`, why: "" },
+      { command: `portcullis root rollback --admin ${rig.admin}`, why: "or go back" },
     ]);
   });
 

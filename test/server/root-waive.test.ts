@@ -3,7 +3,24 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { files, hoursLater, openRootRig, proxy, runWith, type RootRig } from "./root-rig.ts";
+import {
+  done,
+  files,
+  hoursLater,
+  openRootRig,
+  proxy,
+  runWith,
+  type LaggardAnswer,
+  type RootRig,
+} from "./root-rig.ts";
+
+interface RefusedJson {
+  readonly refused: {
+    readonly code: string;
+    readonly next: readonly { readonly command: string }[];
+    readonly laggards: readonly { readonly name: string }[];
+  };
+}
 
 const waiver = ["--waive", "web-7", "--reason", "burned down", "--for", "2h"];
 
@@ -82,7 +99,7 @@ describe("--waive", () => {
     assert.equal(status, 4);
     assert.match(
       stderr,
-      /^refused: typo stands for nobody.*\nhint: portcullis root status --admin \S+ --all\n/,
+      /^refused: typo stands for nobody.*\nhint: who they are: portcullis root status --admin \S+ --all\n/,
     );
     assert.deepEqual([rig.waived, rig.changes], [[], []]);
   });
@@ -111,22 +128,69 @@ describe("--waive", () => {
     assert.deepEqual([rig.waived, rig.changes], [[], []]);
   });
 
-  it("waives nobody in a dry run", async () => {
-    const { stderr } = await run("activate", [...waiver, "--dry-run"], yes);
-    assert.match(stderr, /^would waive 1 of them for 2h; /m);
-    assert.deepEqual([rig.waived.length, rig.changes.length], [0, 1]);
+  it("waives nobody in a dry run, which says whether that would be enough", async () => {
+    const gate = { code: "verifiers-lagging", message: "expected all, got less", hint: "wait" };
+    const dry = async (...laggards: readonly LaggardAnswer[]) => {
+      const value = { ...gate, lagging: BigInt(laggards.length), laggards: [...laggards] };
+      rig.change = () => ({ case: "refused", value });
+      return await run("activate", [...waiver, "--dry-run"], yes);
+    };
+    const enough = await dry(proxy);
+    assert.match(enough.stderr, /^would waive 1 of them for 2h$/m);
+    assert.equal(enough.status, 0);
+    assert.match(enough.stdout, /^with these waivers nobody stands in the way of it\nnothing was /);
+    const other = await dry(proxy, files);
+    assert.equal(other.status, 4);
+    assert.match(other.stderr, /^refused: .*, got 1 more \(verifiers-lagging\)\nWHO .*\nclass\/f/m);
+    assert.doesNotMatch(other.stderr.replace(/[^]*^refused/m, ""), /web-7/);
+    rig.change = () => done();
+    assert.deepEqual([rig.waived.length, rig.changes.length], [0, 2]);
+  });
+
+  it("is refused to a program with whom it would waive, and with the command that does it", async () => {
+    const { status, stdout } = await run("activate", [...waiver, "-o", "json"]);
+    assert.equal(status, 4);
+    const { refused } = JSON.parse(stdout) as RefusedJson;
+    const { code, next, laggards } = refused;
+    assert.deepEqual(
+      [code, laggards.map(({ name }) => name)],
+      ["confirmation-missing", [proxy.name]],
+    );
+    const flags = `--waive web-7 --reason 'burned down' --for 7200s --yes`;
+    assert.deepEqual(
+      next.map(({ command }) => command),
+      [`portcullis root activate --admin ${rig.admin} ${flags}`],
+    );
+  });
+
+  it("is refused to a program where a selector stands for nobody", async () => {
+    rig.expand = () => [];
+    const { stdout } = await run("retire", [...waiver, "-o", "json"]);
+    const { refused } = JSON.parse(stdout) as RefusedJson;
+    assert.equal(refused.code, "waiver-nobody");
   });
 
   const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
     [["--waive", "a", "--for", "2h"], /--waive: expected --reason TEXT with it\nhint: .*help root/],
     [["--waive", "a", "--reason", "b"], /--waive: expected --for DURATION with it/],
     [["--waive", "a", "--reason", "b", "--for", "0s"], /--for: expected a time/],
-    [["--waive", "a", "--reason", "", "--for", "2h", "--yes"], /expected a reason\nhint: .*help/],
+    [["--waive", "a", "--reason", "b", "--for", "31d"], /--for: .* at most 30d, got 31d/],
+    [["--waive", "a", "--reason", "b", "--for", "31d", "--dry-run"], /--for: .* at most 30d/],
+    [["--waive", "a", "--reason", "b\nc", "--for", "2h"], /--reason: expected one line/],
+    [
+      ["--waive", "a", "--reason", "b".repeat(3_000), "--for", "2h"],
+      /200 characters, got 3000: "b/,
+    ],
+    [
+      ["--waive", "a", "--reason", "", "--for", "2h", "--yes"],
+      /--reason: expected one line.*\nhint: .*help/,
+    ],
     [["--reason", "b"], /--reason: expected --waive SELECTOR with it/],
     [["--for", "2h"], /--for: expected --waive SELECTOR with it/],
   ];
   for (const [words, said] of mistakes) {
-    it(`takes ${words.join(" ")} for a mistake`, async () => {
+    it(`takes ${words.join(" ").slice(0, 80)} for a mistake, before it asks for names`, async () => {
+      rig.expand = () => assert.fail("it has asked");
       const { status, stderr } = await run("activate", words);
       assert.match(stderr, said);
       assert.equal(status, 2);

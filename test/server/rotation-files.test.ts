@@ -11,6 +11,7 @@ import { eventually, startControlPlane, type TestControlPlane } from "../support
 import { OpensslPki, type PkiNode } from "../support/openssl-pki.ts";
 import { SoftHsm, whyNoSoftHsm } from "../support/softhsm.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { meshIdentity } from "./mesh-client.ts";
 import * as rig from "./rotation-rig.ts";
 
 const temporary = temporaryDirectory();
@@ -102,6 +103,23 @@ describe("another root in --ca-dir", () => {
     assert.equal(await it.controlPlane.reloadTrust(), true);
     await rig.step(it, "retire");
     assert.equal(it.controlPlane.trust.bundle.roots.length, 1);
+  });
+
+  it("takes nothing from the old one: what each of its intermediates has signed hangs on it", async () => {
+    const caDir = pki.directory(files(oldCa, [oldRoot]));
+    await using it = await startControlPlane({ flags: { "ca-dir": caDir, unobserved: "files" } });
+    await meshIdentity(it, "cart");
+    replace(caDir, files(pki.under(oldRoot, "next-ca"), [oldRoot]));
+    assert.equal(await it.controlPlane.reloadTrust(), true);
+    await meshIdentity(it, "cart");
+    replace(caDir, files(newCa, [newRoot]));
+    assert.equal(await it.controlPlane.reloadTrust(), true);
+    await eventually(async () => {
+      const { holders } = await rig.status(it);
+      const named = holders.map(({ named }) => named.map(({ reason }) => reason).join());
+      // The server's own certificate is one of them.
+      return named.join(" ") === "own-certificate,unexpired,unexpired ";
+    });
   });
 
   it("waits while another rotation goes on", async () => {

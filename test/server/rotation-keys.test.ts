@@ -1,12 +1,15 @@
-/** Keys in a rotation: what is destroyed is gone under each of its names, and one that is missing is told, with a way on. */
+/** Keys in a rotation: what is destroyed is gone, and one that is missing is told, with a way on. */
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, describe, it } from "node:test";
-import { addWaivers } from "../../src/edge/rpc/root-client.ts";
+import { isDeepStrictEqual } from "node:util";
 import { eventually, startControlPlane, type TestControlPlane } from "../support/control-plane.ts";
+import { fetchStatus } from "../../src/edge/rpc/admin-client.ts";
+import { addWaivers } from "../../src/edge/rpc/root-client.ts";
 import { OpensslPki, type PkiNode } from "../support/openssl-pki.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import * as rig from "./rotation-rig.ts";
@@ -73,30 +76,27 @@ describe("the key in the store", () => {
     }
     assert.deepEqual(keysIn(data.path), []);
   });
+});
 
-  it("that lies under an authority's ID and is another's is taken for no copy of it", async () => {
-    using data = temporaryDirectory();
-    const caDir = pki.directory(files(first, root));
-    const flags = { "data-dir": data.path, "ca-dir": caDir };
-    let id = "";
-    {
-      await using it = await startControlPlane({ flags });
-      id = idOf(it, "active");
-      const { result } = await rig.send(it, {
-        kind: "prepare",
-        source: { csrForOfflineRoot: true },
-      });
-      assert.equal(result.case, "done");
-    }
-    {
-      using database = new DatabaseSync(join(data.path, "portcullis.db"));
-      const [key = ""] = keysIn(data.path);
-      database.prepare("UPDATE signing_keys SET id = ? WHERE id = ?").run(id, key);
-    }
-    await using it = await startControlPlane({ flags });
-    put(caDir, files(other, root, other));
-    await assert.rejects(it.controlPlane.reloadTrust(), { code: "authority-key" });
-    assert.deepEqual(rig.states(it), ["active"]);
+describe("a signing key", () => {
+  it("that is there, or was compromised, signs under no other root, whatever its certificate calls it", async () => {
+    const named = (name: string): PkiNode => {
+      const extensions = { subjectKeyIdentifier: randomBytes(8).toString("hex") };
+      return pki.under(other, name, { keyOf: first, extensions });
+    };
+    const prepared = async (it: TestControlPlane, name: string): Promise<string> => {
+      const fromDir = pki.directory(files(named(name), other));
+      return rig.refusedOf(await rig.send(it, { kind: "prepare", source: { fromDir } })).code;
+    };
+    await using it = await startControlPlane({
+      flags: { "ca-dir": pki.directory(files(first, root)) },
+    });
+    assert.equal(await prepared(it, "other name"), "authority-known");
+    const authorityId = idOf(it, "active");
+    const replaced = { kind: "compromise", authorityId, replacement: { keyType: "p256" } } as const;
+    rig.doneOf(await rig.send(it, replaced));
+    await eventually(() => rig.states(it).join() === "active");
+    assert.equal(await prepared(it, "third name"), "authority-known");
   });
 });
 
@@ -104,15 +104,59 @@ describe("a key that is missing", () => {
   it("is told by what goes on by itself, once in the log, until it is there", async () => {
     const { it, caDir } = await startKeyless();
     await using _ = it;
-    await waive(it);
     await eventually(async () =>
       (await rig.status(it)).automatic.startsWith("activate: waits (key-missing)"),
     );
     await eventually(() => it.log.some(({ event }) => event === "rotation-refused"));
     put(caDir, files(other, root, other));
     await it.controlPlane.reloadTrust();
+    await waive(it);
     await eventually(() => rig.states(it).join() === "active,retiring");
     assert.equal(it.log.filter(({ event }) => event === "rotation-refused").length, 1);
+  });
+
+  it("shows at its authority and in what may be done, whether files or the store had it", async () => {
+    const shown = async (it: TestControlPlane): Promise<unknown> => {
+      const { authorities, steps } = await rig.status(it);
+      const inStatus = (await fetchStatus(it.controlPlane.endpoints.admin)).authorities;
+      for (const { id, keyLocation } of authorities) {
+        assert.equal(inStatus.find((each) => each.id === id)?.keyLocation, keyLocation);
+      }
+      return {
+        keys: authorities.map(({ state, keyLocation }) => `${state} ${keyLocation}`),
+        activate: steps.find(({ command }) => command === "activate")?.reason,
+      };
+    };
+    const untilShown = async (it: TestControlPlane): Promise<string> => {
+      const keys = ["active store", "prepared missing"];
+      await eventually(async () =>
+        isDeepStrictEqual(await shown(it), { keys, activate: "key-missing" }),
+      );
+      const refused = rig.refusedOf(await rig.send(it, { kind: "activate" }));
+      assert.equal(refused.code, "key-missing");
+      return refused.hint;
+    };
+    {
+      const { it } = await startKeyless();
+      await using _ = it;
+      assert.match(await untilShown(it), /--ca-dir.*; or withdraw it: portcullis root abort$/);
+    }
+    using data = temporaryDirectory();
+    const flags = { "data-dir": data.path };
+    let id = "";
+    {
+      await using it = await startControlPlane({ flags });
+      await rig.prepare(it);
+      id = idOf(it, "prepared");
+    }
+    {
+      using database = new DatabaseSync(join(data.path, "portcullis.db"));
+      database.prepare("DELETE FROM signing_keys WHERE id = ?").run(id);
+    }
+    await using it = await startControlPlane({ flags });
+    assert.match(await untilShown(it), /^restore a backup .*portcullis root abort$/);
+    await rig.stepWhenOpen(it, "abort");
+    assert.deepEqual(rig.states(it), ["active"]);
   });
 
   it("keeps nobody from a compromise that brings a replacement", async () => {
@@ -122,8 +166,8 @@ describe("a key that is missing", () => {
     const authorityId = idOf(it, "active");
     const alone = rig.refusedOf(await rig.send(it, { kind: "compromise", authorityId }));
     assert.equal(alone.code, "key-missing");
-    assert.match(alone.hint, /root compromise [0-9a-f]+ with --key-type/);
-    const replaced = { kind: "compromise", authorityId, replacement: {} } as const;
+    assert.match(alone.hint, /root compromise [0-9a-f]+ --key-type p256; /);
+    const replaced = { kind: "compromise", authorityId, replacement: { keyType: "p256" } } as const;
     rig.doneOf(await rig.send(it, replaced));
     assert.equal(idOf(it, "prepared"), prepared);
     assert.ok(![authorityId, prepared].includes(idOf(it, "active")));
@@ -176,6 +220,31 @@ describe("an authority", () => {
   });
 });
 
+describe("a compromise of a CA of the operator's own", () => {
+  const asked = async (it: TestControlPlane, replacement = {}): Promise<string> => {
+    const authorityId = idOf(it, "active");
+    const { result } = await rig.send(it, { kind: "compromise", authorityId, replacement }, true);
+    return result.case === "refused" ? result.value.code : String(result.case);
+  };
+
+  it("makes a root of the server's own only where it is asked for, wherever the key is", async () => {
+    const caDir = pki.directory(files(first, root));
+    {
+      await using it = await startControlPlane({ flags: { "ca-dir": caDir } });
+      assert.equal(await asked(it), "replacement-needed");
+      assert.equal(await asked(it, { keyType: "p256" }), "done");
+    }
+    await using it = await startControlPlane();
+    assert.equal(await asked(it), "done");
+    for (const fromDir of [caDir, pki.directory({ ...files(other, other) })]) {
+      await rig.prepare(it, { fromDir });
+      await rig.step(it, "activate");
+      await rig.step(it, "retire");
+      assert.equal(await asked(it), "replacement-needed");
+    }
+  });
+});
+
 describe("what an operator reads", () => {
   it("of a dry run names nothing that will never be", async () => {
     await using it = await startControlPlane();
@@ -188,6 +257,9 @@ describe("what an operator reads", () => {
     assert.match((await rig.prepare(it)).next, /^portcullis root rotate --resume; .*root status/);
     await waive(it);
     await rig.step(it, "activate");
-    assert.match((await rig.step(it, "rollback")).next, /^portcullis root (activate|abort, or)/);
+    assert.match(
+      (await rig.step(it, "rollback")).next,
+      /^(portcullis root abort|what abort waits for: portcullis root status);/,
+    );
   });
 });

@@ -154,9 +154,30 @@ describe("a waiver", () => {
     });
   }
 
+  it("is for a step that is possible, and otherwise refused as that step is: nothing stands in the log", async () => {
+    await using it = await startControlPlane({ flags: { unobserved: "files" } });
+    const { admin } = it.controlPlane.endpoints;
+    const claim = { reason: "seen to", operator: "alice", untilMs: Date.now() + hourMs };
+    const refused = async (command: string): Promise<string | undefined> => {
+      const { refused, rootsSequence } = await expandWaiver(admin, "class/files", command);
+      const waiver = { ...claim, names: ["class/files"], rootsSequence, command };
+      const expected = new RegExp(`nobody is waived \\(${refused?.code}\\)`);
+      if (refused !== undefined) await assert.rejects(addWaivers(admin, waiver), expected);
+      return refused?.code;
+    };
+    assert.equal(await refused("activate"), "nothing-prepared");
+    assert.equal(await refused("confirm"), "nothing-to-confirm");
+    assert.equal(await refused(""), "nothing-prepared");
+    await rig.prepare(it);
+    assert.equal(await refused("retire"), "nothing-to-retire");
+    assert.equal(await refused("activate"), undefined);
+    assert.deepEqual(rig.eventsOf(it.config.dataDir, "waiver"), []);
+  });
+
   it("is for names and for a time, and never for everybody", async () => {
     await using it = await startControlPlane();
     const { admin } = it.controlPlane.endpoints;
+    await rig.prepare(it);
     for (const selector of ["", "*", "**/*", "@"]) {
       await assert.rejects(expandWaiver(admin, selector, ""), /expected the name of a laggard/);
     }

@@ -127,6 +127,8 @@ describe("a rotation", () => {
   it("fails no certificate that is being signed meanwhile, alone or by the group", async () => {
     await using it = await startControlPlane();
     await using connection = dialWire(it);
+    // What is signed before that holds the gate of `activate`.
+    await rig.prepare(it);
     const issued: string[][] = [];
     const over = new AbortController();
     const ask = async (): Promise<void> => {
@@ -137,7 +139,6 @@ describe("a rotation", () => {
     };
     const callers = Array.from({ length: 40 }, ask);
     const rotated = (async () => {
-      await rig.prepare(it);
       for (const kind of ["activate", "rollback", "activate"] as const) {
         await rig.stepWhenOpen(it, kind);
       }

@@ -41,7 +41,6 @@ const newTrust: NewTrust = {
       chain: [],
       root: Uint8Array.of(1, 2, 3),
       key: "store",
-      signerIds: ["ab"],
       auto: false,
     },
     nowMs,

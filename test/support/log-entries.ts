@@ -43,6 +43,7 @@ export function sampleIntent(changes: Partial<IntentEntry> = {}): IntentEntry {
       node: "ip-192-0-2-34.example.internal",
       address: "192.0.2.34",
     },
+    root: "",
     agent: "",
     ...changes,
   };
@@ -133,6 +134,7 @@ const anyIntent: fc.Arbitrary<Entry> = fc.record(
       },
       { noNullPrototype: true },
     ),
+    root: fc.oneof(fc.constant(""), octets(32).map(hex)),
     agent: fc.oneof(fc.constant(""), name),
   },
   { noNullPrototype: true },

@@ -108,7 +108,7 @@ export function leaf(changes: Partial<LeafRecord> = {}): LeafRecord {
     agent: "",
     serialHex: "5a01",
     notAfterMs: NOW_MS + hourMs,
-    signer: "0a",
+    root: "0a",
     intentIndex: 50,
     outcome: "signed",
     ...changes,

@@ -26,7 +26,6 @@ export function authorityValue(
     notAfter: "2036-01-01T00:00:00Z",
     lifeLeftPercent: 91,
     compromised: false,
-    signingKeys: [id],
     ...changes,
   };
 }
@@ -50,7 +49,7 @@ export function stepValue(command: string, reason = ""): RootStepValue {
     allowed,
     reason,
     detail: allowed ? "" : `expected it otherwise (${command})`,
-    hint: allowed ? "" : "portcullis root status",
+    next: allowed ? [] : [{ command: "portcullis root status", why: "" }],
     opensAt: "",
   };
 }
@@ -82,6 +81,7 @@ export function statusOf(
     maxTtlSeconds: 86_400,
     skewMs: 500,
     automatic: "",
+    reloadRefusals: [],
     ...changes,
   };
 }

@@ -19,11 +19,15 @@ import {
 /** A root that is one octet: its letter. */
 export const rootOf = (letter: string): Uint8Array => Uint8Array.from(Buffer.from(letter));
 
+/** Of a root, as of an authority by that letter: a small letter's is its capital's, whose root was renewed. */
+export const keyIdOf = (certificate: Uint8Array): string =>
+  idOf(Buffer.from(certificate).toString().toUpperCase());
+
 /** @param letter names it, its key and its root */
 export function authorityOf(letter: string, changes: Partial<NewAuthority> = {}): NewAuthority {
   const id = Buffer.from(letter).toString("hex");
   const root = rootOf(letter);
-  return { id, chain: [], root, key: "store", signerIds: [id], auto: false, ...changes };
+  return { id, chain: [], root, key: "store", auto: false, ...changes };
 }
 
 export const idOf = (letter: string): string => authorityOf(letter).id;
@@ -54,6 +58,7 @@ export function evidenceOf(changes: Partial<RotationEvidence> = {}): RotationEvi
     holders: () => openGate,
     filedRoots: [],
     endsAtMs: () => Infinity,
+    keyIdOf,
     lifeMs: { usual: 0, longest: 0 },
     ...changes,
   };

@@ -4,15 +4,11 @@
  */
 
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
-import type { HeldLeaf } from "../../core/roll/evidence.ts";
-import { parseCertificate } from "../../core/x509/certificate.ts";
 import { encodeHeldLeaves } from "../../edge/rpc/mesh-messages.ts";
 import type { ConnectRequest } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 
-/** The server takes messages of 64 KiB; a leaf has at most 70 bytes, a serial 22. */
+/** The server takes messages of 64 KiB; a leaf has at most 40 bytes, a serial 22. */
 const leavesMax = 500;
-/** The server ends the stream of an agent that tells it a longer one. */
-const keyIdBytesMax = 32;
 
 export class LeavesReport {
   /** Serials. */
@@ -22,9 +18,7 @@ export class LeavesReport {
   /** What has changed since the last time; everything at first. */
   update(held: readonly WorkloadCertificate[]): ConnectRequest[] {
     const serials = new Set(held.map(({ serialHex }) => serialHex));
-    const added = held
-      .filter(({ serialHex }) => !this.#told.has(serialHex))
-      .flatMap((each) => heldLeaf(each) ?? []);
+    const added = held.filter(({ serialHex }) => !this.#told.has(serialHex));
     const dropped = [...this.#told].filter((serialHex) => !serials.has(serialHex));
     this.#told = serials;
     const messages: ConnectRequest[] = [];
@@ -44,20 +38,4 @@ export class LeavesReport {
     }
     return messages;
   }
-}
-
-const leaves = new WeakMap<WorkloadCertificate, HeldLeaf>();
-
-/** Read once, however often it is told. Undefined where no server of ours has signed it, and none would know its signer. */
-function heldLeaf(certificate: WorkloadCertificate): HeldLeaf | undefined {
-  const known = leaves.get(certificate);
-  if (known !== undefined) return known;
-  const { serialHex, notAfterMs, chain } = certificate;
-  const { authorityKeyId } = parseCertificate(chain[0] ?? new Uint8Array());
-  const { length } = authorityKeyId ?? [];
-  if (length === 0 || length > keyIdBytesMax) return undefined;
-  const authority = Buffer.from(authorityKeyId ?? []).toString("hex");
-  const leaf = { serialHex, notAfterMs, authority };
-  leaves.set(certificate, leaf);
-  return leaf;
 }

@@ -32,9 +32,16 @@ export async function resolveAdminAddress(
   flags: { readonly admin: string | undefined; readonly "data-dir": string | undefined },
   env: Environment,
 ): Promise<string> {
-  if (flags.admin) return flags.admin;
-  if (flags["data-dir"] === undefined && env["PORTCULLIS_ADMIN"]) return env["PORTCULLIS_ADMIN"];
+  if (flags.admin) return targetOf(flags.admin);
+  if (flags["data-dir"] === undefined && env["PORTCULLIS_ADMIN"]) {
+    return targetOf(env["PORTCULLIS_ADMIN"]);
+  }
   return await adminOf(flags["data-dir"], env);
+}
+
+/** A path alone is a socket's: to gRPC it would be the name of a host. */
+function targetOf(address: string): string {
+  return address.startsWith("/") ? `unix://${address}` : address;
 }
 
 async function adminOf(named: string | undefined, env: Environment): Promise<string> {

@@ -18,6 +18,7 @@ function bodyOf(entry: Entry): EntryValue {
         requestId: entry.requestId,
         identity: entry.identity,
         authority: entry.authority,
+        root: entry.root,
         serial: hex(entry.serial),
         notBefore: logTime(entry.notBeforeMs),
         notAfter: logTime(entry.notAfterMs),

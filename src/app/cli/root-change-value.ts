@@ -1,4 +1,4 @@
-/** What came of a command of a rotation, as a value for programs. Commands in texts can be pasted. */
+/** What came of a command of a rotation, as a value for programs. Whatever refuses, server or verb, has the same shape. */
 
 import type {
   ChangeRootResponse,
@@ -6,11 +6,12 @@ import type {
   RootRefusal,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { laggardValue, timeText, type LaggardValue } from "./laggard-value.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { nextOf, type NextValue } from "./root-next.ts";
+import type { RootTarget } from "./root-target.ts";
 
 export type DoneValue = {
   readonly lines: readonly string[];
-  readonly next: string;
+  readonly next: readonly NextValue[];
   /** PEM; empty but for an offline root. */
   readonly csr: string;
   readonly epoch: number;
@@ -19,7 +20,7 @@ export type DoneValue = {
 export type RefusedValue = {
   readonly code: string;
   readonly message: string;
-  readonly hint: string;
+  readonly next: readonly NextValue[];
   readonly lagging: number;
   readonly laggards: readonly LaggardValue[];
   readonly opensAt: string;
@@ -36,29 +37,37 @@ export function changeValue(
 ): ChangeValue {
   if (result.case === "done") return { dryRun, done: doneValue(result.value, target) };
   if (result.case === "refused") return { dryRun, refused: refusedValue(result.value, target) };
-  return {
-    dryRun,
-    refused: {
-      code: "answer-empty",
-      message: "the server's answer says neither that it was done nor that it was refused",
-      hint: pasteable(target, "portcullis root status"),
-      lagging: 0,
-      laggards: [],
-      opensAt: "",
-    },
-  };
+  const message = "the server's answer says neither that it was done nor that it was refused";
+  const next = nextOf(target, "portcullis root status");
+  return { dryRun, refused: refusal("answer-empty", message, next) };
+}
+
+/** Of a verb. @param laggards whom it is about */
+export function refusal(
+  code: string,
+  message: string,
+  next: readonly NextValue[],
+  laggards: readonly LaggardValue[] = [],
+): RefusedValue {
+  return { code, message, next, lagging: laggards.length, laggards, opensAt: "" };
+}
+
+/** With a command to go on with, where it has none. */
+export function withNext(refused: RefusedValue, next: NextValue): RefusedValue {
+  if (refused.next.some(({ command }) => command !== "")) return refused;
+  return { ...refused, next: [...refused.next, next] };
 }
 
 function doneValue({ lines, next, csr, epoch }: RootChange, target: RootTarget): DoneValue {
-  return { lines, next: pasteable(target, next), csr, epoch: Number(epoch) };
+  return { lines, next: nextOf(target, next), csr, epoch: Number(epoch) };
 }
 
-function refusedValue(refused: RootRefusal, target: RootTarget): RefusedValue {
+export function refusedValue(refused: RootRefusal, target: RootTarget): RefusedValue {
   const { code, message, hint, lagging, laggards, opensAt } = refused;
   return {
     code,
     message,
-    hint: pasteable(target, hint),
+    next: nextOf(target, hint),
     lagging: Number(lagging),
     laggards: laggards.map(laggardValue),
     opensAt: timeText(opensAt),

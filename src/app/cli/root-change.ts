@@ -3,22 +3,20 @@
 import { changeRoot } from "../../edge/rpc/root-client.ts";
 import type { RootCommand } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
-import { formatRelative } from "./format.ts";
 import { asUsage } from "./operator.ts";
-import { wantsColour, writeOutput, type OutputFormat } from "./output.ts";
-import { fetchStatus } from "./root-follow.ts";
-import { holdersOf, isGate, shapeOf } from "./root-judgement.ts";
-import { laggardTable, namedAll } from "./root-laggards.ts";
-import type { LaggardValue } from "./laggard-value.ts";
+import { writeOutput, type OutputFormat } from "./output.ts";
 import {
   changeValue,
+  withNext,
   type ChangeValue,
   type DoneValue,
   type RefusedValue,
 } from "./root-change-value.ts";
-import type { RootTarget } from "./root-target.ts";
-import { causeOf, hintsOf, wordsOf } from "./root-words.ts";
-import { printable } from "./text.ts";
+import { nextLines } from "./root-next.ts";
+import { refusedText } from "./root-refused-text.ts";
+import { sourceWords } from "./root-source.ts";
+import { commandOf, hinted, type RootTarget } from "./root-target.ts";
+import { wordsOf } from "./root-words.ts";
 
 export const dryRunFlag = {
   "dry-run": { type: "boolean", help: "say what would be done, and change nothing" },
@@ -36,18 +34,23 @@ export async function sendCommand(
   { target, operator, dryRun }: RootSending,
 ): Promise<ChangeValue> {
   const sent = changeRoot(target.address, { command, operator, dryRun });
-  return changeValue(await asUsage(`root ${command.kind}`, sent), dryRun, target);
+  const verb = `root ${command.kind}`;
+  return changeValue(await hinted(target, asUsage(verb, sent)), dryRun, target);
 }
 
-/** Sends it and tells what came of it. */
-export async function runCommand(
-  context: Context,
-  command: RootCommand,
-  sending: RootSending,
-  output: OutputFormat,
-): Promise<ExitCode> {
+/** The same again, where nothing else is known to be the next. */
+export async function sendOnce(command: RootCommand, sending: RootSending): Promise<ChangeValue> {
   const value = await sendCommand(command, sending);
-  return await reportChange(context, value, sending.target, output);
+  if (!("refused" in value)) return value;
+  const again = commandOf(sending.target, `root ${command.kind}`, wordsOfCommand(command));
+  const next = { command: again, why: "when that is mended" };
+  return { ...value, refused: withNext(value.refused, next) };
+}
+
+function wordsOfCommand(command: RootCommand): readonly string[] {
+  if (command.kind === "prepare") return sourceWords(command.source);
+  if (command.kind !== "compromise") return [];
+  return [command.authorityId, ...sourceWords(command.replacement ?? {})];
 }
 
 export async function reportChange(
@@ -66,42 +69,19 @@ export async function reportChange(
   return ExitCode.refused;
 }
 
-function doneText({ lines, next }: DoneValue, dryRun: boolean, nowMs: number): string {
-  const shown = lines.map((line) => wordsOf(line, nowMs));
-  if (dryRun) shown.push("nothing was changed: this was a dry run");
-  else shown.push(...hintsOf(next).map((each) => `next: ${wordsOf(each, nowMs)}`));
-  return shown.map((line) => `${line}\n`).join("");
-}
+/** How a verb says that it does not do it. */
+export type Refuse = (refused: RefusedValue) => Promise<ExitCode>;
 
-/** The cause, whom it waits for, and the next command. */
-export async function refusedText(
-  refused: RefusedValue,
-  target: RootTarget,
+export function refusing(
   context: Context,
-): Promise<string> {
-  const { code, message, hint, lagging, opensAt } = refused;
-  const nowMs = context.nowMs();
-  const laggards = await laggardsOf(refused, target);
-  const table = laggardTable(laggards, lagging, { nowMs, colour: wantsColour(context), target });
-  const opens =
-    opensAt === "" ? "" : `at the latest ${formatRelative(Date.parse(opensAt), nowMs)}\n`;
-  const hinted = hintsOf(hint).map((each) => `hint: ${wordsOf(each, nowMs)}\n`);
-  const cause = wordsOf(causeOf(code, message), nowMs);
-  return `refused: ${cause} (${printable(code)})\n${table}${opens}${hinted.join("")}`;
+  { target, dryRun }: RootSending,
+  output: OutputFormat,
+): Refuse {
+  return (refused) => reportChange(context, { dryRun, refused }, target, output);
 }
 
-/** A refusal names the first only, and of workloads all are wanted; a server that does not say so is no obstacle. */
-async function laggardsOf(
-  { code, lagging, laggards }: RefusedValue,
-  target: RootTarget,
-): Promise<readonly LaggardValue[]> {
-  if (lagging <= laggards.length || !isGate(code)) return laggards;
-  const status = await fetchStatus(target, namedAll).catch(() => undefined);
-  if (status === undefined) return laggards;
-  const { prepared, retiring } = shapeOf(status);
-  const all =
-    code === "holders-left"
-      ? holdersOf(status, retiring ?? prepared)?.named
-      : status.verifiers.laggards;
-  return all !== undefined && all.length > laggards.length ? all : laggards;
+function doneText({ lines, next }: DoneValue, dryRun: boolean, nowMs: number): string {
+  const shown = lines.map((line) => `${wordsOf(line, nowMs)}\n`).join("");
+  if (dryRun) return `${shown}nothing was changed: this was a dry run\n`;
+  return shown + nextLines("next", next, nowMs);
 }

@@ -1,19 +1,18 @@
 /** Readers that nobody can observe: a rotation waits for an operator's word of them, and for nothing else of theirs. */
 
 import type { LaggardValue } from "./laggard-value.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { nextOf, type NextValue } from "./root-next.ts";
+import type { RootTarget } from "./root-target.ts";
 
-/** The command that says that they have the roots of now; empty where none is waited for. */
-export function classWaiver(target: RootTarget, laggards: readonly LaggardValue[]): string {
+/** The command that says that they have the roots of now; none where none is waited for. */
+export function waiverNext(
+  target: RootTarget,
+  laggards: readonly LaggardValue[],
+): readonly NextValue[] {
   const classes = laggards.filter(isClass).map(({ name }) => ` --waive ${name}`);
-  if (classes.length === 0) return "";
-  const command = pasteable(target, "portcullis root rotate");
-  return `${command} --resume${classes.join("")} --reason TEXT --for DURATION`;
-}
-
-export function waiverLine(target: RootTarget, laggards: readonly LaggardValue[]): string {
-  const waiver = classWaiver(target, laggards);
-  return waiver === "" ? "" : `next: when they have been handed the roots of now: ${waiver}\n`;
+  if (classes.length === 0) return [];
+  const command = `portcullis root rotate --resume${classes.join("")} --reason TEXT --for DURATION`;
+  return nextOf(target, `when they have been handed the roots of now: ${command}`);
 }
 
 export function isClass({ kind, reason }: LaggardValue): boolean {

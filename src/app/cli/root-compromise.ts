@@ -5,24 +5,28 @@ import { ExitCode, type Context } from "./command.ts";
 import { formatSpan } from "./format.ts";
 import { wantsColour } from "./output.ts";
 import { pollRootStatus, untilNextPoll } from "./root-follow.ts";
-import { waiverLine } from "./root-classes.ts";
+import { waiverNext } from "./root-classes.ts";
+import type { Refuse } from "./root-change.ts";
 import { confirm } from "./root-confirm.ts";
 import type { LaggardValue } from "./laggard-value.ts";
-import { holdersOf, leavesOf, shapeOf, workloadsOf } from "./root-judgement.ts";
+import { holdersOf, leavesOf, workloadsOf } from "./root-judgement.ts";
 import { hangingText } from "./root-hanging.ts";
 import { laggardTable } from "./root-laggards.ts";
+import { nextLines } from "./root-next.ts";
 import type { Progress } from "./root-progress.ts";
 import { confirmationWait } from "./root-rotate-step.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { sourceWords } from "./root-source.ts";
+import { commandOf, pasteable, type RootTarget } from "./root-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
+import { wordsOf } from "./root-words.ts";
 
-/** Before anything is asked. */
+/** Before anything is asked. @param lines what the server would do */
 export function breakText(
   context: Context,
   target: RootTarget,
   status: RootStatusValue,
   authority: RootAuthorityValue,
-  replacement: RootSource,
+  lines: readonly string[],
 ): string {
   const nowMs = Date.parse(status.now);
   const holders = holdersOf(status, authority);
@@ -30,39 +34,36 @@ export function breakText(
   const { perSecond } = status.reissue;
   const reissueMs = perSecond > 0 ? (certificates / perSecond) * 1_000 : 0;
   const view = { nowMs, colour: wantsColour(context), target };
-  const lines = [
+  const told = [
     `authority ${authority.id} (${authority.state}) is to be distrusted, whatever that breaks:`,
     `${hangingText(holders, nowMs)}: whoever has the new bundle refuses them`,
     laggardTable(workloadsOf(holders), certificates, view),
     "connections that are open survive; new ones fail until both sides have the new bundle and a new certificate",
     `re-issue takes at most ${formatSpan(Math.max(1_000, reissueMs))} for who is connected; who is away is out until it comes back`,
-    `whoever has nothing but its certificate needs a new join token: ${pasteable(target, "portcullis join-token create")}`,
-    `${successorOf(status, authority, replacement)}; there is no way back`,
+    `whoever has nothing but its certificate needs a new join token: ${pasteable(target, "portcullis join-token create --spiffe-id ID")}`,
+    ...lines.map((line) => wordsOf(line, nowMs)),
+    "there is no way back",
   ];
-  return lines.map((line) => (line.endsWith("\n") || line === "" ? line : `${line}\n`)).join("");
-}
-
-function successorOf(
-  status: RootStatusValue,
-  { state }: RootAuthorityValue,
-  { fromDir }: RootSource,
-): string {
-  const { active, retiring, prepared } = shapeOf(status);
-  if (state !== "active") return `authority ${active?.id} signs on`;
-  const other = retiring ?? prepared;
-  if (other !== undefined) return `authority ${other.id} (${other.state}) signs from then on`;
-  const made = fromDir === undefined ? "a new root of the server's own" : `the CA in ${fromDir}`;
-  return `${made} signs from then on`;
+  return told.map((line) => (line.endsWith("\n") || line === "" ? line : `${line}\n`)).join("");
 }
 
 /** The authority's id, typed again: a yes would be too quick. @returns `ok` for it */
-export async function confirmBreak(context: Context, authorityId: string): Promise<ExitCode> {
-  return await confirm(context, {
+export async function confirmBreak(
+  context: Context,
+  target: RootTarget,
+  authorityId: string,
+  source: RootSource,
+  refuse: Refuse,
+): Promise<ExitCode> {
+  const words = [authorityId, ...sourceWords(source), "--yes-break", authorityId];
+  const question = {
     text: "Type the authority's id again to break this: ",
     wanted: authorityId,
     nothing: "nothing was changed",
-    hint: `if it is meant, add --yes-break ${authorityId}`,
-  });
+    next: [{ command: commandOf(target, "root compromise", words), why: "if it is meant" }],
+    about: [],
+  };
+  return await confirm(context, question, refuse);
 }
 
 /** Until the server has the proof that nobody trusts it any more. @throws CommandRefusedError */
@@ -91,6 +92,6 @@ export async function watchGone(
   progress.end();
   const shown = pasteable(target, "portcullis root status");
   context.stderr.write(`interrupted: it is distrusted; who may still trust it: ${shown}\n`);
-  context.stderr.write(waiverLine(target, laggards));
+  context.stderr.write(nextLines("next", waiverNext(target, laggards), context.nowMs()));
   return ExitCode.error;
 }

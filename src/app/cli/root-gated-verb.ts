@@ -1,13 +1,14 @@
 /** The verbs that ask a gate: alike but for their words. */
 
 import { connectionFlags } from "./admin-address.ts";
-import { defineCommand, ExitCode, type Command, type Example } from "./command.ts";
+import { defineCommand, type Command, type Example } from "./command.ts";
 import { claimFlags, operatorName } from "./operator.ts";
 import { outputFlag } from "./output.ts";
-import { dryRunFlag, runCommand } from "./root-change.ts";
+import { dryRunFlag, refusing, reportChange, sendOnce } from "./root-change.ts";
+import { withoutWaived } from "./root-dry-waiver.ts";
 import { resolveRootTarget } from "./root-target.ts";
 import { waive } from "./root-waive.ts";
-import { waiverFlags } from "./root-waiver-flags.ts";
+import { parseWaiver, waiverFlags } from "./root-waiver-flags.ts";
 
 export interface GatedVerb {
   readonly kind: "activate" | "retire" | "abort";
@@ -27,12 +28,17 @@ export function gatedVerb({ kind, description, examples }: GatedVerb): Command {
     },
     examples,
     async run(context, flags) {
+      const wanted = parseWaiver(`root ${kind}`, flags);
       const operator = operatorName(flags.operator, context.env);
       const target = await resolveRootTarget(flags, context.env);
       const sending = { target, operator, dryRun: flags["dry-run"] };
-      const waived = await waive(context, kind, flags, sending);
-      if (waived !== ExitCode.ok) return waived;
-      return await runCommand(context, { kind }, sending, flags.output);
+      const refuse = refusing(context, sending, flags.output);
+      const options = { gate: kind, wanted, sending, refuse, output: flags.output };
+      const waived = await waive(context, options);
+      if (waived.kind === "ended") return waived.code;
+      const sent = await sendOnce({ kind }, sending);
+      const value = sending.dryRun ? await withoutWaived(sent, waived.names, target) : sent;
+      return await reportChange(context, value, target, flags.output);
     },
   });
 }

@@ -15,8 +15,27 @@ export function hangingText(holders: HoldersValue | undefined, nowMs: number): s
   const lastEndsAt = lastEndOf(holders);
   const last =
     lastEndsAt === "" ? "" : `, the last ends ${formatRelative(Date.parse(lastEndsAt), nowMs)}`;
-  const hang = leaves === 1 ? "hangs" : "hang";
-  return `${counted(leaves, "certificate")}${ofThem} ${hang} on its root${last}`;
+  const waived = holders !== undefined && holders.waived > 0 ? `, ${holders.waived} waived` : "";
+  return `${counted(leaves, "certificate")}${ofThem} ${hang(leaves)} on its root${lostOf(holders)}${last}${waived}`;
+}
+
+/** In few words, by the same count. */
+export function hangingCount(
+  holders: Pick<HoldersValue, "unexpired" | "waived" | "named">,
+): string {
+  const leaves = leavesOf(holders);
+  const waived = holders.waived > 0 ? `, ${holders.waived} waived` : "";
+  return `${counted(leaves, "certificate")} ${hang(leaves)} on the old root${lostOf(holders)}${waived}`;
+}
+
+function hang(count: number): string {
+  return count === 1 ? "hangs" : "hang";
+}
+
+/** Of a class that is named here nobody knows how many it is. */
+function lostOf(holders: Pick<HoldersValue, "named"> | undefined): string {
+  const isLost = holders?.named.some(({ kind }) => kind === "class") === true;
+  return isLost ? ", beside those that a restored log has lost" : "";
 }
 
 export function counted(count: number, what: string): string {

@@ -32,6 +32,11 @@ export function isGate(reason: string): boolean {
   return reason === "verifiers-lagging" || reason === "holders-left";
 }
 
+/** A closed gate's cause without the names: a table has all of them. */
+export function causeOf(code: string, text: string): string {
+  return isGate(code) ? text.replace(/(, got \d+[^:,]*): .*/s, "$1") : text;
+}
+
 /** The certificates that hang on what is being retired, or would be. */
 export function holdersOf(
   { holders }: Pick<RootStatusValue, "holders">,
@@ -40,21 +45,23 @@ export function holdersOf(
   return holders.find((each) => each.authority === authority?.id);
 }
 
-/** Those of workloads: the server renews its own first, and what it has not read yet is no certificate. */
-export function leavesOf(holders: HoldersValue | undefined): number {
+/** Those of workloads: the server renews its own first, and what it has not read or has lost is no number. */
+export function leavesOf(holders: Pick<HoldersValue, "unexpired" | "named"> | undefined): number {
   if (holders === undefined) return 0;
   return holders.unexpired - (holders.named.length - workloadsOf(holders).length);
 }
 
 /** When the last of those ends, RFC 3339; empty where none is named. The server's own have no end, and so the gate has none. */
 export function lastEndOf(holders: HoldersValue | undefined): string {
-  const ends = [holders?.lastEndsAt ?? "", ...workloadsOf(holders).map(({ endsAt }) => endsAt)];
+  const ends = [holders?.lastEndsAt ?? "", ...(holders?.named ?? []).map(({ endsAt }) => endsAt)];
   return ends.reduce((last, each) => (each > last ? each : last), "");
 }
 
-/** Those that are named and are not the server's. */
-export function workloadsOf(holders: HoldersValue | undefined): readonly LaggardValue[] {
-  return holders?.named.filter(({ kind }) => kind !== "server") ?? [];
+/** Those that are named, and are neither the server's nor a class of which nobody knows how many. */
+export function workloadsOf(
+  holders: Pick<HoldersValue, "named"> | undefined,
+): readonly LaggardValue[] {
+  return holders?.named.filter(({ kind }) => kind !== "server" && kind !== "class") ?? [];
 }
 
 /** Shares of a root's life, in per cent, below which an operator must know. */
@@ -84,5 +91,7 @@ function isWaiting(status: RootStatusValue): boolean {
 export function exitCodeOf(status: RootStatusValue): ExitCode {
   const severities = new Set(status.authorities.map(severityOf));
   if (severities.has("critical")) return ExitCode.refused;
-  return severities.has("warning") || isWaiting(status) ? ExitCode.warning : ExitCode.ok;
+  const isRefused = status.reloadRefusals.length > 0;
+  const isNoticed = severities.has("warning") || isWaiting(status) || isRefused;
+  return isNoticed ? ExitCode.warning : ExitCode.ok;
 }

@@ -45,7 +45,7 @@ describe("whom a rotation waits for", () => {
     );
     const rows = rowsOf(laggardTable(workloads, 1_000, view));
     assert.equal(rows.length, 23);
-    assert.equal(rows[21], "and 980 more (portcullis root status --data-dir /srv/a --all)");
+    assert.equal(rows[21], "and 980 more: portcullis root status --data-dir /srv/a --all");
   });
 
   it("says each detail once below the table, and by name where those of a reason differ", () => {

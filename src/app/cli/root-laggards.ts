@@ -56,7 +56,7 @@ export function laggardTable(
   if (more <= 0) return table;
   return isEach
     ? `${table}and ${more} more, whom the server does not name\n`
-    : `${table}and ${more} more (${pasteable(target, "portcullis root status --all")})\n`;
+    : `${table}and ${more} more: ${pasteable(target, "portcullis root status --all")}\n`;
 }
 
 /** Below the table, which would be too wide with them: each once, and by name where those of a reason differ. */

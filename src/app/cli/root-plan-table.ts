@@ -2,24 +2,26 @@
 
 import { formatSpan } from "./format.ts";
 import { laggardTable, type LaggardView } from "./root-laggards.ts";
-import type { PlanSpan, PlanStep, PlanValue } from "./root-plan.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
-import { wordsOf, wrapWords } from "./root-words.ts";
+import type { PlanSpan, PlanStep } from "./root-plan-steps.ts";
+import type { PlanValue } from "./root-plan.ts";
+import { nextLines } from "./root-next.ts";
+import { commandOf } from "./root-target.ts";
+import { wordsOf } from "./root-words.ts";
 import { printable, wrap } from "./text.ts";
 
 export function planText(plan: PlanValue, columns: number, view: LaggardView): string {
-  const { target } = view;
   const blocks = [
     headOf(plan),
-    plan.steps.map((step, index) => stepText(step, index, columns, target)).join(""),
-    unobservableOf(plan, columns),
+    plan.steps.map((step, index) => stepText(step, index, columns)).join(""),
+    unobservableOf(plan, columns, view),
     inTheWay(plan, view),
-    pasteable(target, nextOf(plan)),
+    nextLines("next", plan.next, view.nowMs),
   ];
   return blocks.filter((block) => block !== "").join("\n");
 }
 
-function headOf({ trustDomain, rotating, automatic, seconds, now }: PlanValue): string {
+function headOf(plan: PlanValue): string {
+  const { trustDomain, rotating, automatic, seconds, now, warnings } = plan;
   const what = rotating ? "what is left of the rotation" : "a rotation";
   const { atLeast, atMost } = seconds;
   const lines = [
@@ -27,20 +29,18 @@ function headOf({ trustDomain, rotating, automatic, seconds, now }: PlanValue): 
     `at most ${formatSpan(atMost * 1_000)}, where machines go away with the longest certificates, if nobody refuses the bundle\n`,
   ];
   if (automatic !== "") lines.push(`by itself: ${wordsOf(automatic, Date.parse(now))}\n`);
-  return lines.join("");
+  return [...lines, ...warnings.map((each) => `warning: ${each}\n`)].join("");
 }
 
 function stepText(
   { name, command, state, what, seconds }: PlanStep,
   index: number,
   columns: number,
-  target: RootTarget,
 ): string {
   const mark = { done: "done", now: "now ", later: "    " }[state];
-  const head = command === "" ? name : pasteable(target, command);
+  const head = command === "" ? name : command;
   const time = state === "done" || seconds.atMost === 0 ? "" : ` (${spanText(seconds)})`;
-  const text = pasteable(target, printable(what));
-  const lines = wrapWords(text, Math.max(40, Math.min(columns, 100) - 8));
+  const lines = wrap(printable(what), Math.max(40, Math.min(columns, 100) - 8));
   return [`${mark} ${index + 1} ${head}${time}`, ...lines.map((line) => `       ${line}`)]
     .map((line) => `${line}\n`)
     .join("");
@@ -54,11 +54,12 @@ function spanText({ atLeast, atMost }: PlanSpan): string {
 
 function inTheWay({ refusal, lagging, laggards }: PlanValue, view: LaggardView): string {
   const refused =
-    refusal === "" ? "" : `prepare would be refused: ${wordsOf(refusal, view.nowMs)}\n`;
+    refusal === "" ? "" : `the next command would be refused: ${wordsOf(refusal, view.nowMs)}\n`;
   // Those whom nobody can observe have lines of their own.
   const others = laggards.filter(({ reason }) => reason !== "unobservable");
   const count = lagging - (laggards.length - others.length);
-  if (count === 0) return `${refused}nobody ${lagging === 0 ? "" : "else "}stands in the way now\n`;
+  if (count === 0 && refused !== "") return refused;
+  if (count === 0) return `nobody ${lagging === 0 ? "" : "else "}stands in the way now\n`;
   const table = laggardTable(others, count, view);
   return `${refused}in the way now, ${count} who ${count === 1 ? "does" : "do"} not hold the present bundle:\n${table}`;
 }
@@ -77,17 +78,19 @@ const advice: ReadonlyMap<string, string> = new Map([
   ["class/workload-api", "clients of the Workload API that listen no more: have them fetch again"],
 ]);
 
-function unobservableOf({ unobservable }: PlanValue, columns: number): string {
+function unobservableOf(
+  { unobservable }: PlanValue,
+  columns: number,
+  { target }: LaggardView,
+): string {
   if (unobservable.length === 0) return "";
   const lines = unobservable.flatMap(({ name, waived }) => {
     const what = advice.get(name) ?? "see to it yourself that they have the new root";
-    const then = waived ? "waived now" : `then --waive ${name} --reason TEXT --for DURATION`;
-    return wrap(printable(`${name}: ${what}; ${then}`), Math.max(40, Math.min(columns, 100)));
+    const then = waived ? "waived now" : "then:";
+    const text = printable(`${name}: ${what}; ${then}`);
+    const words = ["--resume", "--waive", name, "--reason", "TEXT", "--for", "DURATION"];
+    const command = waived ? [] : [printable(commandOf(target, "root rotate", words))];
+    return [...wrap(text, Math.max(40, Math.min(columns, 100))), ...command];
   });
   return `nobody can observe these, and each holds the gate until it is waived:\n${lines.join("\n")}\n`;
-}
-
-function nextOf({ rotating, refusal }: PlanValue): string {
-  if (refusal !== "") return "next: portcullis root status\n";
-  return `next: portcullis root rotate${rotating ? " --resume" : ""}, or one command at a time\n`;
 }

@@ -1,9 +1,11 @@
 /** What a rotation would do here, step by step and for how long, by what the server knows now. Pure. */
 
-import { formatSpan } from "./format.ts";
-import { holdersOf, isRotating, lastEndOf, leavesOf, shapeOf } from "./root-judgement.ts";
-import { hangingText } from "./root-hanging.ts";
+import { isGate, isRotating, shapeOf } from "./root-judgement.ts";
 import type { LaggardValue } from "./laggard-value.ts";
+import { lifeWarnings } from "./root-life.ts";
+import { allSteps, type PlanSpan, type PlanStep } from "./root-plan-steps.ts";
+import { nextOf, type NextValue } from "./root-next.ts";
+import { pasteable, type RootTarget } from "./root-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
 export type PlanValue = {
@@ -19,33 +21,19 @@ export type PlanValue = {
   readonly laggards: readonly LaggardValue[];
   /** Readers that exist and that nobody can observe; each holds the gate until it is waived. */
   readonly unobservable: readonly { readonly name: string; readonly waived: boolean }[];
-  /** Why the first command would be refused; empty where it would not. */
+  /** Why the next command would be refused, whoever confirms; empty where it would not. */
   readonly refusal: string;
+  /** What is worth a look before it. */
+  readonly warnings: readonly string[];
+  readonly next: readonly NextValue[];
 };
 
-export type PlanSpan = {
-  readonly atLeast: number;
-  /** As long as nobody refuses what it is sent. */
-  readonly atMost: number;
-};
-
-export type PlanStep = {
-  readonly name: string;
-  readonly command: string;
-  readonly state: "done" | "now" | "later";
-  readonly what: string;
-  readonly seconds: PlanSpan;
-};
-
-/** A push, an acknowledgement and a report, and the next look at the gate. */
-const roundSeconds = 2;
-
-export function planOf(status: RootStatusValue): PlanValue {
+export function planOf(status: RootStatusValue, target: RootTarget): PlanValue {
   const shape = shapeOf(status);
   const first = nextStep(status);
   const steps = allSteps(status).map((step, index): PlanStep => {
     const state = index < first ? "done" : index === first ? "now" : "later";
-    return { ...step, state };
+    return { ...step, command: pasteable(target, step.command), state };
   });
   const left = steps.filter(({ state }) => state !== "done");
   const sum = (of: (span: PlanSpan) => number): number =>
@@ -53,11 +41,13 @@ export function planOf(status: RootStatusValue): PlanValue {
   const { laggards, lagging } = status.verifiers;
   const classes = laggards.filter(({ reason }) => reason === "unobservable");
   const waived = status.waivers.map(({ name }) => name).filter((name) => name.startsWith("class/"));
-  const prepare = status.steps.find(({ command }) => command === "prepare");
+  const refusal = refusalOf(status, first);
+  const rotating = isRotating(shape);
+  const next = `portcullis root rotate${rotating ? " --resume" : ""}`;
   return {
     now: status.now,
     trustDomain: status.trustDomain,
-    rotating: isRotating(shape),
+    rotating,
     automatic: status.automatic,
     steps,
     seconds: { atLeast: sum(({ atLeast }) => atLeast), atMost: sum(({ atMost }) => atMost) },
@@ -67,81 +57,28 @@ export function planOf(status: RootStatusValue): PlanValue {
       ...classes.map(({ name }) => ({ name, waived: false })),
       ...waived.map((name) => ({ name, waived: true })),
     ],
-    refusal: first === 0 && prepare?.allowed === false ? prepare.detail : "",
+    refusal,
+    warnings: lifeWarnings(status),
+    next: nextOf(target, refusal === "" ? next : "portcullis root status"),
   };
 }
 
+const commandsOf: Readonly<Record<ReturnType<typeof nextStep>, string>> = {
+  0: "prepare",
+  1: "activate",
+  4: "retire",
+  6: "",
+};
+
+function refusalOf({ steps }: RootStatusValue, first: ReturnType<typeof nextStep>): string {
+  const next = steps.find(({ command }) => command === commandsOf[first]);
+  return next === undefined || next.allowed || isGate(next.reason) ? "" : next.detail;
+}
+
 /** Its index in `allSteps`. */
-function nextStep(status: RootStatusValue): number {
+function nextStep(status: RootStatusValue): 0 | 1 | 4 | 6 {
   const { prepared, retiring, retired } = shapeOf(status);
   if (prepared !== undefined) return 1;
   if (retiring !== undefined) return 4;
   return retired.length > 0 ? 6 : 0;
-}
-
-function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
-  const { prepared, active, retiring } = shapeOf(status);
-  const { verifiers, maxTtlSeconds, skewMs, reissue } = status;
-  // Nothing outlives this: whoever is away has no certificate then that anybody takes.
-  const lifeSeconds = maxTtlSeconds + Math.ceil(skewMs / 1_000);
-  const old = holdersOf(status, retiring ?? active);
-  const pace = reissue.perSecond;
-  const reissueSeconds = pace > 0 ? Math.ceil(leavesOf(old) / pace) : 0;
-  const lastSeconds = secondsUntil(lastEndOf(old), status.now);
-  const hanging = hangingText(old, Date.parse(status.now));
-  const moment = { atLeast: 0, atMost: roundSeconds };
-  const round: PlanSpan = { atLeast: verifiers.total > 0 ? roundSeconds : 0, atMost: lifeSeconds };
-  // Who is away is waited for before the activation; afterwards that is over.
-  const ends = verifiers.laggards.map(({ endsAt }) => secondsUntil(endsAt, status.now));
-  const awaySeconds = Math.max(round.atLeast, ...ends);
-  return [
-    step("prepare", "portcullis root prepare", moment, [
-      "a new authority is made, and its root joins the trust bundle; it signs nothing yet",
-    ]),
-    step("confirm", "", { ...round, atLeast: awaySeconds }, [
-      `${verifiers.total} verifiers have to confirm the bundle with the new root: seconds for who is`,
-      "connected; who is away counts until its certificate has expired",
-    ]),
-    step("hand out files", "", { atLeast: 0, atMost: 0 }, [
-      "whoever reads root-cert.pem from a copy, and agents that are yet to start (--server-root), get the",
-      "new one, with both roots, before the activation; portcullis bundle show prints it",
-    ]),
-    step("activate", "portcullis root activate", moment, [
-      "the new authority signs; root rollback takes it back while both are trusted",
-    ]),
-    step(
-      "re-issue and expire",
-      "",
-      {
-        atLeast: Math.max(reissueSeconds, lastSeconds),
-        atMost: Math.max(reissueSeconds, lifeSeconds),
-      },
-      [
-        `${retiring?.id ?? active?.id ?? "the active authority"}: ${hanging}; they are asked to be renewed at`,
-        `${pace} a second, and each of the old ones counts until it has expired, as does each that is`,
-        `signed before the activation: one may be asked for that lives ${formatSpan(maxTtlSeconds * 1_000)}`,
-      ],
-    ),
-    step("retire", "portcullis root retire", moment, [
-      "the old root leaves the bundle, and its key is destroyed; there is no way back",
-    ]),
-    step("confirm the end", "", round, [
-      "verifiers have to confirm the bundle without the old root; then files are to be handed out again",
-    ]),
-  ].map((each, index) =>
-    index === 0 && prepared !== undefined ? { ...each, what: `${prepared.id} is prepared` } : each,
-  );
-}
-
-function step(
-  name: string,
-  command: string,
-  seconds: PlanSpan,
-  lines: readonly string[],
-): Omit<PlanStep, "state"> {
-  return { name, command, what: lines.join(" "), seconds };
-}
-
-function secondsUntil(at: string, now: string): number {
-  return at === "" ? 0 : Math.max(0, Math.ceil((Date.parse(at) - Date.parse(now)) / 1_000));
 }

@@ -2,6 +2,7 @@
 
 import { isClass } from "./root-classes.ts";
 import { formatRelative } from "./format.ts";
+import { hangingCount } from "./root-hanging.ts";
 import { countLeft, laggardLines, laggardNames } from "./root-laggards.ts";
 import type { RotateWait } from "./root-rotate-step.ts";
 import type { RootStatusValue } from "./root-value.ts";
@@ -49,12 +50,12 @@ function reissueText({ until }: RotateWait, { reissue }: RootStatusValue): strin
   return until === "retire" && reissue.left > 0 ? `; ${reissue.left} to re-issue` : "";
 }
 
-function countsText({ until, confirmed, total, lagging }: RotateWait): string {
+function countsText({ until, confirmed, total, lagging, laggards }: RotateWait): string {
   switch (until) {
     case "activate":
       return `${confirmed}/${total} verifiers have confirmed the new root`;
     case "retire":
-      return `${lagging} of ${total} certificates hang on the old root`;
+      return hangingCount({ unexpired: total, waived: total - lagging, named: laggards });
     case "over":
       return `${confirmed}/${total} verifiers hold the bundle without the old root`;
     default:

@@ -29,6 +29,13 @@ export class Progress {
     else if (this.#format === "table") this.#context.stdout.write(`${printable(text)}\n`);
   }
 
+  /** For programs. @returns whether there are any */
+  event(event: string, fields: Readonly<Record<string, JsonValue>>): boolean {
+    if (this.#format !== "json") return false;
+    this.#json({ event, ...fields });
+    return true;
+  }
+
   /** What is waited for. Elsewhere than at a terminal it is said again only when it has changed, but for the time that is left. */
   wait(wait: RotateWait, status: RootStatusValue): void {
     const text = waitText(wait, status);

@@ -4,6 +4,7 @@ import { EndpointsError } from "../../edge/config/endpoints.ts";
 import { AdminClientError } from "../../edge/rpc/admin-client.ts";
 import type { Context } from "./command.ts";
 import { fetchStatus, untilNextPoll } from "./root-follow.ts";
+import { printable } from "./text.ts";
 import { resolveRootTarget, type ConnectionValues, type RootTarget } from "./root-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
@@ -18,12 +19,12 @@ export interface Patience {
   readonly isTimeOver: () => boolean;
 }
 
-/** @throws EndpointsError, PrivateFileError, AdminClientError, CommandRefusedError */
+/** @returns undefined where it was waited for until the time was over. @throws EndpointsError, PrivateFileError, AdminClientError, CommandRefusedError */
 export async function reachRoots(
   context: Context,
   flags: ConnectionValues,
   { awayMs, isTimeOver }: Patience,
-): Promise<Reached> {
+): Promise<Reached | undefined> {
   const endMs = performance.now() + awayMs;
   for (let isSaid = false; ; isSaid = true) {
     try {
@@ -31,8 +32,9 @@ export async function reachRoots(
       return { target, status: await fetchStatus(target, 1) };
     } catch (error) {
       const mayCome = isStarting(error) || (isAway(error) && performance.now() < endMs);
-      if (!mayCome || context.signal.aborted || isTimeOver()) throw error;
-      if (!isSaid) context.stderr.write("the server is not there yet: waiting for it\n");
+      if (!mayCome || context.signal.aborted) throw error;
+      if (isTimeOver()) return undefined;
+      if (!isSaid) context.stderr.write(`${messageOf(error)}: waiting for it\n`);
     }
     await untilNextPoll(context);
   }
@@ -42,7 +44,13 @@ function isStarting(error: unknown): boolean {
   return error instanceof EndpointsError && error.code === "endpoints-starting";
 }
 
+/** One that was stopped takes its address away, and one that was killed leaves it. */
 function isAway(error: unknown): boolean {
   if (error instanceof AdminClientError) return true;
-  return error instanceof EndpointsError && error.code === "endpoints-stale";
+  if (!(error instanceof EndpointsError)) return false;
+  return error.code === "endpoints-stale" || error.code === "endpoints-missing";
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? printable(error.message) : "no server answers";
 }

@@ -94,11 +94,12 @@ function holdersWait(
   opensAt: string,
 ): RotateWait {
   const left = holdersOf(status, retiring);
-  const lagging = left?.unexpired ?? 0;
-  const total = status.holders.reduce((sum, { unexpired }) => sum + unexpired, 0);
+  const total = left?.unexpired ?? 0;
+  const lagging = total - (left?.waived ?? 0);
   return {
     until: "retire",
-    confirmed: total - lagging,
+    // Certificates expire, and confirm nothing; of the others there are more with each renewal.
+    confirmed: 0,
     total,
     lagging,
     laggards: left?.named ?? [],
@@ -117,17 +118,17 @@ export function confirmationWait(status: RootStatusValue): RotateWait {
 }
 
 function rolledBack(authorityId: string): RotateStep {
-  const why = `somebody has rolled back: authority ${authorityId} is prepared again`;
+  const why = `authority ${authorityId} is prepared again: somebody has rolled back, or restored a backup`;
   return {
     kind: "stopped",
     why,
-    next: `portcullis root rotate --resume, or portcullis root abort; ${whoDidIt}`,
+    next: `${whoDidIt}; go on: portcullis root rotate --resume; or withdraw it, when nothing hangs on its root: portcullis root abort`,
   };
 }
 
-const whoDidIt = "on the server's machine, portcullis audit tail names who did it";
+const whoDidIt = "on the server's machine, who did it: portcullis audit tail";
 
 function withdrawn(authorityId: string): RotateStep {
-  const why = `somebody has withdrawn authority ${authorityId}, or begun another rotation`;
+  const why = `somebody has withdrawn authority ${authorityId}, begun another rotation, or restored a backup`;
   return { kind: "stopped", why, next: `portcullis root status; ${whoDidIt}` };
 }

@@ -3,13 +3,14 @@
 import { AdminClientError } from "../../edge/rpc/admin-client.ts";
 import type { RootCommand, RootSource } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
-import { sendCommand, refusedText, type RootSending } from "./root-change.ts";
-import type { RefusedValue } from "./root-change-value.ts";
+import { refusal, withNext, type RefusedValue } from "./root-change-value.ts";
+import { sendCommand, type RootSending } from "./root-change.ts";
 import { pollRootStatus, untilNextPoll } from "./root-follow.ts";
-import { waiverLine } from "./root-classes.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import { isGate } from "./root-judgement.ts";
+import { nextOf, type NextValue } from "./root-next.ts";
 import type { Progress } from "./root-progress.ts";
+import type { RotateEnds } from "./root-rotate-end.ts";
 import {
   decideRotateStep,
   goalAfter,
@@ -17,32 +18,27 @@ import {
   type RotateGoal,
   type RotateStep,
 } from "./root-rotate-step.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
-import { hintsOf, wordsOf } from "./root-words.ts";
-import { printable } from "./text.ts";
+import { pasteable } from "./root-target.ts";
 
 export interface RotateOptions {
   readonly source: RootSource;
   readonly sending: RootSending;
   readonly progress: Progress;
+  readonly ends: RotateEnds;
   /** Whether somebody is passed over, of whom nothing is known in the end. */
   readonly hasWaived: boolean;
   /** Whether it is time to give up waiting. */
   readonly isTimeOver: () => boolean;
 }
 
-function resumption(target: RootTarget): string {
-  return pasteable(target, "portcullis root rotate --resume");
-}
-
 /** Goes on from where the server is, to the end. @throws AdminClientError, CommandRefusedError */
 export async function rotate(context: Context, options: RotateOptions): Promise<ExitCode> {
-  const { sending, progress, isTimeOver } = options;
+  const { sending, progress, ends, isTimeOver } = options;
   let goal: RotateGoal | undefined;
   let laggards: readonly LaggardValue[] = [];
   let { hasWaived } = options;
   for (;;) {
-    if (context.signal.aborted) return interrupted(context, options, laggards);
+    if (context.signal.aborted) return ends.interrupted(laggards);
     const status = await pollRootStatus(sending.target);
     if (status === undefined) {
       progress.away();
@@ -52,17 +48,29 @@ export async function rotate(context: Context, options: RotateOptions): Promise<
       const step = decideRotateStep(status, goal);
       laggards = step.kind === "wait" ? step.wait.laggards : [];
       if (step.kind === "wait") progress.wait(step.wait, status);
-      else if (step.kind !== "command") return over(context, { ...options, hasWaived }, step);
+      else if (step.kind !== "command") return await over({ ...options, hasWaived }, step);
       else {
         const refused = await carryOut(step.command, options);
         if (refused === undefined) continue;
-        if (!isGate(refused.code)) return await refuse(context, options, refused);
+        const mayPass = isGate(refused.code) || isOvertaken(step.command, refused.code);
+        if (!mayPass) return await ends.refuse(withNext(refused, whereItStands(options)));
       }
     }
-    if (isTimeOver()) return timedOut(context, options, laggards);
+    if (isTimeOver()) return ends.timedOut(laggards);
     await untilNextPoll(context);
   }
 }
+
+/** Somebody else has given the command meanwhile: the next answer says where that led. */
+function isOvertaken(command: RotateCommand, code: string): boolean {
+  return command !== "prepare" && overtaken.has(code);
+}
+
+const overtaken: ReadonlySet<string> = new Set([
+  "trust-changed",
+  "nothing-prepared",
+  "nothing-to-retire",
+]);
 
 /** @returns why not; a server that went away meanwhile is asked again, since it may have done it */
 async function carryOut(
@@ -81,11 +89,11 @@ async function carryOut(
   return undefined;
 }
 
-function over(
-  context: Context,
-  { progress, sending: { target }, hasWaived }: RotateOptions,
+async function over(
+  options: RotateOptions,
   step: Exclude<RotateStep, { kind: "command" | "wait" }>,
-): ExitCode {
+): Promise<ExitCode> {
+  const { progress, ends, sending, hasWaived } = options;
   if (step.kind === "done") {
     const but = hasWaived ? ", but for those who were waived" : "";
     progress.note(
@@ -94,56 +102,16 @@ function over(
     );
     return ExitCode.ok;
   }
-  progress.end();
   if (step.kind === "stopped") {
-    const { why, next } = step;
-    context.stderr.write(
-      `refused: ${printable(why)} (rotation-changed)\nhint: ${pasteable(target, next)}\n`,
-    );
-    return ExitCode.refused;
+    const next = nextOf(sending.target, step.next);
+    return await ends.refuse(refusal("rotation-changed", step.why, next));
   }
-  const { reason, detail, hint } = step.step;
-  const nowMs = context.nowMs();
-  context.stderr.write(`refused: ${wordsOf(detail, nowMs)} (${printable(reason)})\n`);
-  for (const each of hintsOf(hint)) context.stderr.write(`hint: ${wordsOf(each, nowMs)}\n`);
-  context.stderr.write(`hint: then go on with ${resumption(target)}\n`);
-  return ExitCode.refused;
+  const { reason, detail, next } = step.step;
+  const resume = nextOf(sending.target, "then go on: portcullis root rotate --resume");
+  return await ends.refuse(refusal(reason, detail, [...next, ...resume]));
 }
 
-async function refuse(
-  context: Context,
-  { progress, sending: { target } }: RotateOptions,
-  refused: RefusedValue,
-): Promise<ExitCode> {
-  progress.end();
-  context.stderr.write(await refusedText(refused, target, context));
-  return ExitCode.refused;
-}
-
-/** An error to the frame, which makes the signal's own exit code of it. */
-function interrupted(
-  { stderr }: Context,
-  { progress, sending: { target } }: RotateOptions,
-  laggards: readonly LaggardValue[],
-): ExitCode {
-  progress.end();
-  stderr.write(`interrupted: the rotation stays where it is\n${nextLines(target, laggards)}`);
-  return ExitCode.error;
-}
-
-function timedOut(
-  { stderr }: Context,
-  { progress, sending: { target } }: RotateOptions,
-  laggards: readonly LaggardValue[],
-): ExitCode {
-  progress.end();
-  stderr.write(
-    "warning: the time is over, and the rotation stays where it is\n" +
-      `next: ${pasteable(target, "portcullis root status")}\n${nextLines(target, laggards)}`,
-  );
-  return ExitCode.warning;
-}
-
-function nextLines(target: RootTarget, laggards: readonly LaggardValue[]): string {
-  return `${waiverLine(target, laggards)}next: ${resumption(target)}\n`;
+function whereItStands({ sending }: RotateOptions): NextValue {
+  const command = pasteable(sending.target, "portcullis root status");
+  return { command, why: "where it stands" };
 }

@@ -6,6 +6,9 @@ import { counted, hangingText } from "./root-hanging.ts";
 import { laggardTable, type LaggardView } from "./root-laggards.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
 import { formatTable, type Cell, type CellColour } from "./table.ts";
+import { lifeWarnings } from "./root-life.ts";
+import { nextLines, nextOf } from "./root-next.ts";
+import { reloadRefusalText } from "./reload-refusal-value.ts";
 import { endLines, stepLines } from "./root-steps-table.ts";
 import { wordsOf } from "./root-words.ts";
 
@@ -16,8 +19,8 @@ export function rootStatusTables(
 ): string {
   const { nowMs, colour } = view;
   const blocks = [
-    headOf(status, nowMs),
-    `${authorityTable(status, nowMs, colour)}${keyNames(status)}`,
+    headOf(status, view),
+    `${authorityTable(status, nowMs, colour)}${lifeLines(status, view)}`,
     verifiersOf(status, view),
     holdersBlock(status, view),
     waiversOf(status, nowMs, colour),
@@ -28,11 +31,15 @@ export function rootStatusTables(
 }
 
 function headOf(
-  { trustDomain, bundleSequence, epoch, automatic }: RootStatusValue,
-  nowMs: number,
+  { trustDomain, bundleSequence, epoch, automatic, reloadRefusals }: RootStatusValue,
+  { target, nowMs }: LaggardView,
 ): string {
-  const head = `trust domain ${trustDomain}, trust bundle ${bundleSequence}, epoch ${epoch}\n`;
-  return automatic === "" ? head : `${head}by itself: ${wordsOf(automatic, nowMs)}\n`;
+  const lines = [
+    `trust domain ${trustDomain}, trust bundle ${bundleSequence}, epoch ${epoch}`,
+    ...(automatic === "" ? [] : [`by itself: ${wordsOf(automatic, nowMs)}`]),
+    ...reloadRefusals.map((each) => reloadRefusalText(each, target, nowMs)),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
 }
 
 const colours: Readonly<Record<ReturnType<typeof severityOf>, CellColour | undefined>> = {
@@ -65,12 +72,12 @@ function authorityTable(status: RootStatusValue, nowMs: number, colour: boolean)
   );
 }
 
-/** Where the log has another name: a CA that is not ours may call its key as it likes, and may change it under its root. */
-function keyNames({ authorities }: RootStatusValue): string {
-  return authorities
-    .filter(({ id, signingKeys }) => signingKeys.some((key) => key !== id))
-    .map(({ id, signingKeys }) => `in svid list, ${id} is ${signingKeys.join(", ")}\n`)
-    .join("");
+/** Where no rotation is on that ends it. */
+function lifeLines(status: RootStatusValue, { target, nowMs }: LaggardView): string {
+  const warnings = lifeWarnings(status).map((each) => `warning: ${each}\n`);
+  if (warnings.length === 0 || isRotating(shapeOf(status))) return warnings.join("");
+  const next = nextOf(target, "what a rotation takes: portcullis root plan");
+  return warnings.join("") + nextLines("next", next, nowMs);
 }
 
 function keyOf({ keyType, keyLocation }: RootAuthorityValue): string {
@@ -97,9 +104,8 @@ function holdersBlock(status: RootStatusValue, view: LaggardView): string {
   const holders = holdersOf(status, going);
   const lines: string[] = [];
   if (going !== undefined && holders !== undefined && holders.unexpired > 0) {
-    const waived = holders.waived > 0 ? `, ${holders.waived} waived` : "";
     lines.push(
-      `${going.id}: ${hangingText(holders, view.nowMs)}${waived}\n`,
+      `${going.id}: ${hangingText(holders, view.nowMs)}\n`,
       laggardTable(holders.named, holders.unexpired - holders.waived, view),
     );
   }

@@ -8,6 +8,8 @@ import {
   type LaggardValue,
   type WaiverValue,
 } from "./laggard-value.ts";
+import { reloadRefusalValue, type ReloadRefusalValue } from "./reload-refusal-value.ts";
+import { nextOf, type NextValue } from "./root-next.ts";
 import { pasteable, type RootTarget } from "./root-target.ts";
 
 /** Commands in texts can be pasted. Times are RFC 3339, empty where there is none. */
@@ -26,6 +28,8 @@ export type RootStatusValue = {
   readonly skewMs: number;
   /** What the server does by itself as gates open; empty for nothing. */
   readonly automatic: string;
+  /** Of the operator's CA on disk: an older one runs. */
+  readonly reloadRefusals: readonly ReloadRefusalValue[];
 };
 
 export type RootAuthorityValue = {
@@ -41,8 +45,6 @@ export type RootAuthorityValue = {
   readonly notAfter: string;
   readonly lifeLeftPercent: number;
   readonly compromised: boolean;
-  /** As `svid list` has them, newest first. */
-  readonly signingKeys: readonly string[];
 };
 
 export type RootStepValue = {
@@ -50,7 +52,7 @@ export type RootStepValue = {
   readonly allowed: boolean;
   readonly reason: string;
   readonly detail: string;
-  readonly hint: string;
+  readonly next: readonly NextValue[];
   readonly opensAt: string;
 };
 
@@ -91,14 +93,13 @@ export function rootStatusValue(status: RootStatus, target: RootTarget): RootSta
       notAfter: timeText(authority.notAfter),
       lifeLeftPercent: authority.lifeLeftPercent,
       compromised: authority.compromised,
-      signingKeys: authority.signingKeys,
     })),
     steps: status.steps.map(({ command, isAllowed, reason, detail, hint, opensAt }) => ({
       command,
       allowed: isAllowed,
       reason,
       detail,
-      hint: pasteable(target, hint),
+      next: nextOf(target, hint),
       opensAt: timeText(opensAt),
     })),
     verifiers: evidenceValue(status.verifiers),
@@ -117,6 +118,7 @@ export function rootStatusValue(status: RootStatus, target: RootTarget): RootSta
     maxTtlSeconds: Number(status.maxTtlSeconds),
     skewMs: Number(status.skewMs),
     automatic: pasteable(target, status.automatic),
+    reloadRefusals: status.reloadRefusals.map(reloadRefusalValue),
   };
 }
 

@@ -8,91 +8,114 @@ import { ExitCode, type Context } from "./command.ts";
 import { formatSpan } from "./format.ts";
 import { asUsage } from "./operator.ts";
 import { wantsColour } from "./output.ts";
-import type { RootSending } from "./root-change.ts";
+import { refusal, refusedValue } from "./root-change-value.ts";
+import type { Refuse, RootSending } from "./root-change.ts";
 import { confirm } from "./root-confirm.ts";
 import { fetchStatus } from "./root-follow.ts";
 import { laggardTable, namedDefault } from "./root-laggards.ts";
 import { laggardValue, type LaggardValue } from "./laggard-value.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { nextOf } from "./root-next.ts";
+import { commandOf, hinted, type RootTarget } from "./root-target.ts";
 import { printable } from "./text.ts";
-import { parseWaiver, type WaiverFlags } from "./root-waiver-flags.ts";
+import { waiverWords, type Wanted } from "./root-waiver-flags.ts";
 
-export type WaivedGate = "activate" | "retire" | "abort" | "";
+export interface WaiveOptions {
+  /** Whose laggards; `rotate` for the step that comes next. */
+  readonly gate: "activate" | "retire" | "abort" | "rotate";
+  readonly wanted: Wanted | undefined;
+  readonly sending: RootSending;
+  readonly refuse: Refuse;
+  readonly output: string;
+}
 
-/**
- * @param gate whose laggards; empty for the step that comes next
- * @returns `ok` when whoever was to be waived is waived, or nobody was
- * @throws UsageError, AdminClientError, CommandRefusedError
- */
-export async function waive(
-  context: Context,
-  gate: WaivedGate,
-  flags: WaiverFlags,
-  sending: RootSending,
-): Promise<ExitCode> {
-  const verb = `root ${gate === "" ? "rotate" : gate}`;
-  const wanted = parseWaiver(verb, flags);
-  if (wanted === undefined) return ExitCode.ok;
+export type Waived =
+  /** Who is passed over, or would be in a dry run. */
+  | { readonly kind: "waived"; readonly names: ReadonlySet<string> }
+  | { readonly kind: "ended"; readonly code: ExitCode };
+
+/** @throws UsageError, AdminClientError, CommandRefusedError */
+export async function waive(context: Context, options: WaiveOptions): Promise<Waived> {
+  const { gate, wanted, sending, refuse } = options;
+  if (wanted === undefined) return { kind: "waived", names: new Set() };
   const { target, operator, dryRun } = sending;
+  const verb = `root ${gate}`;
+  const command = gate === "rotate" ? "" : gate;
   const laggards = new Map<string, LaggardValue>();
   let sequence: bigint | undefined;
   for (const selector of wanted.selectors) {
-    const expanded = await asUsage(verb, expandWaiver(target.address, selector, gate));
-    if (expanded.laggards.length === 0) return await nobody(context, target, selector);
+    const asked = expandWaiver(target.address, selector, command);
+    const expanded = await hinted(target, asUsage(verb, asked));
+    // Not for want of evidence: nobody's would help.
+    if (expanded.refused !== undefined) {
+      return { kind: "ended", code: await refuse(refusedValue(expanded.refused, target)) };
+    }
+    if (expanded.laggards.length === 0) {
+      return { kind: "ended", code: await refuse(await nobody(target, selector)) };
+    }
     for (const each of expanded.laggards) laggards.set(each.name, laggardValue(each));
     // If the roots change meanwhile, the server refuses them all.
     sequence ??= expanded.rootsSequence;
   }
   const named = [...laggards.values()];
+  // By the server's clock, which ends the waivers.
+  const nowMs = Date.parse((await fetchStatus(target, 1)).now);
   // Each by its name: it is these that are waived.
-  const view = { nowMs: context.nowMs(), colour: wantsColour(context), target, isEach: true };
+  const view = { nowMs, colour: wantsColour(context), target, isEach: true };
   context.stderr.write(laggardTable(named, named.length, view));
   const what = `${named.length} of them for ${formatSpan(wanted.seconds * 1_000)}`;
+  const names = new Set(laggards.keys());
   if (dryRun) {
-    context.stderr.write(`would waive ${what}; what follows does not count on it\n`);
-    return ExitCode.ok;
+    context.stderr.write(`would waive ${what}\n`);
+    return { kind: "waived", names };
   }
-  const meant = flags.yes ? ExitCode.ok : await confirmWaiver(context, what);
-  if (meant !== ExitCode.ok) return meant;
+  const meant = wanted.yes
+    ? ExitCode.ok
+    : await confirmWaiver(context, { ...options, wanted }, named, what);
+  if (meant !== ExitCode.ok) return { kind: "ended", code: meant };
   const request = {
-    names: named.map(({ name }) => name),
+    names: [...names],
     reason: wanted.reason,
     operator,
-    untilMs: Math.ceil(context.nowMs() / 1_000 + wanted.seconds) * 1_000,
+    untilMs: nowMs + wanted.seconds * 1_000,
     rootsSequence: sequence ?? 0n,
+    command,
   };
-  await asUsage(verb, addWaivers(target.address, request));
+  await hinted(target, asUsage(verb, addWaivers(target.address, request)));
   context.stderr.write(`waived ${what}\n`);
-  return ExitCode.ok;
+  return { kind: "waived", names };
 }
 
 /** Only `yes`, typed in full: what is waived may fail. */
-async function confirmWaiver(context: Context, what: string): Promise<ExitCode> {
-  return await confirm(context, {
+async function confirmWaiver(
+  context: Context,
+  { gate, wanted, sending, refuse, output }: WaiveOptions & { readonly wanted: Wanted },
+  named: readonly LaggardValue[],
+  what: string,
+): Promise<ExitCode> {
+  const words = [...(gate === "rotate" ? ["--resume"] : []), ...waiverWords(wanted), "--yes"];
+  const command = commandOf(sending.target, `root ${gate}`, words);
+  const question = {
     text: `Waive ${what}? What they have not taken may fail. Type yes: `,
     wanted: "yes",
     nothing: "nobody is waived, and nothing was changed",
-    hint: "look at the names, and add --yes",
-  });
+    next: [{ command, why: "look at the names; if they are meant" }],
+    about: output === "table" ? [] : named,
+  };
+  return await confirm(context, question, refuse);
 }
 
-async function nobody(
-  { stderr }: Context,
-  target: RootTarget,
-  selector: string,
-): Promise<ExitCode> {
+async function nobody(target: RootTarget, selector: string) {
   const classes = await classesLike(target, selector);
-  const isClass = classes.length > 0;
-  const why = isClass
-    ? "names no class: a class is waived by its full name"
-    : "stands for nobody whom this waits for";
-  const hint = isClass
-    ? classes.map((name) => `--waive ${printable(name)}`).join(" ")
-    : pasteable(target, "portcullis root status --all");
-  stderr.write(
-    `refused: ${printable(selector)} ${why}: nobody is waived, and nothing was changed\nhint: ${hint}\n`,
-  );
-  return ExitCode.refused;
+  const why =
+    classes.length > 0
+      ? "names no class: a class is waived by its full name"
+      : "stands for nobody whom this waits for";
+  const next =
+    classes.length > 0
+      ? [{ command: "", why: classes.map((name) => `--waive ${name}`).join(" ") }]
+      : nextOf(target, "who they are: portcullis root status --all");
+  const message = `${printable(selector)} ${why}: nobody is waived, and nothing was changed`;
+  return refusal("waiver-nobody", message, next);
 }
 
 /** Those that lag and that may have been meant. */

@@ -1,5 +1,6 @@
 /** The flags of `--waive`: whom, why and for how long belong together. */
 
+import { formatSpan } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
 
 export const waiverFlags = {
@@ -35,9 +36,20 @@ export interface Wanted {
   readonly selectors: readonly string[];
   readonly reason: string;
   readonly seconds: number;
+  readonly yes: boolean;
 }
 
-/** @returns undefined where nobody is to be waived. @throws UsageError */
+/** As flags again. */
+export function waiverWords({ selectors, reason, seconds }: Wanted): readonly string[] {
+  const names = selectors.flatMap((selector) => ["--waive", selector]);
+  return [...names, "--reason", reason, "--for", `${seconds}s`];
+}
+
+const longestSeconds = 30 * 86_400;
+/** As the server takes it: no control characters, no line ends, nothing that turns the direction of writing. */
+const oneLine = /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u;
+
+/** What a server would refuse is found before it is asked. @returns undefined where nobody is to be waived. @throws UsageError */
 export function parseWaiver(verb: string, flags: WaiverFlags): Wanted | undefined {
   const { waive: selectors = [], reason, for: seconds } = flags;
   const hint = `portcullis help ${verb}`;
@@ -52,9 +64,14 @@ export function parseWaiver(verb: string, flags: WaiverFlags): Wanted | undefine
     const message = `--waive: expected --${missing} with it`;
     throw new UsageError("usage-missing-flag", message, { hint });
   }
-  if (seconds === 0) {
-    const message = "--for: expected a time in which the waivers count, got 0s";
+  if (!oneLine.test(reason)) {
+    const got = JSON.stringify(reason.slice(0, 100));
+    const message = `--reason: expected one line of 1 to 200 characters, got ${reason.length}: ${got}`;
     throw new UsageError("usage-invalid-value", message, { hint });
   }
-  return { selectors, reason, seconds };
+  if (seconds === 0 || seconds > longestSeconds) {
+    const message = `--for: expected a time in which the waivers count, at most 30d, got ${formatSpan(seconds * 1_000)}`;
+    throw new UsageError("usage-invalid-value", message, { hint });
+  }
+  return { selectors, reason, seconds, yes: flags.yes };
 }

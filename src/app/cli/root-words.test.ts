@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { wordsOf, wrapWords } from "./root-words.ts";
+import { causeOf } from "./root-judgement.ts";
+import { wordsOf } from "./root-words.ts";
 
 const nowMs = Date.UTC(2026, 10, 29, 12);
 
@@ -16,14 +17,12 @@ describe("a server's words have times as tables have them", () => {
   for (const [text, wanted] of cases) it(wanted, () => assert.equal(wordsOf(text, nowMs), wanted));
 });
 
-describe("a command that is wrapped", () => {
-  it("stays on one line with its flags", () => {
-    const text =
-      "wait, it opens by itself: portcullis root activate --data-dir '/srv/my mesh' --waive NAME, later";
-    assert.deepEqual(wrapWords(text, 40), [
-      "wait, it opens by itself:",
-      "portcullis root activate --data-dir '/srv/my mesh' --waive",
-      "NAME, later",
-    ]);
+describe("the cause of a closed gate", () => {
+  const text = "expected every verifier to hold it, got 2 that do not: agent/a (refused), agent/b";
+  it("has no names where a table has them", () => {
+    const wanted = "expected every verifier to hold it, got 2 that do not";
+    assert.equal(causeOf("verifiers-lagging", text), wanted);
   });
+
+  it("is left as it is elsewhere", () => assert.equal(causeOf("key-missing", text), text));
 });

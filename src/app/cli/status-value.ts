@@ -7,6 +7,7 @@ import type {
   SubscriptionStatus,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { formatTimestamp } from "./format.ts";
+import { reloadRefusalValue, type ReloadRefusalValue } from "./reload-refusal-value.ts";
 
 /** Times are RFC 3339, empty where there is none. */
 export type StatusValue = {
@@ -32,13 +33,7 @@ export type StatusValue = {
   }[];
   readonly proxies: readonly ProxyValue[];
   /** What lies on disk and was refused, so that something older runs: "configuration", "ca". */
-  readonly reloadRefusals: readonly {
-    readonly part: string;
-    readonly reason: string;
-    readonly detail: string;
-    readonly hint: string;
-    readonly since: string;
-  }[];
+  readonly reloadRefusals: readonly ReloadRefusalValue[];
 };
 
 export type ProxyValue = {
@@ -90,13 +85,7 @@ export function statusValue(status: GetStatusResponse): StatusValue {
       notAfter: text(notAfter),
     })),
     proxies: status.proxies.map((proxy) => proxyValue(proxy)),
-    reloadRefusals: status.reloadRefusals.map(({ part, reason, detail, hint, since }) => ({
-      part,
-      reason,
-      detail,
-      hint,
-      since: text(since),
-    })),
+    reloadRefusals: status.reloadRefusals.map(reloadRefusalValue),
   };
 }
 

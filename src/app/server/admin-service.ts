@@ -14,10 +14,11 @@ import {
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
 import type { ReloadRefusal } from "./reload-refusals.ts";
-import { keyLocation } from "./rotation/root-status.ts";
+import { reloadRefusalMessage } from "./rotation/root-messages.ts";
+import { keyLocation, type KeyPlaces } from "./rotation/rotation-key.ts";
 import type { Trust } from "./trust.ts";
 
-export interface AdminDependencies {
+export interface AdminDependencies extends KeyPlaces {
   readonly version: string;
   readonly startedMs: number;
   readonly trust: () => Trust;
@@ -44,7 +45,7 @@ export function statusHandler(
 }
 
 function statusOf(dependencies: AdminDependencies): GetStatusResponse {
-  const { bundle, ...trust } = dependencies.trust();
+  const { bundle } = dependencies.trust();
   const { issued, refused } = dependencies.totals();
   return create(GetStatusResponseSchema, {
     now: timestampFromMs(dependencies.nowMs()),
@@ -61,22 +62,14 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
       logAlarms: dependencies.logAlarms(),
       problems: [...dependencies.problems()],
     },
-    authorities: authoritiesOf(trust),
+    authorities: authoritiesOf(dependencies),
     proxies: dependencies.roll.entries().map(proxyStatus),
-    reloadRefusals: dependencies
-      .reloadRefusals()
-      .map(({ part, reason, detail, hint, sinceMs }) => ({
-        part,
-        reason,
-        detail,
-        hint: hint ?? "",
-        since: timestampFromMs(sinceMs),
-      })),
+    reloadRefusals: dependencies.reloadRefusals().map(reloadRefusalMessage),
   });
 }
 
-function authoritiesOf(trust: Omit<Trust, "bundle">) {
-  const { state } = trust;
+function authoritiesOf(dependencies: AdminDependencies) {
+  const { state } = dependencies.trust();
   const x509 = state.authorities.map((authority) => {
     const { spki } = parseCertificate(authority.chain[0] ?? authority.root);
     const path = [...authority.chain, authority.root];
@@ -87,7 +80,7 @@ function authoritiesOf(trust: Omit<Trust, "bundle">) {
       state: authority.state,
       kind: "x509",
       keyType: keyTypeOf(spki),
-      keyLocation: keyLocation(authority, trust),
+      keyLocation: keyLocation(dependencies, authority),
       notAfter: timestampFromMs(notAfterMs),
     };
   });

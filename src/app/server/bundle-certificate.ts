@@ -23,8 +23,8 @@ export interface BundleCertificate extends BundleIdentity {
   readonly notAfterMs: number;
   /** Infinite where others renew it. */
   readonly renewAtMs: number;
-  /** The ID of the key of ours that signed it, in hex. */
-  readonly signer?: string;
+  /** SHA-256 of the root of ours that it hangs on, in hex. */
+  readonly root?: string;
 }
 
 export interface CertificateFiles {

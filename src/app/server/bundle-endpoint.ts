@@ -64,9 +64,9 @@ export class BundleEndpoint implements AsyncDisposable {
     return this.#loaded.certificate.notAfterMs;
   }
 
-  /** The ID of the key of ours that signed its certificate; undefined for one of the web's PKI. */
-  get signer(): string | undefined {
-    return this.#loaded.certificate.signer;
+  /** SHA-256 of the root of ours that its certificate hangs on, in hex; undefined for one of the web's PKI. */
+  get root(): string | undefined {
+    return this.#loaded.certificate.root;
   }
 
   /** Takes what the files, the names and the trust say now, if it is new. Never rejects: what is there stays. */

@@ -3,6 +3,7 @@
  * publishes its addresses last, and closes what it owns in reverse order.
  */
 
+import { hasBytes } from "../../core/bytes.ts";
 import { RateLimits } from "../../core/issuance/rate-limits.ts";
 import { UsedTokens } from "../../edge/authn/used-tokens.ts";
 import { removeEndpoints, writeEndpoints, type Endpoints } from "../../edge/config/endpoints.ts";
@@ -26,7 +27,7 @@ import { isDistrusted } from "./mesh/distrust.ts";
 import { failureFields } from "./failure-fields.ts";
 import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
-import type { ReloadsHolder } from "./reload-refusals.ts";
+import { retryAfterRotation, type ReloadsHolder } from "./reload-refusals.ts";
 import { RootExpiryWatch, watchedRoots } from "./rotation/root-expiry-watch.ts";
 import { unlessAborted } from "./signing/start-proof.ts";
 import { readPlugged, type Trust } from "./trust.ts";
@@ -44,8 +45,6 @@ export interface ControlPlaneOptions {
 }
 
 const pruneIntervalMs = 60_000;
-/** A clock that was set forward over a restart ends denials; time to set it right before they are forgotten. */
-const denialsKeptMs = 600_000;
 /** Of settings that decide who may have a certificate. */
 const authenticationKeys = /^(tokens\.|identities$|certificates\.renewByCertificate$)/;
 
@@ -69,7 +68,7 @@ export class ControlPlane implements AsyncDisposable {
 
   /** Resolves when it is ready: every port is bound, and `endpoints.json` says so. */
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
-    const { config, version, log, nowMs, monotonicMs, signal } = options;
+    const { config, version, log, nowMs, signal } = options;
     await using owned = new AsyncDisposableStack();
     const kept = await openKept(options, owned);
     const { store, trust, restoration, denials } = kept;
@@ -93,11 +92,9 @@ export class ControlPlane implements AsyncDisposable {
     owned.use(parts.serving);
     owned.use(parts.evidence);
     await unlessAborted(signal, parts.signing.open());
-    const startedAt = monotonicMs();
     const prune = (): void => {
       parts.roll.prune(kept.keeper.proven.nowMs());
       live.authentication.prune(nowMs());
-      if (monotonicMs() - startedAt < denialsKeptMs) return;
       denials.prune().catch((error: unknown) => {
         log.error({ event: "denials-prune-failed", error }, "ended denials are still kept");
       });
@@ -122,6 +119,7 @@ export class ControlPlane implements AsyncDisposable {
     const roots = () => watchedRoots(trust.current.bundle.roots);
     owned.use(new RootExpiryWatch({ roots, log, nowMs }));
     await takeFiles(parts, options);
+    owned.use(trust.onChange(({ state }) => retryAfterRotation(parts.reloads, state)));
     owned.use(parts.rotation.auto);
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
@@ -197,7 +195,7 @@ export class ControlPlane implements AsyncDisposable {
     const plugged = await readPlugged(live.config, this.#options.nowMs());
     if (plugged === undefined) return false;
     rotation.auto.retry();
-    const hasChanged = await rotation.filed.take(plugged);
+    const hasChanged = await rotation.files.take(plugged);
     if (hasChanged) logWarnings(trust.current, this.#options.log);
     else signing.retry();
     return hasChanged;
@@ -217,15 +215,18 @@ async function takeFiles(
 ): Promise<void> {
   const { plugged } = trust.current;
   try {
-    if (plugged !== undefined) await rotation.filed.begin(plugged);
+    if (plugged !== undefined) await rotation.files.begin(plugged);
   } catch (error) {
     reloads.refusals.refuse("ca", error, nowMs());
     log.error({ event: "reload-refused", part: "ca", ...failureFields(error) }, "CA refused");
   }
 }
 
-function logWarnings({ warnings }: Trust, log: Logger): void {
-  for (const { code, file, message } of warnings) {
+function logWarnings({ warnings, state }: Trust, log: Logger): void {
+  const signing = state.authorities.map(({ root }) => root);
+  for (const { code, file, message, otherRoot } of warnings) {
+    // What the files do not sign under, this server may: a rotation has two roots.
+    if (otherRoot !== undefined && hasBytes(signing, otherRoot)) continue;
     log.warn({ event: "ca-warning", code, file, detail: message }, "the operator's CA");
   }
 }

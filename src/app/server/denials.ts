@@ -16,8 +16,10 @@ export interface DenialsDependencies {
   readonly writer: { append(entries: readonly Entry[]): Promise<unknown> };
   /** The trust state is another one now: of a higher epoch, and the bundle is what it was. */
   readonly onStored: (state: TrustState) => void;
-  /** Of the log: a wall clock that jumps must not end a denial. */
+  /** Of the log. */
   readonly nowMs: () => number;
+  /** What has come for certain: a wall clock that was set forward must not end a denial. */
+  readonly provenMs: () => number;
 }
 
 export class Denials {
@@ -42,7 +44,9 @@ export class Denials {
    * @throws DeniedError that the caller may read
    */
   assertNotDenied(identity: string, serialHex: string | undefined): void {
-    assertNotDenied(this.#list, identity, serialHex, this.#dependencies.nowMs());
+    // Nobody whom it does not name waits for the time: where the wall clock is ahead, all agents are asked for theirs.
+    if (this.#list.find(identity, serialHex, -Infinity) === undefined) return;
+    assertNotDenied(this.#list, identity, serialHex, this.#dependencies.provenMs());
   }
 
   /** After each change, once it is in force; until it is disposed. */
@@ -86,11 +90,12 @@ export class Denials {
 
   /** Forgets those that have ended. @returns how many. @throws LogError; whatever SQLite throws */
   async prune(): Promise<number> {
-    if (this.#list.prune(this.#dependencies.nowMs()) === this.#list) return 0;
+    const { provenMs } = this.#dependencies;
+    if (this.#list.prune(provenMs()) === this.#list) return 0;
     let ended: readonly number[] = [];
     await this.#change(
-      (before, nowMs) => {
-        const after = before.prune(nowMs);
+      (before) => {
+        const after = before.prune(provenMs());
         const kept = new Set(after.denials);
         ended = before.denials.filter((each) => !kept.has(each)).map(({ sequence }) => sequence);
         return after;

@@ -116,6 +116,7 @@ describe("an issuer", () => {
     assert.equal(intent.requestId, "request-cart");
     assert.equal(intent.identity, "spiffe://cluster.local/ns/shop/sa/cart");
     assert.equal(intent.authority, current.authority.signer.id);
+    assert.equal(intent.root, hash(current.root));
     assert.equal(intent.evidence.tokenId, "jti-cart");
     assert.equal(intent.evidence.address, "192.0.2.7:1234");
     assert.equal(Buffer.from(intent.serial).toString("hex"), serialHex);

@@ -78,7 +78,7 @@ export class Issuer {
     );
     const outcomes = orders.map((order, index) => this.#judge(order, prepared[index]));
     const leaves = outcomes.filter((outcome) => outcome.kind === "prepared");
-    const intents = leaves.map(({ order, leaf }) => intentOf(order, leaf, issuing.signer.id));
+    const intents = leaves.map(({ order, leaf }) => intentOf(order, leaf, issuing));
     const signing = () => sign(leaves.map(({ leaf }) => leaf));
     const signed = (await ledger.record(intents, signing)).values();
     return outcomes.map((outcome): OrderOutcome => {
@@ -133,13 +133,14 @@ export class Issuer {
 function intentOf(
   { caller, requestId, address, agent }: Order,
   prepared: PreparedLeaf,
-  authority: string,
+  { signer, rootSha256 }: Authority,
 ): Intent {
   return {
     artifact: "workload",
     requestId,
     identity: caller.id.toString(),
-    authority,
+    authority: signer.id,
+    root: rootSha256,
     evidence: evidenceOf(caller, address),
     agent,
     prepared,

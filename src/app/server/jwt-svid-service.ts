@@ -155,6 +155,7 @@ function jwtIntent(
     requestId: intent.tokenId,
     identity: caller.id.toString(),
     authority: Buffer.from(keyId, "base64url").toString("hex"),
+    root: "",
     evidence: evidenceOf(caller, address),
     agent: "",
     prepared: {

@@ -105,6 +105,7 @@ export async function openKept(
     writer: transparency.writer,
     onStored: (state) => trust.keepState(state),
     nowMs: () => keeper.time.nowMs(),
+    provenMs: () => keeper.proven.nowMs(),
   });
   return { store, trust, transparency, keeper, records, restoration, denials };
 }

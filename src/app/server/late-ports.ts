@@ -134,12 +134,16 @@ export async function openAdminSocket(
 ): Promise<string> {
   const { log, store, live, trust, roll, events, serving, evidence, reloads } = parts;
   const { transparency, keeper, denials } = parts;
+  const filed = () => parts.rotation.files.authority;
   const grpc = createLocalServer();
   addService(grpc, AdminService, {
     getStatus: statusHandler({
       version,
       startedMs,
       trust: () => trust.current,
+      store,
+      filed,
+      config: () => live.config,
       roll,
       totals: () => events.totals,
       servingNotAfterMs: () => serving.notAfterMs,
@@ -188,7 +192,9 @@ export async function openAdminSocket(
       ...parts.rotation,
       trust: () => trust.current,
       automatic: () => parts.rotation.auto.automatic,
+      refusedFiles: () => reloads.refusals.all.filter(({ part }) => part === "ca"),
       store,
+      filed,
       config: () => live.config,
       log,
       nowMs,

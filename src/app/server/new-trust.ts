@@ -1,6 +1,6 @@
 /** The trust state of a directory that has none: on a root of our own or on the operator's, and a key for JWT-SVIDs. */
 
-import { generateKeyPairSync, hash, randomBytes } from "node:crypto";
+import { generateKeyPairSync, hash, randomBytes, X509Certificate } from "node:crypto";
 import { equalBytes } from "../../core/bytes.ts";
 import type { PluggedAuthority } from "../../core/trust/plugged-trust.ts";
 import {
@@ -10,7 +10,7 @@ import {
   type TrustState,
 } from "../../core/trust/trust-state.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
-import { subjectKeyIdentifier } from "../../core/x509/signer.ts";
+import { keyIdOf } from "../../core/x509/signer.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { RootKeyType } from "../../edge/config/server-settings.ts";
 import type { NewSigningKey, Store } from "../../edge/store/store.ts";
@@ -36,9 +36,15 @@ export async function makeOwnAuthority(
     nowMs,
   });
   const { spki } = parseCertificate(certificate);
-  const id = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
+  const id = keyIdOf(spki);
   const authority = { id, chain: [], root: certificate, key: "store", auto: false } as const;
-  return { authority: { ...authority, signerIds: [id] }, keys: [{ id, privateKeyPkcs8 }] };
+  return { authority, keys: [{ id, privateKeyPkcs8 }] };
+}
+
+/** Whether it is one of those. An operator's may sign itself, too, under a name of its own. */
+export function isOwnAuthority({ chain, root, key }: NewAuthority): boolean {
+  if (chain.length > 0 || key !== "store") return false;
+  return /^CN=Portcullis root [0-9a-f]{16}$/m.test(new X509Certificate(root).subject);
 }
 
 /** Durable when it returns. */
@@ -59,13 +65,13 @@ export async function createOwnTrust(
 export function createPluggedTrust(
   store: Store,
   { trustDomain }: ServerConfig,
-  { id, signerId, chain, root, roots }: PluggedAuthority,
+  { id, chain, root, roots }: PluggedAuthority,
   nowMs: number,
 ): TrustState {
   const jwt = newJwtAuthority();
   const state = initialTrustState({
     trustDomain,
-    authority: { id, chain, root, key: "external", signerIds: [signerId], auto: false },
+    authority: { id, chain, root, key: "external", auto: false },
     jwtAuthority: jwt.record,
     otherRoots: roots.filter((each) => !equalBytes(each, root)),
     nowMs,

@@ -5,10 +5,12 @@ import { equalBytes } from "../../core/bytes.ts";
 import type { CaWarning } from "../../core/ca/ca-warning.ts";
 import { signingAuthority, type Authority } from "../../core/issuance/authority.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import { signingKeyId } from "../../core/trust/authority-keys.ts";
 import {
   activeAuthority,
   activeJwtAuthority,
   bundleOf,
+  TrustStateError,
   type AuthorityRecord,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
@@ -42,7 +44,7 @@ export interface JwtSigningKey {
 /**
  * @param plugged the operator's files, as they were read last
  * @param running what signs now: its key may be in no file any more
- * @throws StoreError, SignerError
+ * @throws StoreError, SignerError, TrustStateError
  */
 export function openTrust(
   store: Store,
@@ -51,6 +53,7 @@ export function openTrust(
   plugged: PluggedIn | undefined,
   running?: AuthorityParts,
 ): Trust {
+  for (const each of state.authorities) assertNamedByKey(each);
   const bundle = bundleOf(state);
   const active = activeAuthority(state);
   const { id, chain, root } = active;
@@ -63,7 +66,7 @@ export function openTrust(
       {
         hint:
           "files with another root are a rotation, which needs both keys: put the old files back into --ca-dir and start; then, " +
-          "while the server runs, put the new ones there, or leave the old ones and run portcullis root prepare --from-dir DIR",
+          "while the server runs, put the new ones there; or leave the old ones and: portcullis root prepare --from-dir DIR",
       },
     );
   }
@@ -79,6 +82,17 @@ export function openTrust(
     crls: plugged?.crls ?? [],
     warnings: plugged?.warnings ?? [],
   });
+}
+
+/** By its name a leaked key is known again. @throws TrustStateError */
+function assertNamedByKey(authority: AuthorityRecord): void {
+  const keyId = signingKeyId(authority);
+  if (authority.id === keyId) return;
+  throw new TrustStateError(
+    "trust-state-malformed",
+    `expected authority ${keyId} by the name of its key, got ${authority.id}`,
+    { hint: "restore the data directory from a backup; a new root would break every workload" },
+  );
 }
 
 /**

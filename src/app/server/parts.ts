@@ -62,7 +62,7 @@ export interface Parts extends Kept {
   readonly bundleEndpoint: {
     renew: () => void;
     notAfterMs: () => number | undefined;
-    signer: () => string | undefined;
+    root: () => string | undefined;
   };
   readonly signing: SigningPool;
   readonly issueServing: IssueServing;
@@ -101,7 +101,7 @@ export function buildParts(options: PartsOptions): Parts {
   const bundleEndpoint: Parts["bundleEndpoint"] = {
     renew: () => {},
     notAfterMs: () => undefined,
-    signer: () => undefined,
+    root: () => undefined,
   };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
@@ -163,8 +163,8 @@ export function buildParts(options: PartsOptions): Parts {
   });
   const config = (): ServerConfig => live.config;
   const own = (): readonly OwnCertificate[] => [
-    ...ownCertificate("serving", serving.signer),
-    ...ownCertificate("bundle-endpoint", bundleEndpoint.signer()),
+    ...ownCertificate("serving", serving.root),
+    ...ownCertificate("bundle-endpoint", bundleEndpoint.root()),
   ];
   const evidence = buildEvidence(
     { ...options, waivers, own, config, metrics, events: meshEvents },
@@ -234,8 +234,8 @@ export function buildParts(options: PartsOptions): Parts {
   }
 }
 
-function ownCertificate(name: string, signer: string | undefined): readonly OwnCertificate[] {
-  return signer === undefined ? [] : [{ name, signer }];
+function ownCertificate(name: string, root: string | undefined): readonly OwnCertificate[] {
+  return root === undefined ? [] : [{ name, root }];
 }
 
 /** An address to listen on is a name to dial, unless it is all of them. */

@@ -3,8 +3,7 @@
 import type { CaWarning } from "../../core/ca/ca-warning.ts";
 import type { PluggedCa } from "../../core/ca/ca-files.ts";
 import type { PluggedAuthority } from "../../core/trust/plugged-trust.ts";
-import { parseCertificate } from "../../core/x509/certificate.ts";
-import { subjectKeyIdentifier } from "../../core/x509/signer.ts";
+import { signingKeyId } from "../../core/trust/authority-keys.ts";
 import { loadKeylessCa, loadPluggedCa } from "../../edge/ca/plugged-ca.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { KeySource } from "./signing/signing-protocol.ts";
@@ -37,11 +36,5 @@ function pluggedIn(ca: PluggedCa, source: KeySource): PluggedIn {
 
 /** As the trust state knows it. */
 export function pluggedAuthority({ chain, root, roots }: PluggedCa): PluggedAuthority {
-  const { subjectKeyId, spki } = parseCertificate(chain[0] ?? root);
-  const signerId = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
-  // An identifier may be absent, or of any length: ours names the authority then.
-  const isUsable =
-    subjectKeyId !== undefined && subjectKeyId.length >= 1 && subjectKeyId.length <= 32;
-  const id = isUsable ? Buffer.from(subjectKeyId).toString("hex") : signerId;
-  return { id, signerId, chain, root, roots };
+  return { id: signingKeyId({ chain, root }), chain, root, roots };
 }

@@ -129,7 +129,7 @@ async function openBundlePort(
   );
   bundleEndpoint.renew = () => void endpoint.renew();
   bundleEndpoint.notAfterMs = () => endpoint.notAfterMs;
-  bundleEndpoint.signer = () => endpoint.signer;
+  bundleEndpoint.root = () => endpoint.root;
   return endpoint.url;
 }
 

@@ -63,10 +63,11 @@ async function reloadCa({ controlPlane, log }: Reloadable): Promise<boolean> {
   return true;
 }
 
-/** Which CA signs now, by the names that `status` and OpenSSL have for it. */
-function caFields({ state, crls }: Trust) {
-  const { id, chain, root } = activeAuthority(state);
+/** Which CA was read, by the names that `status` and OpenSSL have for it, and what it is here. */
+function caFields({ state, plugged, crls }: Trust) {
+  const { id, chain, root } = plugged?.authority ?? activeAuthority(state);
   const { serialHex, notAfterMs } = parseCertificate(chain[0] ?? root);
   const notAfter = new Date(notAfterMs).toISOString();
-  return { authority: id, serial: serialHex, notAfter, crls: crls.length };
+  const { state: step } = state.authorities.find((each) => each.id === id) ?? {};
+  return { authority: id, state: step, serial: serialHex, notAfter, crls: crls.length };
 }

@@ -3,6 +3,7 @@
  * restart would meet the same refusal and would then have nothing to run on.
  */
 
+import type { TrustState } from "../../core/trust/trust-state.ts";
 import { failureFields, type FailureFields } from "./failure-fields.ts";
 
 export const reloadParts = ["configuration", "ca"] as const;
@@ -25,6 +26,12 @@ export interface ReloadsHolder {
   readonly refusals: ReloadRefusals;
   /** What was refused, now. */
   retry: () => void;
+}
+
+/** What had to wait for the end of a rotation is not left until the next look. */
+export function retryAfterRotation(reloads: ReloadsHolder, { authorities }: TrustState): void {
+  const isWaiting = reloads.refusals.all.some(({ reason }) => reason === "rotation-in-progress");
+  if (isWaiting && authorities.length === 1) reloads.retry();
 }
 
 export class ReloadRefusals {

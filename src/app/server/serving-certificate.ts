@@ -16,8 +16,8 @@ import type { Intent } from "./log/ledger.ts";
 export interface ServingCertificate extends ServingIdentity {
   readonly notAfterMs: number;
   readonly renewAtMs: number;
-  /** The ID of the key that signed it, in hex. */
-  readonly signer: string;
+  /** SHA-256 of the root that it hangs on, in hex. */
+  readonly root: string;
 }
 
 /** Rejects while nothing can be signed or recorded. */
@@ -76,14 +76,14 @@ export function prepareServing(
       clientRoots: roots,
       notAfterMs,
       renewAtMs: nowMs + (notAfterMs - nowMs) / 2,
-      signer: authority.signer.id,
+      root: authority.rootSha256,
     }),
   };
 }
 
 export function servingIntent(
   { prepared }: ServingDraft,
-  { signer }: Authority,
+  { signer, rootSha256 }: Authority,
   names: readonly string[],
   uri: string | undefined,
   requestId: string,
@@ -93,6 +93,7 @@ export function servingIntent(
     requestId,
     identity: uri ?? identityOf(names),
     authority: signer.id,
+    root: rootSha256,
     evidence: serverEvidence,
     agent: "",
     prepared,

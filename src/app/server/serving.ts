@@ -38,9 +38,9 @@ export class Serving implements Disposable {
     return this.#certificate?.notAfterMs ?? 0;
   }
 
-  /** The ID of the key that signed it; undefined before it is open. */
-  get signer(): string | undefined {
-    return this.#certificate?.signer;
+  /** SHA-256 of the root that it hangs on, in hex; undefined before it is open. */
+  get root(): string | undefined {
+    return this.#certificate?.root;
   }
 
   /** Once it is open. */

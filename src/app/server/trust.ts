@@ -11,8 +11,9 @@ import {
   withJwtAuthority,
   type TrustState,
 } from "../../core/trust/trust-state.ts";
+import { removeRemains } from "../../edge/config/remains.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
-import { StoreError, type Store } from "../../edge/store/store.ts";
+import { bundleFileName, StoreError, type Store } from "../../edge/store/store.ts";
 import { createOwnTrust, createPluggedTrust, newJwtAuthority } from "./new-trust.ts";
 import { proveSigner } from "./signing/open-signer.ts";
 import { openTrust, type Trust } from "./open-trust.ts";
@@ -61,6 +62,7 @@ export async function loadTrust(
 }
 
 async function withRoots({ dataDir }: ServerConfig, trust: Trust): Promise<Trust> {
+  await removeRemains(dataDir, [bundleFileName]);
   await writeRoots(dataDir, trust.bundle);
   return trust;
 }

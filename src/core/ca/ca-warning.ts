@@ -15,4 +15,6 @@ export interface CaWarning {
   readonly file: string;
   /** Lower case, without the file. */
   readonly message: string;
+  /** Of a root that these files do not sign under: DER. */
+  readonly otherRoot?: Uint8Array;
 }

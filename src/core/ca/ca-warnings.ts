@@ -21,7 +21,7 @@ export function caWarnings(
   return [
     ...path.slice(0, 1).flatMap(crlSign),
     ...path.flatMap((each) => [...expiry(each, nowMs), ...keyId(each), ...nameConstraints(each)]),
-    ...others.map((each) => otherRoot(each, nowMs)),
+    ...others.map((each) => otherRootWarning(each, nowMs)),
   ];
 }
 
@@ -52,12 +52,13 @@ function nameConstraints({ file, certificate, description }: CaCertificate): rea
   return [{ code: "ca-name-constraints", file, message }];
 }
 
-function otherRoot(each: CaCertificate, nowMs: number): CaWarning {
+function otherRootWarning(each: CaCertificate, nowMs: number): CaWarning {
   const { file, certificate, description } = each;
+  const otherRoot = certificate.der;
   if (!isInDate(each, nowMs)) {
     const message = `the root ${description} is valid from ${formatSpan(certificate)}`;
-    return { code: "ca-root-not-in-date", file, message };
+    return { code: "ca-root-not-in-date", file, message, otherRoot };
   }
   const message = `the root ${description} is trusted, and nothing is signed under it here`;
-  return { code: "ca-root-unused", file, message };
+  return { code: "ca-root-unused", file, message, otherRoot };
 }

@@ -4,6 +4,7 @@
  */
 
 import { createPublicKey, type KeyObject } from "node:crypto";
+import { rootSha256 } from "../spiffe/roots-digest.ts";
 import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { encodeCertificate, leafEncoder, type LeafEncoder } from "../x509/leaf-template.ts";
 import type { LintIssuer } from "../x509/lint/lint.ts";
@@ -15,6 +16,8 @@ import { subjectKeyIdentifier, type Signer } from "../x509/signer.ts";
 export interface Authority {
   readonly signer: Signer;
   readonly certificate: Certificate;
+  /** As the log names the root. */
+  readonly rootSha256: string;
   /** When the first certificate of its path expires: nothing that it signs is good for longer. */
   readonly notAfterMs: number;
   /** The certificate's own key, not the signer's word for it. */
@@ -51,6 +54,7 @@ export function signingAuthority(
   return Object.freeze({
     signer,
     certificate,
+    rootSha256: rootSha256(root),
     notAfterMs,
     verificationKey: createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }),
     issuer,

@@ -22,7 +22,13 @@ const samples: readonly Entry[] = [
   sampleRefusals(),
   sampleEvent({ digest: new Uint8Array(32), operator: "alice" }),
 ];
-const ofAgent = sampleIntent({ agent: "a1" });
+const root = "4d".repeat(32);
+const naming = [
+  sampleIntent({ agent: "a1" }),
+  sampleIntent({ root }),
+  sampleIntent({ agent: "a1", root }),
+] as const;
+const [ofAgent] = naming;
 
 function codeOf(action: () => unknown): LogErrorCode | "accepted" {
   try {
@@ -59,7 +65,7 @@ describe("encodeEntry and decodeEntry", () => {
   });
 
   it("refuse or tell apart each octet changed, cut off or added", () => {
-    for (const entry of [...samples, ofAgent]) {
+    for (const entry of [...samples, ...naming]) {
       const bytes = encodeEntry(entry);
       const changed = [...bytes.keys()].flatMap((at) => {
         const flipped = [0x01, 0x80, 0xff].map((bit) => bytes.with(at, (bytes[at] ?? 0) ^ bit));
@@ -97,20 +103,29 @@ describe("encodeEntry and decodeEntry", () => {
     );
   });
 
-  it("write version 2 for an intent that names its agent, which stands at the end", () => {
+  it("write version 2 for an intent that names its root or its agent, which stand at the end", () => {
     const agent = "agent-7d4b9c6f5";
-    const plain = encodeEntry(sampleIntent());
-    const expected = `02${hex(plain).slice(2)}0f${utf8(agent)}`;
-    assert.equal(hex(encodeEntry(sampleIntent({ agent }))), expected);
     const uuid = "1d0e4a52-93a1-4f3b-8a51-5c1f0f6f2b11";
-    const named = sampleIntent({ agent: uuid });
-    assert.equal(hex(encodeEntry(named)).slice(-34), `ff${uuid.replaceAll("-", "")}`);
-    assert.deepEqual(decodeEntry(encodeEntry(named)), named);
+    const plain = `02${hex(encodeEntry(sampleIntent())).slice(2)}`;
+    const table = [
+      [{ agent }, `00 0f${utf8(agent)}`],
+      [{ root }, `20${root} 00`],
+      [{ root, agent }, `20${root} 0f${utf8(agent)}`],
+      [{ root, agent: uuid }, `20${root} ff${uuid.replaceAll("-", "")}`],
+    ] as const;
+    for (const [names, end] of table) {
+      const intent = sampleIntent(names);
+      assert.equal(hex(encodeEntry(intent)), `${plain}${end.replace(" ", "")}`);
+      assert.deepEqual(decodeEntry(encodeEntry(intent)), intent);
+    }
   });
 
-  it("need at most 450 octets for intent and result of a workload in Kubernetes", () => {
-    const octets = encodeEntry(sampleIntent()).length + encodeEntry(sampleResult()).length;
-    assert.ok(octets <= 450, String(octets));
+  it("need at most 480 octets for intent and result of a workload in Kubernetes, 34 of them for its root", () => {
+    const [octets, without] = [root, ""].map(
+      (each) => encodeEntry(sampleIntent({ root: each })).length,
+    );
+    assert.equal(octets, (without ?? 0) + 34);
+    assert.ok((octets ?? 0) + encodeEntry(sampleResult()).length <= 480, String(octets));
   });
 });
 
@@ -133,6 +148,9 @@ describe("encodeEntry", () => {
     ["half of a surrogate pair", sampleEvent({ subject: "\ud800" })],
     ["a name of 255 octets", sampleIntent({ evidence: { ...evidence, node: "n".repeat(255) } })],
     ["an agent of 255 octets", sampleIntent({ agent: "n".repeat(255) })],
+    ["a root of 31 octets", sampleIntent({ root: root.slice(2) })],
+    ["a root of 33 octets", sampleIntent({ root: `${root}4d` })],
+    ["a root in upper case", sampleIntent({ root: root.toUpperCase() })],
     ["an identity of 2,049 octets", sampleIntent({ identity: "i".repeat(2_049) })],
     ["a detail of 4,097 octets", sampleEvent({ detail: "d".repeat(4_097) })],
     ["a count of more than 4 octets", sampleRefusals({ count: 2 ** 32 })],
@@ -156,6 +174,7 @@ describe("encodeEntry", () => {
         requestId: long,
         identity,
         evidence: { method: "oidc", issuer: "i".repeat(1_024), address: long, ...names },
+        root,
         agent: long,
       }),
       sampleResult({ reason: long }),
@@ -181,6 +200,9 @@ describe("decodeEntry", () => {
   const authorityAt = 8 + 1 + 17 + 42;
   const longCaller = encodeEntry(sampleRefusals({ caller: "i".repeat(2_048) }));
   const namedIntent = encodeEntry(ofAgent);
+  const octets = (count: number): Uint8Array => new Uint8Array(count).fill(0x4d);
+  const ending = (...end: readonly number[]): Uint8Array =>
+    Buffer.concat([intent.with(0, 2), Uint8Array.from(end)]);
   const result = encodeEntry(sampleResult());
   const event = encodeEntry(sampleEvent({ operator: "ab", subject: "" }));
   /** Version, kind, time, type. */
@@ -190,12 +212,17 @@ describe("decodeEntry", () => {
     ["version 0", result.with(0, 0), "log-entry-version"],
     ["version 2 of a result", result.with(0, 2), "log-entry-malformed"],
     ["version 2 of an event", event.with(0, 2), "log-entry-malformed"],
-    ["version 2 of an intent without an agent", intent.with(0, 2), "log-entry-malformed"],
     [
-      "version 2 of an intent with an empty agent",
-      Buffer.concat([intent.with(0, 2), Uint8Array.of(0)]),
+      "version 2 of an intent that ends as version 1 does",
+      intent.with(0, 2),
       "log-entry-malformed",
     ],
+    ["version 2 of an intent with an empty root and no more", ending(0), "log-entry-malformed"],
+    ["version 2 of an intent with neither root nor agent", ending(0, 0), "log-entry-malformed"],
+    ["a root of 31 octets", ending(31, ...octets(31), 0), "log-entry-malformed"],
+    ["a root of 33 octets", ending(33, ...octets(33), 0), "log-entry-malformed"],
+    ["a root of 20 octets", ending(20, ...octets(20), 2, 0x61, 0x31), "log-entry-malformed"],
+    ["a root without an agent's length", ending(32, ...octets(32)), "log-entry-malformed"],
     ["version 1 of an intent with an agent", namedIntent.with(0, 1), "log-entry-malformed"],
     ["version 3", namedIntent.with(0, 3), "log-entry-version"],
     ["kind 0", result.with(1, 0), "log-entry-malformed"],

@@ -5,7 +5,7 @@
 
 import type { Entry, Outcome, RefusalsEntry, ResultEntry } from "./entry.ts";
 import { readEvent, writeEvent } from "./entry-event.ts";
-import { readIntent, writeIntent } from "./entry-intent.ts";
+import { namesMore, readIntent, writeIntent } from "./entry-intent.ts";
 import { readDigest, readSerial, writeDigest, writeSerial } from "./entry-parts.ts";
 import { EntryReader } from "./entry-reader.ts";
 import { IDENTITY_BYTES_MAX, malformed } from "./entry-wire.ts";
@@ -13,8 +13,8 @@ import { EntryWriter } from "./entry-writer.ts";
 import { LogError } from "./log-error.ts";
 
 const VERSION = 1;
-/** Of an intent that names its agent, and of nothing else. */
-const AGENT_VERSION = 2;
+/** Of an intent that names its root or its agent, and of nothing else. */
+const NAMING_VERSION = 2;
 /** Milliseconds since 1970; enough until the year 10889. */
 const TIME_OCTETS = 6;
 const INDEX_OCTETS = 6;
@@ -53,13 +53,13 @@ export function encodeEntry(entry: Entry): Uint8Array {
 export function decodeEntry(bytes: Uint8Array): Entry {
   const reader = new EntryReader(bytes);
   const version = reader.integer("version", 1);
-  if (version !== VERSION && version !== AGENT_VERSION) {
+  if (version !== VERSION && version !== NAMING_VERSION) {
     throw new LogError("log-entry-version", `expected version 1 or 2, got ${version}`, {
       hint: "a newer release wrote this log; read it with that one",
     });
   }
   const kind = reader.choice("kind", kinds);
-  if (version === AGENT_VERSION && kind !== "intent") {
+  if (version === NAMING_VERSION && kind !== "intent") {
     throw malformed("version", "1 of what is no intent", `${version}`);
   }
   const entry = bodies[kind](reader, reader.integer("timeMs", TIME_OCTETS), version);
@@ -68,7 +68,7 @@ export function decodeEntry(bytes: Uint8Array): Entry {
 }
 
 function versionOf(entry: Entry): number {
-  return entry.kind === "intent" && entry.agent !== "" ? AGENT_VERSION : VERSION;
+  return entry.kind === "intent" && namesMore(entry) ? NAMING_VERSION : VERSION;
 }
 
 type ReadBody = (reader: EntryReader, timeMs: number, version: number) => Entry;

@@ -4,13 +4,20 @@ import type { Artifact, EvidenceMethod, IntentEntry, LoggedEvidence } from "./en
 import type { EntryReader } from "./entry-reader.ts";
 import { IDENTITY_BYTES_MAX, malformed } from "./entry-wire.ts";
 import type { EntryWriter } from "./entry-writer.ts";
-import { readSerial, writeFullDigest, writeSerial } from "./entry-parts.ts";
+import {
+  readDigest,
+  readSerial,
+  writeDigest,
+  writeFullDigest,
+  writeSerial,
+} from "./entry-parts.ts";
 import { HASH_BYTES } from "./merkle.ts";
 
 /** Seconds of certificates, which end with the year 9999 (RFC 5280 4.1.2.5). */
 const SECONDS_OCTETS = 5;
 const AUTHORITY_BYTES_MAX = 32;
 const AUTHORITY = /^(?:[0-9a-f]{2}){1,32}$/;
+const ROOT = /^(?:[0-9a-f]{64})?$/;
 const ISSUER_BYTES_MAX = 1024;
 
 /** The octet of each is its place, from 1. A new one goes to the end. */
@@ -24,7 +31,12 @@ const methods: readonly EvidenceMethod[] = [
   "server",
 ];
 
-/** Version 2 has the agent at its end, and is written only for one that there is. @throws LogError */
+/** Whether it has what version 2 has at its end. Without any of that it is version 1: no entry has two encodings. */
+export function namesMore({ root, agent }: Pick<IntentEntry, "root" | "agent">): boolean {
+  return root !== "" || agent !== "";
+}
+
+/** @throws LogError */
 export function writeIntent(writer: EntryWriter, entry: IntentEntry): void {
   writer.choice("artifact", entry.artifact, artifacts);
   writer.name("requestId", entry.requestId);
@@ -39,7 +51,10 @@ export function writeIntent(writer: EntryWriter, entry: IntentEntry): void {
   writeFullDigest(writer, "keyDigest", entry.keyDigest);
   writeFullDigest(writer, "tbsDigest", entry.tbsDigest);
   writeEvidence(writer, entry.evidence);
-  if (entry.agent !== "") writer.name("agent", entry.agent);
+  if (!namesMore(entry)) return;
+  if (!ROOT.test(entry.root)) throw malformed("root", "64 lower-case hex digits", entry.root);
+  writeDigest(writer, "root", Buffer.from(entry.root, "hex"));
+  writer.name("agent", entry.agent);
 }
 
 /** @throws LogError */
@@ -57,15 +72,15 @@ export function readIntent(reader: EntryReader, timeMs: number, version: number)
     keyDigest: reader.octets("keyDigest", HASH_BYTES),
     tbsDigest: reader.octets("tbsDigest", HASH_BYTES),
     evidence: readEvidence(reader),
-    agent: version === 1 ? "" : readAgent(reader),
+    ...(version === 1 ? { root: "", agent: "" } : readMore(reader)),
   };
 }
 
-/** Without one it is version 1: no entry has two encodings. */
-function readAgent(reader: EntryReader): string {
-  const agent = reader.name("agent");
-  if (agent === "") throw malformed("agent", "a name in version 2", "none");
-  return agent;
+function readMore(reader: EntryReader): Pick<IntentEntry, "root" | "agent"> {
+  const root = Buffer.from(readDigest(reader, "root")).toString("hex");
+  const more = { root, agent: reader.name("agent") };
+  if (!namesMore(more)) throw malformed("agent", "a root or an agent in version 2", "neither");
+  return more;
 }
 
 function readAuthority(reader: EntryReader): string {

@@ -28,6 +28,11 @@ export interface IntentEntry {
   /** SHA-256 of the exact bytes to be signed. */
   readonly tbsDigest: Uint8Array;
   readonly evidence: LoggedEvidence;
+  /**
+   * SHA-256 of the root that the certificate hangs on, in lower-case hex. "" for a JWT, which hangs on none, and where version 1
+   * of an entry did not say it.
+   */
+  readonly root: string;
   /** The id of the agent that asked, as it said: a claim. "" for those that have none. */
   readonly agent: string;
 }

@@ -60,8 +60,6 @@ export interface HeldLeaf {
   /** Lower-case hex. */
   readonly serialHex: string;
   readonly notAfterMs: number;
-  /** The ID of the key that signed it, lower-case hex. */
-  readonly authority: string;
 }
 
 export interface HeldLeavesReport {

@@ -33,6 +33,8 @@ const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
   "no-trust-bundle": () => "it has a certificate, and does not get whom it trusts from here",
   "not-renewed": () => "its certificate is older than the present bundle",
   unexpired: () => "its certificate is not expired",
+  "root-unknown": () =>
+    "an older version wrote its entry of the log, which names no root: it counts for each, until it has expired",
   "perhaps-signed": (about) => about,
   unobservable: () => "who reads the bundle there cannot be observed",
   rebuilding: (about) => about,

@@ -6,14 +6,14 @@ import { holderGate, type HolderView } from "./holder-gate.ts";
 import { LeafHolders } from "./leaf-holders.ts";
 import type { LeafRecord } from "./leaf-record.ts";
 
-/** Of an authority whose signer is 0a, while 0b's root stays trusted. */
+/** Of the root 0a. */
 function viewOf(leaves: readonly LeafRecord[], changes: Partial<HolderView> = {}): HolderView {
   const holders = new LeafHolders();
   for (const each of leaves) holders.add(each);
   holders.built();
   return {
     holders,
-    otherSigners: new Set(["0b"]),
+    root: "0a",
     own: [],
     leafAt: (index) => leaves.find(({ intentIndex }) => intentIndex === index),
     waived: new Set(),
@@ -29,7 +29,7 @@ const gateOf = (leaves: readonly LeafRecord[], changes: Partial<HolderView> = {}
 
 describe("the gate of the holders", () => {
   it("opens when there is none", () => {
-    assert.deepEqual(gateOf([leaf({ signer: "0b" })]), {
+    assert.deepEqual(gateOf([leaf({ root: "0b" })]), {
       kind: "open",
       evidence: { total: 0, confirmed: 0, weak: 0, waived: 0 },
     });
@@ -50,12 +50,12 @@ describe("the gate of the holders", () => {
     assert.equal(gateOf(leaves, { skewMs: 7_000 }, gate.opensAtMs).kind, "open");
   });
 
-  it("names the last to end, whichever signer's they are, and the same ones each time", () => {
+  it("names the last to end, whether their root is known or not, and the same ones each time", () => {
     const leaves = Array.from({ length: 300 }, (_, at) =>
       leaf({
         intentIndex: at + 1,
         serialHex: `a${at % 7}${at}`,
-        signer: at % 2 === 0 ? "0a" : "0c",
+        root: at % 2 === 0 ? "0a" : "",
         notAfterMs: NOW_MS + ((at * 37) % 100) * 1_000,
       }),
     );
@@ -70,7 +70,7 @@ describe("the gate of the holders", () => {
 
   it("waits for those for whom there was no room, and says that, until they have ended", () => {
     const holders = new LeafHolders(1);
-    holders.add(leaf({ signer: "0b" }));
+    holders.add(leaf({ root: "0b" }));
     holders.add(leaf({ intentIndex: 51, notAfterMs: NOW_MS + 2 * hourMs }));
     holders.built();
     const gate = gateOf([], { holders });
@@ -79,17 +79,17 @@ describe("the gate of the holders", () => {
     assert.equal(wordsOf(gateOf([], { holders }, NOW_MS + 2 * hourMs + 1_000)), "open");
   });
 
-  it("waits for what was perhaps signed, and for signers that nobody knows", () => {
+  it("waits for what was perhaps signed, and for what hangs on a root that the log does not say", () => {
     for (const outcome of ["unknown", "open"] as const) {
       assert.equal(wordsOf(gateOf([leaf({ outcome })])), "certificate/5a01 perhaps-signed");
     }
-    assert.equal(wordsOf(gateOf([leaf({ signer: "ff" })])), "certificate/5a01 unexpired");
+    assert.equal(wordsOf(gateOf([leaf({ root: "" })])), "certificate/5a01 root-unknown");
   });
 
   it("waits for the server's own certificates, for the log to be read, and for what it has lost", () => {
     const own = [
-      { name: "grpc", signer: "0a" },
-      { name: "bundle-endpoint", signer: "0b" },
+      { name: "grpc", root: "0a" },
+      { name: "bundle-endpoint", root: "0b" },
     ];
     assert.equal(wordsOf(gateOf([], { own })), "server/own-certificate-grpc own-certificate");
     const holders = new LeafHolders();
@@ -116,21 +116,21 @@ describe("the gate of the holders", () => {
 
   it("opens exactly when no certificate of the root may be in use, whatever there is", () => {
     const some = fc.record({
-      signer: fc.constantFrom("0a", "0b", "ff"),
+      root: fc.constantFrom("0a", "0b", ""),
       endsIn: fc.integer({ min: -5_000, max: 5_000 }),
       isWaived: fc.boolean(),
     });
     const closed = { open: 0, closed: 0 };
     fc.assert(
       fc.property(fc.array(some, { maxLength: 6 }), fc.nat({ max: 3_000 }), (all, skewMs) => {
-        const leaves = all.map(({ signer, endsIn }, intentIndex) =>
-          leaf({ signer, notAfterMs: NOW_MS + endsIn, intentIndex }),
+        const leaves = all.map(({ root, endsIn }, intentIndex) =>
+          leaf({ root, notAfterMs: NOW_MS + endsIn, intentIndex }),
         );
         const waivedLeaves = new Set(
           all.flatMap(({ isWaived }, index) => (isWaived ? [index] : [])),
         );
-        const isOf = ({ signer, endsIn }: (typeof all)[number]): boolean =>
-          signer !== "0b" && NOW_MS < NOW_MS + endsIn + 1_000 + skewMs;
+        const isOf = ({ root, endsIn }: (typeof all)[number]): boolean =>
+          root !== "0b" && NOW_MS < NOW_MS + endsIn + 1_000 + skewMs;
         const gate = gateOf(leaves, { skewMs, waivedLeaves });
         const held = all.filter(isOf);
         assert.equal(gate.evidence.total, held.length);

@@ -1,11 +1,11 @@
 /**
- * Whether nothing that may be in use hangs only on a root that is to go: no unexpired certificate of a workload, whether its
+ * Whether nothing that may be in use hangs on a root that is to go: no unexpired certificate of a workload, whether its
  * owner is gone or not, nothing that was perhaps signed, and none of the server's own. JWTs hang on no root.
  */
 
 import { FirstOf } from "./first-of.ts";
 import { GateTally } from "./gate-tally.ts";
-import type { Gate } from "./laggard.ts";
+import type { Gate, LaggardReason } from "./laggard.ts";
 import type { LeafHolders } from "./leaf-holders.ts";
 import { endOf, type LeafRecord } from "./leaf-record.ts";
 import { lagLost, lagMissed } from "./unnameable.ts";
@@ -13,14 +13,14 @@ import { lagLost, lagMissed } from "./unnameable.ts";
 export interface OwnCertificate {
   /** What it is used for. */
   readonly name: string;
-  /** The signing key's ID. */
-  readonly signer: string;
+  /** SHA-256 of the root that it hangs on, lower-case hex. */
+  readonly root: string;
 }
 
 export interface HolderView {
   readonly holders: LeafHolders;
-  /** Signers of authorities with another root that stays trusted. All others hang on the one that is to go. */
-  readonly otherSigners: ReadonlySet<string>;
+  /** That is to go; as `LeafRecord` has it. */
+  readonly root: string;
   /** The server's, that are in use. */
   readonly own: readonly OwnCertificate[];
   /** From the log; asked for those that are named. */
@@ -35,12 +35,14 @@ export interface HolderView {
   readonly lostUntilMs: number;
 }
 
+/** A certificate of which the log does not say it may hang on any; it ends by itself. */
+const unknownRoot = "";
 /** Of certificates that nobody can name. */
 const lostHoldersClass = "lost-certificates";
 
 /** @param namedMax how many laggards are named at most */
 export function holderGate(view: HolderView, nowMs: number, namedMax: number): Gate {
-  const { holders, otherSigners, own, waived, skewMs, lostUntilMs } = view;
+  const { holders, root, own, waived, skewMs, lostUntilMs } = view;
   const tally = new GateTally(namedMax, waived);
   const last = new FirstOf<Ending>(Math.max(1, namedMax), lastFirst);
   const server = { kind: "server", spiffeId: "", endsAtMs: undefined } as const;
@@ -51,15 +53,15 @@ export function holderGate(view: HolderView, nowMs: number, namedMax: number): G
   const missed = { tally, untilMs: holders.missedUntilMs, skewMs, nowMs };
   const about = "there are more certificates than it can keep: it waits until those end";
   lagMissed(missed, "too-many-certificates", about);
-  for (const { name, signer } of own) {
-    if (otherSigners.has(signer)) continue;
-    const about = `its own certificate for ${name} is to be renewed first`;
-    tally.lag({ ...server, id: `own-certificate-${name}`, reason: "own-certificate", about });
+  for (const each of own) {
+    if (each.root !== root) continue;
+    const about = `its own certificate for ${each.name} is to be renewed first`;
+    tally.lag({ ...server, id: `own-certificate-${each.name}`, reason: "own-certificate", about });
   }
   lagLost({ tally, untilMs: lostUntilMs, skewMs, nowMs }, lostHoldersClass);
-  for (const signer of holders.signers()) {
-    const isOver = nowMs >= endOf(holders.lastNotAfterMs(signer), skewMs);
-    if (!isOver && !otherSigners.has(signer)) countLeaves(view, signer, nowMs, tally, last);
+  for (const each of [root, unknownRoot]) {
+    const isOver = nowMs >= endOf(holders.lastNotAfterMs(each), skewMs);
+    if (!isOver) countLeaves(view, each, nowMs, tally, last);
   }
   for (const ending of last.sorted()) nameLeaf(view, ending, tally);
   return tally.gate();
@@ -77,7 +79,7 @@ function lastFirst(a: Ending, b: Ending): number {
 
 function countLeaves(
   view: HolderView,
-  signer: string,
+  root: string,
   nowMs: number,
   tally: GateTally,
   last: FirstOf<Ending>,
@@ -85,7 +87,7 @@ function countLeaves(
   const { holders, waivedLeaves, skewMs } = view;
   let count = 0;
   let lastEndMs = 0;
-  for (const [index, notAfterMs] of holders.leavesOf(signer)) {
+  for (const [index, notAfterMs] of holders.leavesOf(root)) {
     const endsAtMs = endOf(notAfterMs, skewMs);
     if (nowMs >= endsAtMs) continue;
     if (waivedLeaves.has(index)) {
@@ -107,8 +109,13 @@ function nameLeaf(view: HolderView, { index, endsAtMs }: Ending, tally: GateTall
     tally.name({ ...lag, reason: "rebuilding", endsAtMs });
     return;
   }
-  const { serialHex: id, identity: spiffeId, outcome } = leaf;
-  const reason = outcome === "signed" ? "unexpired" : "perhaps-signed";
+  const { serialHex: id, identity: spiffeId } = leaf;
+  const reason = reasonOf(leaf);
   const about = "it may have been signed: the log does not know what came of it";
   tally.name({ kind: "certificate", id, spiffeId, reason, about, endsAtMs });
+}
+
+function reasonOf({ outcome, root }: LeafRecord): LaggardReason {
+  if (outcome !== "signed") return "perhaps-signed";
+  return root === unknownRoot ? "root-unknown" : "unexpired";
 }

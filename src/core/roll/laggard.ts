@@ -33,6 +33,8 @@ export type LaggardReason =
   | "not-renewed"
   /** A holder: its certificate hangs on the root that is to go. */
   | "unexpired"
+  /** A holder: an older version wrote the log, which does not say on which root its certificate hangs. */
+  | "root-unknown"
   /** May have been signed: an intent without an outcome. */
   | "perhaps-signed"
   | "unobservable"

@@ -1,23 +1,16 @@
 /**
- * The unexpired certificates of workloads by the key that signed them: numbers only, for there may be a million. Made like
+ * The unexpired certificates of workloads by the root that they hang on: numbers only, for there may be a million. Made like
  * the owners, and with them.
  */
 
 import { endOf, skewMaxMs, type LeafRecord } from "./leaf-record.ts";
 
-export interface SignerHolders {
-  /** The signing key's ID. */
-  readonly signer: string;
-  readonly count: number;
-  readonly lastNotAfterMs: number;
-}
-
 const leavesMax = 2_000_000;
 
 export class LeafHolders {
   readonly #max: number;
-  /** By signer: the index of the intent, and when the certificate ends. */
-  readonly #bySigner = new Map<string, Map<number, number>>();
+  /** By root: the index of the intent, and when the certificate ends. */
+  readonly #byRoot = new Map<string, Map<number, number>>();
   readonly #lastNotAfterMs = new Map<string, number>();
   #size = 0;
   #isBuilt = false;
@@ -41,8 +34,8 @@ export class LeafHolders {
   }
 
   /** As `LeafOwners.add`. */
-  add({ signer, intentIndex, notAfterMs }: LeafRecord): void {
-    const leaves = this.#bySigner.get(signer) ?? new Map<number, number>();
+  add({ root, intentIndex, notAfterMs }: LeafRecord): void {
+    const leaves = this.#byRoot.get(root) ?? new Map<number, number>();
     if (!leaves.has(intentIndex)) {
       if (this.#size >= this.#max) {
         this.#missedUntilMs = Math.max(this.#missedUntilMs, notAfterMs);
@@ -50,44 +43,31 @@ export class LeafHolders {
       }
       this.#size += 1;
     }
-    this.#bySigner.set(signer, leaves);
+    this.#byRoot.set(root, leaves);
     leaves.set(intentIndex, notAfterMs);
-    this.#lastNotAfterMs.set(signer, Math.max(this.lastNotAfterMs(signer), notAfterMs));
+    this.#lastNotAfterMs.set(root, Math.max(this.lastNotAfterMs(root), notAfterMs));
   }
 
   /** 0 for none. */
-  lastNotAfterMs(signer: string): number {
-    return this.#lastNotAfterMs.get(signer) ?? 0;
-  }
-
-  signers(): MapIterator<string> {
-    return this.#bySigner.keys();
+  lastNotAfterMs(root: string): number {
+    return this.#lastNotAfterMs.get(root) ?? 0;
   }
 
   /** Index of the intent and end of each, the expired ones included that are not forgotten yet. */
-  leavesOf(signer: string): ReadonlyMap<number, number> {
-    return this.#bySigner.get(signer) ?? new Map<number, number>();
-  }
-
-  /** For people. */
-  summary(nowMs: number): SignerHolders[] {
-    return [...this.#bySigner].map(([signer, leaves]) => ({
-      signer,
-      count: Array.from(leaves.values()).filter((notAfterMs) => nowMs <= notAfterMs).length,
-      lastNotAfterMs: this.lastNotAfterMs(signer),
-    }));
+  leavesOf(root: string): ReadonlyMap<number, number> {
+    return this.#byRoot.get(root) ?? new Map<number, number>();
   }
 
   prune(nowMs: number): void {
-    for (const [signer, leaves] of this.#bySigner) {
+    for (const [root, leaves] of this.#byRoot) {
       for (const [index, notAfterMs] of leaves) {
         if (nowMs < endOf(notAfterMs, skewMaxMs)) continue;
         leaves.delete(index);
         this.#size -= 1;
       }
       if (leaves.size > 0) continue;
-      this.#bySigner.delete(signer);
-      this.#lastNotAfterMs.delete(signer);
+      this.#byRoot.delete(root);
+      this.#lastNotAfterMs.delete(root);
     }
   }
 }

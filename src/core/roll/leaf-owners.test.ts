@@ -14,7 +14,7 @@ const record: fc.Arbitrary<LeafRecord> = fc.record({
   agent: fc.constantFrom("", "a1", "a2"),
   serialHex: fc.constantFrom("01", "02", "03"),
   notAfterMs: fc.nat({ max: 5 * hourMs }).map((ms) => NOW_MS + ms),
-  signer: fc.constantFrom("0a", "0b"),
+  root: fc.constantFrom("0a", "0b"),
   intentIndex: fc.nat({ max: 100 }),
   outcome: fc.constantFrom("signed", "unknown", "open"),
 });
@@ -105,21 +105,20 @@ describe("the owners of certificates", () => {
 });
 
 describe("the holders", () => {
-  it("are counted by signer, each certificate once, until it has expired", () => {
+  it("are kept by root, each certificate once, until it has expired by any clock", () => {
     const holders = new LeafHolders();
     const first = leaf({ intentIndex: 1 });
     for (const each of [first, first, leaf({ intentIndex: 2, notAfterMs: NOW_MS + 2 * hourMs })]) {
       holders.add(each);
     }
-    holders.add(leaf({ intentIndex: 3, signer: "0b" }));
-    const summary = (nowMs: number): readonly unknown[] =>
-      holders.summary(nowMs).map(({ signer, count }) => `${signer} ${count}`);
-    assert.deepEqual(summary(NOW_MS), ["0a 2", "0b 1"]);
-    assert.deepEqual(summary(NOW_MS + hourMs + 1), ["0a 1", "0b 0"]);
+    holders.add(leaf({ intentIndex: 3, root: "0b" }));
+    const indexes = (): readonly (readonly number[])[] =>
+      ["0a", "0b", "0c"].map((root) => [...holders.leavesOf(root).keys()]);
+    assert.deepEqual(indexes(), [[1, 2], [3], []]);
     assert.equal(holders.lastNotAfterMs("0a"), NOW_MS + 2 * hourMs);
     assert.equal(holders.lastNotAfterMs("0c"), 0);
     holders.prune(NOW_MS + 2 * hourMs + 1_000);
-    assert.deepEqual(summary(NOW_MS), ["0a 1"]);
+    assert.deepEqual(indexes(), [[2], [], []]);
   });
 });
 

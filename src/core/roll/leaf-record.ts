@@ -7,8 +7,8 @@ export interface LeafRecord {
   /** Lower-case hex. */
   readonly serialHex: string;
   readonly notAfterMs: number;
-  /** The signing key's ID, lower-case hex. */
-  readonly signer: string;
+  /** SHA-256 of the root that it hangs on, lower-case hex; "" where the log does not say it. */
+  readonly root: string;
   /** Of its intent in the log. */
   readonly intentIndex: number;
   /** All but `signed` are perhaps signed, and perhaps not. One that has failed is no certificate. */

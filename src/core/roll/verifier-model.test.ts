@@ -58,7 +58,7 @@ const leaf: fc.Arbitrary<LeafRecord> = fc.record({
   agent: fc.constantFrom("", "a1", "n1", "never"),
   serialHex: fc.constantFrom("01", "02", "03"),
   notAfterMs,
-  signer: fc.constant("0a"),
+  root: fc.constant("0a"),
   intentIndex: fc.nat({ max: 200 }),
   outcome: fc.constantFrom("signed", "unknown", "open"),
 });
@@ -222,7 +222,7 @@ describe("ten thousand verifiers", () => {
       const reporter = { agentId: `agent-${number}`, spiffeId: `${cart.spiffeId}-${number % 500}` };
       scene.connect(reporter, [envoy(`sidecar~${number}`, rootsDigest)], rootsDigest);
       const owner = { identity: reporter.spiffeId, agent: reporter.agentId };
-      const held = { serialHex: `5a${number}`, notAfterMs: NOW_MS + hourMs, signer: "0a" };
+      const held = { serialHex: `5a${number}`, notAfterMs: NOW_MS + hourMs, root: "0a" };
       scene.owners.add({ ...owner, ...held, intentIndex: number, outcome: "signed" });
     }
     return scene;

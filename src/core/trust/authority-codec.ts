@@ -3,8 +3,8 @@
 import { equalBytes } from "../bytes.ts";
 import { isJsonObject, type JsonObject } from "../identity/json-object.ts";
 import {
-  retiredSignerIdsMax,
-  signerIdsMax,
+  compromisedKeysMax,
+  formerKeysMax,
   type AuthorityRecord,
   type JwtAuthorityRecord,
   type RetiredAuthority,
@@ -15,7 +15,6 @@ import {
   parseBoolean,
   parseBytes,
   parseKeyId,
-  parseKeyIds,
   parseList,
   parseOneOf,
   parseText,
@@ -24,21 +23,21 @@ import {
 } from "./stored-values.ts";
 
 export function storedAuthority(authority: AuthorityRecord): JsonObject {
-  const { id, state, sinceMs, key, signerIds, auto, chain, root } = authority;
+  const { id, state, sinceMs, key, auto, formerKeyIds, chain, root } = authority;
   const certificates = { chain: chain.map(base64), root: base64(root) };
-  return { id, state, sinceMs, key, signerIds, auto, ...certificates };
+  return { id, state, sinceMs, key, auto, formerKeyIds, ...certificates };
 }
 
 export function storedRetired(authority: RetiredAuthority): JsonObject {
-  const { id, rootSha256, atMs, compromised, signerIds, confirmed } = authority;
-  return { id, rootSha256, atMs, compromised, signerIds, confirmed };
+  const { id, rootSha256, atMs, compromised, keyIds, confirmed } = authority;
+  return { id, rootSha256, atMs, compromised, keyIds, confirmed };
 }
 
 export function storedJwtAuthority({ keyId, state, spki }: JwtAuthorityRecord): JsonObject {
   return { keyId, state, spki: base64(spki) };
 }
 
-/** An active one, and at most one beside it: of another state, with another root and other keys. */
+/** An active one, and at most one beside it: of another state, with another root and another key. */
 export function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
   const authorities = parseList(stored, 2).map(parseAuthority);
   const [first, second] = authorities;
@@ -46,37 +45,40 @@ export function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
     throw unexpected("one active authority");
   }
   assertEachOnce(authorities.map(({ id }) => id));
-  assertEachOnce(authorities.flatMap(({ signerIds }) => signerIds));
   if (first && second && equalBytes(first.root, second.root)) throw unexpected("two roots");
   return Object.freeze(authorities);
 }
 
 function parseAuthority(stored: unknown): AuthorityRecord {
   if (!isJsonObject(stored)) throw unexpected("an authority");
-  const { id, state, sinceMs, chain, root, key, signerIds, auto } = stored;
+  const { id, state, sinceMs, chain, root, key, auto, formerKeyIds } = stored;
   return Object.freeze({
     id: parseKeyId(id),
     state: parseOneOf(state, ["prepared", "active", "retiring"]),
     sinceMs: parseTime(sinceMs),
     chain: Object.freeze(parseList(chain).map(parseBytes)),
+    formerKeyIds: parseKeyIds(formerKeyIds, formerKeysMax),
     root: parseBytes(root),
     key: parseOneOf(key, ["store", "external"]),
-    signerIds: parseKeyIds(signerIds, signerIdsMax),
     auto: parseBoolean(auto),
   });
 }
 
 export function parseRetired(stored: unknown): RetiredAuthority {
   if (!isJsonObject(stored)) throw unexpected("a retired authority");
-  const { id, rootSha256, atMs, compromised, signerIds, confirmed } = stored;
+  const { id, rootSha256, atMs, compromised, keyIds, confirmed } = stored;
   return Object.freeze({
     id: parseKeyId(id),
     rootSha256: parseText(rootSha256, /^[0-9a-f]{64}$/),
     atMs: parseTime(atMs),
     compromised: parseBoolean(compromised),
-    signerIds: parseKeyIds(signerIds, retiredSignerIdsMax),
+    keyIds: parseKeyIds(keyIds, compromisedKeysMax),
     confirmed: parseBoolean(confirmed),
   });
+}
+
+function parseKeyIds(stored: unknown, max: number): readonly string[] {
+  return Object.freeze(parseList(stored, max).map(parseKeyId));
 }
 
 export function parseJwtAuthority(stored: unknown): JwtAuthorityRecord {

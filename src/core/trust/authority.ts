@@ -1,30 +1,31 @@
-/** Authorities as the trust state has them: who signs, who did, and with which keys. */
+/** Authorities as the trust state has them: who signs, who did, and with which key. */
 
-export const signerIdsMax = 16;
-export const retiredSignerIdsMax = 4;
 export const retiredMax = 8;
+/** Keys that an authority had before. */
+export const formerKeysMax = 4;
+/** Keys of a compromised authority, beside the signing one: of its root, of some intermediates, and all former ones. */
+export const compromisedKeysMax = 8;
 
 /** One that is retired is no authority any more: see `RetiredAuthority`. */
 export type AuthorityState = "prepared" | "active" | "retiring";
 
 export interface AuthorityRecord {
-  /** Lower-case hex of the subject key identifier; names the signing key in the store. */
+  /**
+   * The signing key's own identifier (`subjectKeyIdentifier`), lower-case hex, whatever its certificate says: names the key in
+   * the store, and is what the log has of a signature.
+   */
   readonly id: string;
   readonly state: AuthorityState;
   /** When it came into this state; 0 where an older version wrote it. */
   readonly sinceMs: number;
   /** The signing certificate, then its intermediates up to but without the root; DER. */
   readonly chain: readonly Uint8Array[];
+  /** Of the chains that it had before under this root, the newest first; `formerKeysMax` at most. */
+  readonly formerKeyIds: readonly string[];
   /** Of no other authority. */
   readonly root: Uint8Array;
   /** "external": in the operator's files or in an HSM, and read anew at each start. */
   readonly key: "store" | "external";
-  /**
-   * Key IDs under which the log has what was signed for this root, newest first: a leaf hangs on the root if its intent has
-   * one of them. Not empty, at most `signerIdsMax`, and of no other authority. An older one is forgotten: unknown signers
-   * count as anybody's.
-   */
-  readonly signerIds: readonly string[];
   /** It came by a change of the operator's files: the server goes on by itself as gates open. */
   readonly auto: boolean;
 }
@@ -36,8 +37,8 @@ export interface RetiredAuthority {
   readonly rootSha256: string;
   readonly atMs: number;
   readonly compromised: boolean;
-  /** The newest that it had, `retiredSignerIdsMax` at most: what they signed hangs on no root of the bundle. */
-  readonly signerIds: readonly string[];
+  /** Of one that was compromised, further keys that nobody is to trust: root's first; `compromisedKeysMax` at most. */
+  readonly keyIds: readonly string[];
   /** Everybody holds a bundle without it. Kept then: files that still have it must not bring it back. */
   readonly confirmed: boolean;
 }
@@ -52,4 +53,4 @@ export interface JwtAuthorityRecord {
 }
 
 /** An authority that has not been trusted yet. */
-export type NewAuthority = Omit<AuthorityRecord, "state" | "sinceMs">;
+export type NewAuthority = Omit<AuthorityRecord, "state" | "sinceMs" | "formerKeyIds">;

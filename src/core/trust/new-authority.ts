@@ -1,37 +1,35 @@
-/** Whether an authority may be taken: one that is known under any of its names, or too large to be kept, may not. */
+/** Whether an authority may be taken: one whose key or root is known, or that is too large to be kept, may not. */
 
 import { equalBytes } from "../bytes.ts";
-import { rootSha256 } from "./next-trust.ts";
-import { authorityKnown, compromisedKnown, stateTooLarge } from "./rotation-refusals.ts";
+import { compromisedBy, keysOf, type CertificateKeyId } from "./authority-keys.ts";
+import {
+  authorityKnown,
+  compromisedKnown,
+  rotationInProgress,
+  stateTooLarge,
+} from "./rotation-refusals.ts";
 import type { RotationRefusal } from "./rotation.ts";
 import { documentLengthMax, documentLengthOf } from "./trust-state-codec.ts";
 import type { NewAuthority, TrustState } from "./trust-state.ts";
 
-/** What an authority is known by. */
-type AuthorityNames = Pick<NewAuthority, "id" | "root" | "signerIds">;
-
-/** Two roots with one signing key could not be told apart by what the log has of a leaf. */
-export function knownAuthority(
-  state: TrustState,
-  { id, root, signerIds }: AuthorityNames,
-): RotationRefusal | undefined {
-  const names = new Set([id, ...signerIds]);
-  const known = state.authorities.find(
-    (each) => equalBytes(each.root, root) || hasAny(names, each),
-  );
-  if (known !== undefined) return authorityKnown(known);
-  const digest = rootSha256(root);
-  const compromised = state.retired.find(
-    (each) => each.compromised && (each.rootSha256 === digest || hasAny(names, each)),
-  );
-  return compromised && compromisedKnown(compromised);
+/** Of any authority: there is one at most beside the active one. */
+export function noRoomForAuthority(state: TrustState): RotationRefusal | undefined {
+  return state.authorities.length > 1 ? rotationInProgress(state) : undefined;
 }
 
-function hasAny(
-  names: ReadonlySet<string>,
-  { id, signerIds }: Pick<NewAuthority, "id" | "signerIds">,
-): boolean {
-  return names.has(id) || signerIds.some((each) => names.has(each));
+/** Where two roots have one signing key, a leak of that one is a leak of both: of two keys under one root likewise. */
+export function knownAuthority(
+  { authorities, retired }: Pick<TrustState, "authorities" | "retired">,
+  authority: Pick<NewAuthority, "id" | "chain" | "root">,
+  keyIdOf: CertificateKeyId,
+): RotationRefusal | undefined {
+  const { id, root } = authority;
+  const known = authorities.find(
+    (each) => each.id === id || each.formerKeyIds.includes(id) || equalBytes(each.root, root),
+  );
+  if (known !== undefined) return authorityKnown(known);
+  const compromised = compromisedBy(retired, keysOf(authority, keyIdOf));
+  return compromised && compromisedKnown(compromised);
 }
 
 /** What the steps to come may add: times, names of states, an entry of what has been retired. */

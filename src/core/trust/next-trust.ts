@@ -1,10 +1,10 @@
 /** From one trust state to the next: counted, asserted, with the effects that follow from the difference. */
 
-import { hash } from "node:crypto";
-import { equalBytes, hasBytes } from "../bytes.ts";
+import { hasBytes } from "../bytes.ts";
+import { rootSha256 } from "../spiffe/roots-digest.ts";
 import {
+  compromisedKeysMax,
   retiredMax,
-  retiredSignerIdsMax,
   type AuthorityRecord,
   type AuthorityState,
   type NewAuthority,
@@ -55,24 +55,14 @@ export function nextTrust(
         ? []
         : [{ kind: "sign-with", authorityId: active.id } as const]),
       ...(isReissued ? [{ kind: "reissue" } as const] : []),
-      ...gone.map((each) => destruction(each, state)),
+      ...gone.map(({ id }) => ({ kind: "destroy-key", authorityId: id }) as const),
     ]),
   };
 }
 
 /** IDs of keys. */
 export function destroyedBy({ effects }: Pick<NextTrust, "effects">): readonly string[] {
-  return effects.flatMap((effect) => (effect.kind === "destroy-key" ? effect.keyIds : []));
-}
-
-/** Also of a copy under the key's own ID, and of the keys that it had before. */
-function destruction(
-  { id, signerIds }: AuthorityRecord,
-  { authorities }: TrustState,
-): Extract<RotationEffect, { kind: "destroy-key" }> {
-  const used = new Set(authorities.map((each) => each.id));
-  const keyIds = [...new Set([id, ...signerIds])].filter((each) => !used.has(each));
-  return { kind: "destroy-key", authorityId: id, keyIds };
+  return effects.flatMap((effect) => (effect.kind === "destroy-key" ? [effect.authorityId] : []));
 }
 
 function inNormalForm(state: TrustState): TrustState {
@@ -93,43 +83,35 @@ function haveSameRoots(a: TrustState, b: TrustState): boolean {
 }
 
 export function inState(
-  authority: NewAuthority,
+  authority: NewAuthority & Partial<AuthorityRecord>,
   state: AuthorityState,
   sinceMs: number,
 ): AuthorityRecord {
-  return Object.freeze({ ...authority, state, sinceMs });
+  const { formerKeyIds = Object.freeze([]) } = authority;
+  return Object.freeze({ ...authority, formerKeyIds, state, sinceMs });
 }
 
-/** As it is listed in the state, `compromised` where it was distrusted. */
+/**
+ * As it is listed in the state.
+ * @param leakedKeyIds of one that was compromised: all of its keys
+ */
 export function withRetired(
   retired: readonly RetiredAuthority[],
-  { id, root, signerIds }: AuthorityRecord,
+  { id, root }: AuthorityRecord,
   atMs: number,
-  compromised: boolean,
+  leakedKeyIds?: readonly string[],
 ): readonly RetiredAuthority[] {
+  const keyIds = (leakedKeyIds ?? []).filter((each) => each !== id).slice(0, compromisedKeysMax);
   const entry = Object.freeze({
     id,
     rootSha256: rootSha256(root),
     atMs,
-    compromised,
-    signerIds: Object.freeze(signerIds.slice(0, retiredSignerIdsMax)),
+    compromised: leakedKeyIds !== undefined,
+    keyIds: Object.freeze(keyIds),
     confirmed: false,
   });
-  const all = [entry, ...retired];
-  if (all.length <= retiredMax) return all;
+  if (retired.length < retiredMax) return [entry, ...retired];
   // A compromised one is remembered for longer: it must never come back with an old file.
-  const forgotten = all.findLast((each) => !each.compromised) ?? all.at(-1);
-  return all.filter((each) => each !== forgotten);
-}
-
-export function withoutRoot(
-  roots: readonly Uint8Array[],
-  unwanted: Uint8Array,
-): readonly Uint8Array[] {
-  return roots.filter((root) => !equalBytes(root, unwanted));
-}
-
-/** As `RetiredAuthority` has it. */
-export function rootSha256(root: Uint8Array): string {
-  return hash("sha256", root, "hex");
+  const forgotten = retired.findLast((each) => !each.compromised) ?? retired.at(-1);
+  return [entry, ...retired.filter((each) => each !== forgotten)];
 }

@@ -7,10 +7,11 @@ import {
   evidenceOf,
   firstTrust,
   idOf,
+  keyIdOf,
   prepareOf,
   rootOf,
 } from "../../../test/support/trust-states.ts";
-import { signerIdsMax } from "./authority.ts";
+import { destroyedBy } from "./next-trust.ts";
 import {
   automaticCommand,
   judgePluggedAuthority,
@@ -24,7 +25,6 @@ import { activeAuthority, authorityIn, bundleOf, type TrustState } from "./trust
 /** An authority's files: its letter's root, and X and Y beside it. */
 const files = (letter: string, changes: Partial<PluggedAuthority> = {}): PluggedAuthority => ({
   id: idOf(letter),
-  signerId: idOf(letter),
   chain: [],
   root: rootOf(letter),
   roots: [letter, "X", "Y"].map(rootOf),
@@ -67,12 +67,12 @@ describe("an operator's CA", () => {
     fc.assert(
       fc.property(fc.shuffledSubarray(["A", "X", "Y"], { minLength: 3 }), (order) => {
         const plugged = files("A", { roots: order.map(rootOf) });
-        assert.deepEqual(judgePluggedAuthority(state, plugged), { kind: "unchanged" });
+        assert.deepEqual(judgePluggedAuthority(state, plugged, keyIdOf), { kind: "unchanged" });
       }),
     );
   });
 
-  const newChain = { id: idOf("k"), signerId: idOf("k"), chain: [rootOf("i")] };
+  const newChain = { id: idOf("k"), chain: [rootOf("i")] };
   const roots = (text: string): Pick<PluggedAuthority, "roots"> => ({
     roots: Array.from(text, rootOf),
   });
@@ -115,13 +115,13 @@ describe("an operator's CA", () => {
     [
       "an intermediate with the key of another authority",
       retiring,
-      files("A", { ...newChain, signerId: idOf("B") }),
+      files("A", { ...newChain, id: idOf("B") }),
       "authority-known",
     ],
     [
       "an intermediate with a compromised key",
       compromised,
-      files("B", { ...newChain, signerId: idOf("A") }),
+      files("B", { ...newChain, id: idOf("A") }),
       "authority-known",
     ],
     [
@@ -133,72 +133,46 @@ describe("an operator's CA", () => {
   ];
   for (const [title, before, plugged, expected] of table) {
     it(`with ${title}: ${expected}`, () => {
-      assert.equal(outcome(judgePluggedAuthority(before, plugged)), expected);
+      assert.equal(outcome(judgePluggedAuthority(before, plugged, keyIdOf)), expected);
     });
   }
 
-  it("adds a key to those that have signed for its root, and forgets the oldest", () => {
-    let next = state;
-    for (let index = 0; index < signerIdsMax + 2; index++) {
-      const id = index.toString(16).padStart(4, "0");
-      const decision = judgePluggedAuthority(next, files("A", { id, signerId: id }));
-      assert.ok(decision.kind === "chain");
-      next = decision.state;
-    }
-    const { id, signerIds, key, sinceMs } = activeAuthority(next);
-    assert.deepEqual([id, signerIds[0], signerIds.length], ["0011", "0011", signerIdsMax]);
-    assert.ok(!signerIds.includes(idOf("A")));
-    assert.deepEqual([key, sinceMs], ["external", 1_000]);
-  });
-
   it("keeps a key in the store that it signs with under another certificate", () => {
-    const decision = judgePluggedAuthority(state, files("A", { chain: [rootOf("i")] }));
+    const decision = judgePluggedAuthority(state, files("A", { chain: [rootOf("i")] }), keyIdOf);
     assert.ok(decision.kind === "chain");
     assert.equal(activeAuthority(decision.state).key, "store");
   });
 
-  it("leaves the store's key for the files' where the certificate's identifier stays and the key does not", () => {
-    const changes = { chain: [rootOf("i")], signerId: idOf("k") };
-    const decision = judgePluggedAuthority(state, files("A", changes));
+  it("with another key leaves the store's key for the files', and destroys that", () => {
+    const decision = judgePluggedAuthority(state, files("A", newChain), keyIdOf);
     assert.ok(decision.kind === "chain");
-    const { key, signerIds } = activeAuthority(decision.state);
-    assert.deepEqual([key, signerIds], ["external", [idOf("k"), idOf("A")]]);
-  });
-
-  it("under another identifier of its key leaves the key that signs then, and destroys what was before", () => {
-    const named = (id: string) => files("A", { id, signerId: "ee", chain: [rootOf("i")] });
-    const before = judgePluggedAuthority(state, named("ff"));
-    assert.ok(before.kind === "chain");
-    const after = judgePluggedAuthority(before.state, named("ee"));
-    assert.ok(after.kind === "chain");
-    const destroyed = after.effects.flatMap((each) =>
-      each.kind === "destroy-key" ? each.keyIds : [],
-    );
-    assert.deepEqual(destroyed, ["ff", idOf("A")]);
+    const { id, key, sinceMs } = activeAuthority(decision.state);
+    assert.deepEqual([id, key, sinceMs], [newChain.id, "external", 1_000]);
+    assert.deepEqual(destroyedBy(decision), [idOf("A")]);
   });
 
   it("that names what was retired is told so, and only a prepare trusts that again", () => {
     assert.deepEqual(
-      retiredIn(retired, files("B", roots("ABXY"))).map(({ id }) => id),
+      retiredIn(retired, files("B", roots("ABXY")), keyIdOf).map(({ id }) => id),
       [idOf("A")],
     );
-    assert.deepEqual(retiredIn(retired, files("B")), []);
+    assert.deepEqual(retiredIn(retired, files("B"), keyIdOf), []);
     assert.deepEqual(afterCommands([prepareOf("A")], retired).retired, []);
   });
 
   it("of another root is prepared, with the roots besides at the next look", () => {
-    const plugged = files("B", { ...roots("BZ"), signerId: "ee" });
-    const first = judgePluggedAuthority(state, plugged);
+    const plugged = files("B", roots("BZ"));
+    const first = judgePluggedAuthority(state, plugged, keyIdOf);
     assert.ok(first.kind === "prepare");
     const { authority } = first.command;
-    const expected = authorityOf("B", { key: "external", signerIds: ["ee"], auto: true });
+    const expected = authorityOf("B", { key: "external", auto: true });
     assert.deepEqual(authority, expected);
     const decision = decideRotation(state, first.command, evidenceOf(), 2_000);
     assert.ok(decision.kind === "done");
-    const second = judgePluggedAuthority(decision.state, plugged);
+    const second = judgePluggedAuthority(decision.state, plugged, keyIdOf);
     assert.equal(outcome(second), "roots: ABZ publish-bundle");
     assert.ok(second.kind === "roots");
-    assert.equal(outcome(judgePluggedAuthority(second.state, plugged)), "unchanged");
+    assert.equal(outcome(judgePluggedAuthority(second.state, plugged, keyIdOf)), "unchanged");
   });
 });
 

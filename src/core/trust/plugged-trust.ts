@@ -3,19 +3,25 @@
  * roots to trust, or another root to sign under, which is a rotation. Taken whole or not at all.
  */
 
-import { equalBytes, hasBytes } from "../bytes.ts";
-import { signerIdsMax, type AuthorityRecord, type RetiredAuthority } from "./authority.ts";
+import { equalBytes, equalLists, hasBytes } from "../bytes.ts";
+import { rootSha256 } from "../spiffe/roots-digest.ts";
+import { formerKeysMax, type AuthorityRecord, type RetiredAuthority } from "./authority.ts";
+import {
+  allKeysOf,
+  certificateKeyId,
+  compromisedBy,
+  keysOf,
+  type CertificateKeyId,
+} from "./authority-keys.ts";
 import { knownAuthority, outgrown } from "./new-authority.ts";
-import { nextTrust, rootSha256, type NextTrust } from "./next-trust.ts";
+import { nextTrust, type NextTrust } from "./next-trust.ts";
 import type { RotationCommand, RotationRefusal } from "./rotation.ts";
 import { activeAuthority, authorityIn, type TrustState } from "./trust-state.ts";
 
 /** As the operator's files have it. */
 export interface PluggedAuthority {
-  /** Lower-case hex of the subject key identifier. */
+  /** As `AuthorityRecord` has it. */
   readonly id: string;
-  /** Lower-case hex of the key's own identifier, whatever the certificate has: what the log knows it by. */
-  readonly signerId: string;
   /** The signing certificate first, then its intermediates; DER. Empty for a root that signs itself. */
   readonly chain: readonly Uint8Array[];
   /** On which the chain hangs. */
@@ -36,22 +42,22 @@ export type PluggedDecision =
   | { readonly kind: "stale"; readonly retired: RetiredAuthority }
   | { readonly kind: "refused"; readonly refusal: RotationRefusal };
 
-/** @throws TrustStateError `trust-state-invariant` */
+/** @throws TrustStateError `trust-state-invariant`; what `keyIdOf` throws */
 export function judgePluggedAuthority(
   state: TrustState,
   plugged: PluggedAuthority,
+  keyIdOf: CertificateKeyId = certificateKeyId,
 ): PluggedDecision {
-  const digest = rootSha256(plugged.root);
-  const retired = state.retired.find((each) => each.rootSha256 === digest);
+  const retired = retiredOf(state, plugged.root, keyIdOf);
   if (retired !== undefined) return { kind: "stale", retired };
   const signing = state.authorities.find(({ root }) => equalBytes(root, plugged.root));
   if (signing === undefined) return { kind: "prepare", command: preparation(plugged) };
-  const otherRoots = otherRootsOf(state, plugged);
+  const otherRoots = otherRootsOf(state, plugged, keyIdOf);
   if (hasChain(signing, plugged)) {
     if (haveSame(state.otherRoots, otherRoots)) return { kind: "unchanged" };
     return taken("roots", nextTrust(state, { otherRoots }, { departure: { kind: "files" } }));
   }
-  return withChain(state, signing, plugged, otherRoots);
+  return withChain(state, signing, { ...plugged, roots: otherRoots }, keyIdOf);
 }
 
 /** The next step of a rotation that files began: asked for until it is not refused. */
@@ -63,40 +69,66 @@ export function automaticCommand(
   return isRetiring && activeAuthority(state).auto ? { kind: "retire" } : undefined;
 }
 
-function preparation({ id, signerId, chain, root }: PluggedAuthority) {
-  const names = { id, chain, root, signerIds: [signerId] };
-  return { kind: "prepare", authority: { ...names, key: "external", auto: true } } as const;
+function preparation({ id, chain, root }: PluggedAuthority) {
+  const authority = { id, chain, root, key: "external", auto: true } as const;
+  return { kind: "prepare", authority } as const;
 }
 
-/** Those that an old file still names. It brings none of them back: to trust one again is a `prepare`. */
+/** Those whose root an old file still names. It brings none of them back: to trust one again is a `prepare`. */
 export function retiredIn(
-  { retired }: TrustState,
+  state: TrustState,
   { roots }: Pick<PluggedAuthority, "roots">,
+  keyIdOf: CertificateKeyId = certificateKeyId,
 ): readonly RetiredAuthority[] {
-  const named = new Set(roots.map(rootSha256));
-  return retired.filter((each) => named.has(each.rootSha256));
+  const named = new Set(roots.map((root) => retiredOf(state, root, keyIdOf)));
+  return state.retired.filter((each) => named.has(each));
 }
 
-function otherRootsOf(state: TrustState, { roots }: PluggedAuthority): readonly Uint8Array[] {
+/** Also by another certificate of a leaked key. */
+function retiredOf(
+  { retired }: TrustState,
+  root: Uint8Array,
+  keyIdOf: CertificateKeyId,
+): RetiredAuthority | undefined {
+  if (retired.length === 0) return undefined;
+  const digest = rootSha256(root);
+  const same = retired.find((each) => each.rootSha256 === digest);
+  return same ?? compromisedBy(retired, [keyIdOf(root)]);
+}
+
+function otherRootsOf(
+  state: TrustState,
+  { roots }: PluggedAuthority,
+  keyIdOf: CertificateKeyId,
+): readonly Uint8Array[] {
   const signing = state.authorities.map(({ root }) => root);
-  const retired = new Set(state.retired.map((each) => each.rootSha256));
-  return roots.filter((root) => !hasBytes(signing, root) && !retired.has(rootSha256(root)));
+  return roots.filter(
+    (root) => !hasBytes(signing, root) && retiredOf(state, root, keyIdOf) === undefined,
+  );
 }
 
 function withChain(
   state: TrustState,
   signing: AuthorityRecord,
-  { id, signerId, chain }: PluggedAuthority,
-  otherRoots: readonly Uint8Array[],
+  plugged: PluggedAuthority,
+  keyIdOf: CertificateKeyId,
 ): PluggedDecision {
   const others = { ...state, authorities: state.authorities.filter((each) => each !== signing) };
-  const refusal = knownAuthority(others, { id, root: signing.root, signerIds: [signerId] });
+  const refusal = knownAuthority(others, plugged, keyIdOf);
   if (refusal !== undefined) return { kind: "refused", refusal };
-  const signerIds = [...new Set([signerId, ...signing.signerIds])].slice(0, signerIdsMax);
-  // An operator's certificate may have any identifier: the key's own tells whether it is another one.
-  const isSameKey = signing.id === id && signing.signerIds[0] === signerId;
-  const key = isSameKey ? signing.key : "external";
-  const next = Object.freeze({ ...signing, id, chain, key, signerIds } satisfies AuthorityRecord);
+  // Another certificate of the same key: a copy in the store is good for it, too.
+  const { id, chain, roots: otherRoots } = plugged;
+  const key = signing.id === id ? signing.key : "external";
+  const present = keysOf(plugged, keyIdOf);
+  const former = allKeysOf(signing, keyIdOf).filter((each) => !present.includes(each));
+  const formerKeyIds = Object.freeze(former.slice(0, formerKeysMax));
+  const next = Object.freeze({
+    ...signing,
+    id,
+    chain,
+    key,
+    formerKeyIds,
+  } satisfies AuthorityRecord);
   const authorities = state.authorities.map((each) => (each === signing ? next : each));
   const change = { authorities, otherRoots };
   return taken("chain", nextTrust(state, change, { departure: { kind: "files" } }));
@@ -108,11 +140,7 @@ function taken(kind: "chain" | "roots", next: NextTrust): PluggedDecision {
 }
 
 function hasChain({ id, chain }: AuthorityRecord, plugged: PluggedAuthority): boolean {
-  return (
-    id === plugged.id &&
-    chain.length === plugged.chain.length &&
-    chain.every((der, index) => equalBytes(der, plugged.chain[index] ?? new Uint8Array()))
-  );
+  return id === plugged.id && equalLists(chain, plugged.chain);
 }
 
 /** Their order means nothing. */

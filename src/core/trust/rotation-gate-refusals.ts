@@ -12,7 +12,7 @@ export function verifiersLagging(
 ): RotationRefusal {
   return {
     code: "verifiers-lagging",
-    message: `expected every verifier to hold the present bundle, got ${laggardsOf(gate)}`,
+    message: `expected every verifier to hold the present bundle, got ${laggardsOf(gate, ["does not", "do not"])}`,
     hint:
       command === "activate"
         ? hintOf(gate, command)
@@ -26,9 +26,10 @@ export function holdersLeft(
   command: "retire" | "abort",
   gate: ClosedGate,
 ): RotationRefusal {
+  const isKnown = gate.laggards.every(({ reason }) => reason !== "root-unknown");
   return {
     code: "holders-left",
-    message: `expected nothing unexpired that hangs on the root of authority ${id}, got ${laggardsOf(gate)}`,
+    message: `expected that nothing unexpired hangs on the root of authority ${id}, got ${laggardsOf(gate, isKnown ? ["does", "do"] : ["may", "may"])}`,
     hint: hintOf(gate, command),
     gate,
   };
@@ -36,26 +37,31 @@ export function holdersLeft(
 
 const namedMax = 3;
 
-function laggardsOf({ laggards, lagging }: ClosedGate): string {
+/** @param does the verb of one, and of more: a number alone would read as the opposite */
+function laggardsOf(
+  { laggards, lagging }: ClosedGate,
+  [one, more]: readonly [string, string],
+): string {
   const named = laggards.slice(0, namedMax).map(({ name, reason }) => `${name} (${reason})`);
   const left = lagging - named.length;
-  return `${lagging}: ${named.join(", ")}${left > 0 ? ` and ${left} more` : ""}`;
+  const others = left > 0 ? ` and ${left} more` : "";
+  return `${lagging} that ${lagging === 1 ? one : more}: ${named.join(", ")}${others}`;
 }
 
 function hintOf({ laggards, opensAtMs }: ClosedGate, command: string): string {
   if (laggards.some(({ reason }) => reason === "clock")) {
     return (
-      "look at the server's clock: if it is wrong, set it right; if it is right, portcullis clock accept --reason TEXT; " +
-      `after a restart an agent that connects confirms it, too; then portcullis root ${command}`
+      "look at the server's clock, and set it right if it is wrong; if it is right: portcullis clock accept --reason TEXT; " +
+      `after a restart an agent that connects confirms it, too; then: portcullis root ${command}`
     );
   }
   if (laggards.some(isRebuilding)) {
-    return `the server has not read its log to the end yet: portcullis root ${command} again in a minute`;
+    return `the server has not read its log to the end yet; again in a minute: portcullis root ${command}`;
   }
   // When, the gate itself says: whoever shows it has a form for times.
   const waiting = opensAtMs === undefined ? "see to them" : "wait, it opens by itself";
   return (
-    `portcullis root status --all names them; ${waiting}, then portcullis root ${command}; ` +
+    `who they are: portcullis root status --all; ${waiting}, then: portcullis root ${command}; ` +
     `to go on without one: portcullis root ${command} --waive NAME --reason TEXT --for DURATION`
   );
 }

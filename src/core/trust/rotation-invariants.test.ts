@@ -33,19 +33,19 @@ const untrusting = next(trusting, {
   rootsSequence: 2n,
 });
 
+const byGate = (letter: string) =>
+  ({ kind: "gate", root: rootOf(letter), holders: openGate }) as const;
+const compromised = (letters: string) =>
+  ({ kind: "compromise", roots: Array.from(letters, rootOf) }) as const;
+
 const isInvariant = (error: unknown): boolean =>
   error instanceof TrustStateError && error.code === "trust-state-invariant";
 
 describe("a change of trust", () => {
   const sound: readonly (readonly [string, TrustState, TrustState, Departure?])[] = [
-    [
-      "in which a root leaves by an open gate",
-      retiring,
-      onlyB,
-      { kind: "gate", holders: openGate },
-    ],
-    ["in which a compromised root leaves", retiring, onlyB, { kind: "compromise" }],
-    ["in which the compromised root was active", retiring, onlyA, { kind: "compromise" }],
+    ["in which a root leaves by an open gate", retiring, onlyB, byGate("A")],
+    ["in which a compromised root leaves", retiring, onlyB, compromised("A")],
+    ["in which the compromised root was active", retiring, onlyA, compromised("B")],
     ["in which files trust fewer roots", trusting, untrusting, { kind: "files" }],
     ["in which nothing leaves", retiring, next(retiring, {})],
   ];
@@ -56,20 +56,30 @@ describe("a change of trust", () => {
   const [foreign] = afterCommands([prepareOf("C")]).authorities.slice(1);
   const unsound: readonly (readonly [string, TrustState, TrustState, Departure?])[] = [
     ["in which a root leaves without a reason", retiring, onlyB],
-    ["by a closed gate", retiring, onlyB, { kind: "gate", holders: closedGate() }],
+    ["by a closed gate", retiring, onlyB, { ...byGate("A"), holders: closedGate() }],
+    ["in which the active root leaves by a gate", retiring, onlyA, byGate("B")],
+    ["in which another root leaves than the gate was asked for", retiring, onlyB, byGate("X")],
     [
-      "in which the active root leaves by a gate",
-      retiring,
-      onlyA,
-      { kind: "gate", holders: openGate },
+      "in which a root that nothing signs under leaves by another's gate",
+      trusting,
+      untrusting,
+      byGate("B"),
     ],
+    ["in which nothing leaves by an open gate", retiring, next(retiring, {}), byGate("A")],
+    [
+      "in which one of two compromised roots stays",
+      { ...retiring, otherRoots: [rootOf("a")] },
+      { ...onlyB, otherRoots: [rootOf("a")] },
+      compromised("Aa"),
+    ],
+    ["in which another root leaves than was compromised", retiring, onlyB, compromised("B")],
     [
       "in which a root that was signed under leaves with the files",
       retiring,
       onlyB,
       { kind: "files" },
     ],
-    ["in which a compromise takes a root more", trusting, untrusting, { kind: "compromise" }],
+    ["in which a compromise takes a root more", trusting, untrusting, compromised("X")],
     ["without an active authority", retiring, next(retiring, { authorities: a ? [a] : [] })],
     ["without authorities", retiring, next(retiring, { authorities: [] })],
     [

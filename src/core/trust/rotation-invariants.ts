@@ -3,15 +3,16 @@
  * fault there ends in an error instead of an outage.
  */
 
-import { hasBytes } from "../bytes.ts";
+import { equalBytes, hasBytes } from "../bytes.ts";
 import type { Gate } from "../roll/laggard.ts";
 import { activeAuthority, bundleOf, TrustStateError, type TrustState } from "./trust-state.ts";
 
 /** Why a root may leave the bundle. */
 export type Departure =
   /** Nothing hangs on it any more. */
-  | { readonly kind: "gate"; readonly holders: Gate }
-  | { readonly kind: "compromise" }
+  | { readonly kind: "gate"; readonly root: Uint8Array; readonly holders: Gate }
+  /** Each that has a leaked key. */
+  | { readonly kind: "compromise"; readonly roots: readonly Uint8Array[] }
   /** The operator's files name it no more, and nothing here has signed under it. */
   | { readonly kind: "files" };
 
@@ -46,29 +47,33 @@ function assertShape({ authorities }: TrustState): void {
   assert(new Set(authorities.map(({ id }) => id)).size === states.length, "expected two names");
 }
 
-/** Where nobody says why, nothing may leave. */
+/** Where nobody says why, nothing may leave; and what is to leave has left. */
 function assertMayLeave(
   before: TrustState,
   left: readonly Uint8Array[],
   departure: Departure | undefined,
 ): void {
-  if (left.length === 0) return;
   const signed = before.authorities.filter(({ root }) => hasBytes(left, root));
   switch (departure?.kind) {
     case "gate": {
       assert(departure.holders.kind === "open", "expected an open gate before a root leaves");
+      const { root } = departure;
       const isPassive = signed.every(({ state }) => state !== "active");
-      assert(isPassive && left.length === 1, "expected the withdrawn root alone to leave");
+      const isAlone = left.length === 1 && left.every((each) => equalBytes(each, root));
+      assert(isPassive && isAlone, "expected the withdrawn root alone to leave");
       return;
     }
-    case "compromise":
-      assert(signed.length === 1 && left.length === 1, "expected the compromised root alone");
+    case "compromise": {
+      const { roots } = departure;
+      const areAll = left.length === roots.length && left.every((each) => hasBytes(roots, each));
+      assert(signed.length > 0 && areAll, "expected all compromised roots to leave, and no others");
       return;
+    }
     case "files":
       assert(signed.length === 0, "expected no authority's root to leave with the files");
       return;
     case undefined:
-      assert(false, "expected no root to leave the bundle");
+      assert(left.length === 0, "expected no root to leave the bundle");
   }
 }
 

@@ -3,17 +3,13 @@
  * A refusal changes nothing. Whoever carries it out stores the state first, under its epoch, and then does the effects.
  */
 
-import { knownAuthority, outgrown } from "./new-authority.ts";
+import { endsTooSoon } from "./authority-end.ts";
+import { knownAuthority, noRoomForAuthority, outgrown } from "./new-authority.ts";
 import { inState, nextTrust, type NextTrust } from "./next-trust.ts";
-import {
-  authorityExpiring as expiringRefusal,
-  nothingPrepared,
-  nothingToConfirm,
-  nothingToRollBack,
-  rotationInProgress,
-} from "./rotation-refusals.ts";
+import { nothingPrepared, nothingToConfirm, nothingToRollBack } from "./rotation-refusals.ts";
 import { verifiersLagging } from "./rotation-gate-refusals.ts";
-import { compromise, withdraw } from "./rotation-withdrawal.ts";
+import { compromise } from "./rotation-compromise.ts";
+import { withdraw } from "./rotation-withdrawal.ts";
 import type {
   NewAuthority,
   RotationCommand,
@@ -49,7 +45,7 @@ function decide(
 ): NextTrust | RotationRefusal {
   switch (command.kind) {
     case "prepare":
-      return prepare(state, command.authority, nowMs);
+      return prepare(state, command.authority, evidence, nowMs);
     case "activate":
       return activate(state, evidence, nowMs);
     case "rollback":
@@ -59,7 +55,7 @@ function decide(
     case "abort":
       return withdraw(state, "prepared", evidence, nowMs);
     case "compromise":
-      return compromise(state, command, nowMs);
+      return compromise(state, command, evidence, nowMs);
     case "confirm":
       return confirm(state, evidence);
     default:
@@ -67,14 +63,17 @@ function decide(
   }
 }
 
+/** One that could not be activated is not published either. */
 function prepare(
   state: TrustState,
   authority: NewAuthority,
+  evidence: RotationEvidence,
   nowMs: number,
 ): NextTrust | RotationRefusal {
-  if (state.authorities.length > 1) return rotationInProgress(state);
-  const known = knownAuthority(state, authority);
-  if (known !== undefined) return known;
+  const unwanted = noRoomForAuthority(state) ?? knownAuthority(state, authority, evidence.keyIdOf);
+  if (unwanted !== undefined) return unwanted;
+  const expiring = endsTooSoon(authority, evidence, evidence.lifeMs.longest, nowMs);
+  if (expiring !== undefined) return expiring;
   const authorities = [...state.authorities, inState(authority, "prepared", nowMs)];
   const next = nextTrust(state, { authorities });
   return outgrown(next.state) ?? next;
@@ -88,7 +87,7 @@ function activate(
   const { verifiers, lifeMs } = evidence;
   const prepared = authorityIn(state, "prepared");
   if (prepared === undefined) return nothingPrepared(state, "activate");
-  const expiring = authorityExpiring(prepared, evidence, lifeMs.longest, nowMs);
+  const expiring = endsTooSoon(prepared, evidence, lifeMs.longest, nowMs);
   if (expiring !== undefined) return expiring;
   const gate = verifiers();
   if (gate.kind === "closed") return verifiersLagging("activate", gate);
@@ -107,21 +106,10 @@ function rollBack(
 ): NextTrust | RotationRefusal {
   const retiring = authorityIn(state, "retiring");
   if (retiring === undefined) return nothingToRollBack(state);
-  const expiring = authorityExpiring(retiring, evidence, evidence.lifeMs.usual, nowMs);
+  const expiring = endsTooSoon(retiring, evidence, evidence.lifeMs.usual, nowMs);
   if (expiring !== undefined) return expiring;
   const outgoing = inState({ ...activeAuthority(state), auto: false }, "prepared", nowMs);
   return signWith(state, inState(retiring, "active", nowMs), outgoing);
-}
-
-/** What it signs ends with it: certificates that are too short soon, and then none. */
-function authorityExpiring(
-  authority: AuthorityRecord,
-  { endsAtMs }: RotationEvidence,
-  neededMs: number,
-  nowMs: number,
-): RotationRefusal | undefined {
-  const endMs = endsAtMs(authority);
-  return endMs < nowMs + neededMs ? expiringRefusal(authority, endMs, neededMs) : undefined;
 }
 
 function signWith(

@@ -54,9 +54,13 @@ describe("a refusal says what was expected, what is there, and the next command"
     [
       refusalOf(prepared, prepareOf("C")),
       /authority 42, prepared since 1970-01-01T00:00:02/,
-      /root activate.*root abort/,
+      /go on: portcullis root rotate --resume; .*: portcullis root abort$/,
     ],
-    [refusalOf(retiring, prepareOf("C")), /authority 41, retiring/, /root retire.*root rollback/],
+    [
+      refusalOf(retiring, prepareOf("C")),
+      /authority 41, retiring/,
+      /root rotate --resume; .*: portcullis root rollback$/,
+    ],
     [
       refusalOf(firstTrust, prepareOf("A")),
       /got those of authority 41, active/,
@@ -69,11 +73,15 @@ describe("a refusal says what was expected, what is there, and the next command"
     ],
     [refusalOf(firstTrust, activate), /got authority 41, active since/, /root prepare.*--from-dir/],
     [refusalOf(old, activate), /got authority 41, active$/, /root prepare/],
-    [refusalOf(retiring, activate), /42, active.* and authority 41, retiring/, /root retire/],
+    [
+      refusalOf(retiring, activate),
+      /42, active.* and authority 41, retiring/,
+      /root rotate --resume$/,
+    ],
     [
       refusalOf(retiring, abort),
       /expected a prepared authority/,
-      /root rollback first, then .*root abort/,
+      /go back first: portcullis root rollback; then .*root abort$/,
     ],
     [refusalOf(firstTrust, abort), /expected a prepared authority/, /root status/],
     [refusalOf(prepared, rollback), /expected a retiring authority/, /root abort/],
@@ -81,15 +89,20 @@ describe("a refusal says what was expected, what is there, and the next command"
     [refusalOf(firstTrust, rollback), /expected a retiring/, /no rotation has begun.*root prepare/],
     [
       refusalOf(prepared, activate, expiring),
-      /good for 2 h more, got 42, which ends at 1970-01-01T00:30:00Z$/,
+      /ends at 1970-01-01T02:00:09Z or later, got 42, which ends at 1970-01-01T00:30:00Z$/,
       /root abort.*lower certificates\.maxTtl.*root activate$/,
     ],
     [
       refusalOf(retiring, rollback, expiring),
-      /good for 1 h more, got 41, which ends/,
-      /root retire.*lower certificates\.defaultTtl.*root rollback$/,
+      /ends at 1970-01-01T01:00:09Z or later, got 41, which ends/,
+      /root rotate --resume; .*lower certificates\.defaultTtl.*root rollback$/,
     ],
-    [refusalOf(prepared, retire), /expected a retiring authority/, /root activate first/],
+    [
+      refusalOf(firstTrust, prepareOf("C"), expiring),
+      /ends at 1970-01-01T02:00:09Z or later, got 43, which ends at 1970-01-01T00:30:00Z$/,
+      /^take one that lives longer; or lower certificates\.maxTtl .*reload \(SIGHUP\)$/,
+    ],
+    [refusalOf(prepared, retire), /expected a retiring authority/, /^first.*root activate$/],
     [refusalOf(firstTrust, retire), /expected a retiring authority/, /root prepare/],
     [refusalOf(firstTrust, confirm), /got none/, /root status/],
     [
@@ -105,27 +118,36 @@ describe("a refusal says what was expected, what is there, and the next command"
     [
       refusalOf(firstTrust, { kind: "compromise", authorityId: "41" }),
       /41, active.* alone/,
-      /root compromise 41 with/,
+      /root compromise 41 --key-type p256; .*root compromise 41 --from-dir DIR; /,
     ],
     [
       refusalOf(retiring, retire, { filedRoots: [rootOf("A")] }),
       /--ca-dir.*41, retiring/,
-      /root-cert\.pem.*root retire$/,
+      /all files of the authority that signs.*root-cert\.pem.*without --ca-dir; .*root retire$/,
     ],
     [
       refusalOf(prepared, abort, { filedRoots: [rootOf("B")] }),
       /--ca-dir.*42, prepared/,
-      /root-cert\.pem.*root abort$/,
+      /all files of the authority that signs.*root-cert\.pem.*without --ca-dir; .*root abort$/,
     ],
     [
       refusalOf(prepared, activate, closed({ laggards: four, lagging: 7 })),
-      /present bundle, got 7: agent\/a \(not-acknowledged\), agent\/b .*, agent\/c .* and 4 more$/,
+      /present bundle, got 7 that do not: agent\/a \(not-acknowledged\), agent\/b .*, agent\/c .* and 4 more$/,
       /root status --all.*root activate --waive NAME/,
     ],
     [
       refusalOf(retiring, retire, closed({ opensAtMs: 60_000 })),
-      /hangs on the root of authority 41, got 1: agent\/a-1@spiffe:\/\/td\/a \(not-acknowledged\)$/,
-      /wait, it opens by itself, then portcullis root retire/,
+      /hangs on the root of authority 41, got 1 that does: agent\/a-1@spiffe:\/\/td\/a \(not-acknowledged\)$/,
+      /wait, it opens by itself, then: portcullis root retire;/,
+    ],
+    [
+      refusalOf(
+        prepared,
+        abort,
+        closed({ laggards: [laggard("certificate/5a01", { reason: "root-unknown" })] }),
+      ),
+      /got 1 that may: certificate\/5a01 \(root-unknown\)$/,
+      /see to them, then: portcullis root abort;/,
     ],
     [
       refusalOf(
@@ -133,8 +155,8 @@ describe("a refusal says what was expected, what is there, and the next command"
         abort,
         closed({ laggards: [laggard("server/log", { reason: "rebuilding" })] }),
       ),
-      /got 1: server\/log \(rebuilding\)/,
-      /root abort again in a minute/,
+      /got 1 that does: server\/log \(rebuilding\)/,
+      /again in a minute: portcullis root abort$/,
     ],
     [refusalOf(retired, confirm, closed()), /present bundle/, /retired: portcullis root status/],
   ];
@@ -143,7 +165,7 @@ describe("a refusal says what was expected, what is there, and the next command"
       assert.match(message, expectedMessage);
       assert.match(message, /^expected .*got /);
       assert.match(hint, expectedHint);
-      assert.match(hint, /portcullis root |--ca-dir/);
+      assert.match(hint, /portcullis root |--ca-dir|SIGHUP/);
       assert.doesNotMatch(`${message}${hint}`, /undefined|NaN|\.$|\.000Z/);
     });
   }

@@ -1,10 +1,16 @@
-/** Why a step of a rotation is refused, for somebody who is woken up by it: what was expected, what is there, what to do. */
+/**
+ * Why a step of a rotation is refused, for somebody who is woken up by it: what was expected, what is there, what to do. A
+ * hint has clauses apart by "; ", and a command lasts to the end of its clause: it is to be pasted.
+ */
 
-import type { AuthorityRecord, RetiredAuthority } from "./authority.ts";
+import type { AuthorityRecord, NewAuthority, RetiredAuthority } from "./authority.ts";
 import type { RotationRefusal } from "./rotation.ts";
 import { authorityIn, type TrustState } from "./trust-state.ts";
 
 const status = "portcullis root status";
+/** Right at every step, and at any time. */
+const goOn = "go on: portcullis root rotate --resume";
+const takeBack = "withdraw it, when root status allows it: portcullis root abort";
 
 /** An authority beside the active one is in the way. */
 export function rotationInProgress(state: TrustState): RotationRefusal {
@@ -15,8 +21,8 @@ export function rotationInProgress(state: TrustState): RotationRefusal {
     message: `expected no rotation in progress, got ${other === undefined ? "one" : named(other)}`,
     hint:
       retiring === undefined
-        ? "go on with portcullis root activate, or withdraw it with portcullis root abort"
-        : "go on with portcullis root retire, or go back with portcullis root rollback",
+        ? `${goOn}; or ${takeBack}`
+        : `${goOn}; or go back: portcullis root rollback`,
   };
 }
 
@@ -24,10 +30,10 @@ export function nothingPrepared(state: TrustState, command: "activate" | "abort"
   const isActivated = authorityIn(state, "retiring") !== undefined;
   const next = {
     activate: isActivated
-      ? "it has been activated: go on with portcullis root retire"
-      : "portcullis root prepare makes the next authority, or takes yours with --from-dir",
+      ? `it has been activated; ${goOn}`
+      : "make the next authority: portcullis root prepare; or take yours: portcullis root prepare --from-dir DIR",
     abort: isActivated
-      ? "the new authority signs already: portcullis root rollback first, then portcullis root abort"
+      ? `the new authority signs already; go back first: portcullis root rollback; then ${takeBack}`
       : `there is nothing to withdraw: ${status}`,
   };
   return {
@@ -41,12 +47,12 @@ export function nothingToRollBack(state: TrustState): RotationRefusal {
   const isPrepared = authorityIn(state, "prepared") !== undefined;
   const alone =
     state.retired.length === 0
-      ? "no rotation has begun: portcullis root prepare begins one"
+      ? "no rotation has begun; begin one: portcullis root prepare"
       : `what has been retired cannot come back, its key is destroyed: ${status}`;
   return {
     code: "nothing-to-roll-back",
     message: `expected a retiring authority to go back to, got ${listed(state)}`,
-    hint: isPrepared ? "the prepared one does not sign: portcullis root abort withdraws it" : alone,
+    hint: isPrepared ? `the prepared one does not sign; ${takeBack}` : alone,
   };
 }
 
@@ -56,8 +62,8 @@ export function nothingToRetire(state: TrustState): RotationRefusal {
     code: "nothing-to-retire",
     message: `expected a retiring authority, got ${listed(state)}`,
     hint: isPrepared
-      ? "portcullis root activate first: then the one that signs now retires"
-      : `portcullis root prepare begins a rotation; what there is: ${status}`,
+      ? "first, and the one that signs now retires: portcullis root activate"
+      : `begin a rotation: portcullis root prepare; what there is: ${status}`,
   };
 }
 
@@ -69,29 +75,30 @@ export function nothingToConfirm(): RotationRefusal {
   };
 }
 
-/** @param neededMs how long its certificates must be good for */
+/**
+ * @param authority without a state while it is to be prepared
+ * @param neededUntilMs how long its certificates must be good
+ */
 export function authorityExpiring(
-  authority: AuthorityRecord,
+  authority: NewAuthority & Partial<Pick<AuthorityRecord, "state">>,
   endsAtMs: number,
-  neededMs: number,
+  neededUntilMs: number,
 ): RotationRefusal {
-  const { id, state } = authority;
-  const [command, setting, instead] =
-    state === "prepared"
-      ? [
-          "activate",
-          "certificates.maxTtl",
-          "portcullis root abort and prepare one that lives longer",
-        ]
-      : ["rollback", "certificates.defaultTtl", "go on with portcullis root retire"];
-  const hours = Math.ceil(neededMs / 3_600_000);
   return {
     code: "authority-expiring",
-    message: `expected an authority that is good for ${hours} h more, got ${id}, which ends at ${time(endsAtMs)}`,
-    hint:
-      `${instead}; or lower ${setting} to what it can give, reload (SIGHUP), ` +
-      `and portcullis root ${command}`,
+    message: `expected an authority that ends at ${time(neededUntilMs)} or later, got ${authority.id}, which ends at ${time(endsAtMs)}`,
+    hint: expiringHint(authority.state),
   };
+}
+
+function expiringHint(state: AuthorityRecord["state"] | undefined): string {
+  const lower = (setting: string): string =>
+    `or lower ${setting} to what it can give, and reload (SIGHUP)`;
+  // Whoever asks knows best where it came from.
+  if (state === undefined) return `take one that lives longer; ${lower("certificates.maxTtl")}`;
+  return state === "prepared"
+    ? `prepare one that lives longer; before that ${takeBack}; ${lower("certificates.maxTtl")}, and then: portcullis root activate`
+    : `${goOn}; ${lower("certificates.defaultTtl")}, and then: portcullis root rollback`;
 }
 
 /** Proved for one authority, and another would sign. */
@@ -99,7 +106,7 @@ export function trustChanged(provenId: string, { id }: AuthorityRecord): Rotatio
   return {
     code: "trust-changed",
     message: `expected authority ${provenId} to sign next, got ${id}: another command was faster`,
-    hint: `${status} shows where it stands now`,
+    hint: `where it stands now: ${status}`,
   };
 }
 
@@ -116,7 +123,7 @@ export function authorityKnown(known: AuthorityRecord): RotationRefusal {
 export function compromisedKnown({ id, atMs }: RetiredAuthority): RotationRefusal {
   return {
     code: "authority-known",
-    message: `expected a root and a signing key that are new here, got those of authority ${id}, distrusted as compromised at ${time(atMs)}`,
+    message: `expected a root and a signing key that are new here, got a key of authority ${id}, distrusted as compromised at ${time(atMs)}`,
     hint: "make a new root with a new key: portcullis root prepare",
   };
 }
@@ -135,7 +142,7 @@ export function authorityUnknown(
         : `expected one of the authorities ${ids}, got ${id}, withdrawn at ${time(gone.atMs)}`,
     hint:
       gone === undefined
-        ? `${status} lists them`
+        ? `which there are: ${status}`
         : `it is in no bundle any more; who holds an older one: ${status}`,
   };
 }
@@ -147,16 +154,37 @@ export function rootInFiles(
   return {
     code: "root-in-files",
     message: `expected a root that the directory of --ca-dir does not name, got that of ${named(authority)}`,
-    hint: `take it out of root-cert.pem there, wait for the server to read it (or send SIGHUP), then portcullis root ${command}`,
+    // Files of half a CA are refused, and the server goes by those that it has read.
+    hint:
+      "put all files of the authority that signs there, with a root-cert.pem that does not name this root; " +
+      "or, where root status says store of its key, start the server without --ca-dir; " +
+      `when the server has read them (SIGHUP): portcullis root ${command}`,
   };
 }
 
-export function replacementNeeded(leaked: AuthorityRecord): RotationRefusal {
+/** Why the other authority cannot take the place of a leaked one. */
+export type Unfit = { readonly endsAtMs: number } | "has a key of it" | "has no key here";
+
+export function replacementNeeded(
+  leaked: AuthorityRecord,
+  other?: { readonly authority: AuthorityRecord; readonly unfit: Unfit },
+): RotationRefusal {
+  const beside =
+    other === undefined
+      ? " alone"
+      : `; and ${named(other.authority)}, which ${unfitText(other.unfit)}`;
   return {
     code: "replacement-needed",
-    message: `expected another authority to sign with, got ${named(leaked)} alone`,
-    hint: `portcullis root compromise ${leaked.id} with --key-type TYPE or --from-dir DIR; where nothing has leaked, portcullis root rotate breaks nobody`,
+    message: `expected another authority to sign with, got ${named(leaked)}${beside}`,
+    hint:
+      `have a new root of the server's own sign: portcullis root compromise ${leaked.id} --key-type p256; ` +
+      `or your CA: portcullis root compromise ${leaked.id} --from-dir DIR; ` +
+      "where nothing has leaked, break nobody: portcullis root rotate",
   };
+}
+
+function unfitText(unfit: Unfit): string {
+  return typeof unfit === "string" ? unfit : `ends at ${time(unfit.endsAtMs)}`;
 }
 
 export function stateTooLarge(length: number, max: number): RotationRefusal {
@@ -164,7 +192,7 @@ export function stateTooLarge(length: number, max: number): RotationRefusal {
     code: "trust-state-too-large",
     message: `expected a trust state of at most ${max} characters, got ${length}; nothing has been changed`,
     hint:
-      "an RSA-4096 certificate takes 2,000, one on P-256 600: portcullis root prepare --key-type p256, " +
+      "an RSA-4096 certificate takes 2,000, one on P-256 600: portcullis root prepare --key-type p256; " +
       "or fewer roots in root-cert.pem, or a shorter chain",
   };
 }

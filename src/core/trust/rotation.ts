@@ -4,6 +4,7 @@
  */
 
 import type { Gate } from "../roll/laggard.ts";
+import type { CertificateKeyId } from "./authority-keys.ts";
 import type { AuthorityRecord, NewAuthority, TrustState } from "./trust-state.ts";
 
 export type { NewAuthority } from "./trust-state.ts";
@@ -18,7 +19,7 @@ export type RotationCommand =
   | {
       readonly kind: "compromise";
       readonly authorityId: string;
-      /** What signs from now on, where no other authority can. */
+      /** What signs from now on, where no other authority can: none is there, or its end is near. */
       readonly replacement?: NewAuthority;
       /** The other authority, whose key cannot be used: it stays what it is, and the replacement signs. */
       readonly keylessId?: string;
@@ -30,12 +31,13 @@ export type RotationCommand =
 export interface RotationEvidence {
   /** Whether every verifier holds the present bundle. */
   readonly verifiers: () => Gate;
-  /** Whether nothing that is unexpired hangs only on this authority's root. */
+  /** Whether nothing that is unexpired hangs on this authority's root. */
   readonly holders: (authority: AuthorityRecord) => Gate;
   /** Roots that the operator's files named when they were read last: what they name cannot be withdrawn. */
   readonly filedRoots: readonly Uint8Array[];
   /** When the first certificate on an authority's way to its root expires, that one included. */
-  readonly endsAtMs: (authority: AuthorityRecord) => number;
+  readonly endsAtMs: (authority: NewAuthority) => number;
+  readonly keyIdOf: CertificateKeyId;
   /** How long a certificate of a workload may be needed, with the difference of clocks. */
   readonly lifeMs: {
     /** Of one whose request names no time. */
@@ -52,12 +54,7 @@ export type RotationEffect =
   /** What was signed by others is to be renewed, at a pace. */
   | { readonly kind: "reissue" }
   /** In the transaction of the change itself. What is in the store of it; an HSM and files are the operator's. */
-  | {
-      readonly kind: "destroy-key";
-      readonly authorityId: string;
-      /** All IDs under which the store may have a key of it. */
-      readonly keyIds: readonly string[];
-    };
+  | { readonly kind: "destroy-key"; readonly authorityId: string };
 
 export type RotationRefusalCode =
   | "rotation-in-progress"

@@ -27,14 +27,6 @@ export function parseKeyId(value: unknown): string {
   return parseText(value, /^[0-9a-f]{2,64}$/);
 }
 
-/** At least one, each once. */
-export function parseKeyIds(value: unknown, max: number): readonly string[] {
-  const ids = parseList(value, max).map(parseKeyId);
-  if (ids.length === 0) throw unexpected("a key ID at least");
-  assertEachOnce(ids);
-  return Object.freeze(ids);
-}
-
 export function assertEachOnce(texts: readonly string[]): void {
   if (new Set(texts).size !== texts.length) throw unexpected("each once");
 }

@@ -7,8 +7,8 @@ import { authorityOf, firstTrust } from "../../../test/support/trust-states.ts";
 import { DenyList } from "../deny/deny-list.ts";
 import { TrustDomain } from "../spiffe/id.ts";
 import { parseCertificate } from "../x509/certificate.ts";
-import { subjectKeyIdentifier } from "../x509/signer.ts";
-import { retiredMax, retiredSignerIdsMax, signerIdsMax } from "./authority.ts";
+import { keyIdOf } from "../x509/signer.ts";
+import { compromisedKeysMax, formerKeysMax, retiredMax } from "./authority.ts";
 import { documentLengthOf, encodeTrustState, parseTrustState } from "./trust-state-codec.ts";
 import { TrustStateError, type AuthorityRecord, type TrustState } from "./trust-state.ts";
 
@@ -25,8 +25,6 @@ const keyId = fc
   .uint8Array({ minLength: 1, maxLength: 32 })
   .map((id) => Buffer.from(id).toString("hex"));
 const timeMs = fc.nat({ max: Number.MAX_SAFE_INTEGER });
-const keyIds = (max: number): fc.Arbitrary<string[]> =>
-  fc.uniqueArray(keyId, { minLength: 1, maxLength: max });
 
 const authorities: fc.Arbitrary<readonly AuthorityRecord[]> = fc
   .record({
@@ -37,22 +35,20 @@ const authorities: fc.Arbitrary<readonly AuthorityRecord[]> = fc
       comparator: "SameValue",
       selector: String,
     }),
-    signerIds: fc.uniqueArray(keyId, { minLength: 2, maxLength: 8 }),
     second: fc.constantFrom("prepared" as const, "retiring" as const, undefined),
     isFirst: fc.boolean(),
     sinceMs: timeMs,
     chain: fc.array(der, { maxLength: 3 }),
     key: fc.constantFrom("store" as const, "external" as const),
     auto: fc.boolean(),
+    formerKeyIds: fc.array(keyId, { maxLength: formerKeysMax }),
   })
-  .map(({ ids, roots, signerIds, second, isFirst, ...rest }) => {
-    const half = signerIds.length >> 1;
+  .map(({ ids, roots, second, isFirst, ...rest }) => {
     const both = (["active", second ?? "prepared"] as const).map((state, index) => ({
       ...rest,
       state,
       id: ids[index] ?? "",
       root: roots[index] ?? new Uint8Array(),
-      signerIds: index === 0 ? signerIds.slice(0, half) : signerIds.slice(half),
     }));
     if (second === undefined) return both.slice(0, 1);
     return isFirst ? both : both.toReversed();
@@ -73,7 +69,7 @@ const trustState: fc.Arbitrary<TrustState> = fc.record(
           rootSha256: fc.stringMatching(/^[0-9a-f]{64}$/),
           atMs: timeMs,
           compromised: fc.boolean(),
-          signerIds: keyIds(retiredSignerIdsMax),
+          keyIds: fc.array(keyId, { maxLength: compromisedKeysMax }),
           confirmed: fc.boolean(),
         },
         plain,
@@ -116,45 +112,39 @@ describe("a stored trust state", () => {
 
   /** Octets of a certificate of RSA-4096 with the longest name, as `core/x509/root` makes it. */
   const large = 1_468;
-  const big = (letter: string, signers: number): AuthorityRecord => ({
+  const big = (letter: string): AuthorityRecord => ({
     ...authorityOf(letter),
     id: Buffer.alloc(20, letter).toString("hex"),
     state: letter === "A" ? "active" : "retiring",
     sinceMs: 1_795_521_600_000,
+    formerKeyIds: Array.from({ length: formerKeysMax }, () => "ab".repeat(20)),
     chain: [new Uint8Array(large)],
     root: new Uint8Array(large),
-    signerIds: Array.from({ length: signers }, (_, index) =>
-      Buffer.alloc(20, `${letter}${index}`).toString("hex"),
-    ),
   });
-  const withAuthorities = (letters: string, signers: number): TrustState => ({
+  const withAuthorities = (letters: string): TrustState => ({
     ...firstTrust,
     trustDomain: TrustDomain.parse("d".repeat(255)),
-    authorities: Array.from(letters, (letter) => big(letter, signers)),
+    authorities: Array.from(letters, big),
     retired: Array.from({ length: retiredMax }, () => ({
       id: "ab".repeat(20),
       rootSha256: "ab".repeat(32),
       atMs: 1_795_521_600_000,
       compromised: false,
-      signerIds: ["ab".repeat(20)],
+      keyIds: Array.from({ length: compromisedKeysMax }, () => "ab".repeat(20)),
       confirmed: false,
     })),
     jwtAuthorities: [{ keyId: "k".repeat(43), state: "active", spki: new Uint8Array(91) }],
   });
 
   it("has room for both authorities of a rotation in RSA-4096 with an intermediate each, all lists full, and a root besides", () => {
-    const state = { ...withAuthorities("AB", signerIdsMax), otherRoots: [new Uint8Array(large)] };
-    assert.ok(documentLengthOf(state) <= 14_200, `${documentLengthOf(state)}`);
-  });
-
-  it("would have room for three of them, if each has signed with one key", () => {
-    const length = documentLengthOf(withAuthorities("ABC", 1));
-    assert.ok(length <= 15_000, `${length}`);
+    const state = { ...withAuthorities("AB"), otherRoots: [new Uint8Array(large)] };
+    // And 512 of reserve.
+    assert.ok(documentLengthOf(state) <= 15_872, `${documentLengthOf(state)}`);
   });
 
   it("is not written when it has become too large", () => {
     const root = new Uint8Array(5_000);
-    const authority = { ...big("A", 1), chain: [root, root], root };
+    const authority = { ...big("A"), chain: [root, root], root };
     assert.throws(
       () => encodeTrustState({ ...firstTrust, authorities: [authority] }),
       isCode("trust-state-too-large"),
@@ -164,22 +154,21 @@ describe("a stored trust state", () => {
 
 describe("a trust state of an older version", () => {
   for (const version of [1, 2, 3]) {
-    it(`${version} signs and trusts as it did, with the key that its certificate has`, () => {
+    it(`${version} signs and trusts as it did, named by the key that its certificate has`, () => {
       const [stored] = JSON.parse(vector(version)).authorities;
       const { authorities, retired, ...rest } = parseTrustState(5, vector(version));
       const root = new Uint8Array(Buffer.from(stored.root, "base64"));
       const { spki } = parseCertificate(root);
-      const signerId = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
       assert.deepEqual(authorities, [
         {
-          id: stored.id,
+          id: keyIdOf(spki),
           state: "active",
           sinceMs: 0,
           chain: [],
           root,
           key: version === 3 ? "external" : "store",
-          signerIds: [signerId],
           auto: false,
+          formerKeyIds: [],
         },
       ]);
       assert.deepEqual(retired, []);
@@ -197,14 +186,12 @@ describe("a trust state of an older version", () => {
     });
   }
 
-  it("with a chain has its signing certificate's key, not its root's", () => {
+  it("with a chain is named by its signing certificate's key, not its root's", () => {
     const document = JSON.parse(vector(3));
     const [other] = document.otherRoots;
     document.authorities[0].chain = [other];
     const [authority] = parseTrustState(5, JSON.stringify(document)).authorities;
     const { spki } = parseCertificate(new Uint8Array(Buffer.from(other, "base64")));
-    assert.deepEqual(authority?.signerIds, [
-      Buffer.from(subjectKeyIdentifier(spki)).toString("hex"),
-    ]);
+    assert.equal(authority?.id, keyIdOf(spki));
   });
 });

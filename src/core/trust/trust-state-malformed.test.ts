@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { retiredMax, retiredSignerIdsMax, signerIdsMax } from "./authority.ts";
+import { retiredMax } from "./authority.ts";
 import { parseTrustState } from "./trust-state-codec.ts";
 import { TrustStateError } from "./trust-state.ts";
 
@@ -13,8 +13,8 @@ describe("a stored trust state is refused as malformed", () => {
     state: "active",
     sinceMs: 5,
     key: "store",
-    signerIds: ["ab12", "ab13"],
     auto: false,
+    formerKeyIds: ["cd"],
     chain: ["AQ=="],
     root: "AgM=",
   };
@@ -23,7 +23,7 @@ describe("a stored trust state is refused as malformed", () => {
     rootSha256: "0a".repeat(32),
     atMs: 4,
     compromised: true,
-    signerIds: ["ff"],
+    keyIds: ["ee"],
     confirmed: false,
   };
   const good = {
@@ -37,7 +37,7 @@ describe("a stored trust state is refused as malformed", () => {
     otherRoots: ["BA=="],
     denyDigest: Buffer.alloc(32, 7).toString("base64"),
   };
-  const second = { ...authority, id: "cd", state: "prepared", signerIds: ["cd"], root: "AQ==" };
+  const second = { ...authority, id: "cd", state: "prepared", root: "AQ==" };
 
   it("unless all of it is right", () => {
     assert.equal(parseTrustState(7, JSON.stringify(good)).authorities.length, 1);
@@ -54,8 +54,6 @@ describe("a stored trust state is refused as malformed", () => {
     authorities: [authority, { ...second, ...change }],
   });
   const withGone = (change: object): object => ({ ...good, retired: [{ ...gone, ...change }] });
-  const ids = (count: number): readonly string[] =>
-    Array.from({ length: count }, (_, index) => (index + 16).toString(16));
   const table: readonly (readonly [string, unknown])[] = [
     ["null", null],
     ["a list", []],
@@ -93,25 +91,18 @@ describe("a stored trust state is refused as malformed", () => {
     ["a chain that is text", withAuthority({ chain: "AQ==" })],
     ["a chain of lists", withAuthority({ chain: [[1]] })],
     ["a key that is nowhere", withAuthority({ key: undefined })],
-    ["no signers", withAuthority({ signerIds: undefined })],
-    ["an empty list of signers", withAuthority({ signerIds: [] })],
-    ["too many signers", withAuthority({ signerIds: ids(signerIdsMax + 1) })],
-    ["a signer twice", withAuthority({ signerIds: ["ab", "ab"] })],
-    ["a signer that is no key ID", withAuthority({ signerIds: ["xy"] })],
     ["no word on files", withAuthority({ auto: undefined })],
+    ["no list of former keys", withAuthority({ formerKeyIds: undefined })],
+    ["a former key that is none", withAuthority({ formerKeyIds: ["AB"] })],
+    ["too many former keys", withAuthority({ formerKeyIds: Array(5).fill("ab") })],
     ["two active authorities", withSecond({ state: "active" })],
     ["an authority twice", withSecond({ id: authority.id })],
     ["a root twice", withSecond({ root: authority.root })],
-    ["a signer of both", withSecond({ signerIds: ["ab13"] })],
     [
       "three authorities",
       {
         ...good,
-        authorities: [
-          authority,
-          second,
-          { ...second, id: "ef", state: "retiring", signerIds: ["ef"], root: "Aw==" },
-        ],
+        authorities: [authority, second, { ...second, id: "ef", state: "retiring", root: "Aw==" }],
       },
     ],
     ["no list of what has been retired", { ...good, retired: undefined }],
@@ -124,8 +115,9 @@ describe("a stored trust state is refused as malformed", () => {
     ["a digest that is cut", withGone({ rootSha256: "0a" })],
     ["a retired one without a time", withGone({ atMs: null })],
     ["no word on compromise", withGone({ compromised: 1 })],
+    ["no list of what is distrusted with it", withGone({ keyIds: undefined })],
+    ["too much that is distrusted with it", withGone({ keyIds: Array(9).fill("ab") })],
     ["no word on confirmation", withGone({ confirmed: undefined })],
-    ["too many signers of a retired one", withGone({ signerIds: ids(retiredSignerIdsMax + 1) })],
     ["no JWT authorities", { ...good, jwtAuthorities: undefined }],
     ["a JWT authority that is null", { ...good, jwtAuthorities: [null] }],
     ["a JWT authority without key", { ...good, jwtAuthorities: [{ keyId: "a", state: "active" }] }],

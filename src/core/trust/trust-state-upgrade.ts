@@ -2,8 +2,7 @@
 
 import { DenyList } from "../deny/deny-list.ts";
 import { isJsonObject, type JsonObject } from "../identity/json-object.ts";
-import { parseCertificate } from "../x509/certificate.ts";
-import { subjectKeyIdentifier } from "../x509/signer.ts";
+import { signingKeyId } from "./authority-keys.ts";
 import { base64, parseBytes, parseList, unexpected } from "./stored-values.ts";
 
 /** A document of version 4, or of one that nobody knows. @throws TypeError, and what a certificate that is none throws */
@@ -24,17 +23,15 @@ function upgradeFromTwo(stored: JsonObject): JsonObject {
   return { ...stored, version: 3, denyDigest: base64(DenyList.empty.digest()) };
 }
 
-/**
- * Version 3 could not rotate roots. It could change intermediates, and did not remember the keys of those before: what they
- * signed is an unknown signer's, and that counts as anybody's.
- */
+/** Version 3 could not rotate roots, and named an authority as its certificate names the key. */
 function upgradeFromThree(stored: JsonObject): JsonObject {
   if (stored["version"] !== 3) return stored;
   const authorities = authoritiesOf(stored).map((authority) => ({
     ...authority,
+    id: idOf(authority),
     sinceMs: 0,
-    signerIds: [signerIdOf(authority)],
     auto: false,
+    formerKeyIds: [],
   }));
   // Its roots may have changed with its last sequence.
   return {
@@ -53,8 +50,7 @@ function authoritiesOf(stored: JsonObject): readonly JsonObject[] {
   });
 }
 
-/** As the log has it: of the key, whatever identifier an operator's certificate has. */
-function signerIdOf({ chain, root }: JsonObject): string {
-  const { spki } = parseCertificate(parseBytes(parseList(chain)[0] ?? root));
-  return Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
+/** Whatever identifier an operator's certificate has. */
+function idOf({ chain, root }: JsonObject): string {
+  return signingKeyId({ chain: parseList(chain).map(parseBytes), root: parseBytes(root) });
 }

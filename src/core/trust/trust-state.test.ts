@@ -18,7 +18,6 @@ import {
   bundleOf,
   initialTrustState,
   restoredTrust,
-  signersElsewhere,
   TrustStateError,
   unconfirmedRetired,
   withDenyList,
@@ -38,7 +37,12 @@ describe("a trust state", () => {
     const { trustDomain } = firstTrust;
     const state = initialTrustState({ trustDomain, authority: authorityOf("A"), nowMs: 7 });
     assert.deepEqual([state.epoch, state.bundleSequence], [1, 1n]);
-    assert.deepEqual(activeAuthority(state), { ...authorityOf("A"), state: "active", sinceMs: 7 });
+    assert.deepEqual(activeAuthority(state), {
+      ...authorityOf("A"),
+      formerKeyIds: [],
+      state: "active",
+      sinceMs: 7,
+    });
     assert.deepEqual(bundleOf(state).roots, [rootOf("A")]);
     assert.deepEqual([state.retired, unconfirmedRetired(state)], [[], []]);
   });
@@ -74,22 +78,6 @@ describe("a trust state", () => {
     const confirmed = afterCommands([{ kind: "confirm" }], retired);
     assert.deepEqual(unconfirmedRetired(confirmed), []);
     assert.equal(confirmed.retired.length, 1);
-  });
-
-  it("knows whose signatures do not hang on a root: those of others that stay, and of those that are gone", () => {
-    const elsewhere = (state: TrustState, id: string): readonly string[] => {
-      const authority = state.authorities.find((each) => each.id === id);
-      assert.ok(authority);
-      return [...signersElsewhere(state, authority)].toSorted();
-    };
-    const retired = afterCommands([prepareOf("B"), activate, retire]);
-    assert.deepEqual(elsewhere(firstTrust, idOf("A")), []);
-    assert.deepEqual(elsewhere(retired, idOf("B")), [idOf("A")]);
-    const third = afterCommands([prepareOf("C"), activate], retired);
-    assert.deepEqual(elsewhere(third, idOf("B")), ["A", "C"].map(idOf));
-    const again = authorityOf("C", { signerIds: [idOf("A"), idOf("C")] });
-    const reused = afterCommands([{ kind: "prepare", authority: again }], retired);
-    assert.deepEqual(elsewhere(reused, idOf("C")), [idOf("B")]);
   });
 
   it("without an active authority is a fault", () => {

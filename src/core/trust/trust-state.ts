@@ -61,7 +61,8 @@ export interface FirstTrust {
 
 export function initialTrustState(first: FirstTrust): TrustState {
   const { trustDomain, authority, jwtAuthority, otherRoots = [], nowMs } = first;
-  const active = Object.freeze({ ...authority, state: "active" as const, sinceMs: nowMs });
+  const fresh = { formerKeyIds: Object.freeze([]), state: "active" as const, sinceMs: nowMs };
+  const active = Object.freeze({ ...authority, ...fresh });
   return Object.freeze({
     epoch: 1,
     trustDomain,
@@ -131,20 +132,6 @@ export function unconfirmedRetired({ retired }: TrustState): readonly RetiredAut
 /** Until everybody holds a bundle without what was retired: somebody may have a certificate of another authority. */
 export function isRotating(state: TrustState): boolean {
   return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
-}
-
-/**
- * Signers of what does not hang on this authority's root: those of roots that stay when it goes, and of roots that are gone
- * already. What anybody else signed hangs on it, as far as is known.
- */
-export function signersElsewhere(
-  { authorities, retired }: TrustState,
-  { id, signerIds }: AuthorityRecord,
-): ReadonlySet<string> {
-  const others = [...retired, ...authorities.filter((each) => each.id !== id)];
-  const elsewhere = new Set(others.flatMap((each) => each.signerIds));
-  // An operator may have a key that was retired sign again, under another root.
-  return elsewhere.difference(new Set(signerIds));
 }
 
 /** Every root and key that a live SVID may hang on, or soon will. */

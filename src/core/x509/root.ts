@@ -15,7 +15,7 @@ import {
 } from "@peculiar/x509";
 import { parseCertificate } from "./certificate.ts";
 import { lintCa } from "./lint/ca.ts";
-import { subjectKeyIdentifier } from "./signer.ts";
+import { keyIdOf } from "./signer.ts";
 import { rootProfile } from "./profile.ts";
 
 export type RootKeyType = "p256" | "p384" | "rsa3072" | "rsa4096";
@@ -38,7 +38,7 @@ export async function createRoot(options: NewRootOptions): Promise<NewRoot> {
   const algorithm = algorithms[options.keyType];
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const spki = new Uint8Array(await crypto.subtle.exportKey("spki", keys.publicKey));
-  const keyId = Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
+  const keyId = keyIdOf(spki);
   const certificate = await X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: Buffer.from(positive(options.serial)).toString("hex"),

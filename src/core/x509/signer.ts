@@ -14,7 +14,7 @@ export interface SignatureAlgorithm {
 }
 
 export interface Signer {
-  /** Lower-case hex of the subject key identifier. */
+  /** As `keyIdOf` makes it. */
   readonly id: string;
   readonly publicKey: PublicKey;
   readonly algorithm: SignatureAlgorithm;
@@ -48,7 +48,7 @@ export function softwareSigner(privateKey: KeyObject, publicSpki: Uint8Array): S
   const publicKey = parsePublicKey(publicSpki);
   const algorithm = signatureAlgorithmOf(publicKey);
   return Object.freeze({
-    id: Buffer.from(subjectKeyIdentifier(publicSpki)).toString("hex"),
+    id: keyIdOf(publicSpki),
     publicKey,
     algorithm,
     sign: (bytes: Uint8Array) => sign(algorithm.digest, bytes, privateKey),
@@ -58,6 +58,11 @@ export function softwareSigner(privateKey: KeyObject, publicSpki: Uint8Array): S
 /** What every signer of this key signs with, wherever the key is. */
 export function signatureAlgorithmOf({ type }: PublicKey): SignatureAlgorithm {
   return algorithms[type];
+}
+
+/** The identifier of a key in lower-case hex, whatever its certificate says. @param spki SubjectPublicKeyInfo, DER */
+export function keyIdOf(spki: Uint8Array): string {
+  return Buffer.from(subjectKeyIdentifier(spki)).toString("hex");
 }
 
 /** SHA-256 over the whole SubjectPublicKeyInfo (RFC 7093 2, method 4), cut to the usual 160 bits. */

@@ -18,12 +18,22 @@ interface Sample {
   readonly outcome?: Outcome;
   readonly endsIn?: number;
   readonly agent?: string;
+  readonly root?: string;
 }
+
+const root = "4d".repeat(32);
 
 /** The intents in their order, and then the results of those that have one. */
 async function add({ writer }: LogStore, samples: readonly Sample[]): Promise<number> {
-  const intents = samples.map(({ artifact = "workload", endsIn = 60_000, agent = "" }, index) =>
-    sampleIntent({ artifact, agent, serial: serialOf(index), notAfterMs: LOG_NOW_MS + endsIn }),
+  const intents = samples.map(
+    ({ endsIn = 60_000, artifact = "workload", agent = "", root = "" }, index) =>
+      sampleIntent({
+        artifact,
+        agent,
+        root,
+        serial: serialOf(index),
+        notAfterMs: LOG_NOW_MS + endsIn,
+      }),
   );
   const { firstIndex } = await writer.append(intents);
   const results = samples.flatMap(({ outcome }, index) => {
@@ -53,7 +63,7 @@ describe("unexpired certificates of workloads", () => {
     using directory = temporaryDirectory();
     await using store = await openStore(directory.path);
     const first = await add(store, [
-      { outcome: "signed", agent: "a1" },
+      { outcome: "signed", agent: "a1", root },
       { outcome: "failed" },
       { outcome: "unknown" },
       { artifact: "serving", outcome: "signed" },
@@ -70,13 +80,13 @@ describe("unexpired certificates of workloads", () => {
         [6, "open", ""],
       ],
     );
-    const { identity, authority } = sampleIntent();
+    const { identity } = sampleIntent();
     assert.deepEqual(leaves[0], {
       identity,
       agent: "a1",
       serialHex: Buffer.from(serialOf(0)).toString("hex"),
       notAfterMs: LOG_NOW_MS + 60_000,
-      signer: authority,
+      root,
       intentIndex: first,
       outcome: "signed",
     });

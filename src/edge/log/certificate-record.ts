@@ -29,14 +29,14 @@ export function recordOf(row: Row): CertificateRecord {
 /** Of one that has not failed. */
 export function leafOf({ intent, outcome, intent_data }: Row): LeafRecord {
   const entry = entryOf(intent_data, "intent");
-  const { identity, agent, serial, notAfterMs, authority } = entry;
+  const { identity, agent, serial, notAfterMs, root } = entry;
   const isSigned = outcome === outcomeNumbers.indexOf("signed");
   return {
     identity,
     agent,
     serialHex: Buffer.from(serial).toString("hex"),
     notAfterMs,
-    signer: authority,
+    root,
     intentIndex: Number(intent),
     outcome: outcome === null ? "open" : isSigned ? "signed" : "unknown",
   };

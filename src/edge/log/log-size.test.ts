@@ -29,6 +29,7 @@ function intentOf(number: number): IntentEntry {
     identity: `spiffe://cluster.local/ns/team-${number % 50}/sa/service-${number % 1_000}`,
     keyDigest: new Uint8Array(randomBytes(32)),
     tbsDigest: new Uint8Array(randomBytes(32)),
+    root: "4d".repeat(32),
     evidence: { ...evidence, tokenId: randomUUID(), podUid: randomUUID() },
   });
 }

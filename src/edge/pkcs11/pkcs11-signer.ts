@@ -6,8 +6,8 @@
 
 import type { PublicKey } from "../../core/x509/public-key.ts";
 import {
+  keyIdOf,
   signatureAlgorithmOf,
-  subjectKeyIdentifier,
   type SignatureAlgorithm,
   type Signer,
 } from "../../core/x509/signer.ts";
@@ -63,7 +63,7 @@ class Pkcs11Signer implements Signer, Disposable {
     this.#key = open(uri, publicSpki);
     this.publicKey = this.#key.publicKey;
     this.algorithm = signatureAlgorithmOf(this.publicKey);
-    this.id = Buffer.from(subjectKeyIdentifier(this.publicKey.spki)).toString("hex");
+    this.id = keyIdOf(this.publicKey.spki);
     Object.freeze(this);
   }
 

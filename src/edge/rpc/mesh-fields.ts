@@ -9,7 +9,6 @@ export type MeshMessageErrorCode =
   | "mesh-index-out-of-range"
   | "mesh-digest-malformed"
   | "mesh-serial-malformed"
-  | "mesh-key-id-malformed"
   | "mesh-list-too-long";
 
 export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {
@@ -21,7 +20,6 @@ const nameLengthMax = 2_048;
 const digestBytes = 32;
 /** RFC 5280 4.1.2.2. */
 const serialBytesMax = 20;
-const keyIdBytesMax = 32;
 /** As many as a node agent speaks for, twice: a former certificate of each may still be in use. */
 const leavesMax = 8_192;
 /** The range of google.protobuf.Timestamp: what lies outside could not be sent on to an operator. */
@@ -63,13 +61,6 @@ export function parseSerial(wire: Uint8Array): string {
   if (wire.length <= serialBytesMax && (wire[0] ?? 0) !== 0) return hexOf(wire);
   const message = `expected a serial of 1 to ${serialBytesMax} octets, the first not 00`;
   throw new MeshMessageError("mesh-serial-malformed", message);
-}
-
-/** @returns lower-case hex @throws MeshMessageError */
-export function parseKeyId(wire: Uint8Array): string {
-  if (wire.length >= 1 && wire.length <= keyIdBytesMax) return hexOf(wire);
-  const message = `expected a key ID of 1 to ${keyIdBytesMax} octets, got ${wire.length}`;
-  throw new MeshMessageError("mesh-key-id-malformed", message);
 }
 
 /** @throws MeshMessageError */

@@ -24,7 +24,6 @@ import {
   encodeHello,
   encodeRenewCertificates,
   encodeReport,
-  encodeReportAck,
   encodeTokens,
   parseBundle,
   parseHeldLeaves,
@@ -164,7 +163,7 @@ describe("a report", () => {
 describe("held leaves", () => {
   const leaves = fc.record({
     full: fc.boolean(),
-    held: fc.array(fc.record({ serialHex: serial, notAfterMs: timeMs, authority: hexOf(1, 32) }), {
+    held: fc.array(fc.record({ serialHex: serial, notAfterMs: timeMs }), {
       maxLength: 3,
     }),
     dropped: fc.array(serial, { maxLength: 3 }),
@@ -185,16 +184,12 @@ describe("held leaves", () => {
     );
   });
 
-  it("are refused with what is no serial, no key ID or no time, and when they are too many", () => {
-    const good = { serial: Uint8Array.of(1), authorityKeyId: Uint8Array.of(1) };
+  it("are refused with what is no serial or no time, and when they are too many", () => {
+    const good = { serial: Uint8Array.of(1) };
     for (const octets of [[], [0], [0, 1], Array<number>(21).fill(1)]) {
       const serial = Uint8Array.from(octets);
       isRefused("mesh-serial-malformed", parse({ held: [{ ...good, serial }] }));
       isRefused("mesh-serial-malformed", parse({ dropped: [serial] }));
-    }
-    for (const length of [0, 33]) {
-      const authorityKeyId = new Uint8Array(length);
-      isRefused("mesh-key-id-malformed", parse({ held: [{ ...good, authorityKeyId }] }));
     }
     const notAfter = { seconds: 2n ** 62n, nanos: 0 };
     isRefused("mesh-time-out-of-range", parse({ held: [{ ...good, notAfter }] }));
@@ -206,10 +201,8 @@ describe("held leaves", () => {
   });
 
   it("without a time have ended", () => {
-    const wire = create(HeldLeavesSchema, {
-      held: [{ serial: Uint8Array.of(1), authorityKeyId: Uint8Array.of(2) }],
-    });
-    const expected = [{ serialHex: "01", notAfterMs: 0, authority: "02" }];
+    const wire = create(HeldLeavesSchema, { held: [{ serial: Uint8Array.of(1) }] });
+    const expected = [{ serialHex: "01", notAfterMs: 0 }];
     assert.deepEqual(parseHeldLeaves(wire).held, expected);
   });
 });
@@ -275,9 +268,6 @@ describe("the small messages", () => {
     const tokens = asRequest(encodeTokens(["a.b.c", "d.e.f"]));
     assert.ok(tokens.case === "tokens");
     assert.deepEqual(tokens.value.tokens, ["a.b.c", "d.e.f"]);
-    const ack = asResponse(encodeReportAck(uint64Max));
-    assert.ok(ack.case === "reportAck");
-    assert.equal(ack.value.sequence, uint64Max);
   });
 });
 

@@ -20,7 +20,6 @@ import {
   assertLeavesLength,
   octetsOf,
   parseDigest,
-  parseKeyId,
   parseProxyKey,
   parseSerial,
   parseSerials,
@@ -44,15 +43,6 @@ export function encodeBundle(bundle: TrustBundle): ConnectResponse {
 export function parseBundle(wire: WireBundle): TrustBundle {
   const jwtKeys = wire.jwtKeys.map(({ keyId, publicKey }) => ({ keyId, spki: publicKey }));
   return trustBundle(TrustDomain.parse(wire.trustDomain), wire.sequence, wire.roots, jwtKeys);
-}
-
-/** @param unproven SPIFFE IDs of whom nothing was kept */
-export function encodeReportAck(
-  sequence: bigint,
-  unproven: readonly string[] = [],
-): ConnectResponse {
-  const value = { sequence, unproven: [...unproven] };
-  return create(ConnectResponseSchema, { message: { case: "reportAck", value } });
 }
 
 /**
@@ -111,10 +101,9 @@ export function parseReport(wire: WireReport): EvidenceReport {
 export function encodeHeldLeaves({ full, held, dropped }: HeldLeavesReport): ConnectRequest {
   const value = {
     full,
-    held: held.map(({ serialHex, notAfterMs, authority }) => ({
+    held: held.map(({ serialHex, notAfterMs }) => ({
       serial: octetsOf(serialHex),
       notAfter: timestampFromMs(notAfterMs),
-      authorityKeyId: octetsOf(authority),
     })),
     dropped: dropped.map(octetsOf),
   };
@@ -126,10 +115,9 @@ export function parseHeldLeaves({ full, held, dropped }: WireLeaves): HeldLeaves
   assertLeavesLength(held);
   return {
     full,
-    held: held.map(({ serial, notAfter, authorityKeyId }) => ({
+    held: held.map(({ serial, notAfter }) => ({
       serialHex: parseSerial(serial),
       notAfterMs: notAfter === undefined ? 0 : parseTimeMs(notAfter),
-      authority: parseKeyId(authorityKeyId),
     })),
     dropped: parseSerials(dropped),
   };

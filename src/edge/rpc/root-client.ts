@@ -35,6 +35,8 @@ export interface WaiverRequest {
   readonly untilMs: number;
   /** As `expandWaiver` has it. */
   readonly rootsSequence: bigint;
+  /** As `expandWaiver` was asked. */
+  readonly command?: string;
 }
 
 /**
@@ -102,7 +104,7 @@ type Refuse = (details: string) => CommandRefusedError;
 
 const failed: Refuse = (details) =>
   new CommandRefusedError("command-failed", details, {
-    hint: "the server's own log says why; portcullis root status shows where it stands",
+    hint: "the server's own log says why; where it stands: portcullis root status",
   });
 
 const refusals: ReadonlyMap<number, Refuse> = new Map<number, Refuse>([

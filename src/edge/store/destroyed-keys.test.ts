@@ -29,7 +29,6 @@ const state = initialTrustState({
     chain: [],
     root: Uint8Array.of(1),
     key: "store",
-    signerIds: ["ab"],
     auto: false,
   },
   nowMs,

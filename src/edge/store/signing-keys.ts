@@ -40,6 +40,11 @@ export class SigningKeys {
     }
   }
 
+  /** @throws StoreError `store-unreadable` */
+  has(id: string): boolean {
+    return this.#stored(id) instanceof Uint8Array;
+  }
+
   /** @throws StoreError `store-key-encrypted`, `store-passphrase-wrong`, `store-unreadable` */
   find(id: string): KeyObject | undefined {
     const pkcs8 = this.#stored(id);

@@ -33,7 +33,6 @@ const newTrust: NewTrust = {
       chain: [],
       root: Uint8Array.of(1, 2, 3),
       key: "store",
-      signerIds: [keyId],
       auto: false,
     },
     nowMs: 1_795_521_600_000,
@@ -328,10 +327,10 @@ function manyAuthorities(): NewTrust["state"]["authorities"] {
     id: index.toString(16).padStart(40, "0"),
     state: index === 0 ? "active" : "retiring",
     sinceMs: 0,
+    formerKeyIds: [],
     chain: [],
     root: new Uint8Array(1_000),
     key: "store",
-    signerIds: ["ab"],
     auto: false,
   }));
 }

@@ -94,11 +94,7 @@ export class Store implements Disposable {
     });
   }
 
-  /**
-   * The next trust state, if the stored one is still that of the epoch before; with its new keys, and without those that
-   * it needs no more.
-   * @throws StoreError `store-epoch` when somebody else has changed it
-   */
+  /** With new keys, and without those that are needed no more. @throws StoreError `store-epoch`: somebody else has changed it */
   replaceTrustState({ state, keys, destroyed = [], nowMs }: NextTrust): void {
     durableTransaction(this.#database, "trust-replace", () => {
       this.#keys.add(keys, nowMs);
@@ -125,6 +121,11 @@ export class Store implements Disposable {
   /** @throws StoreError `store-key-encrypted`, `store-passphrase-wrong`, `store-unreadable` */
   findKey(id: string): KeyObject | undefined {
     return this.#keys.find(id);
+  }
+
+  /** Whether one is there, under whatever passphrase. @throws StoreError `store-unreadable` */
+  hasKey(id: string): boolean {
+    return this.#keys.has(id);
   }
 
   /** One that is no authority's, and is new. Durable when it returns. */

@@ -99,7 +99,7 @@ export const trustState: FuzzTarget = {
     "[]",
   ],
   seeds: () => {
-    const signing = { key: "store", signerIds: ["aa01", "bb"], auto: false } as const;
+    const signing = { key: "store", auto: false } as const;
     const authority = { id: "aa01", chain: [root], root, ...signing };
     const first = initialTrustState({ trustDomain, authority, otherRoots: [spki], nowMs: 1 });
     const second = withJwtAuthority(first, { keyId: "k1", state: "active", spki });

@@ -31,6 +31,7 @@ export const logEntry: FuzzTarget = {
     intent: encodeEntry(sampleIntent()),
     serving: encodeEntry(sampleIntent({ artifact: "serving", identity: "", requestId: "" })),
     agent: encodeEntry(sampleIntent({ agent: "agent-1" })),
+    root: encodeEntry(sampleIntent({ root: "4d".repeat(32), agent: "agent-1" })),
     result: encodeEntry(sampleResult()),
     failed: encodeEntry(
       sampleResult({ outcome: "failed", reason: "hsm", certificateDigest: new Uint8Array(0) }),

@@ -108,7 +108,7 @@ export const meshRequest: FuzzTarget = {
     const subscriptions = [{ streamId: 1n, resourceName: "default", acked, nack }];
     const proxies = [{ proxyId: "proxy-1", spiffeId: "spiffe://td/ns/a/sa/b", subscriptions }];
     const told = { full: true, proxies, gone: ["proxy-2"] };
-    const held = [{ serialHex: "5a01", notAfterMs: 1_790_000_000_000, authority: "0a0b" }];
+    const held = [{ serialHex: "5a01", notAfterMs: 1_790_000_000_000 }];
     return {
       hello: encode(encodeHello("agent", "0.1.0", 3n)),
       timed: encode(encodeHello("agent", "0.1.0", 3n, "", 1_790_000_000_000)),

@@ -1,19 +1,17 @@
 /** `portcullis root compromise` */
 
-import { newKeyTypes } from "../../../edge/ca/key-file.ts";
 import type { RootCommand } from "../../../edge/rpc/root-command.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, reportChange, sendCommand } from "../root-change.ts";
+import { dryRunFlag, refusing, reportChange, sendOnce } from "../root-change.ts";
 import { breakText, confirmBreak, watchGone } from "../root-compromise.ts";
 import { fetchSettledStatus } from "../root-follow.ts";
-import { shapeOf } from "../root-judgement.ts";
 import { namedAll } from "../root-laggards.ts";
 import { Progress } from "../root-progress.ts";
-import { rootSource, type SourceFlags } from "../root-source.ts";
-import { pasteable, resolveRootTarget, type RootTarget } from "../root-target.ts";
+import { keyTypeFlag, rootSource } from "../root-source.ts";
+import { pasteable, resolveRootTarget, textTarget, type RootTarget } from "../root-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "../root-value.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -22,21 +20,15 @@ export const rootCompromise: Command = defineCommand({
     "For a key that has leaked: takes the authority's root out of the trust bundle at once, asks " +
     "nobody's evidence, and so breaks what still hangs on it. It says what that is before, and wants " +
     "the authority's id typed again. Then it waits until nobody trusts the root.\n\n" +
-    "Of an active authority the retiring or the prepared one takes the place; where there is none, a " +
-    "new root of the server's own, or what --from-dir brings.",
+    "Of an active authority the retiring or the prepared one takes the place; where there is none, what " +
+    "--from-dir brings, or a new root of the server's own: for a CA of your own only with --key-type.",
   flags: {
     "yes-break": {
       type: "string",
       valueName: "AUTHORITY",
       help: "the id again, instead of being asked",
     },
-    "key-type": {
-      type: "string",
-      valueName: "TYPE",
-      help: "type of the new key, if one is needed",
-      choices: newKeyTypes,
-      notes: ["default as configured"],
-    },
+    "key-type": { ...keyTypeFlag, help: "type of the new key, if one is needed" },
     "from-dir": {
       type: "string",
       valueName: "DIR",
@@ -57,21 +49,27 @@ export const rootCompromise: Command = defineCommand({
   ],
   async run(context, flags, [authorityId = ""]) {
     const confirmed = flags["yes-break"];
-    if (confirmed !== undefined && confirmed !== authorityId) throw otherId(confirmed);
     const source = rootSource("root compromise", flags);
     const operator = operatorName(flags.operator, context.env);
+    if (confirmed !== undefined && confirmed !== authorityId) {
+      throw otherId(confirmed, textTarget(flags));
+    }
     const target = await resolveRootTarget(flags, context.env);
     const status = await fetchSettledStatus(target, namedAll, context.signal);
     const authority = authorityOf(status, authorityId, target);
-    const replacement = isReplaceable(status, flags) ? { replacement: source } : {};
-    const command: RootCommand = { kind: "compromise", authorityId, ...replacement };
-    const preview = await sendCommand(command, { target, operator, dryRun: true });
+    const command: RootCommand = { kind: "compromise", authorityId, replacement: source };
+    const preview = await sendOnce(command, { target, operator, dryRun: true });
     if ("refused" in preview) return await reportChange(context, preview, target, flags.output);
-    context.stderr.write(breakText(context, target, status, authority, source));
+    const lines = flags["dry-run"] ? [] : preview.done.lines;
+    context.stderr.write(breakText(context, target, status, authority, lines));
     if (flags["dry-run"]) return await reportChange(context, preview, target, flags.output);
-    const meant = confirmed === undefined ? await confirmBreak(context, authorityId) : ExitCode.ok;
-    if (meant !== ExitCode.ok) return meant;
-    const value = await sendCommand(command, { target, operator, dryRun: false });
+    const sending = { target, operator, dryRun: false };
+    if (confirmed === undefined) {
+      const refuse = refusing(context, sending, flags.output);
+      const meant = await confirmBreak(context, target, authorityId, source, refuse);
+      if (meant !== ExitCode.ok) return meant;
+    }
+    const value = await sendOnce(command, sending);
     const done = await reportChange(context, value, target, flags.output);
     if (done !== ExitCode.ok || flags["no-wait"]) return done;
     const progress = new Progress(context, flags.output === "table" ? "table" : "none");
@@ -79,11 +77,11 @@ export const rootCompromise: Command = defineCommand({
   },
 });
 
-function otherId(text: string): UsageError {
+function otherId(text: string, target: Pick<RootTarget, "flagText">): UsageError {
   return new UsageError(
     "usage-invalid-value",
     `--yes-break: expected the same authority as AUTHORITY, got ${JSON.stringify(text)}`,
-    { hint: "portcullis root status" },
+    { hint: pasteable(target, "portcullis root status") },
   );
 }
 
@@ -93,10 +91,4 @@ function authorityOf(status: RootStatusValue, id: string, target: RootTarget): R
   const message = `AUTHORITY: expected the id of an authority, got ${JSON.stringify(id)}`;
   const hint = pasteable(target, "portcullis root status");
   throw new UsageError("usage-invalid-value", message, { hint });
-}
-
-/** A server's own root may follow its own; in the place of an operator's CA it comes only where it is asked for. */
-function isReplaceable(status: RootStatusValue, flags: SourceFlags): boolean {
-  const isNamed = flags["key-type"] !== undefined || flags["from-dir"] !== undefined;
-  return isNamed || shapeOf(status).active?.keyLocation === "store";
 }

@@ -5,11 +5,12 @@ import { TrustDomain } from "../../../core/spiffe/id.ts";
 import { createCaCsr } from "../../../core/x509/ca-csr.ts";
 import { encodePem } from "../../../core/x509/pem.ts";
 import { softwareSigner, type Signer } from "../../../core/x509/signer.ts";
-import { createKeyFile, newKeyTypes, readPassphrase } from "../../../edge/ca/key-file.ts";
+import { createKeyFile, readPassphrase } from "../../../edge/ca/key-file.ts";
 import { publicSpki } from "../../../edge/ca/private-key.ts";
 import { readPipedFile } from "../../../edge/config/piped-file.ts";
 import { ensurePrivateDir, writeFileAtomic } from "../../../edge/config/private-files.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { keyTypeFlag } from "../root-source.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const rootCsr: Command = defineCommand({
@@ -26,13 +27,7 @@ export const rootCsr: Command = defineCommand({
       help: "SPIFFE trust domain, for the subject",
       required: true,
     },
-    "key-type": {
-      type: "string",
-      valueName: "TYPE",
-      help: "type of the new key",
-      choices: newKeyTypes,
-      notes: ["default p256"],
-    },
+    "key-type": { ...keyTypeFlag, notes: ["default p256"] },
     key: { type: "string", valueName: "URI", help: "pkcs11: URI of a key that is there" },
     "key-passphrase-file": {
       type: "string",

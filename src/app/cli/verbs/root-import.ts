@@ -4,6 +4,7 @@ import { basename, join, resolve } from "node:path";
 import { CaFilesError } from "../../../core/ca/ca-files-error.ts";
 import type { PluggedCa } from "../../../core/ca/ca-files.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
+import { keyIdOf } from "../../../core/x509/signer.ts";
 import type { CaDir } from "../../../edge/ca/ca-dir.ts";
 import { CaKeyError } from "../../../edge/ca/ca-key-error.ts";
 import { importCa } from "../../../edge/ca/import-ca.ts";
@@ -122,9 +123,8 @@ function report(
   { uri, passphraseFile }: KeyPlace,
 ): void {
   const signing = parseCertificate(chain[0] ?? root);
-  const keyId = Buffer.from(signing.subjectKeyId ?? []).toString("hex");
   stdout.write(
-    `authority ${keyId === "" ? "without a key id" : keyId} (expires ` +
+    `authority ${keyIdOf(signing.spki)} (expires ` +
       `${formatRelative(notAfterMs, nowMs())}) in ${dir}: ` +
       `${chain.length} in its chain, ${roots.length} trusted root${roots.length === 1 ? "" : "s"}\n`,
   );

@@ -14,7 +14,7 @@ export const rootPlan: Command = defineCommand({
     "Shows what a rotation would do here, step by step, and how long it would take: by the longest life " +
     "of a certificate, the clocks' difference, the pace of re-issue and what is signed now. It names who " +
     "stands in the way, and which readers of the trust bundle nobody can observe. Nothing is changed.\n\n" +
-    "Exits 3 when something stands in the way.",
+    "Exits 3 when something stands in the way, or a root has less than 25 % of its life left.",
   flags: {
     all: { type: "boolean", help: "name each certificate, and all who lag" },
     ...connectionFlags,
@@ -23,12 +23,13 @@ export const rootPlan: Command = defineCommand({
   examples: [{ what: "Before a rotation", command: "portcullis root plan" }],
   async run(context, flags) {
     const target = await resolveRootTarget(flags, context.env);
-    const plan = planOf(await fetchSettledStatus(target, namedAll, context.signal));
+    const plan = planOf(await fetchSettledStatus(target, namedAll, context.signal), target);
     const laggards = flags.all ? plan.laggards : plan.laggards.slice(0, namedDefault);
     await writeOutput(context, flags.output, { ...plan, laggards }, () => {
       const view = { nowMs: Date.parse(plan.now), colour: wantsColour(context), target };
       return planText(plan, context.columns, { ...view, isEach: flags.all });
     });
-    return plan.lagging === 0 && plan.refusal === "" ? ExitCode.ok : ExitCode.warning;
+    const isFree = plan.lagging === 0 && plan.refusal === "" && plan.warnings.length === 0;
+    return isFree ? ExitCode.ok : ExitCode.warning;
   },
 });

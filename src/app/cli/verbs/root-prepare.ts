@@ -1,12 +1,11 @@
 /** `portcullis root prepare` */
 
-import { newKeyTypes } from "../../../edge/ca/key-file.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, reportChange, sendCommand } from "../root-change.ts";
-import { rootSource } from "../root-source.ts";
+import { dryRunFlag, reportChange, sendOnce } from "../root-change.ts";
+import { keyTypeFlag, rootSource } from "../root-source.ts";
 import { pasteable, resolveRootTarget, type RootTarget } from "../root-target.ts";
 
 export const rootPrepare: Command = defineCommand({
@@ -17,13 +16,7 @@ export const rootPrepare: Command = defineCommand({
     "key only, and prints a request for a root that is kept offline to sign; the rotation begins when " +
     "what was signed comes back by --from-dir.",
   flags: {
-    "key-type": {
-      type: "string",
-      valueName: "TYPE",
-      help: "type of the new key",
-      choices: newKeyTypes,
-      notes: ["default as configured"],
-    },
+    "key-type": keyTypeFlag,
     "from-dir": {
       type: "string",
       valueName: "DIR",
@@ -51,7 +44,7 @@ export const rootPrepare: Command = defineCommand({
     const operator = operatorName(flags.operator, context.env);
     const target = await resolveRootTarget(flags, context.env);
     const sending = { target, operator, dryRun: flags["dry-run"] };
-    const value = await sendCommand({ kind: "prepare", source }, sending);
+    const value = await sendOnce({ kind: "prepare", source }, sending);
     const csr = "done" in value ? value.done.csr : "";
     if (csr === "" || flags.output !== "table") {
       return await reportChange(context, value, target, flags.output);

@@ -4,7 +4,7 @@ import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, runCommand } from "../root-change.ts";
+import { dryRunFlag, reportChange, sendOnce } from "../root-change.ts";
 import { resolveRootTarget } from "../root-target.ts";
 
 export const rootRollback: Command = defineCommand({
@@ -18,6 +18,7 @@ export const rootRollback: Command = defineCommand({
     const operator = operatorName(flags.operator, context.env);
     const target = await resolveRootTarget(flags, context.env);
     const sending = { target, operator, dryRun: flags["dry-run"] };
-    return await runCommand(context, { kind: "rollback" }, sending, flags.output);
+    const value = await sendOnce({ kind: "rollback" }, sending);
+    return await reportChange(context, value, target, flags.output);
   },
 });

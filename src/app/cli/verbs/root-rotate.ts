@@ -1,18 +1,20 @@
 /** `portcullis root rotate` */
 
-import { newKeyTypes } from "../../../edge/ca/key-file.ts";
 import { connectionFlags } from "../admin-address.ts";
-import { defineCommand, ExitCode, type Command, type TextSink } from "../command.ts";
+import { defineCommand, type Command } from "../command.ts";
 import { claimFlags, operatorName } from "../operator.ts";
+import { refusal, type RefusedValue } from "../root-change-value.ts";
 import { isRotating, shapeOf } from "../root-judgement.ts";
+import { nextOf } from "../root-next.ts";
 import { Progress } from "../root-progress.ts";
 import { reachRoots } from "../root-reach.ts";
+import { rotateEnds } from "../root-rotate-end.ts";
 import { rotate } from "../root-rotate.ts";
-import { rootSource, type SourceFlags } from "../root-source.ts";
-import { pasteable, type RootTarget } from "../root-target.ts";
+import { keyTypeFlag, rootSource, type SourceFlags } from "../root-source.ts";
+import { commandOf, pasteable, textTarget, type RootTarget } from "../root-target.ts";
 import type { RootStatusValue } from "../root-value.ts";
 import { waive } from "../root-waive.ts";
-import { waiverFlags } from "../root-waiver-flags.ts";
+import { parseWaiver, waiverFlags, waiverWords, type Wanted } from "../root-waiver-flags.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const rootRotate: Command = defineCommand({
@@ -24,13 +26,7 @@ export const rootRotate: Command = defineCommand({
     "--timeout it exits 3 when the rotation still waits. A refusal exits 4.",
   flags: {
     resume: { type: "boolean", help: "go on with a rotation that has begun" },
-    "key-type": {
-      type: "string",
-      valueName: "TYPE",
-      help: "type of the new key",
-      choices: newKeyTypes,
-      notes: ["default as configured"],
-    },
+    "key-type": keyTypeFlag,
     "from-dir": {
       type: "string",
       valueName: "DIR",
@@ -58,25 +54,31 @@ export const rootRotate: Command = defineCommand({
   ],
   async run(context, flags) {
     const source = rootSource("root rotate", flags);
+    const wanted = parseWaiver("root rotate", flags);
     if (flags.resume) assertNoSource(flags);
-    else if ((flags.waive ?? []).length > 0) throw waivedTooEarly();
+    else if (wanted !== undefined) throw waivedTooEarly(textTarget(flags), wanted);
     const operator = operatorName(flags.operator, context.env);
     const endMs = performance.now() + (flags.timeout ?? Number.POSITIVE_INFINITY) * 1_000;
     const isTimeOver = (): boolean => performance.now() >= endMs;
-    const patience = { awayMs: flags.resume ? restartMs : 0, isTimeOver };
-    const { target, status } = await reachRoots(context, flags, patience);
-    if (!mayBegin(status, flags.resume, target, context.stderr)) return ExitCode.refused;
-    const sending = { target, operator, dryRun: false };
-    const waived = await waive(context, "", flags, sending);
-    if (waived !== ExitCode.ok) return waived;
+    // Who says how long is waited for the server as long, too.
+    const restMs = flags.timeout === undefined ? restartMs : Number.POSITIVE_INFINITY;
     const progress = new Progress(context, flags.output);
-    return await rotate(context, {
-      source,
-      sending,
-      progress,
-      hasWaived: (flags.waive ?? []).length > 0,
-      isTimeOver,
-    });
+    const patience = { awayMs: flags.resume ? restMs : 0, isTimeOver };
+    const reached = await reachRoots(context, flags, patience);
+    if (reached === undefined) {
+      return rotateEnds(context, { address: "", ...textTarget(flags) }, progress).timedOut([]);
+    }
+    const { target, status } = reached;
+    const ends = rotateEnds(context, target, progress);
+    const refused = outOfTurn(status, flags.resume, target);
+    if (refused !== undefined) return await ends.refuse(refused);
+    const sending = { target, operator, dryRun: false };
+    const { refuse } = ends;
+    const options = { gate: "rotate", wanted, sending, refuse, output: flags.output } as const;
+    const waived = await waive(context, options);
+    if (waived.kind === "ended") return waived.code;
+    const hasWaived = wanted !== undefined;
+    return await rotate(context, { source, sending, progress, ends, hasWaived, isTimeOver });
   },
 });
 
@@ -91,25 +93,27 @@ function assertNoSource(flags: SourceFlags): void {
 }
 
 /** A waiver is for the roots of its time, and those of the rotation are not there yet. */
-function waivedTooEarly(): UsageError {
+function waivedTooEarly(target: Pick<RootTarget, "flagText">, wanted: Wanted): UsageError {
   const message =
     "--waive: expected --resume with it: nobody has the new root before it is prepared";
-  const hint = "portcullis root prepare, then portcullis root rotate --resume --waive SELECTOR ...";
+  const first = pasteable(target, "portcullis root prepare");
+  const then = commandOf(target, "root rotate", ["--resume", ...waiverWords(wanted)]);
+  const hint = `first: ${first}\nthen: ${then}`;
   return new UsageError("usage-invalid-value", message, { hint });
 }
 
 /** What goes on was begun for a reason that is not known here; and what is over need not go on. */
-function mayBegin(
+function outOfTurn(
   status: RootStatusValue,
   isResumed: boolean,
   target: RootTarget,
-  stderr: TextSink,
-): boolean {
-  if (isRotating(shapeOf(status)) === isResumed) return true;
-  const refusal = isResumed
-    ? "expected a rotation that has begun, got none (rotation-missing)\nhint: portcullis root rotate"
-    : "a rotation is going on already (rotation-in-progress)\n" +
-      "hint: see where it is with portcullis root status; go on with portcullis root rotate --resume";
-  stderr.write(`refused: ${pasteable(target, refusal)}\n`);
-  return false;
+): RefusedValue | undefined {
+  if (isRotating(shapeOf(status)) === isResumed) return undefined;
+  if (isResumed) {
+    const message = "expected a rotation that has begun, got none";
+    return refusal("rotation-missing", message, nextOf(target, "portcullis root rotate"));
+  }
+  const next = "see where it is: portcullis root status; go on: portcullis root rotate --resume";
+  const message = "expected no rotation, got one that is going on already";
+  return refusal("rotation-in-progress", message, nextOf(target, next));
 }

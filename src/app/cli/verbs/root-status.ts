@@ -12,8 +12,8 @@ export const rootStatus: Command = defineCommand({
   description:
     "Shows the authorities and what hangs on each, who has not confirmed the present trust bundle " +
     "and why, the waivers, and which command may be given now.\n\n" +
-    "Exits 3 when a root has less than 25 % of its life left or a rotation waits for somebody, and 4 " +
-    "when it has less than 10 % or a compromised root is still held.",
+    "Exits 3 when a root has less than 25 % of its life left, a rotation waits for somebody or the CA on " +
+    "disk was refused, and 4 when a root has less than 10 % or a compromised one is still held.",
   flags: {
     all: { type: "boolean", help: "name each certificate, and all who lag" },
     ...connectionFlags,

@@ -2,10 +2,12 @@
 
 import { judgeExpiry } from "../../../core/issuance/expiry.ts";
 import { fetchStatus } from "../../../edge/rpc/admin-client.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatSpan } from "../format.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { reloadRefusalText } from "../reload-refusal-value.ts";
+import { resolveRootTarget, type RootTarget } from "../root-target.ts";
 import { statusValue, type ProxyValue, type StatusValue } from "../status-value.ts";
 import { formatTable, type Cell } from "../table.ts";
 
@@ -26,8 +28,10 @@ export const status: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const value = statusValue(await fetchStatus(await resolveAdminAddress(flags, context.env)));
-    await writeOutput(context, flags.output, value, () => tables(value, wantsColour(context)));
+    const target = await resolveRootTarget(flags, context.env);
+    const value = statusValue(await fetchStatus(target.address));
+    const colour = wantsColour(context);
+    await writeOutput(context, flags.output, value, () => tables(value, target, colour));
     const isWell =
       value.proxies.every((proxy) => troubleOf(proxy, value) === "") &&
       expiringOf(value).length === 0 &&
@@ -38,7 +42,7 @@ export const status: Command = defineCommand({
   },
 });
 
-function tables(value: StatusValue, colour: boolean): string {
+function tables(value: StatusValue, target: RootTarget, colour: boolean): string {
   const nowMs = Date.parse(value.now);
   const { server } = value;
   const head = [
@@ -48,7 +52,7 @@ function tables(value: StatusValue, colour: boolean): string {
       `${server.certificatesSigned} certificates signed, ${server.requestsRefused} requests refused`,
     `log of ${server.logEntries} entries` + alarmsOf(server.logAlarms),
     ...server.problems.map((problem) => `nothing is signed: ${problem}`),
-    ...value.reloadRefusals.flatMap((refusal) => refusedLines(refusal, nowMs)),
+    ...value.reloadRefusals.map((each) => reloadRefusalText(each, target, nowMs)),
   ];
   const authorities = formatTable(
     [{ header: "authority" }, { header: "state" }, { header: "key" }, { header: "expires" }],
@@ -74,20 +78,6 @@ function tables(value: StatusValue, colour: boolean): string {
 
 function alarmsOf(count: number): string {
   return count === 0 ? "" : `; ALARMS: ${count} (next: portcullis audit verify)`;
-}
-
-function refusedLines(
-  { part, reason, detail, hint, since }: StatusValue["reloadRefusals"][number],
-  nowMs: number,
-): readonly string[] {
-  const what = part === "ca" ? "CA" : part;
-  const when = relative(since, nowMs);
-  // Not refused: it signs when its gate opens.
-  const line =
-    reason === "rotation-waits"
-      ? `the ${what} on disk does not sign yet, ${when}: ${detail}`
-      : `the ${what} on disk was refused ${when}, and an older one runs: ${detail}`;
-  return hint === "" ? [line] : [line, `hint: ${hint}`];
 }
 
 /** A key for JWT-SVIDs has no certificate, and so no end. */

@@ -21,6 +21,8 @@ export interface Intent {
   readonly identity: string;
   /** The signing key's ID, in hex. */
   readonly authority: string;
+  /** SHA-256 of the root that it will hang on, in hex; "" for a JWT. */
+  readonly root: string;
   readonly evidence: LoggedEvidence;
   /** The id of the agent that asked, as it said; "" for none. */
   readonly agent: string;

@@ -28,7 +28,6 @@ const state: TrustState = initialTrustState({
     chain: [],
     root: Uint8Array.of(1),
     key: "store",
-    signerIds: ["ab"],
     auto: false,
   },
   nowMs: 0,

@@ -3,18 +3,13 @@ import { test } from "node:test";
 import type { HeldLeaf } from "../../../core/roll/evidence.ts";
 import { HeldLeaves } from "./held-leaves.ts";
 
-/** Whatever it says of its issuer: an operator's CA has a name of its own for its key. */
-const leaf = (serialHex: string, notAfterMs = 1_000): HeldLeaf => ({
-  serialHex,
-  notAfterMs,
-  authority: "any",
-});
+const leaf = (serialHex: string, notAfterMs = 1_000): HeldLeaf => ({ serialHex, notAfterMs });
 const report = (held: readonly HeldLeaf[], dropped: readonly string[] = [], full = false) => ({
   full,
   held,
   dropped,
 });
-/** A serial begins with its owner in this log, and ends with "new" where that key has signed it. */
+/** A serial begins with its owner in this log, and ends with "new" where it hangs on that root. */
 const find = (serialHex: string) => {
   const [owner = ""] = serialHex;
   return owner === "x"
@@ -22,7 +17,7 @@ const find = (serialHex: string) => {
     : {
         identity: `spiffe://td/${owner}`,
         owner,
-        signer: serialHex.endsWith("new") ? "new" : "old",
+        root: serialHex.endsWith("new") ? "new" : "old",
       };
 };
 
@@ -32,7 +27,7 @@ function toRenew(
   speaksFor = (identity: string) => identity !== "",
 ): readonly string[] {
   held.lookUp(find, 10_000);
-  return held.toRenew(new Set(["new"]), speaksFor, nowMs).map(({ serialHex }) => serialHex);
+  return held.toRenew("new", speaksFor, nowMs).map(({ serialHex }) => serialHex);
 }
 
 test("keeps what it is told, until it is told that it is gone", () => {

@@ -3,16 +3,17 @@
  * sign under begins a rotation, which the server goes on with by itself.
  */
 
-import { equalBytes } from "../../../core/bytes.ts";
+import { equalBytes, equalLists } from "../../../core/bytes.ts";
 import { PortcullisError } from "../../../core/error.ts";
-import { destroyedBy } from "../../../core/trust/next-trust.ts";
-import { judgePluggedAuthority, retiredIn } from "../../../core/trust/plugged-trust.ts";
+import { destroyedBy, nextTrust } from "../../../core/trust/next-trust.ts";
+import { judgePluggedAuthority, type PluggedAuthority } from "../../../core/trust/plugged-trust.ts";
 import type { RotationRefusal, RotationRefusalCode } from "../../../core/trust/rotation.ts";
-import { activeAuthority } from "../../../core/trust/trust-state.ts";
+import type { TrustState } from "../../../core/trust/trust-state.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
-import { copyOf, isKept } from "./kept-key.ts";
+import { keepKeys } from "./kept-keys.ts";
 import type { PluggedIn } from "../plugged-authority.ts";
 import type { RootsFile } from "../roots-file.ts";
+import { StaleFiles } from "./stale-files.ts";
 import type { Rotation, RotationDependencies, RotationOrder } from "./rotation.ts";
 
 /** Why the files have to wait, or to be changed. */
@@ -29,19 +30,23 @@ export interface FiledTrustDependencies extends Pick<
   readonly log: Logger;
 }
 
+/** Whether their key can be used. */
+type Proved = PromiseSettledResult<void>;
+
 export class FiledTrust {
   readonly #dependencies: FiledTrustDependencies;
   #read: PluggedIn | undefined;
-  #saidStale = "";
+  readonly #stale: StaleFiles;
 
   constructor(dependencies: FiledTrustDependencies) {
     this.#dependencies = dependencies;
     this.#read = dependencies.trust.current.plugged;
+    this.#stale = new StaleFiles(dependencies.log);
   }
 
-  /** That they named when they were read last, whether that was taken or not. */
-  get roots(): readonly Uint8Array[] {
-    return this.#read?.authority.roots ?? [];
+  /** As they were read last, whether that was taken or not. */
+  get authority(): PluggedAuthority | undefined {
+    return this.#read?.authority;
   }
 
   /**
@@ -49,35 +54,37 @@ export class FiledTrust {
    * @throws TrustChangeError for what has to wait; what keeps the key from being used; as `TrustChanges.change`
    */
   async take(plugged: PluggedIn): Promise<boolean> {
-    const { trust, inTurn, prove, renewOwn } = this.#dependencies;
-    const { authority, source } = plugged;
+    const { chain, root } = plugged.authority;
     this.#read = plugged;
-    const isStale = judgePluggedAuthority(trust.current.state, authority).kind === "stale";
     // Outside of the turn: an HSM may take its time.
-    if (!isStale) await prove({ source, chain: authority.chain, root: authority.root });
-    const hasChanged = await inTurn(() => this.#take(plugged));
+    const proof = this.#dependencies.prove({ source: plugged.source, chain, root });
+    const [proved] = await Promise.allSettled([proof]);
+    return await this.#takeInTurn(plugged, proved);
+  }
+
+  /** At the start, when all but another root to sign under is taken already, and the key is proved. @throws as `take` */
+  async begin(plugged: PluggedIn): Promise<void> {
+    await this.#takeInTurn(plugged);
+  }
+
+  async #takeInTurn(plugged: PluggedIn, proved?: Proved): Promise<boolean> {
+    const { inTurn, renewOwn } = this.#dependencies;
+    const hasChanged = await inTurn(() => this.#take(plugged, proved));
     if (hasChanged) await renewOwn();
     return hasChanged;
   }
 
-  /** At the start, when all but another root to sign under is taken already. @throws as `take` */
-  async begin(plugged: PluggedIn): Promise<void> {
-    const { state } = this.#dependencies.trust.current;
-    const isNews = judgePluggedAuthority(state, plugged.authority).kind !== "unchanged";
-    if (isNews) await this.take(plugged);
-    else this.#sayStale(plugged);
-  }
-
-  async #take(plugged: PluggedIn): Promise<boolean> {
+  async #take(plugged: PluggedIn, proved?: Proved): Promise<boolean> {
     const { trust, changes } = this.#dependencies;
     const hadToSettle = await changes.settle();
-    const before = trust.current;
-    this.#sayStale(plugged);
-    const judged = judgePluggedAuthority(before.state, plugged.authority);
-    if (judged.kind === "refused") throw changeError(judged.refusal);
+    this.#stale.say(trust.current.state, plugged.authority);
+    const judged = judgePluggedAuthority(trust.current.state, plugged.authority);
+    const isStale = judged.kind === "stale";
+    if (!isStale && proved?.status === "rejected") return await this.#refuse(proved.reason);
+    if (judged.kind === "refused") return await this.#refuse(changeError(judged.refusal));
     if (judged.kind === "chain" || judged.kind === "roots") {
-      const { state } = judged;
-      await changes.change((commit) => commit({ state, destroyed: destroyedBy(judged) }), plugged);
+      const next = { ...this.#kept(judged.state), destroyed: destroyedBy(judged) };
+      await changes.change((commit) => commit(next), plugged);
       return true;
     }
     if (judged.kind === "prepare") {
@@ -87,7 +94,13 @@ export class FiledTrust {
       return true;
     }
     const isOther = await this.#refile(plugged);
-    return hadToSettle || (isOther && judged.kind === "unchanged");
+    return hadToSettle || (isOther && !isStale);
+  }
+
+  /** What they were before stays in force, and must not be in memory only. */
+  async #refuse(error: unknown): Promise<never> {
+    await this.#keep();
+    throw error;
   }
 
   /** @returns whether they are others than before */
@@ -97,11 +110,11 @@ export class FiledTrust {
     const isSame =
       before !== undefined &&
       equalBytes(before.authority.root, plugged.authority.root) &&
-      haveSame(before.authority.chain, plugged.authority.chain) &&
-      haveSame(before.authority.roots, plugged.authority.roots) &&
-      haveSame(before.crls, plugged.crls);
+      equalLists(before.authority.chain, plugged.authority.chain) &&
+      equalLists(before.authority.roots, plugged.authority.roots) &&
+      equalLists(before.crls, plugged.crls);
     if (isSame) await rootsFile.write(trust.current.bundle);
-    else await changes.refile(plugged);
+    else if (!(await this.#keep(plugged))) await changes.refile(plugged);
     return !isSame;
   }
 
@@ -109,43 +122,28 @@ export class FiledTrust {
     const detail = `${plugged.authority.id} of --ca-dir`;
     const subject = "root prepare";
     const order = { command, operator: "", subject, detail, plugged, isTrial: true } as const;
-    const decision = await this.#dependencies.rotation.inTurn({ ...order, ...this.#outgoing() });
-    if (decision.kind === "refused") throw changeError(decision.refusal);
+    const decision = await this.#dependencies.rotation.inTurn(order);
+    if (decision.kind === "refused") await this.#refuse(changeError(decision.refusal));
   }
 
-  /** The key that signs until the gate opens is in no file any more: it goes into the store. @throws AuthorityError */
-  #outgoing(): Pick<RotationOrder, "keys" | "kept"> {
-    const { trust, store } = this.#dependencies;
-    const { state, authorityParts } = trust.current;
-    const active = activeAuthority(state);
-    const { id, key } = active;
-    const { source } = authorityParts;
-    if (key === "store" || source.kind !== "software") return {};
-    return { kept: id, keys: isKept(store, active) ? [] : [copyOf(id, source.key)] };
+  /** @returns whether there was a key to be kept */
+  async #keep(plugged?: PluggedIn): Promise<boolean> {
+    const { trust, changes } = this.#dependencies;
+    const { state } = trust.current;
+    const { state: kept, keys } = this.#kept(state);
+    if (kept === state) return false;
+    const { authorities } = kept;
+    const next = { keys, state: nextTrust(state, { authorities }).state };
+    await changes.change((commit) => commit(next), plugged);
+    return true;
   }
 
-  /** Once for each set of roots that were retired: they are passed over. */
-  #sayStale({ authority }: PluggedIn): void {
-    const { trust, log } = this.#dependencies;
-    const ids = retiredIn(trust.current.state, authority).map(({ id }) => id);
-    const retired = ids.join(" ");
-    if (retired !== "" && retired !== this.#saidStale) {
-      const hint =
-        "put the files of the authority that signs into --ca-dir, without older roots in root-cert.pem; " +
-        "to trust one of them again: portcullis root prepare --from-dir DIR";
-      const said = "--ca-dir has a root that was retired: it is not trusted again";
-      log.warn({ event: "ca-stale", retired, hint }, said);
-    }
-    this.#saidStale = retired;
+  #kept(state: TrustState): ReturnType<typeof keepKeys> {
+    const { store, trust } = this.#dependencies;
+    return keepKeys(store, state, this.authority?.id, trust.current);
   }
 }
 
 function changeError({ code, message, hint }: RotationRefusal): TrustChangeError {
   return new TrustChangeError(code, message, { hint });
 }
-
-function haveSame(a: readonly Uint8Array[], b: readonly Uint8Array[]): boolean {
-  return a.length === b.length && a.every((each, index) => equalBytes(each, b[index] ?? none));
-}
-
-const none = new Uint8Array();

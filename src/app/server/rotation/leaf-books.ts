@@ -74,7 +74,7 @@ export class LeafBooks implements Disposable {
 }
 
 function leafOf(
-  { identity, agent, authority, prepared }: Intent,
+  { identity, agent, root, prepared }: Intent,
   intentIndex: number,
   outcome: "signed" | "unknown",
 ): LeafRecord {
@@ -83,7 +83,7 @@ function leafOf(
     agent,
     serialHex: Buffer.from(prepared.serial).toString("hex"),
     notAfterMs: prepared.notAfterMs,
-    signer: authority,
+    root,
     intentIndex,
     outcome,
   };

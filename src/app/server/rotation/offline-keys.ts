@@ -42,20 +42,17 @@ export function makeOfflineKey(
   return { id: signer.id, csr };
 }
 
-/** It is an authority's now: under the authority's ID, which need not be the key's own. */
+/** It is an authority's now. */
 export function takeOfflineKey(
-  store: OfflineStore,
-  { id, signerIds }: Pick<NewAuthority, "id" | "signerIds">,
+  store: Pick<Store, "facts">,
+  { id }: Pick<NewAuthority, "id">,
 ): void {
   const waiting = offlineKeyIds(store);
-  const taken = new Set(waiting.filter((each) => each === id || signerIds.includes(each)));
-  if (taken.size === 0) return;
-  const left = waiting.filter((each) => !taken.has(each));
-  const copied = [...taken].filter((each) => each !== id);
-  if (copied.length > 0) store.destroyKeys(copied);
+  if (!waiting.includes(id)) return;
+  const left = waiting.filter((each) => each !== id);
   store.facts.remember("offline-keys", left.join(" "));
 }
 
-function offlineKeyIds({ facts }: OfflineStore): readonly string[] {
+function offlineKeyIds({ facts }: Pick<Store, "facts">): readonly string[] {
   return (facts.recall("offline-keys") ?? "").split(" ").filter((id) => id !== "");
 }

@@ -13,12 +13,8 @@ import type { LeavingAgent } from "../../../core/roll/leaf-owners.ts";
 import type { Roll } from "../../../core/roll/roll.ts";
 import { verifierGate } from "../../../core/roll/verifier-gate.ts";
 import type { VerifierView } from "../../../core/roll/verifier-view.ts";
-import { rootsDigest } from "../../../core/spiffe/roots-digest.ts";
-import {
-  isRotating,
-  signersElsewhere,
-  type AuthorityRecord,
-} from "../../../core/trust/trust-state.ts";
+import { rootSha256, rootsDigest } from "../../../core/spiffe/roots-digest.ts";
+import { isRotating, type AuthorityRecord } from "../../../core/trust/trust-state.ts";
 import type { CertificateIndex } from "../../../edge/log/certificate-index.ts";
 import type { StoredEntry } from "../../../edge/log/log-reader.ts";
 import { clockJumped, provenGate } from "./gate-limits.ts";
@@ -98,12 +94,12 @@ export class RollView implements RotationView, Disposable {
     return this.#gate((nowMs) => verifierGate(view, nowMs, namedMax), namedMax);
   }
 
-  holders(authority: AuthorityRecord, namedMax: number = namedDefault): Gate {
-    const { roll, books, trust, certificates, own } = this.#dependencies;
+  holders({ root }: AuthorityRecord, namedMax: number = namedDefault): Gate {
+    const { roll, books, certificates, own } = this.#dependencies;
     const waived = this.#dependencies.waived();
     const view = {
       holders: books.open().holders,
-      otherSigners: signersElsewhere(trust.current.state, authority),
+      root: rootSha256(root),
       own: own(),
       leafAt: (intentIndex: number) => certificates.leafAt(intentIndex),
       waived,

@@ -9,9 +9,11 @@ import type {
   EvidenceSchema,
   HoldersSchema,
   LaggardSchema,
+  ReloadRefusalSchema,
   RootRefusalSchema,
   WaiverSchema,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { ReloadRefusal } from "../reload-refusals.ts";
 
 export function laggardMessage({
   endsAtMs,
@@ -81,6 +83,16 @@ export function waiverMessage({
   untilMs,
 }: Waiver): MessageInitShape<typeof WaiverSchema> {
   return { name, reason, operator, until: timestampFromMs(untilMs) };
+}
+
+export function reloadRefusalMessage({
+  part,
+  reason,
+  detail,
+  hint = "",
+  sinceMs,
+}: ReloadRefusal): MessageInitShape<typeof ReloadRefusalSchema> {
+  return { part, reason, detail, hint, since: timestampFromMs(sinceMs) };
 }
 
 /** When it opens at the latest, where the gate says it. */

@@ -1,18 +1,25 @@
 /** From a request of `portcullis.admin.v1` to what the rotation is told: with an authority where the command brings one. */
 
+import { activeAuthority } from "../../../core/trust/trust-state.ts";
 import type { ChangeRootRequest } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import { parseSource, RootRequestError, type RootSource } from "./root-request.ts";
+import { isSource, parseSource, RootRequestError, type RootSource } from "./root-request.ts";
 import { makeAuthority } from "./rotation-authorities.ts";
 import type { RotationDependencies, RotationOrder } from "./rotation.ts";
+import { isOwnAuthority } from "../new-trust.ts";
+import type { Trust } from "../trust.ts";
 
 export interface ParsedOrder extends Pick<RotationOrder, "command" | "keys" | "detail"> {
   /** Of an authority that was made for this request. */
   readonly madeId?: string;
 }
 
+interface OrderDependencies extends Pick<RotationDependencies, "store" | "config" | "nowMs"> {
+  readonly trust: () => Pick<Trust, "state">;
+}
+
 /** @throws RootRequestError, AuthorityError, and what is wrong with the files */
 export async function parseOrder(
-  { store, config, nowMs }: Pick<RotationDependencies, "store" | "config" | "nowMs">,
+  { store, config, nowMs, trust }: OrderDependencies,
   { command }: ChangeRootRequest,
 ): Promise<ParsedOrder | Extract<RootSource, { kind: "offline" }>> {
   const make = async (source: Exclude<RootSource, { kind: "offline" }>) =>
@@ -28,7 +35,9 @@ export async function parseOrder(
   if (command.case !== "compromise") return { command: { kind: command.case }, detail: "" };
   const { authorityId, replacement } = command.value;
   const leaked = { kind: "compromise", authorityId } as const;
-  if (replacement === undefined) return { command: leaked, detail: authorityId };
+  // A root of ours follows one of ours, and an operator's CA only where it is asked for.
+  const mayFollow = isOwnAuthority(activeAuthority(trust().state)) || isSource(replacement);
+  if (replacement === undefined || !mayFollow) return { command: leaked, detail: authorityId };
   const source = parseSource(replacement, config().rootKeyType);
   if (source.kind === "offline") throw noCommand("a replacement that can sign at once");
   const { authority, keys } = await make(source);

@@ -18,9 +18,17 @@ export class RootRequestError extends PortcullisError<
   override name = "RootRequestError";
 }
 
+type SourceRequest = Omit<PrepareRoot, "$typeName" | "$unknown">;
+
+/** Whether it says where from. */
+export function isSource(request: SourceRequest | undefined): boolean {
+  if (request === undefined) return false;
+  return request.keyType !== "" || request.fromDir !== "" || request.csrForOfflineRoot;
+}
+
 /** @param usual where the request names no type. @throws RootRequestError */
 export function parseSource(
-  { keyType: text, fromDir, csrForOfflineRoot }: Omit<PrepareRoot, "$typeName" | "$unknown">,
+  { keyType: text, fromDir, csrForOfflineRoot }: SourceRequest,
   usual: RootKeyType,
 ): RootSource {
   if (fromDir !== "" && (csrForOfflineRoot || text !== "")) {

@@ -5,8 +5,10 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { status, type handleUnaryCall } from "@grpc/grpc-js";
 import type { PortcullisError } from "../../../core/error.ts";
 import type { Laggard } from "../../../core/roll/laggard.ts";
+import type { Store } from "../../../edge/store/store.ts";
 import { WaiverError } from "../../../edge/store/waivers.ts";
-import { authorityIn } from "../../../core/trust/trust-state.ts";
+import type { RotationRefusal } from "../../../core/trust/rotation.ts";
+import { authorityIn, unconfirmedRetired } from "../../../core/trust/trust-state.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
 import {
   AddWaiversResponseSchema,
@@ -22,7 +24,7 @@ import {
   type RootStatus,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { answerCommand, assertClaim } from "../operator-command.ts";
-import { laggardMessage, laggardsOf, waiverMessage } from "./root-messages.ts";
+import { laggardMessage, laggardsOf, refusalMessage, waiverMessage } from "./root-messages.ts";
 import { changeRoot, type RootCommandDependencies } from "./root-command.ts";
 import type { Rotation } from "./rotation.ts";
 import { rootStatus, type RootStatusDependencies } from "./root-status.ts";
@@ -32,6 +34,7 @@ import { WaiverRefusedError, type Waivers } from "./waivers.ts";
 
 export interface RootServiceDependencies extends RootStatusDependencies, RootCommandDependencies {
   readonly rotation: Rotation;
+  readonly store: Store;
   readonly waivers: Pick<Waivers, "current" | "add">;
   readonly log: Logger;
 }
@@ -70,11 +73,14 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
         reply,
         log,
         () => {
-          const { selector, command } = request;
+          const kind = waivedStep(dependencies, request.command);
           const { rootsSequence } = dependencies.trust().state;
-          const found = selectLaggards(laggardsAt(dependencies, command), selector);
+          const found = selectLaggards(laggardsAt(dependencies, kind), request.selector);
           const laggards = found.map(laggardMessage);
-          return Promise.resolve(create(ExpandWaiverResponseSchema, { laggards, rootsSequence }));
+          const hindrance = dependencies.rotation.hindrance({ kind });
+          const refused = hindrance && { refused: refusalMessage(hindrance) };
+          const answer = { laggards, rootsSequence, ...refused };
+          return Promise.resolve(create(ExpandWaiverResponseSchema, answer));
         },
         codeOf,
       ),
@@ -85,6 +91,9 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
         async () => {
           const { operator, reason, names, until, rootsSequence } = request;
           assertClaim({ operator, reason });
+          const kind = waivedStep(dependencies, request.command);
+          const hindrance = dependencies.rotation.hindrance({ kind });
+          if (hindrance !== undefined) throw notWaived(hindrance);
           const untilMs = until ? timestampMs(until) : 0;
           await waivers.add(names, { operator, reason }, untilMs, rootsSequence);
           const fields = { event: "waived", operator, reason, count: names.length };
@@ -98,19 +107,40 @@ export function rootHandlers(dependencies: RootServiceDependencies): RootHandler
   };
 }
 
-/** Of the gate that the command asks: who is waived for the one is not waived for the other. */
-function laggardsAt({ trust, view }: RootServiceDependencies, command: string): readonly Laggard[] {
+type WaivedStep = "activate" | "retire" | "abort" | "confirm";
+
+const waivedSteps: readonly WaivedStep[] = ["activate", "retire", "abort", "confirm"];
+
+/** @param command as a request names it; "" for the step that comes next */
+function waivedStep({ trust }: RootServiceDependencies, command: string): WaivedStep {
   const { state } = trust();
-  const retiring = authorityIn(state, "retiring");
-  const wanted = command === "" && retiring !== undefined ? "retire" : command;
-  if (wanted !== "retire" && wanted !== "abort") return laggardsOf(view.verifiers(namedMost));
-  const outgoing = wanted === "retire" ? retiring : authorityIn(state, "prepared");
+  const next = authorityIn(state, "retiring") === undefined ? "activate" : "retire";
+  const isOver = state.authorities.length === 1 && unconfirmedRetired(state).length > 0;
+  return waivedSteps.find((each) => each === command) ?? (isOver ? "confirm" : next);
+}
+
+/** Of the gate that the step asks: who is waived for the one is not waived for the other. */
+function laggardsAt(
+  { trust, view }: RootServiceDependencies,
+  step: WaivedStep,
+): readonly Laggard[] {
+  if (step === "activate" || step === "confirm") return laggardsOf(view.verifiers(namedMost));
+  const outgoing = authorityIn(trust().state, step === "retire" ? "retiring" : "prepared");
   return outgoing === undefined ? [] : laggardsOf(view.holders(outgoing, namedMost));
+}
+
+/** A waiver would stay, and be for nothing. */
+function notWaived({ code, message, hint }: RotationRefusal): WaiverRefusedError {
+  return new WaiverRefusedError("waiver-hindered", `nobody is waived (${code}): ${message}`, {
+    hint,
+  });
 }
 
 function codeOf(error: PortcullisError): status | undefined {
   // In its own words: something has been changed.
   if (error instanceof TrustPendingError) return status.INTERNAL;
-  if (error instanceof WaiverRefusedError) return status.INVALID_ARGUMENT;
+  if (error instanceof WaiverRefusedError) {
+    return error.code === "waiver-hindered" ? status.FAILED_PRECONDITION : status.INVALID_ARGUMENT;
+  }
   return error instanceof WaiverError ? status.RESOURCE_EXHAUSTED : undefined;
 }

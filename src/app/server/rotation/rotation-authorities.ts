@@ -2,13 +2,13 @@
 
 import { isAbsolute } from "node:path";
 import type { KeyObject } from "node:crypto";
-import type { PluggedAuthority } from "../../../core/trust/plugged-trust.ts";
+import { PortcullisError } from "../../../core/error.ts";
 import { isSameDirectory, readCaDir } from "../../../edge/ca/ca-dir.ts";
 import { loadKeylessCa, loadPluggedCa } from "../../../edge/ca/plugged-ca.ts";
 import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { RootKeyType } from "../../../edge/config/server-settings.ts";
 import type { Store } from "../../../edge/store/store.ts";
-import { AuthorityError, copyOf, isKept } from "./kept-key.ts";
+import { copyToKeep } from "./kept-keys.ts";
 import { makeOwnAuthority, type MadeAuthority } from "../new-trust.ts";
 import { pluggedAuthority } from "../plugged-authority.ts";
 
@@ -18,10 +18,14 @@ export type AuthorityRequest =
   /** Absolute path. */
   | { readonly kind: "directory"; readonly path: string };
 
+export class AuthorityError extends PortcullisError<"authority-directory" | "authority-key"> {
+  override name = "AuthorityError";
+}
+
 /** Nothing is stored yet. @throws AuthorityError, CaFilesError, CaKeyError, PrivateFileError, StoreError */
 export async function makeAuthority(
   request: AuthorityRequest,
-  store: Pick<Store, "findKey">,
+  store: Pick<Store, "findKey" | "hasKey">,
   config: ServerConfig,
   nowMs: number,
 ): Promise<MadeAuthority> {
@@ -43,24 +47,21 @@ export async function makeAuthority(
     keyFiles.length > 0
       ? await loadPluggedCa(path, { passphraseFile, nowMs })
       : { ca: await loadKeylessCa(path, nowMs), key: undefined };
-  const plugged = pluggedAuthority(ca);
-  const { id, signerId, chain, root } = plugged;
+  const { id, chain, root } = pluggedAuthority(ca);
   return {
-    authority: { id, chain, root, key: "store", signerIds: [signerId], auto: false },
-    keys: keysToKeep(plugged, key, store),
+    authority: { id, chain, root, key: "store", auto: false },
+    keys: keysToKeep(store, id, key),
   };
 }
 
-/** Under the authority's ID, unless the store has it there already. */
 function keysToKeep(
-  plugged: PluggedAuthority,
+  store: Pick<Store, "findKey" | "hasKey">,
+  id: string,
   fromFile: KeyObject | undefined,
-  store: Pick<Store, "findKey">,
 ): MadeAuthority["keys"] {
-  if (isKept(store, plugged)) return [];
-  const { id, signerId } = plugged;
-  const key = fromFile ?? store.findKey(signerId);
-  if (key !== undefined) return [copyOf(id, key)];
+  if (fromFile !== undefined) return copyToKeep(store, id, fromFile);
+  // Opened: one that is under another passphrase would not sign.
+  if (store.findKey(id) !== undefined) return [];
   throw new AuthorityError("authority-key", `the key of ${id} is neither there nor in the store`, {
     hint: "put ca-key.pem beside the certificate, or begin with: portcullis root prepare --csr-for-offline-root",
   });

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { pino } from "pino";
-import { authorityOf, afterCommands } from "../../../../test/support/trust-states.ts";
-import type { RotationDecision, RotationRefusalCode } from "../../../core/trust/rotation.ts";
+import {
+  activate,
+  authorityOf,
+  afterCommands,
+  closedGate,
+} from "../../../../test/support/trust-states.ts";
+import type {
+  RotationDecision,
+  RotationRefusal,
+  RotationRefusalCode,
+} from "../../../core/trust/rotation.ts";
 import { withDenyList, type TrustState } from "../../../core/trust/trust-state.ts";
 import { DenyList } from "../../../core/deny/deny-list.ts";
 import { RotationAuto } from "./rotation-auto.ts";
@@ -12,6 +21,9 @@ interface Rig {
   state: TrustState;
   code: RotationRefusalCode;
   attempts: number;
+  /** What refuses it before it is tried. */
+  hindrance: RotationRefusal | undefined;
+  filedRoot: Uint8Array;
   readonly logged: string[];
 }
 
@@ -24,17 +36,21 @@ function startRig(): Rig {
     state: afterCommands([{ kind: "prepare", authority }]),
     code: "key-missing",
     attempts: 0,
+    hindrance: undefined,
+    filedRoot: authority.root,
     logged,
     auto: new RotationAuto({
       state: () => rig.state,
       rotation: {
-        decide: () => decision,
+        decide: () =>
+          rig.hindrance === undefined ? decision : { kind: "refused", refusal: rig.hindrance },
         order: (): Promise<RotationDecision> => {
           rig.attempts += 1;
           const refusal = { code: rig.code, message: `${rig.code} of B`, hint: "" };
           return Promise.resolve({ kind: "refused", refusal });
         },
       },
+      filedRoot: () => rig.filedRoot,
       settle: () => Promise.resolve(),
       waivers: { prune: () => {}, end: () => {}, current: [] },
       log: pino({}, { write: (line) => void logged.push(JSON.parse(line).reason) }),
@@ -76,5 +92,43 @@ describe("an automatic step that is refused for its key", () => {
     const authority = authorityOf("C", { auto: true });
     rig.state = afterCommands([{ kind: "prepare", authority }]);
     assert.equal(await steps(rig, 5), 1);
+  });
+});
+
+describe("an automatic step that something hinders", () => {
+  const refusal = { code: "authority-expiring", message: "expected ...", hint: "" } as const;
+
+  it("is told in the log once for each reason, whatever time is in its words, and a closed gate never", async () => {
+    const rig = startRig();
+    await using _ = rig.auto;
+    for (const message of ["at 1", "at 2"]) {
+      rig.hindrance = { ...refusal, message };
+      await steps(rig, 2);
+    }
+    const gate = closedGate();
+    assert.ok(gate.kind === "closed");
+    rig.hindrance = { code: "verifiers-lagging", message: "expected ...", hint: "", gate };
+    await steps(rig, 2);
+    rig.hindrance = { ...refusal, code: "root-in-files" };
+    await steps(rig, 2);
+    assert.deepEqual(rig.logged, ["authority-expiring", "root-in-files"]);
+    assert.equal(rig.attempts, 0);
+  });
+});
+
+describe("what lies on disk and does not sign yet", () => {
+  it("is the CA that the files are of, while it is prepared, and no other", async () => {
+    const rig = startRig();
+    await using auto = rig.auto;
+    assert.deepEqual(
+      auto.waiting.map(({ part, reason, detail }) => [part, reason, detail]),
+      [["ca", "rotation-waits", "activate: now"]],
+    );
+    rig.filedRoot = authorityOf("A").root;
+    assert.deepEqual(auto.waiting, []);
+    rig.state = afterCommands([activate], rig.state);
+    rig.filedRoot = authorityOf("B").root;
+    assert.equal(auto.automatic, "retire: now");
+    assert.deepEqual(auto.waiting, []);
   });
 });

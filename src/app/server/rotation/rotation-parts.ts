@@ -34,7 +34,7 @@ export interface RotationParts {
   readonly events: RotationEvents;
   readonly view: RotationView;
   readonly waivers: Waivers;
-  readonly filed: FiledTrust;
+  readonly files: FiledTrust;
   readonly auto: RotationAuto;
   /** Before the first signature: what a server that ended in the middle has left to do. @throws whatever SQLite throws */
   readonly begin: () => void;
@@ -55,12 +55,12 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
   const own = new OwnCertificates(trust, serving);
   const renewOwn = (): Promise<void> => own.renew();
   const shared = { ...options, inTurn, changes, prove, renewOwn, rootsFile };
-  const filedRoots = (): readonly Uint8Array[] => filed.roots;
-  const rotation = new Rotation({ ...shared, events, filedRoots });
-  const filed = new FiledTrust({ ...shared, rotation });
+  const rotation = new Rotation({ ...shared, events, filed: () => files.authority });
+  const files = new FiledTrust({ ...shared, rotation });
   const auto = new RotationAuto({
     state: () => trust.current.state,
     rotation,
+    filedRoot: () => files.authority?.root,
     settle: async () => {
       await inTurn(() => changes.settle());
       store.scrub();
@@ -70,7 +70,7 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
     waivers,
     log,
   });
-  return { rotation, events, view, waivers, filed, auto, begin: () => changes.begin() };
+  return { rotation, events, view, waivers, files, auto, begin: () => changes.begin() };
 }
 
 /** They follow each change of trust, and one that failed is made up for. */

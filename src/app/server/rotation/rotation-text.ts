@@ -1,7 +1,14 @@
 /** What a change of trust does, for an operator to read: of a command that was carried out, or would be. */
 
+import { X509Certificate } from "node:crypto";
+import { hasBytes } from "../../../core/bytes.ts";
+import { rootSha256 } from "../../../core/spiffe/roots-digest.ts";
 import type { RotationCommand, RotationDecision } from "../../../core/trust/rotation.ts";
-import type { AuthorityRecord, TrustState } from "../../../core/trust/trust-state.ts";
+import {
+  bundleOf,
+  type AuthorityRecord,
+  type TrustState,
+} from "../../../core/trust/trust-state.ts";
 
 type Done = Extract<RotationDecision, { kind: "done" }>;
 
@@ -17,6 +24,7 @@ export function linesOf(
 ): readonly string[] {
   return [
     ...state.authorities.flatMap((authority) => stepLine(before, authority, nameOf)),
+    ...rootLines(before, state),
     ...effects.map((effect) => {
       if (effect.kind === "publish-bundle") {
         return `the bundle gets sequence ${state.bundleSequence}, and everybody gets the bundle`;
@@ -40,6 +48,16 @@ function stepLine(
   return [was === undefined ? `${nameOf(id)} is ${state}` : `${id} was ${was} and is ${state}`];
 }
 
+/** Of roots that leave with an authority, and are none of an authority's. */
+function rootLines(before: TrustState, after: TrustState): readonly string[] {
+  const has = bundleOf(after).roots;
+  const gone = before.otherRoots.filter((root) => !hasBytes(has, root));
+  return gone.map((root) => {
+    const subject = new X509Certificate(root).subject.replaceAll("\n", ", ");
+    return `root ${subject} (SHA-256 ${rootSha256(root)}) is trusted no more: it has a key of the authority's`;
+  });
+}
+
 function keyLine({ authorities }: TrustState, authorityId: string): string {
   const isHere = authorities.find(({ id }) => id === authorityId)?.key === "store";
   return isHere
@@ -47,8 +65,11 @@ function keyLine({ authorities }: TrustState, authorityId: string): string {
     : `${authorityId} is trusted no more; its key is in your files or HSM: destroy it there`;
 }
 
+const goBack = "or go back: portcullis root rollback";
+const again = "or have it sign once more: portcullis root activate";
+
 /**
- * What comes next after a command.
+ * What comes next after a command: clauses as of a refusal's hint.
  * @param isOpen whether a step may be taken now
  * @param unobserved classes of readers that the end waits for, by name
  */
@@ -57,7 +78,7 @@ export function nextAfter(
   isOpen: (step: "activate" | "retire" | "abort") => boolean,
   unobserved: () => readonly string[],
 ): string {
-  const waiting = "portcullis root status shows what it waits for";
+  const waiting = "what it waits for: portcullis root status";
   if (kind === "prepare") {
     return isOpen("activate")
       ? "portcullis root activate"
@@ -65,13 +86,13 @@ export function nextAfter(
   }
   if (kind === "activate") {
     return isOpen("retire")
-      ? "portcullis root retire, or portcullis root rollback"
-      : `portcullis root rotate --resume, or portcullis root rollback; ${waiting}`;
+      ? `portcullis root retire; ${goBack}`
+      : `portcullis root rotate --resume; ${goBack}; ${waiting}`;
   }
   if (kind === "rollback") {
     return isOpen("abort")
-      ? "portcullis root abort, or portcullis root activate"
-      : "portcullis root activate; portcullis root status shows what abort waits for";
+      ? `portcullis root abort; ${again}`
+      : `what abort waits for: portcullis root status; and then: portcullis root abort; ${again}`;
   }
   const named = unobserved();
   if (named.length === 0) return "portcullis root status";

@@ -14,7 +14,7 @@ export interface BundleCut {
 export interface RotationView {
   /** Whether every verifier holds the present bundle. @param namedMax how many laggards are named at most */
   readonly verifiers: (namedMax?: number) => Gate;
-  /** Whether nothing that is unexpired hangs only on this authority's root. */
+  /** Whether nothing that is unexpired hangs on this authority's root. */
   readonly holders: (authority: AuthorityRecord, namedMax?: number) => Gate;
   /** At the start, and after each change of trust; the trust that is current has these roots. */
   readonly published: (cut: BundleCut) => void;

@@ -3,49 +3,38 @@
  * with its keys, and then it is in force. Evidence is a snapshot of the moment in which the state is stored.
  */
 
-import { authorityEndsAtMs } from "../../../core/trust/authority-end.ts";
 import { destroyedBy } from "../../../core/trust/next-trust.ts";
-import { decideRotation } from "../../../core/trust/rotation-machine.ts";
 import { trustChanged } from "../../../core/trust/rotation-refusals.ts";
 import type {
   RotationCommand,
   RotationDecision,
-  RotationEvidence,
+  RotationRefusal,
 } from "../../../core/trust/rotation.ts";
 import { activeAuthority } from "../../../core/trust/trust-state.ts";
-import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { NewSigningKey, Store } from "../../../edge/store/store.ts";
 import type { Denials } from "../denials.ts";
 import type { PluggedIn } from "../plugged-authority.ts";
 import type { Commanded, RotationEvents } from "./rotation-events.ts";
+import { RotationJudge, type RotationJudgeDependencies } from "./rotation-judge.ts";
+import { keepKeys } from "./kept-keys.ts";
 import { keyRefusal } from "./rotation-key.ts";
-import type { RotationView } from "./rotation-view.ts";
 import type { AuthorityParts } from "../signing/signing-protocol.ts";
 import type { NextTrustState, TrustChanges } from "./trust-changes.ts";
-import type { TrustKeeper } from "../trust-keeper.ts";
 
-export interface RotationDependencies {
+export interface RotationDependencies extends RotationJudgeDependencies {
   readonly store: Store;
-  readonly trust: TrustKeeper;
   readonly inTurn: Denials["inTurn"];
   readonly changes: TrustChanges;
   readonly events: RotationEvents;
-  readonly view: Pick<RotationView, "verifiers" | "holders" | "skewMs">;
-  /** What the operator's files named when they were read last. */
-  readonly filedRoots: () => readonly Uint8Array[];
   readonly prove: (parts: AuthorityParts) => Promise<void>;
   /** The server's own certificates, which are to follow each change. Never rejects. */
   readonly renewOwn: () => Promise<void>;
-  readonly config: () => ServerConfig;
-  readonly nowMs: () => number;
 }
 
 export interface RotationOrder extends Commanded {
   readonly command: RotationCommand;
-  /** Of the new authority, and copies of those that would be lost. */
+  /** Of the new authority. */
   readonly keys?: readonly NewSigningKey[];
-  /** The authority whose key is in `keys`, and was in the operator's files. */
-  readonly kept?: string;
   /** The operator's files, if they bring it. */
   readonly plugged?: PluggedIn;
   /** The server's own attempt: a refusal is nothing to be recorded. */
@@ -62,18 +51,24 @@ interface Foreseen extends Done {
 
 export class Rotation {
   readonly #dependencies: RotationDependencies;
+  readonly #judge: RotationJudge;
 
   constructor(dependencies: RotationDependencies) {
     this.#dependencies = dependencies;
+    this.#judge = new RotationJudge(dependencies);
   }
 
-  /** What would come of a command now. @param namedMax how many laggards a refusal names */
+  /** @param namedMax how many laggards a refusal names */
   decide(command: RotationCommand, namedMax?: number): RotationDecision {
-    const { trust, nowMs } = this.#dependencies;
-    return decideRotation(trust.current.state, command, this.#evidence(namedMax), nowMs());
+    return this.#judge.decide(command, namedMax);
   }
 
-  /** As `decide`, and whether the key is there. */
+  /** What refuses a command whatever its gate says. */
+  hindrance(command: RotationCommand): RotationRefusal | undefined {
+    return this.#judge.hindrance(command);
+  }
+
+  /** As `decide`, and whether the key can be used. */
   async foresee(order: RotationOrder): Promise<Foreseen | Refused> {
     const decision = this.decide(order.command);
     if (decision.kind === "refused") return decision;
@@ -103,14 +98,15 @@ export class Rotation {
    */
   async inTurn(order: RotationOrder, proven?: string): Promise<RotationDecision> {
     const { changes, events } = this.#dependencies;
-    let index: number | undefined;
-    const decision = await changes.change(async (commit) => {
-      const first = this.#decideProven(order, proven);
-      if (first.kind === "refused") return first;
-      index = await events.ordered(order);
-      // Evidence may have come while the log was written: this one goes to the store in the same moment.
+    await changes.settle();
+    const first = this.#decideProven(order, proven);
+    if (first.kind === "refused") return await this.#refuse(order, first);
+    // What is signed does not wait for the log.
+    const index = await events.ordered(order);
+    const decision = await changes.change((commit) => {
+      // Evidence may have come meanwhile: this one goes to the store in the same moment.
       const last = this.#decideProven(order, proven);
-      if (last.kind === "done") commit(nextOf(last, order));
+      if (last.kind === "done") commit(this.#nextOf(last, order));
       return last;
     }, order.plugged);
     return decision.kind === "refused" ? await this.#refuse(order, decision, index) : decision;
@@ -126,27 +122,19 @@ export class Rotation {
     return { kind: "refused", refusal: trustChanged(proven ?? present, next) };
   }
 
+  #nextOf(done: Done, { keys = [] }: RotationOrder): NextTrustState {
+    const { store, trust, filed } = this.#dependencies;
+    const kept = keepKeys(store, done.state, filed()?.id, trust.current);
+    // A replacement that was not needed has none.
+    const needed = keys.filter((key) => done.state.authorities.some(({ id }) => id === key.id));
+    return { ...kept, keys: [...needed, ...kept.keys], destroyed: destroyedBy(done) };
+  }
+
   /** @param index of the order, if that is in the log already */
   async #refuse(order: RotationOrder, decision: Refused, index?: number): Promise<Refused> {
     const isSaid = order.isTrial !== true || index !== undefined;
     if (isSaid) await this.#dependencies.events.refused(order, decision.refusal, index);
     return decision;
-  }
-
-  #evidence(namedMax?: number): RotationEvidence {
-    const { view, filedRoots, config } = this.#dependencies;
-    const { defaultTtlSeconds, maxTtlSeconds } = config();
-    const skewMs = view.skewMs();
-    return {
-      verifiers: () => view.verifiers(namedMax),
-      holders: (authority) => view.holders(authority, namedMax),
-      filedRoots: filedRoots(),
-      endsAtMs: authorityEndsAtMs,
-      lifeMs: {
-        usual: defaultTtlSeconds * 1_000 + skewMs,
-        longest: maxTtlSeconds * 1_000 + skewMs,
-      },
-    };
   }
 }
 
@@ -156,15 +144,4 @@ function withoutKey(command: RotationCommand, keylessId: string): RotationComman
   const { replacement } = command;
   if (replacement === undefined || replacement.id === keylessId) return undefined;
   return { ...command, keylessId };
-}
-
-function nextOf(done: Done, { keys = [], kept }: RotationOrder): NextTrustState {
-  const { state } = done;
-  const authorities = state.authorities.map((each) =>
-    each.id === kept ? Object.freeze({ ...each, key: "store" as const }) : each,
-  );
-  const next = Object.freeze({ ...state, authorities });
-  // A replacement that was not needed has none.
-  const needed = keys.filter((key) => authorities.some(({ id }) => id === key.id));
-  return { state: next, keys: needed, destroyed: destroyedBy(done) };
 }

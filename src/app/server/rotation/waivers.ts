@@ -11,7 +11,7 @@ import type { LogKeeper } from "../log/log-keeper.ts";
 import type { Claim } from "../operator-command.ts";
 
 export class WaiverRefusedError extends PortcullisError<
-  "waiver-names" | "waiver-until" | "waiver-selector" | "waiver-stale"
+  "waiver-names" | "waiver-until" | "waiver-selector" | "waiver-stale" | "waiver-hindered"
 > {
   override name = "WaiverRefusedError";
 }
@@ -96,7 +96,7 @@ export class Waivers {
     if (rootsSequence === this.#dependencies.rootsSequence()) return;
     const message = "expected waivers for the roots of now, got some for others: nobody is waived";
     throw new WaiverRefusedError("waiver-stale", message, {
-      hint: "the roots have changed since: portcullis root status shows who lags now",
+      hint: "the roots have changed since; who lags now: portcullis root status",
     });
   }
 }

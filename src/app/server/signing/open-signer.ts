@@ -3,9 +3,9 @@
 import { parseCertificate } from "../../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../../core/x509/public-key.ts";
 import {
+  keyIdOf,
   signatureAlgorithmOf,
   softwareSigner,
-  subjectKeyIdentifier,
   type Signer,
 } from "../../../core/x509/signer.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
@@ -50,7 +50,7 @@ export function localSigner({ source, chain, root }: AuthorityParts): Signer {
   if (source.kind === "software") return softwareSigner(source.key, spki);
   const publicKey = parsePublicKey(spki);
   return Object.freeze({
-    id: Buffer.from(subjectKeyIdentifier(spki)).toString("hex"),
+    id: keyIdOf(spki),
     publicKey,
     algorithm: signatureAlgorithmOf(publicKey),
     sign: () => {
