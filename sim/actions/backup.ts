@@ -25,12 +25,8 @@ function restore(world: World): boolean {
   if (saved === undefined || server.rotation.isBetween) return false;
   if (saved.trust.epoch >= server.trust.epoch) return false;
   const mask = maskOf(bundleOf(saved.trust).roots);
-  const present = maskOf(bundleOf(server.trust).roots);
   const isKnown = log.leaves.every(({ root }) => (bitOfDigest(root) & mask) !== 0);
-  // What was taken out of the bundle since then would come back, and its key with it.
-  if (!isKnown || (mask & ~present) !== 0 || unconfirmedRetired(server.trust).length > 0) {
-    return false;
-  }
+  if (!isKnown || unconfirmedRetired(server.trust).length > 0) return false;
   world.struck("server-restored", `with roots ${rootNames(mask)}`);
   world.happen(() => {
     if (server.isUp) world.killServer();

@@ -1,10 +1,11 @@
 /** What the server's store keeps: the trust state with its keys, and when its bundle was published. */
 
 import type { RotationDecision } from "../../src/core/trust/rotation.ts";
-import type { TrustState } from "../../src/core/trust/trust-state.ts";
+import { bundleOf, type TrustState } from "../../src/core/trust/trust-state.ts";
+import { maskOf } from "../world/symbols.ts";
 import type { BundleCut } from "./gates.ts";
 
-/** A backup. */
+/** A backup, until a root of it is withdrawn: it would bring that back, and its key, also where an operator has brought it since. */
 export interface Saved {
   readonly trust: TrustState;
   readonly cut: BundleCut | undefined;
@@ -29,6 +30,7 @@ export class DurableState {
   /** In one transaction. */
   replace({ state, effects }: Extract<RotationDecision, { kind: "done" }>): void {
     this.trust = state;
+    if (this.saved !== undefined && !hasRootsOf(state, this.saved.trust)) this.saved = undefined;
     for (const { id } of state.authorities) this.keys.add(id);
     for (const effect of effects) {
       if (effect.kind === "destroy-key") this.keys.delete(effect.authorityId);
@@ -47,4 +49,8 @@ export class DurableState {
     this.keys.clear();
     for (const id of keys) this.keys.add(id);
   }
+}
+
+function hasRootsOf(state: TrustState, saved: TrustState): boolean {
+  return (maskOf(bundleOf(saved).roots) & ~maskOf(bundleOf(state).roots)) === 0;
 }
