@@ -9,8 +9,8 @@ import type { TokenOptions } from "./tokens.ts";
 
 export const launcher: string = join(import.meta.dirname, "../bin/portcullis");
 
-/** Those of the launcher. */
-const longLivedFlags = ["--max-semi-space-size=4", "--heap-growing-percent=30"];
+/** Those that the launcher gives a server. */
+const longLivedFlags = ["--max-semi-space-size=8", "--heap-growing-percent=30"];
 const longLivedEnv = { MALLOC_ARENA_MAX: "2" };
 const scriptOf = (name: string): string => join(import.meta.dirname, `${name}.ts`);
 
