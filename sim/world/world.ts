@@ -78,9 +78,10 @@ export class World {
     return this.newest + 2 < rootsMax;
   }
 
-  /** Of each third root soon after the beginning, and of the others never. */
+  /** Of the first root, and of each third one, soon after the beginning; of the others never. */
   endsAtMs(root: Uint8Array): number {
-    const isShort = (root[0] ?? 0) % 3 === 2;
+    const [index = 0] = root;
+    const isShort = index === 0 || index % 3 === 2;
     return isShort ? startMs + 3 * this.lifeMs : Number.POSITIVE_INFINITY;
   }
 
