@@ -50,7 +50,7 @@ describe("a reload while the HSM is away", { skip: whyNoSoftHsm() }, () => {
     {
       using _ = pullOut(hsm);
       writeFileSync(join(caDir, "ca-cert.pem"), renewed.certPem);
-      await eventually(() => saidOf("reload-refused").length > 0);
+      await eventually(() => saidOf("reload-refused").length > 0, 15_000);
       const [refusal] = saidOf("reload-refused");
       assert.match(String(refusal?.["reason"]), /^pkcs11-(?:unavailable|token-not-found)$/);
       assert.match(String(refusal?.["hint"]), /is the token there/);
