@@ -14,7 +14,7 @@ import type { Measure } from "./report.ts";
 import type { StreamsRig } from "./streams-rig.ts";
 
 /** The server's default, rotation.reissuePerSecond. */
-const perSecond = 100;
+const perSecond = 25;
 const everyMs = 20;
 const windowMsMax = 20_000;
 const newcomersInFlight = 16;

@@ -15,7 +15,7 @@ export const ROTATION_SETTINGS: RotationSettings = {
     flag: "reissue-per-second",
     valueName: "N",
     help: "how many certificates of another authority are asked to be renewed each second",
-    defaults: ["100"],
+    defaults: ["25"],
     reloadable: true,
   },
   unobserved: {

@@ -44,7 +44,7 @@ test("needs a directory, and has a default for everything else", () => {
     renewByCertificate: false,
     jwtSvidTtlSeconds: 300,
     restoreWaitSeconds: 120,
-    reissuePerSecond: 100,
+    reissuePerSecond: 25,
     unobserved: [],
     rootKeyType: "p256",
     caDir: undefined,
