@@ -1,0 +1,100 @@
+/** What each endpoint of a host would be sent by a client: everything that decides it, put together. */
+
+import type { MeshConfig } from "../resources/mesh-config.ts";
+import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
+import { takesMeshTls } from "../resources/workload-entry.ts";
+import { clientDecision, type ClientDecision } from "./client-decision.ts";
+import type { Client, DestinationRules } from "./destination-rules.ts";
+import { selects } from "./labels.ts";
+import type { PeerPolicies } from "./peer-policies.ts";
+import { serverMode, type ServerDecision } from "./server-mode.ts";
+import { endpointPort, type ServiceEndpoint, type Services } from "./services.ts";
+
+export interface MeshPolicy {
+  readonly config: MeshConfig;
+  /** Its name. */
+  readonly trustDomain: string;
+  readonly peers: PeerPolicies;
+  readonly rules: DestinationRules;
+  readonly services: Services;
+}
+
+export interface CallTarget {
+  /** Fully qualified, lower case. */
+  readonly host: string;
+  /** The service's. */
+  readonly port: number;
+  /** "" for none. */
+  readonly subset: string;
+}
+
+export interface DecidedCall {
+  readonly endpoint: ServiceEndpoint;
+  readonly address: string;
+  /** Where it listens. */
+  readonly port: number;
+  /** Undefined outside of the mesh. */
+  readonly server: ServerDecision | undefined;
+  readonly client: ClientDecision;
+}
+
+export type CallsAnswer =
+  | { readonly kind: "unknown-host" }
+  | { readonly kind: "unknown-port"; readonly ports: readonly number[] }
+  | {
+      readonly kind: "known";
+      readonly service: ServiceEntry;
+      readonly port: ServicePort;
+      readonly calls: readonly DecidedCall[];
+    };
+
+export function decideCalls(mesh: MeshPolicy, client: Client, target: CallTarget): CallsAnswer {
+  const { services, rules } = mesh;
+  const seen = services.seen(target.host, client.namespace);
+  const [nearest] = seen;
+  if (nearest === undefined) return { kind: "unknown-host" };
+  const service = seen.find(({ ports }) => ports.some(({ number }) => number === target.port));
+  const port = service?.ports.find(({ number }) => number === target.port);
+  if (service === undefined || port === undefined) {
+    return { kind: "unknown-port", ports: nearest.ports.map(({ number }) => number) };
+  }
+  const rule = rules.ruleFor(client, target.host, service.ref.namespace);
+  const subset = rule?.subsets.find(({ name }) => name === target.subset);
+  const endpoints = services.endpointsOf(service);
+  const identities = identitiesOf(mesh, service, endpoints);
+  const calls = endpoints
+    .filter(({ endpoint: { labels } }) => subset === undefined || selects(subset.labels, labels))
+    .map((each): DecidedCall => {
+      const { endpoint, namespace } = each;
+      const at = endpointPort(endpoint, port);
+      const { labels } = endpoint;
+      const server = service.isInternal
+        ? serverMode(mesh.peers, { namespace, labels }, at)
+        : undefined;
+      const called = { takesMeshTls: takesMeshTls(endpoint), mode: server?.mode };
+      const { ref, isInternal } = service;
+      const of = { ref, host: target.host, port, isInternal, identities };
+      const { enableAutoMtls } = mesh.config;
+      const call = { service: of, subset: target.subset, endpoint: called, rule, enableAutoMtls };
+      return {
+        endpoint: each,
+        address: endpoint.address,
+        port: at,
+        server,
+        client: clientDecision(call),
+      };
+    });
+  return { kind: "known", service, port, calls };
+}
+
+/** Of all endpoints, whatever their subset: Istio's secure naming. */
+function identitiesOf(
+  { trustDomain }: MeshPolicy,
+  { subjectAltNames }: ServiceEntry,
+  endpoints: readonly ServiceEndpoint[],
+): readonly string[] {
+  const accounts = endpoints.flatMap(({ namespace, endpoint: { serviceAccount } }) =>
+    serviceAccount === "" ? [] : [`spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`],
+  );
+  return [...new Set([...accounts, ...subjectAltNames])].toSorted();
+}
