@@ -120,7 +120,7 @@ export class Agent extends Machine implements ChannelOwner {
         const came = trustBundle(this.world.trustDomain, 0n, roots);
         const above = roots.filter((root) => bitOf(root) === leaf.rootBit);
         const isExpired = this.set !== undefined && this.set.leaf.notAfterMs <= this.agentMs;
-        const { bundle } = decideReplyBundle(this.bundle, came, isExpired ? [] : above);
+        const { bundle } = decideReplyBundle(this.bundle, came, above, isExpired);
         this.#take({ ...held, bundle, anchor: anchorOf(this, verifiedBy, bundle, trusted) });
       } else {
         this.disk.writeWorkload(workload.identity, held);

@@ -3,10 +3,9 @@
  * other, go to disk first, and whoever serves the set is told of each.
  */
 
-import { hash } from "node:crypto";
 import { hasBytes } from "../../core/bytes.ts";
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
-import { rootsDigest } from "../../core/spiffe/roots-digest.ts";
+import { rootSha256, rootsDigest } from "../../core/spiffe/roots-digest.ts";
 import { trustBundle, type TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import { decideReplyBundle, decideStreamBundle } from "../../core/trust/held-bundle.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
@@ -80,9 +79,8 @@ export class HeldSet {
       const leafRoots = roots.filter(isLeafRoot);
       const kept = roots.filter((root) => leafRoots.includes(root) || !this.#isWithdrawn(root));
       const came = trustBundle(trustDomain, sequence, kept, jwtKeys);
-      // What is held with an expired certificate may be older than a rotation: it is no reason to leave a root out.
       const isExpired = held !== undefined && held.certificate.notAfterMs <= receivedAtMs;
-      const { bundle } = decideReplyBundle(held?.bundle, came, isExpired ? [] : leafRoots);
+      const { bundle } = decideReplyBundle(held?.bundle, came, leafRoots, isExpired);
       const anchor =
         verified === undefined
           ? held?.anchor
@@ -155,12 +153,12 @@ export class HeldSet {
   }
 
   #isWithdrawn(root: Uint8Array): boolean {
-    return this.#withdrawn.has(digestOf(root));
+    return this.#withdrawn.has(rootSha256(root));
   }
 
   #noteWithdrawn(before: TrustBundle, after: TrustBundle): void {
-    const gone = before.roots.filter((root) => !hasBytes(after.roots, root)).map(digestOf);
-    const kept = new Set(after.roots.map(digestOf));
+    const gone = before.roots.filter((root) => !hasBytes(after.roots, root)).map(rootSha256);
+    const kept = new Set(after.roots.map(rootSha256));
     const all = [...this.#withdrawn, ...gone].filter((each) => !kept.has(each));
     this.#withdrawn = new Set(all.slice(-withdrawnMax));
   }
@@ -186,8 +184,4 @@ export class HeldSet {
     this.#changes = change.catch(() => {});
     await change;
   }
-}
-
-function digestOf(root: Uint8Array): string {
-  return hash("sha256", root, "hex");
 }

@@ -1,5 +1,6 @@
 /** The flags of `--waive`: whom, why and for how long belong together. */
 
+import { reasonPattern } from "../../core/operator.ts";
 import { formatSpan } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -46,8 +47,6 @@ export function waiverWords({ selectors, reason, seconds }: Wanted): readonly st
 }
 
 const longestSeconds = 30 * 86_400;
-/** As the server takes it: no control characters, no line ends, nothing that turns the direction of writing. */
-const oneLine = /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u;
 
 /** What a server would refuse is found before it is asked. @returns undefined where nobody is to be waived. @throws UsageError */
 export function parseWaiver(verb: string, flags: WaiverFlags): Wanted | undefined {
@@ -64,7 +63,7 @@ export function parseWaiver(verb: string, flags: WaiverFlags): Wanted | undefine
     const message = `--waive: expected --${missing} with it`;
     throw new UsageError("usage-missing-flag", message, { hint });
   }
-  if (!oneLine.test(reason)) {
+  if (!reasonPattern.test(reason)) {
     const got = JSON.stringify(reason.slice(0, 100));
     const message = `--reason: expected one line of 1 to 200 characters, got ${reason.length}: ${got}`;
     throw new UsageError("usage-invalid-value", message, { hint });

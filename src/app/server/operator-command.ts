@@ -5,6 +5,7 @@
 
 import { status, type sendUnaryData } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
+import { operatorPattern, reasonPattern } from "../../core/operator.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 
 export interface Claim {
@@ -20,11 +21,10 @@ export class CommandError extends PortcullisError<"command-operator" | "command-
 
 /** @throws CommandError */
 export function assertClaim({ operator, reason }: Claim): void {
-  // The empty name is the server's own in the log.
-  if (!printable(60).test(operator)) {
+  if (operator === "" || !operatorPattern.test(operator)) {
     throw invalid("command-operator", "the operator's name in 1 to 60", operator);
   }
-  if (!printable(200).test(reason)) {
+  if (!reasonPattern.test(reason)) {
     throw invalid("command-reason", "a reason of 1 to 200", reason);
   }
 }
@@ -37,11 +37,6 @@ function failureText(error: unknown): string {
   return isFault
     ? "a fault of this program: its log has it, please report it"
     : "the store cannot be used";
-}
-
-/** No control characters, no line ends, nothing that turns the direction of writing. */
-function printable(lengthMax: number): RegExp {
-  return new RegExp(`^[^\\p{C}\\p{Zl}\\p{Zp}]{1,${lengthMax}}$`, "u");
 }
 
 function invalid(code: CommandError["code"], expected: string, text: string): CommandError {

@@ -3,6 +3,7 @@
  * on as if nothing had happened.
  */
 
+import { operatorPattern } from "../operator.ts";
 import { BackupError } from "./backup-error.ts";
 import { countOf, parseObject, textOf } from "./strict-json.ts";
 
@@ -20,8 +21,7 @@ export interface RestoreMarker {
   readonly longestLifeMs: number;
 }
 
-/** As long as a denial's: what a marker says must fit into the log. */
-const OPERATOR = /^[^\p{C}\p{Zl}\p{Zp}]{0,60}$/u;
+/** What a marker says must fit into the log. */
 const NOTE_MAX = 4_096;
 
 export function encodeMarker(marker: RestoreMarker): string {
@@ -51,7 +51,7 @@ export function parseMarker(text: string): RestoreMarker {
 }
 
 export function isOperator(name: string): boolean {
-  return OPERATOR.test(name);
+  return operatorPattern.test(name);
 }
 
 function operatorOf(value: unknown): string {

@@ -1,5 +1,6 @@
 /** One entry of the deny list, and what an operator may write into it. */
 
+import { operatorPattern, reasonPattern } from "../operator.ts";
 import { DenyListError } from "./deny-error.ts";
 import { isCanonicalTarget, type DenyTarget } from "./deny-target.ts";
 
@@ -38,10 +39,6 @@ export function assertDenial({ target, reason, operator, createdAtMs, untilMs }:
     throw invalid("an end after its creation", String(untilMs));
   }
 }
-
-/** Short enough for the log. No control characters, no line ends, nothing that turns the direction of writing. */
-const reasonPattern = /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u;
-const operatorPattern = /^[^\p{C}\p{Zl}\p{Zp}]{0,60}$/u;
 
 /** What a `Date` can hold (ECMA-262 21.4.1.1). */
 const dateMsMax = 8.64e15;

@@ -3,7 +3,7 @@
  * right for anybody; only these know what is right for one caller.
  */
 
-import { equalBytes } from "../bytes.ts";
+import { equalBytes, hexOf } from "../bytes.ts";
 import type { TbsCertificate } from "../x509/certificate.ts";
 import type { SubjectAltNames } from "../x509/leaf-template.ts";
 import type { Rule } from "../x509/lint/reader.ts";
@@ -29,7 +29,7 @@ export const intentChecks: readonly IntentCheck[] = [
     holds: ({ uris, dnsNames, ipAddresses }, { names }) =>
       sameTexts(uris, names.uris ?? []) &&
       sameTexts(dnsNames, names.dnsNames ?? []) &&
-      sameTexts(ipAddresses.map(hex), (names.ipAddresses ?? []).map(hex)),
+      sameTexts(ipAddresses.map(hexOf), (names.ipAddresses ?? []).map(hexOf)),
   },
   {
     name: "key-of-the-request",
@@ -51,16 +51,12 @@ export const intentChecks: readonly IntentCheck[] = [
 
 /** As readers of certificates write it: lower-case hex of the shortest magnitude. */
 export function formatSerial(serial: Uint8Array): string {
-  return hex(serialMagnitude(serial));
+  return hexOf(serialMagnitude(serial));
 }
 
 /** Without the zeros in front; a serial is positive, so something is left. */
 export function serialMagnitude(serial: Uint8Array): Uint8Array {
   return serial.subarray(serial.findIndex((octet) => octet !== 0));
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("hex");
 }
 
 function sameTexts(a: readonly string[], b: readonly string[]): boolean {

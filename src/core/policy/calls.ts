@@ -4,8 +4,8 @@ import type { MeshConfig } from "../resources/mesh-config.ts";
 import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
 import { takesMeshTls } from "../resources/workload-entry.ts";
 import { clientDecision, type ClientDecision } from "./client-decision.ts";
-import type { Client, DestinationRules } from "./destination-rules.ts";
-import { selects } from "./labels.ts";
+import type { DestinationRules } from "./destination-rules.ts";
+import { selects, type Labelled } from "./labels.ts";
 import type { PeerPolicies } from "./peer-policies.ts";
 import { serverMode, type ServerDecision } from "./server-mode.ts";
 import { endpointPort, type ServiceEndpoint, type Services } from "./services.ts";
@@ -48,7 +48,7 @@ export type CallsAnswer =
       readonly calls: readonly DecidedCall[];
     };
 
-export function decideCalls(mesh: MeshPolicy, client: Client, target: CallTarget): CallsAnswer {
+export function decideCalls(mesh: MeshPolicy, client: Labelled, target: CallTarget): CallsAnswer {
   const { services, rules } = mesh;
   const seen = services.seen(target.host, client.namespace);
   const [nearest] = seen;

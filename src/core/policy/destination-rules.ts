@@ -5,15 +5,10 @@
  */
 
 import type { DestinationRule } from "../resources/destination-rule.ts";
-import { compareAge, type Labels, type ResourceRef } from "../resources/resource.ts";
+import { compareAge, nameKey, type ResourceName } from "../resources/resource.ts";
 import { isExportedTo } from "./export-to.ts";
-import { selects } from "./labels.ts";
+import { selects, type Labelled } from "./labels.ts";
 import { mergeRules, type MergedRule } from "./merged-rule.ts";
-
-export interface Client {
-  readonly namespace: string;
-  readonly labels: Labels;
-}
 
 export class DestinationRules {
   readonly rootNamespace: string;
@@ -34,14 +29,14 @@ export class DestinationRules {
       this.#namespaces.get(namespace) ?? new Map<string, Map<string, DestinationRule>>();
     const same = hosts.get(rule.host) ?? new Map<string, DestinationRule>();
     this.#namespaces.set(namespace, hosts.set(rule.host, same.set(name, rule)));
-    this.#hosts.set(`${namespace}/${name}`, rule.host);
+    this.#hosts.set(nameKey({ namespace, name }), rule.host);
   }
 
-  delete({ namespace, name }: Pick<ResourceRef, "namespace" | "name">): void {
-    const host = this.#hosts.get(`${namespace}/${name}`);
+  delete({ namespace, name }: ResourceName): void {
+    const host = this.#hosts.get(nameKey({ namespace, name }));
     const hosts = this.#namespaces.get(namespace);
     if (host === undefined || hosts === undefined) return;
-    this.#hosts.delete(`${namespace}/${name}`);
+    this.#hosts.delete(nameKey({ namespace, name }));
     const same = hosts.get(host);
     same?.delete(name);
     if (same?.size === 0) hosts.delete(host);
@@ -52,7 +47,7 @@ export class DestinationRules {
    * @param host fully qualified, lower case; may be a wildcard
    * @param serviceNamespace of the service that has this host
    */
-  ruleFor(client: Client, host: string, serviceNamespace: string): MergedRule | undefined {
+  ruleFor(client: Labelled, host: string, serviceNamespace: string): MergedRule | undefined {
     const places = new Set([client.namespace, serviceNamespace, this.rootNamespace]);
     for (const namespace of places) {
       const hosts = this.#namespaces.get(namespace);
@@ -80,7 +75,7 @@ function* patternsOf(host: string): Generator<string> {
 /** A selector is for clients of its own namespace only. */
 function countingOf(
   rules: readonly DestinationRule[],
-  { namespace, labels }: Client,
+  { namespace, labels }: Labelled,
   ofNamespace: string,
 ): MergedRule | undefined {
   const selecting = rules.filter(

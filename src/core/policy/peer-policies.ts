@@ -4,14 +4,8 @@
  */
 
 import type { PeerAuthentication } from "../resources/peer-authentication.ts";
-import { compareAge, type Labels, type ResourceRef } from "../resources/resource.ts";
-import { selects } from "./labels.ts";
-
-/** Whose port it is. */
-export interface PolicyTarget {
-  readonly namespace: string;
-  readonly labels: Labels;
-}
+import { compareAge, nameKey, type Labels, type ResourceName } from "../resources/resource.ts";
+import { selects, type Labelled } from "./labels.ts";
 
 interface NamespacePolicies {
   /** Without a selector. */
@@ -50,7 +44,7 @@ export class PeerPolicies {
   }
 
   /** @returns the one that there was */
-  delete(ref: Pick<ResourceRef, "namespace" | "name">): PeerAuthentication | undefined {
+  delete(ref: ResourceName): PeerAuthentication | undefined {
     const policy = this.#byName.get(nameKey(ref));
     const of = this.#namespaces.get(ref.namespace);
     if (policy === undefined || of === undefined) return undefined;
@@ -70,7 +64,7 @@ export class PeerPolicies {
   }
 
   /** Those that select it, the oldest first: also in the root namespace, where no selector counts. */
-  selecting({ namespace, labels }: PolicyTarget): readonly PeerAuthentication[] {
+  selecting({ namespace, labels }: Labelled): readonly PeerAuthentication[] {
     const { selecting } = this.#namespaces.get(namespace) ?? {};
     if (selecting === undefined) return [];
     const found: PeerAuthentication[] = [];
@@ -91,10 +85,6 @@ function labelOf(selector: Labels): string {
 
 function pair(key: string, value: string): string {
   return `${key}=${value}`;
-}
-
-function nameKey({ namespace, name }: Pick<ResourceRef, "namespace" | "name">): string {
-  return `${namespace}/${name}`;
 }
 
 function sorted(policies: Iterable<PeerAuthentication> = []): readonly PeerAuthentication[] {

@@ -4,7 +4,8 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { labelsOf, peerOf } from "../../../test/support/policy-objects.ts";
 import type { PeerAuthentication, PeerMode } from "../resources/peer-authentication.ts";
-import { PeerPolicies, type PolicyTarget } from "./peer-policies.ts";
+import type { Labelled } from "./labels.ts";
+import { PeerPolicies } from "./peer-policies.ts";
 import { serverMode, type ServerMode } from "./server-mode.ts";
 
 interface Written {
@@ -83,7 +84,7 @@ test("every mode at mesh, namespace, workload and port together is what the narr
           const all = policiesOf(written, "root");
           const what = JSON.stringify([mesh, namespace, workload, port]);
           const ofPort = workload === undefined ? undefined : port;
-          const decide = (of: PolicyTarget, at: number) => serverMode(all, of, at).mode;
+          const decide = (of: Labelled, at: number) => serverMode(all, of, at).mode;
           assert.equal(decide(target, 8080), naive([mesh, namespace, workload, ofPort]), what);
           assert.equal(decide(target, 8081), naive([mesh, namespace, workload]), what);
           assert.equal(decide(stranger, 8080), naive([mesh, namespace]), what);

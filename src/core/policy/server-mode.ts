@@ -5,7 +5,8 @@
 
 import type { PeerAuthentication, PeerMode } from "../resources/peer-authentication.ts";
 import type { Because } from "./decision.ts";
-import type { PeerPolicies, PolicyTarget } from "./peer-policies.ts";
+import type { Labelled } from "./labels.ts";
+import type { PeerPolicies } from "./peer-policies.ts";
 
 export type ServerMode = "disable" | "permissive" | "strict";
 
@@ -38,11 +39,7 @@ const modes: Readonly<Record<Exclude<PeerMode, "UNSET">, ServerMode>> = {
 };
 
 /** @param port the workload's own, where its listener is: not that of a service */
-export function serverMode(
-  policies: PeerPolicies,
-  target: PolicyTarget,
-  port: number,
-): ServerDecision {
+export function serverMode(policies: PeerPolicies, target: Labelled, port: number): ServerDecision {
   const { rootNamespace } = policies;
   const isRoot = target.namespace === rootNamespace;
   const ofMesh = policies.wide(rootNamespace);

@@ -1,7 +1,13 @@
 /** Which hosts there are, for whom, and who answers for them: ServiceEntries, with the WorkloadEntries that they select. */
 
 import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
-import { compareAge, type Labels, type ResourceRef } from "../resources/resource.ts";
+import {
+  compareAge,
+  nameKey,
+  type Labels,
+  type ResourceName,
+  type ResourceRef,
+} from "../resources/resource.ts";
 import type { Endpoint, WorkloadEntry } from "../resources/workload-entry.ts";
 import { isExportedTo } from "./export-to.ts";
 import { selects } from "./labels.ts";
@@ -13,8 +19,6 @@ export interface ServiceEndpoint {
   readonly ref: ResourceRef | undefined;
   readonly endpoint: Endpoint;
 }
-
-type Named = Pick<ResourceRef, "namespace" | "name">;
 
 export class Services {
   readonly #entries = new Map<string, ServiceEntry>();
@@ -31,7 +35,7 @@ export class Services {
     for (const host of entry.hosts) addTo(this.#hosts, host, key);
   }
 
-  deleteService(ref: Named): void {
+  deleteService(ref: ResourceName): void {
     const key = nameKey(ref);
     for (const host of this.#entries.get(key)?.hosts ?? []) removeFrom(this.#hosts, host, key);
     this.#entries.delete(key);
@@ -44,7 +48,7 @@ export class Services {
     for (const label of labelKeys(entry)) addTo(this.#labelled, label, key);
   }
 
-  deleteWorkload(ref: Named): void {
+  deleteWorkload(ref: ResourceName): void {
     const key = nameKey(ref);
     const entry = this.#workloads.get(key);
     if (entry === undefined) return;
@@ -52,7 +56,7 @@ export class Services {
     this.#workloads.delete(key);
   }
 
-  workload(ref: Named): WorkloadEntry | undefined {
+  workload(ref: ResourceName): WorkloadEntry | undefined {
     return this.#workloads.get(nameKey(ref));
   }
 
@@ -61,8 +65,8 @@ export class Services {
     const all = Array.from(this.#hosts.get(host) ?? [], (key) => this.#entries.get(key));
     const isOther = ({ ref }: ServiceEntry): number => Number(ref.namespace !== clientNamespace);
     return all
-      .filter((entry) => entry !== undefined && isExportedTo(entry, clientNamespace))
       .filter((entry) => entry !== undefined)
+      .filter((entry) => isExportedTo(entry, clientNamespace))
       .toSorted((a, b) => isOther(a) - isOther(b) || compareAge(a, b));
   }
 
@@ -94,10 +98,6 @@ export class Services {
 /** Of the endpoint: what it says itself, else what the service says. */
 export function endpointPort({ ports }: Endpoint, port: ServicePort): number {
   return ports.get(port.name) ?? port.targetPort ?? port.number;
-}
-
-function nameKey({ namespace, name }: Named): string {
-  return `${namespace}/${name}`;
 }
 
 function labelKey(namespace: string, key: string, value: string): string {

@@ -19,6 +19,14 @@ export interface Resource {
   readonly createdMs: number | undefined;
 }
 
+/** By which one of its kind is found, changed and taken away. */
+export type ResourceName = Pick<ResourceRef, "namespace" | "name">;
+
+/** The same for the same name only: neither part has a slash. */
+export function nameKey({ namespace, name }: ResourceName): string {
+  return `${namespace}/${name}`;
+}
+
 export type Labels = ReadonlyMap<string, string>;
 
 /**

@@ -54,3 +54,12 @@ export interface JwtAuthorityRecord {
 
 /** An authority that has not been trusted yet. */
 export type NewAuthority = Omit<AuthorityRecord, "state" | "sinceMs" | "formerKeyIds">;
+
+export function inState(
+  authority: NewAuthority & Partial<AuthorityRecord>,
+  state: AuthorityState,
+  sinceMs: number,
+): AuthorityRecord {
+  const { formerKeyIds = Object.freeze([]) } = authority;
+  return Object.freeze({ ...authority, formerKeyIds, state, sinceMs });
+}

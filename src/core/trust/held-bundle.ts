@@ -4,7 +4,7 @@
  * again. Bundles of two trust domains are never merged (SPIFFE Federation 4.2).
  */
 
-import { equalBytes, hasBytes } from "../bytes.ts";
+import { equalBytes, equalSets, hasBytes } from "../bytes.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
 
 export type BundleDecision =
@@ -22,10 +22,7 @@ export function decideStreamBundle(
     return { kind: "rollback", bundle: held };
   }
   const same =
-    came.sequence === held.sequence &&
-    came.roots.length === held.roots.length &&
-    hasRoots(held, came.roots) &&
-    hasSameKeys(held, came);
+    came.sequence === held.sequence && equalSets(came.roots, held.roots) && hasSameKeys(held, came);
   return same ? { kind: "keep", bundle: held } : { kind: "replace", bundle: came };
 }
 
@@ -35,16 +32,18 @@ export function decideStreamBundle(
  * and a rolled-back server stays refused.
  * @param came in the reply to a CSR, so of the signer and of the trust domain of the new leaf
  * @param leafRoots those of its roots that the new leaf hangs on
+ * @param isExpired the certificate beside what is held: that may be older than a rotation, and is no reason to leave a root out
  */
 export function decideReplyBundle(
   held: TrustBundle | undefined,
   came: TrustBundle,
   leafRoots: readonly Uint8Array[],
+  isExpired = false,
 ): BundleDecision {
   if (held === undefined || !held.trustDomain.equals(came.trustDomain)) {
     return { kind: "replace", bundle: came };
   }
-  const isUsable = leafRoots.some((root) => hasBytes(held.roots, root));
+  const isUsable = !isExpired && leafRoots.some((root) => hasBytes(held.roots, root));
   if (isUsable || hasRoots(held, came.roots)) return { kind: "keep", bundle: held };
   const roots = [...held.roots, ...came.roots];
   const { trustDomain, sequence, jwtKeys } = held;

@@ -1,13 +1,11 @@
 /** From one trust state to the next: counted, asserted, with the effects that follow from the difference. */
 
-import { hasBytes } from "../bytes.ts";
+import { equalSets, hasBytes } from "../bytes.ts";
 import { rootSha256 } from "../spiffe/roots-digest.ts";
 import {
   compromisedKeysMax,
   retiredMax,
   type AuthorityRecord,
-  type AuthorityState,
-  type NewAuthority,
   type RetiredAuthority,
 } from "./authority.ts";
 import { assertSound, type Departure } from "./rotation-invariants.ts";
@@ -78,17 +76,7 @@ function inNormalForm(state: TrustState): TrustState {
 }
 
 function haveSameRoots(a: TrustState, b: TrustState): boolean {
-  const [before, after] = [bundleOf(a).roots, bundleOf(b).roots];
-  return before.length === after.length && before.every((root) => hasBytes(after, root));
-}
-
-export function inState(
-  authority: NewAuthority & Partial<AuthorityRecord>,
-  state: AuthorityState,
-  sinceMs: number,
-): AuthorityRecord {
-  const { formerKeyIds = Object.freeze([]) } = authority;
-  return Object.freeze({ ...authority, formerKeyIds, state, sinceMs });
+  return equalSets(bundleOf(a).roots, bundleOf(b).roots);
 }
 
 /**

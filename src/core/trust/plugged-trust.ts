@@ -3,7 +3,7 @@
  * roots to trust, or another root to sign under, which is a rotation. Taken whole or not at all.
  */
 
-import { equalBytes, equalLists, hasBytes } from "../bytes.ts";
+import { equalBytes, equalLists, equalSets, hasBytes } from "../bytes.ts";
 import { rootSha256 } from "../spiffe/roots-digest.ts";
 import { formerKeysMax, type AuthorityRecord, type RetiredAuthority } from "./authority.ts";
 import {
@@ -54,7 +54,7 @@ export function judgePluggedAuthority(
   if (signing === undefined) return { kind: "prepare", command: preparation(plugged) };
   const otherRoots = otherRootsOf(state, plugged, keyIdOf);
   if (hasChain(signing, plugged)) {
-    if (haveSame(state.otherRoots, otherRoots)) return { kind: "unchanged" };
+    if (equalSets(state.otherRoots, otherRoots)) return { kind: "unchanged" };
     return taken("roots", nextTrust(state, { otherRoots }, { departure: { kind: "files" } }));
   }
   return withChain(state, signing, { ...plugged, roots: otherRoots }, keyIdOf);
@@ -141,9 +141,4 @@ function taken(kind: "chain" | "roots", next: NextTrust): PluggedDecision {
 
 function hasChain({ id, chain }: AuthorityRecord, plugged: PluggedAuthority): boolean {
   return id === plugged.id && equalLists(chain, plugged.chain);
-}
-
-/** Their order means nothing. */
-function haveSame(before: readonly Uint8Array[], after: readonly Uint8Array[]): boolean {
-  return before.length === after.length && before.every((root) => hasBytes(after, root));
 }

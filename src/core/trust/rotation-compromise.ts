@@ -6,8 +6,9 @@
 import { hasBytes } from "../bytes.ts";
 import { endsTooSoon } from "./authority-end.ts";
 import { allKeysOf, type CertificateKeyId } from "./authority-keys.ts";
+import { inState } from "./authority.ts";
 import { knownAuthority, outgrown } from "./new-authority.ts";
-import { inState, nextTrust, withRetired, type NextTrust } from "./next-trust.ts";
+import { nextTrust, withRetired, type NextTrust } from "./next-trust.ts";
 import { authorityUnknown, replacementNeeded, type Unfit } from "./rotation-refusals.ts";
 import type { RotationCommand, RotationEvidence, RotationRefusal } from "./rotation.ts";
 import { bundleOf, type AuthorityRecord, type TrustState } from "./trust-state.ts";

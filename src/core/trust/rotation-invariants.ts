@@ -3,7 +3,7 @@
  * fault there ends in an error instead of an outage.
  */
 
-import { equalBytes, hasBytes } from "../bytes.ts";
+import { equalBytes, equalSets, hasBytes } from "../bytes.ts";
 import type { Gate } from "../roll/laggard.ts";
 import { activeAuthority, bundleOf, TrustStateError, type TrustState } from "./trust-state.ts";
 
@@ -65,7 +65,7 @@ function assertMayLeave(
     }
     case "compromise": {
       const { roots } = departure;
-      const areAll = left.length === roots.length && left.every((each) => hasBytes(roots, each));
+      const areAll = equalSets(left, roots);
       assert(signed.length > 0 && areAll, "expected all compromised roots to leave, and no others");
       return;
     }

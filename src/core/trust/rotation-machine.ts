@@ -4,8 +4,9 @@
  */
 
 import { endsTooSoon } from "./authority-end.ts";
+import { inState } from "./authority.ts";
 import { knownAuthority, noRoomForAuthority, outgrown } from "./new-authority.ts";
-import { inState, nextTrust, type NextTrust } from "./next-trust.ts";
+import { nextTrust, type NextTrust } from "./next-trust.ts";
 import { nothingPrepared, nothingToConfirm, nothingToRollBack } from "./rotation-refusals.ts";
 import { verifiersLagging } from "./rotation-gate-refusals.ts";
 import { compromise } from "./rotation-compromise.ts";

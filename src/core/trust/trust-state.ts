@@ -7,12 +7,13 @@ import { DenyList } from "../deny/deny-list.ts";
 import { PortcullisError } from "../error.ts";
 import type { TrustDomain } from "../spiffe/id.ts";
 import { trustBundle, type TrustBundle } from "../spiffe/trust-bundle.ts";
-import type {
-  AuthorityRecord,
-  AuthorityState,
-  JwtAuthorityRecord,
-  NewAuthority,
-  RetiredAuthority,
+import {
+  inState,
+  type AuthorityRecord,
+  type AuthorityState,
+  type JwtAuthorityRecord,
+  type NewAuthority,
+  type RetiredAuthority,
 } from "./authority.ts";
 
 export type {
@@ -61,8 +62,7 @@ export interface FirstTrust {
 
 export function initialTrustState(first: FirstTrust): TrustState {
   const { trustDomain, authority, jwtAuthority, otherRoots = [], nowMs } = first;
-  const fresh = { formerKeyIds: Object.freeze([]), state: "active" as const, sinceMs: nowMs };
-  const active = Object.freeze({ ...authority, ...fresh });
+  const active = inState(authority, "active", nowMs);
   return Object.freeze({
     epoch: 1,
     trustDomain,
@@ -132,6 +132,11 @@ export function unconfirmedRetired({ retired }: TrustState): readonly RetiredAut
 /** Until everybody holds a bundle without what was retired: somebody may have a certificate of another authority. */
 export function isRotating(state: TrustState): boolean {
   return state.authorities.length > 1 || unconfirmedRetired(state).length > 0;
+}
+
+/** Nothing is left of a rotation but everybody's confirmation of its end. */
+export function awaitsConfirmation(state: TrustState): boolean {
+  return state.authorities.length === 1 && unconfirmedRetired(state).length > 0;
 }
 
 /** Every root and key that a live SVID may hang on, or soon will. */

@@ -1,6 +1,7 @@
 /** The fields of `portcullis.mesh.v1` that many messages have: what is taken, and what is refused. */
 
 import { timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
+import { hexOf } from "../../core/bytes.ts";
 import { PortcullisError } from "../../core/error.ts";
 
 export type MeshMessageErrorCode =
@@ -78,10 +79,6 @@ export function assertLeavesLength(list: readonly unknown[]): void {
 
 export function octetsOf(hex: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(Buffer.from(hex, "hex"));
-}
-
-function hexOf(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("hex");
 }
 
 function assertLength(name: string, max: number): string {

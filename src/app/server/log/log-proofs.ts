@@ -4,6 +4,7 @@
  */
 
 import { LRUCache } from "lru-cache";
+import { hexOf } from "../../../core/bytes.ts";
 import { openCheckpoint, type Checkpoint } from "../../../core/log/checkpoint.ts";
 import { decodeEntry } from "../../../core/log/entry-codec.ts";
 import { LogError } from "../../../core/log/log-error.ts";
@@ -130,8 +131,4 @@ function contradictionOf(
     if (error instanceof LogError) return "log-fork";
     throw error;
   }
-}
-
-function hexOf(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString("hex");
 }

@@ -3,8 +3,8 @@
  * workload's help: whoever begins with it in the last month has begun too late.
  */
 
-import { hash } from "node:crypto";
 import { lifeLeftRatio } from "../../../core/issuance/expiry.ts";
+import { rootSha256 } from "../../../core/spiffe/roots-digest.ts";
 import { parseCertificate } from "../../../core/x509/certificate.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
 
@@ -83,6 +83,6 @@ export function watchedRoots(roots: readonly Uint8Array[]): readonly WatchedRoot
 
 function watchedRoot(der: Uint8Array): WatchedRoot {
   const { notBeforeMs, notAfterMs } = parseCertificate(der);
-  const name = hash("sha256", der, "hex").slice(0, nameLength);
+  const name = rootSha256(der).slice(0, nameLength);
   return { name, notBeforeMs, notAfterMs };
 }

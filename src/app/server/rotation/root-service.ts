@@ -8,7 +8,7 @@ import type { Laggard } from "../../../core/roll/laggard.ts";
 import type { Store } from "../../../edge/store/store.ts";
 import { WaiverError } from "../../../edge/store/waivers.ts";
 import type { RotationRefusal } from "../../../core/trust/rotation.ts";
-import { authorityIn, unconfirmedRetired } from "../../../core/trust/trust-state.ts";
+import { authorityIn, awaitsConfirmation } from "../../../core/trust/trust-state.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
 import {
   AddWaiversResponseSchema,
@@ -115,8 +115,8 @@ const waivedSteps: readonly WaivedStep[] = ["activate", "retire", "abort", "conf
 function waivedStep({ trust }: RootServiceDependencies, command: string): WaivedStep {
   const { state } = trust();
   const next = authorityIn(state, "retiring") === undefined ? "activate" : "retire";
-  const isOver = state.authorities.length === 1 && unconfirmedRetired(state).length > 0;
-  return waivedSteps.find((each) => each === command) ?? (isOver ? "confirm" : next);
+  const usual = awaitsConfirmation(state) ? "confirm" : next;
+  return waivedSteps.find((each) => each === command) ?? usual;
 }
 
 /** Of the gate that the step asks: who is waived for the one is not waived for the other. */

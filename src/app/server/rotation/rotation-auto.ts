@@ -8,8 +8,8 @@ import type { RotationCommand } from "../../../core/trust/rotation.ts";
 import { automaticCommand } from "../../../core/trust/plugged-trust.ts";
 import {
   authorityIn,
+  awaitsConfirmation,
   isRotating,
-  unconfirmedRetired,
   type TrustState,
 } from "../../../core/trust/trust-state.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
@@ -129,6 +129,5 @@ export class RotationAuto implements AsyncDisposable {
 }
 
 function confirmation(state: TrustState): RotationCommand | undefined {
-  const isOver = state.authorities.length === 1 && unconfirmedRetired(state).length > 0;
-  return isOver ? { kind: "confirm" } : undefined;
+  return awaitsConfirmation(state) ? { kind: "confirm" } : undefined;
 }

@@ -43,8 +43,8 @@ interface KeyOrder {
 }
 
 /**
- * "files" or "pkcs11" where the key is the operator's, "memory" where it was in files that are others now. Asks no HSM and opens no key, so that it can be asked at any time:
- * whether a key can be used, only `keyRefusal` finds out.
+ * "files" or "pkcs11" where the key is the operator's, "memory" where it was in files that are others now. Asks no HSM and opens no
+ * key, so that it can be asked at any time: whether a key can be used, only `keyRefusal` finds out.
  */
 export function keyLocation(
   { trust, filed, store, config }: KeyPlaces,
