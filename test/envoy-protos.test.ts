@@ -1,55 +1,48 @@
 /**
- * The .proto files that were written here name only what is used. Whatever they do name must be the
- * published API: Envoy's and Google's in the copies that @grpc/grpc-js-xds ships, Istio's as a
- * table.
+ * The .proto files that were written here name only what is used. Whatever they do name must be the published API: Envoy's and
+ * Google's as the Envoy that we pin has it, Istio's as a table.
  */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { globSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { isFieldSet, type DescFile } from "@bufbuild/protobuf";
 import {
-  createFileRegistry,
-  fromBinary,
-  ScalarType,
-  type DescField,
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  type FileRegistry,
-} from "@bufbuild/protobuf";
-import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
-import { NodeSchema } from "../src/gen/envoy/config/core/v3/base_pb.ts";
-import { SecretSchema } from "../src/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts";
-import { DiscoveryRequestSchema } from "../src/gen/envoy/service/discovery/v3/discovery_pb.ts";
-import { SecretDiscoveryService } from "../src/gen/envoy/service/secret/v3/sds_pb.ts";
-import { StatusSchema } from "../src/gen/google/rpc/status_pb.ts";
+  FieldDescriptorProto_Label as Label,
+  FieldDescriptorProto_Type as Type,
+  FieldDescriptorProtoSchema,
+  type DescriptorProto,
+  type EnumDescriptorProto,
+  type FieldDescriptorProto,
+  type FileDescriptorProto,
+  type MethodDescriptorProto,
+} from "@bufbuild/protobuf/wkt";
 import { IstioCertificateService } from "../src/gen/istio/v1/auth/ca_pb.ts";
+import { testEnvoy } from "./support/envoy.ts";
+import { envoyDescriptors } from "./support/envoy-descriptors.ts";
 
-const shared = [
-  NodeSchema,
-  SecretSchema,
-  DiscoveryRequestSchema,
-  SecretDiscoveryService,
-  StatusSchema,
-];
-const published = publishedRegistry();
+/** By full name: what each message, enum and service has, as in "resource_names = 3: repeated string". */
+type Api = ReadonlyMap<string, readonly string[]>;
 
-for (const { file } of shared) {
-  test(`names nothing in ${file.name}.proto that the published API does not have`, () => {
-    for (const message of file.messages) {
-      const theirs = published.getMessage(message.typeName);
-      assert(theirs, message.typeName);
-      assertSubset(message, signatures(message), signatures(theirs));
-    }
-    for (const service of file.services) {
-      const theirs = published.getService(service.typeName);
-      assert(theirs, service.typeName);
-      assertSubset(
-        service,
-        service.methods.map(methodSignature),
-        theirs.methods.map(methodSignature),
-      );
+const gen = join(import.meta.dirname, "../src/gen");
+const ours = await Promise.all(globSync("{envoy,google}/**/*_pb.ts", { cwd: gen }).map(fileOf));
+const binary = await readFile(await testEnvoy());
+const published = apiOf(envoyDescriptors(binary, ["envoy.", "google.rpc."]));
+
+test("Envoy's own API was found", () => {
+  assert.ok(published.size > 1_000);
+  assert.ok(ours.length > 10);
+});
+
+for (const { proto } of ours) {
+  test(`names nothing in ${proto.name} that Envoy does not have`, () => {
+    for (const [name, parts] of apiOf([proto])) {
+      const theirs = published.get(name);
+      assert.ok(theirs !== undefined, name);
+      const unknown = parts.filter((part) => !theirs.includes(part));
+      assert.deepEqual(unknown, [], name);
     }
   });
 }
@@ -64,81 +57,58 @@ test("speaks exactly Istio's CA API", () => {
     ],
     "istio.v1.auth.IstioCertificateResponse": ["cert_chain = 1: repeated string"],
     "istio.v1.auth.IstioCertificateService": [
-      "CreateCertificate: unary istio.v1.auth.IstioCertificateRequest -> " +
+      "CreateCertificate: istio.v1.auth.IstioCertificateRequest -> " +
         "istio.v1.auth.IstioCertificateResponse",
     ],
   };
-  const messages = IstioCertificateService.file.messages.map((message) => [
-    message.typeName,
-    signatures(message),
-  ]);
-  const services = IstioCertificateService.file.services.map((service) => [
-    service.typeName,
-    service.methods.map(methodSignature),
-  ]);
-  assert.deepEqual(Object.fromEntries([...messages, ...services]), want);
+  assert.deepEqual(Object.fromEntries(apiOf([IstioCertificateService.file.proto])), want);
 });
 
-function publishedRegistry(): FileRegistry {
-  const shipped = "node_modules/@grpc/grpc-js-xds/deps";
-  const modules = [
-    { path: `${shipped}/envoy-api` },
-    { path: `${shipped}/googleapis` },
-    { path: `${shipped}/xds` },
-    {
-      path: `${shipped}/protoc-gen-validate`,
-      excludes: [`${shipped}/protoc-gen-validate/tests`],
-    },
+async function fileOf(path: string): Promise<DescFile> {
+  const exports: Record<string, unknown> = await import(join(gen, path));
+  const file = Object.entries(exports).find(([name]) => name.startsWith("file_"))?.[1];
+  assert(isFile(file), path);
+  return file;
+}
+
+function isFile(value: unknown): value is DescFile {
+  return typeof value === "object" && value !== null && "kind" in value && value.kind === "file";
+}
+
+function apiOf(files: readonly FileDescriptorProto[]): Api {
+  return new Map(
+    files.flatMap(({ package: scope, messageType, enumType, service }) => [
+      ...messageType.flatMap((message) => messageApi(scope, message)),
+      ...enumType.map((each) => enumApi(scope, each)),
+      ...service.map(({ name, method }) => [`${scope}.${name}`, method.map(methodText)] as const),
+    ]),
+  );
+}
+
+function messageApi(scope: string, message: DescriptorProto): (readonly [string, string[]])[] {
+  const name = `${scope}.${message.name}`;
+  return [
+    [name, message.field.map((field) => fieldText(message, field))],
+    ...message.nestedType.flatMap((nested) => messageApi(name, nested)),
+    ...message.enumType.map((nested) => enumApi(name, nested)),
   ];
-  const tls = "extensions/transport_sockets/tls/v3";
-  const files = ["service/secret/v3/sds", `${tls}/secret`, `${tls}/tls_spiffe_validator_config`];
-  const paths = files.flatMap((file) => ["--path", `${shipped}/envoy-api/envoy/${file}.proto`]);
-  const config = JSON.stringify({ version: "v2", modules });
-  const args = ["build", ".", "--config", config, ...paths, "--output", "-#format=binpb"];
-  const image = execFileSync("node_modules/.bin/buf", args, {
-    cwd: join(import.meta.dirname, ".."),
-    maxBuffer: 16 << 20,
-  });
-  return createFileRegistry(fromBinary(FileDescriptorSetSchema, image));
 }
 
-function assertSubset(
-  owner: DescMessage | DescService,
-  ours: readonly string[],
-  theirs: readonly string[],
-): void {
-  const unknown = ours.filter((signature) => !theirs.includes(signature));
-  assert.deepEqual(unknown, [], owner.typeName);
+function enumApi(scope: string, { name, value }: EnumDescriptorProto): readonly [string, string[]] {
+  return [`${scope}.${name}`, value.map((each) => `${each.name} = ${each.number}`)];
 }
 
-function signatures(message: DescMessage): string[] {
-  return message.fields.map(fieldSignature);
+function fieldText({ oneofDecl }: DescriptorProto, field: FieldDescriptorProto): string {
+  const { name, number, label, type, typeName, oneofIndex } = field;
+  const repeated = label === Label.REPEATED ? "repeated " : "";
+  const of = typeName === "" ? Type[type].toLowerCase() : typeName.slice(1);
+  const isInOneof = isFieldSet(field, FieldDescriptorProtoSchema.field.oneofIndex);
+  const oneof = isInOneof ? ` in ${oneofDecl[oneofIndex]?.name}` : "";
+  return `${name} = ${number}: ${repeated}${of}${oneof}`;
 }
 
-/** As in "resource_names = 3: repeated string". */
-function fieldSignature(field: DescField): string {
-  const oneof = field.oneof === undefined ? "" : ` in ${field.oneof.name}`;
-  return `${field.name} = ${field.number}: ${fieldType(field)}${oneof}`;
-}
-
-function fieldType(field: DescField): string {
-  if (field.fieldKind === "list") return `repeated ${elementType(field)}`;
-  if (field.fieldKind !== "map") return elementType(field);
-  return `map<${scalarName(field.mapKey)}, ${elementType(field)}>`;
-}
-
-function elementType(field: DescField): string {
-  if (field.message !== undefined) return field.message.typeName;
-  if (field.enum !== undefined) return field.enum.typeName;
-  assert(field.scalar !== undefined);
-  return scalarName(field.scalar);
-}
-
-function scalarName(scalar: ScalarType): string {
-  return ScalarType[scalar].toLowerCase();
-}
-
-function methodSignature(method: DescMethod): string {
-  const { name, methodKind, input, output } = method;
-  return `${name}: ${methodKind} ${input.typeName} -> ${output.typeName}`;
+function methodText(method: MethodDescriptorProto): string {
+  const { name, inputType, outputType, clientStreaming, serverStreaming } = method;
+  const input = `${clientStreaming ? "stream " : ""}${inputType.slice(1)}`;
+  return `${name}: ${input} -> ${serverStreaming ? "stream " : ""}${outputType.slice(1)}`;
 }

@@ -5,17 +5,19 @@
 // What a TLS secret is to Envoy. In Envoy's own tree these messages stand in secret.proto, common.proto and
 // tls_spiffe_validator_config.proto.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { DataSource, TypedExtensionConfig } from "../../../../config/core/v3/base_pb.ts";
 import { file_envoy_config_core_v3_base } from "../../../../config/core/v3/base_pb.ts";
-import type { Message } from "@bufbuild/protobuf";
+import type { StringMatcher } from "../../../../type/matcher/v3/string_pb.ts";
+import { file_envoy_type_matcher_v3_string } from "../../../../type/matcher/v3/string_pb.ts";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file envoy/extensions/transport_sockets/tls/v3/secret.proto.
  */
 export const file_envoy_extensions_transport_sockets_tls_v3_secret: GenFile = /*@__PURE__*/
-  fileDesc("CjZlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My9zZWNyZXQucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzItsBCgZTZWNyZXQSDAoEbmFtZRgBIAEoCRJUCg90bHNfY2VydGlmaWNhdGUYAiABKAsyOS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNDZXJ0aWZpY2F0ZUgAEmUKEnZhbGlkYXRpb25fY29udGV4dBgEIAEoCzJHLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkNlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHRIAEIGCgR0eXBlIoQBCg5UbHNDZXJ0aWZpY2F0ZRI7ChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USNQoLcHJpdmF0ZV9rZXkYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlItABChxDZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0EjQKCnRydXN0ZWRfY2EYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEi0KA2NybBgHIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USSwoXY3VzdG9tX3ZhbGlkYXRvcl9jb25maWcYDCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZyLZAQoZU1BJRkZFQ2VydFZhbGlkYXRvckNvbmZpZxJnCg10cnVzdF9kb21haW5zGAEgAygLMlAuZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU1BJRkZFQ2VydFZhbGlkYXRvckNvbmZpZy5UcnVzdERvbWFpbhpTCgtUcnVzdERvbWFpbhIMCgRuYW1lGAEgASgJEjYKDHRydXN0X2J1bmRsZRgCIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2ViBnByb3RvMw", [file_envoy_config_core_v3_base]);
+  fileDesc("CjZlbnZveS9leHRlbnNpb25zL3RyYW5zcG9ydF9zb2NrZXRzL3Rscy92My9zZWNyZXQucHJvdG8SKWVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzItsBCgZTZWNyZXQSDAoEbmFtZRgBIAEoCRJUCg90bHNfY2VydGlmaWNhdGUYAiABKAsyOS5lbnZveS5leHRlbnNpb25zLnRyYW5zcG9ydF9zb2NrZXRzLnRscy52My5UbHNDZXJ0aWZpY2F0ZUgAEmUKEnZhbGlkYXRpb25fY29udGV4dBgEIAEoCzJHLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLkNlcnRpZmljYXRlVmFsaWRhdGlvbkNvbnRleHRIAEIGCgR0eXBlIoQBCg5UbHNDZXJ0aWZpY2F0ZRI7ChFjZXJ0aWZpY2F0ZV9jaGFpbhgBIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USNQoLcHJpdmF0ZV9rZXkYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlIrkCChxDZXJ0aWZpY2F0ZVZhbGlkYXRpb25Db250ZXh0EjQKCnRydXN0ZWRfY2EYASABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlEi0KA2NybBgHIAEoCzIgLmVudm95LmNvbmZpZy5jb3JlLnYzLkRhdGFTb3VyY2USSwoXY3VzdG9tX3ZhbGlkYXRvcl9jb25maWcYDCABKAsyKi5lbnZveS5jb25maWcuY29yZS52My5UeXBlZEV4dGVuc2lvbkNvbmZpZxJnCh1tYXRjaF90eXBlZF9zdWJqZWN0X2FsdF9uYW1lcxgPIAMoCzJALmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlN1YmplY3RBbHROYW1lTWF0Y2hlciLxAQoVU3ViamVjdEFsdE5hbWVNYXRjaGVyEloKCHNhbl90eXBlGAEgASgOMkguZW52b3kuZXh0ZW5zaW9ucy50cmFuc3BvcnRfc29ja2V0cy50bHMudjMuU3ViamVjdEFsdE5hbWVNYXRjaGVyLlNhblR5cGUSNQoHbWF0Y2hlchgCIAEoCzIkLmVudm95LnR5cGUubWF0Y2hlci52My5TdHJpbmdNYXRjaGVyIkUKB1NhblR5cGUSGAoUU0FOX1RZUEVfVU5TUEVDSUZJRUQQABIHCgNETlMQAhIHCgNVUkkQAxIOCgpJUF9BRERSRVNTEAQi2QEKGVNQSUZGRUNlcnRWYWxpZGF0b3JDb25maWcSZwoNdHJ1c3RfZG9tYWlucxgBIAMoCzJQLmVudm95LmV4dGVuc2lvbnMudHJhbnNwb3J0X3NvY2tldHMudGxzLnYzLlNQSUZGRUNlcnRWYWxpZGF0b3JDb25maWcuVHJ1c3REb21haW4aUwoLVHJ1c3REb21haW4SDAoEbmFtZRgBIAEoCRI2Cgx0cnVzdF9idW5kbGUYAiABKAsyIC5lbnZveS5jb25maWcuY29yZS52My5EYXRhU291cmNlYgZwcm90bzM", [file_envoy_config_core_v3_base, file_envoy_type_matcher_v3_string]);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.Secret
@@ -91,6 +93,11 @@ export type CertificateValidationContext = Message<"envoy.extensions.transport_s
    * @generated from field: envoy.config.core.v3.TypedExtensionConfig custom_validator_config = 12;
    */
   customValidatorConfig?: TypedExtensionConfig | undefined;
+
+  /**
+   * @generated from field: repeated envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher match_typed_subject_alt_names = 15;
+   */
+  matchTypedSubjectAltNames: SubjectAltNameMatcher[];
 };
 
 /**
@@ -99,6 +106,64 @@ export type CertificateValidationContext = Message<"envoy.extensions.transport_s
  */
 export const CertificateValidationContextSchema: GenMessage<CertificateValidationContext> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 2);
+
+/**
+ * @generated from message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher
+ */
+export type SubjectAltNameMatcher = Message<"envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher"> & {
+  /**
+   * @generated from field: envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType san_type = 1;
+   */
+  sanType: SubjectAltNameMatcher_SanType;
+
+  /**
+   * @generated from field: envoy.type.matcher.v3.StringMatcher matcher = 2;
+   */
+  matcher?: StringMatcher | undefined;
+};
+
+/**
+ * Describes the message envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.
+ * Use `create(SubjectAltNameMatcherSchema)` to create a new message.
+ */
+export const SubjectAltNameMatcherSchema: GenMessage<SubjectAltNameMatcher> = /*@__PURE__*/
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 3);
+
+/**
+ * @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
+ */
+export const SubjectAltNameMatcher_SanType = {
+  /**
+   * @generated from enum value: SAN_TYPE_UNSPECIFIED = 0;
+   */
+  SAN_TYPE_UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: DNS = 2;
+   */
+  DNS: 2,
+
+  /**
+   * @generated from enum value: URI = 3;
+   */
+  URI: 3,
+
+  /**
+   * @generated from enum value: IP_ADDRESS = 4;
+   */
+  IP_ADDRESS: 4,
+} as const;
+
+/**
+ * @generated from enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType
+ */
+export type SubjectAltNameMatcher_SanType = (typeof SubjectAltNameMatcher_SanType)[keyof typeof SubjectAltNameMatcher_SanType] | UnknownEnum;
+
+/**
+ * Describes the enum envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher.SanType.
+ */
+export const SubjectAltNameMatcher_SanTypeSchema: GenEnum<SubjectAltNameMatcher_SanType> = /*@__PURE__*/
+  enumDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 3, 0);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig
@@ -115,7 +180,7 @@ export type SPIFFECertValidatorConfig = Message<"envoy.extensions.transport_sock
  * Use `create(SPIFFECertValidatorConfigSchema)` to create a new message.
  */
 export const SPIFFECertValidatorConfigSchema: GenMessage<SPIFFECertValidatorConfig> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 3);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 4);
 
 /**
  * @generated from message envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig.TrustDomain
@@ -137,5 +202,5 @@ export type SPIFFECertValidatorConfig_TrustDomain = Message<"envoy.extensions.tr
  * Use `create(SPIFFECertValidatorConfig_TrustDomainSchema)` to create a new message.
  */
 export const SPIFFECertValidatorConfig_TrustDomainSchema: GenMessage<SPIFFECertValidatorConfig_TrustDomain> = /*@__PURE__*/
-  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 3, 0);
+  messageDesc(file_envoy_extensions_transport_sockets_tls_v3_secret, 4, 0);
 
