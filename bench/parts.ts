@@ -8,6 +8,8 @@ import { benchLogged, loggedCases } from "./logged.ts";
 import { benchLog } from "./log.ts";
 import { benchNewcomer } from "./newcomer.ts";
 import { benchNodeAgent } from "./node-agent.ts";
+import { benchPolicy } from "./policy.ts";
+import { benchPolicyPush } from "./policy-push.ts";
 import { measurePkcs11 } from "./pkcs11.ts";
 import type { Measure } from "./report.ts";
 import { benchRotation } from "./rotation.ts";
@@ -53,6 +55,8 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
   ["memory", { kind: "load", records: ({ certificates }) => certificates, run: benchMemory }],
   ["node", { kind: "plain", run: (fixture) => benchNodeAgent(fixture, 500) }],
   ["rotation", { kind: "plain", run: benchRotation }],
+  ["policy", { kind: "plain", run: benchPolicy }],
+  ["policy-push", { kind: "plain", run: benchPolicyPush }],
   ["pkcs11", { kind: "plain", run: benchPkcs11 }],
   ["start", { kind: "plain", run: benchStart }],
 ]);

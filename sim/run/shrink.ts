@@ -1,9 +1,7 @@
 /** Fewer choices with the same fault: delta debugging (Zeller, ddmin), over the choices of a schedule. */
 
-import type { Choice } from "./choice.ts";
-
 /** @param fails whether the fault is still there */
-export function shrink(
+export function shrink<Choice>(
   choices: readonly Choice[],
   fails: (choices: readonly Choice[]) => boolean,
 ): readonly Choice[] {
@@ -17,7 +15,7 @@ export function shrink(
   return best;
 }
 
-function withoutSome(
+function withoutSome<Choice>(
   choices: readonly Choice[],
   size: number,
   fails: (choices: readonly Choice[]) => boolean,

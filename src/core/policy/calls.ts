@@ -49,8 +49,7 @@ export type CallsAnswer =
     };
 
 export function decideCalls(mesh: MeshPolicy, client: Labelled, target: CallTarget): CallsAnswer {
-  const { services, rules } = mesh;
-  const seen = services.seen(target.host, client.namespace);
+  const seen = mesh.services.seen(target.host, client.namespace);
   const [nearest] = seen;
   if (nearest === undefined) return { kind: "unknown-host" };
   const service = seen.find(({ ports }) => ports.some(({ number }) => number === target.port));
@@ -58,11 +57,32 @@ export function decideCalls(mesh: MeshPolicy, client: Labelled, target: CallTarg
   if (service === undefined || port === undefined) {
     return { kind: "unknown-port", ports: nearest.ports.map(({ number }) => number) };
   }
+  const calls = decideServiceCalls(mesh, client, { ...target, service, port });
+  return { kind: "known", service, port, calls };
+}
+
+export interface ServiceTarget {
+  readonly service: ServiceEntry;
+  readonly port: ServicePort;
+  /** One of the service's. */
+  readonly host: string;
+  /** "" for none. */
+  readonly subset: string;
+}
+
+/** Where it is known which of the services of a host is called. */
+export function decideServiceCalls(
+  mesh: MeshPolicy,
+  client: Labelled,
+  target: ServiceTarget,
+): readonly DecidedCall[] {
+  const { services, rules } = mesh;
+  const { service, port } = target;
   const rule = rules.ruleFor(client, target.host, service.ref.namespace);
   const subset = rule?.subsets.find(({ name }) => name === target.subset);
-  const endpoints = services.endpointsOf(service);
-  const identities = identitiesOf(mesh, service, endpoints);
-  const calls = endpoints
+  const endpoints = services.reached(service, target.host);
+  const identities = identitiesOf(mesh.trustDomain, service, endpoints);
+  return endpoints
     .filter(({ endpoint: { labels } }) => subset === undefined || selects(subset.labels, labels))
     .map((each): DecidedCall => {
       const { endpoint, namespace } = each;
@@ -84,12 +104,11 @@ export function decideCalls(mesh: MeshPolicy, client: Labelled, target: CallTarg
         client: clientDecision(call),
       };
     });
-  return { kind: "known", service, port, calls };
 }
 
 /** Of all endpoints, whatever their subset: Istio's secure naming. */
-function identitiesOf(
-  { trustDomain }: MeshPolicy,
+export function identitiesOf(
+  trustDomain: string,
   { subjectAltNames }: ServiceEntry,
   endpoints: readonly ServiceEndpoint[],
 ): readonly string[] {

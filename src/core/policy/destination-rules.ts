@@ -7,40 +7,58 @@
 import type { DestinationRule } from "../resources/destination-rule.ts";
 import { compareAge, nameKey, type ResourceName } from "../resources/resource.ts";
 import { isExportedTo } from "./export-to.ts";
-import { selects, type Labelled } from "./labels.ts";
+import { pairsOf, selects, type Labelled } from "./labels.ts";
 import { mergeRules, type MergedRule } from "./merged-rule.ts";
+import { MultiMap } from "./multi-map.ts";
 
 export class DestinationRules {
-  readonly rootNamespace: string;
-  /** By namespace, host and name. */
-  readonly #namespaces = new Map<string, Map<string, Map<string, DestinationRule>>>();
-  readonly #hosts = new Map<string, string>();
+  rootNamespace: string;
+  readonly #byName = new Map<string, DestinationRule>();
+  /** By namespace, then host. */
+  readonly #namespaces = new Map<string, MultiMap<string, DestinationRule>>();
+  /** Those that are for some clients only: by one of their labels. */
+  readonly #selecting = new MultiMap<string, DestinationRule>();
 
   constructor(rootNamespace: string, rules: Iterable<DestinationRule> = []) {
     this.rootNamespace = rootNamespace;
     for (const rule of rules) this.set(rule);
   }
 
-  /** In the place of the one of its name. */
-  set(rule: DestinationRule): void {
-    this.delete(rule.ref);
-    const { namespace, name } = rule.ref;
-    const hosts =
-      this.#namespaces.get(namespace) ?? new Map<string, Map<string, DestinationRule>>();
-    const same = hosts.get(rule.host) ?? new Map<string, DestinationRule>();
-    this.#namespaces.set(namespace, hosts.set(rule.host, same.set(name, rule)));
-    this.#hosts.set(nameKey({ namespace, name }), rule.host);
+  /** @returns the one in whose place it is */
+  set(rule: DestinationRule): DestinationRule | undefined {
+    const old = this.delete(rule.ref);
+    const { namespace } = rule.ref;
+    this.#byName.set(nameKey(rule.ref), rule);
+    const hosts = this.#namespaces.get(namespace) ?? new MultiMap<string, DestinationRule>();
+    this.#namespaces.set(namespace, hosts);
+    hosts.add(rule.host, rule);
+    const label = labelOf(rule);
+    if (label !== undefined) this.#selecting.add(label, rule);
+    return old;
   }
 
-  delete({ namespace, name }: ResourceName): void {
-    const host = this.#hosts.get(nameKey({ namespace, name }));
-    const hosts = this.#namespaces.get(namespace);
-    if (host === undefined || hosts === undefined) return;
-    this.#hosts.delete(nameKey({ namespace, name }));
-    const same = hosts.get(host);
-    same?.delete(name);
-    if (same?.size === 0) hosts.delete(host);
-    if (hosts.size === 0) this.#namespaces.delete(namespace);
+  /** @returns the one that there was */
+  delete(ref: ResourceName): DestinationRule | undefined {
+    const rule = this.#byName.get(nameKey(ref));
+    if (rule === undefined) return undefined;
+    this.#byName.delete(nameKey(ref));
+    const hosts = this.#namespaces.get(ref.namespace);
+    hosts?.delete(rule.host, rule);
+    const label = labelOf(rule);
+    if (label !== undefined) this.#selecting.delete(label, rule);
+    if (hosts?.isEmpty === true) this.#namespaces.delete(ref.namespace);
+    return rule;
+  }
+
+  /** The same for clients of a namespace that no rule tells apart. */
+  selectionKey(client: Labelled): string {
+    const names: string[] = [];
+    for (const pair of pairsOf(client)) {
+      for (const { ref, workloadSelector } of this.#selecting.of(pair)) {
+        if (selects(workloadSelector, client.labels)) names.push(ref.name);
+      }
+    }
+    return names.toSorted().join("/");
   }
 
   /**
@@ -53,15 +71,20 @@ export class DestinationRules {
       const hosts = this.#namespaces.get(namespace);
       if (hosts === undefined) continue;
       for (const pattern of patternsOf(host)) {
-        const rules = Array.from(hosts.get(pattern)?.values() ?? [])
+        const rules = Array.from(hosts.of(pattern))
           .filter((rule) => isExportedTo(rule, client.namespace))
           .toSorted(compareAge);
+        if (rules.length === 0) continue;
         const rule = countingOf(rules, client, namespace);
         if (rule !== undefined) return rule;
       }
     }
     return undefined;
   }
+}
+
+function labelOf({ ref, workloadSelector }: DestinationRule): string | undefined {
+  return pairsOf({ namespace: ref.namespace, labels: workloadSelector })[0];
 }
 
 /** The host itself, then the wildcards above it, the longest first. */

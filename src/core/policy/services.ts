@@ -1,16 +1,11 @@
 /** Which hosts there are, for whom, and who answers for them: ServiceEntries, with the WorkloadEntries that they select. */
 
+import { compareAge, nameKey, type ResourceName, type ResourceRef } from "../resources/resource.ts";
 import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
-import {
-  compareAge,
-  nameKey,
-  type Labels,
-  type ResourceName,
-  type ResourceRef,
-} from "../resources/resource.ts";
 import type { Endpoint, WorkloadEntry } from "../resources/workload-entry.ts";
 import { isExportedTo } from "./export-to.ts";
-import { selects } from "./labels.ts";
+import { pairsOf, selects, type Labelled } from "./labels.ts";
+import { MultiMap } from "./multi-map.ts";
 
 /** An endpoint, with the namespace that its policies are of. */
 export interface ServiceEndpoint {
@@ -22,77 +17,132 @@ export interface ServiceEndpoint {
 
 export class Services {
   readonly #entries = new Map<string, ServiceEntry>();
-  /** By host: the names of those that have it. */
-  readonly #hosts = new Map<string, Set<string>>();
+  /** By host. */
+  readonly #hosts = new MultiMap<string, ServiceEntry>();
+  readonly #namespaces = new MultiMap<string, ServiceEntry>();
+  /** Those that select their endpoints: by one of the labels, which whoever is selected has. */
+  readonly #selecting = new MultiMap<string, ServiceEntry>();
   readonly #workloads = new Map<string, WorkloadEntry>();
-  /** By namespace and one label: the names of the workloads that have it. */
-  readonly #labelled = new Map<string, Set<string>>();
+  /** By each of their labels. */
+  readonly #labelled = new MultiMap<string, WorkloadEntry>();
 
-  setService(entry: ServiceEntry): void {
-    this.deleteService(entry.ref);
-    const key = nameKey(entry.ref);
-    this.#entries.set(key, entry);
-    for (const host of entry.hosts) addTo(this.#hosts, host, key);
+  /** @returns the one in whose place it is */
+  setService(entry: ServiceEntry): ServiceEntry | undefined {
+    const old = this.deleteService(entry.ref);
+    this.#entries.set(nameKey(entry.ref), entry);
+    this.#namespaces.add(entry.ref.namespace, entry);
+    for (const host of entry.hosts) this.#hosts.add(host, entry);
+    const [label] = selectorOf(entry);
+    if (label !== undefined) this.#selecting.add(label, entry);
+    return old;
   }
 
-  deleteService(ref: ResourceName): void {
-    const key = nameKey(ref);
-    for (const host of this.#entries.get(key)?.hosts ?? []) removeFrom(this.#hosts, host, key);
-    this.#entries.delete(key);
+  /** @returns the one that there was */
+  deleteService(ref: ResourceName): ServiceEntry | undefined {
+    const old = this.#entries.get(nameKey(ref));
+    if (old === undefined) return undefined;
+    this.#entries.delete(nameKey(ref));
+    this.#namespaces.delete(ref.namespace, old);
+    for (const host of old.hosts) this.#hosts.delete(host, old);
+    const [label] = selectorOf(old);
+    if (label !== undefined) this.#selecting.delete(label, old);
+    return old;
   }
 
-  setWorkload(entry: WorkloadEntry): void {
-    this.deleteWorkload(entry.ref);
-    const key = nameKey(entry.ref);
-    this.#workloads.set(key, entry);
-    for (const label of labelKeys(entry)) addTo(this.#labelled, label, key);
+  /** @returns the one in whose place it is */
+  setWorkload(entry: WorkloadEntry): WorkloadEntry | undefined {
+    const old = this.deleteWorkload(entry.ref);
+    this.#workloads.set(nameKey(entry.ref), entry);
+    for (const label of labelsOf(entry)) this.#labelled.add(label, entry);
+    return old;
   }
 
-  deleteWorkload(ref: ResourceName): void {
-    const key = nameKey(ref);
-    const entry = this.#workloads.get(key);
-    if (entry === undefined) return;
-    for (const label of labelKeys(entry)) removeFrom(this.#labelled, label, key);
-    this.#workloads.delete(key);
+  /** @returns the one that there was */
+  deleteWorkload(ref: ResourceName): WorkloadEntry | undefined {
+    const old = this.#workloads.get(nameKey(ref));
+    if (old === undefined) return undefined;
+    this.#workloads.delete(nameKey(ref));
+    for (const label of labelsOf(old)) this.#labelled.delete(label, old);
+    return old;
+  }
+
+  service(ref: ResourceName): ServiceEntry | undefined {
+    return this.#entries.get(nameKey(ref));
   }
 
   workload(ref: ResourceName): WorkloadEntry | undefined {
     return this.#workloads.get(nameKey(ref));
   }
 
+  all(): Iterable<ServiceEntry> {
+    return this.#entries.values();
+  }
+
+  inNamespace(namespace: string): Iterable<ServiceEntry> {
+    return this.#namespaces.of(namespace);
+  }
+
+  /** Whoever has the host, for whomever. */
+  withHost(host: string): Iterable<ServiceEntry> {
+    return this.#hosts.of(host);
+  }
+
   /** Those that a client sees for a host: its own namespace's first, then the oldest. */
   seen(host: string, clientNamespace: string): readonly ServiceEntry[] {
-    const all = Array.from(this.#hosts.get(host) ?? [], (key) => this.#entries.get(key));
-    const isOther = ({ ref }: ServiceEntry): number => Number(ref.namespace !== clientNamespace);
-    return all
-      .filter((entry) => entry !== undefined)
+    return Array.from(this.withHost(host))
       .filter((entry) => isExportedTo(entry, clientNamespace))
-      .toSorted((a, b) => isOther(a) - isOther(b) || compareAge(a, b));
+      .toSorted((a, b) => compareNearness(a, b, clientNamespace));
+  }
+
+  /** Those whose endpoint it is, by its labels. */
+  selecting(workload: Labelled): readonly ServiceEntry[] {
+    return pairsOf(workload).flatMap((pair) =>
+      Array.from(this.#selecting.of(pair)).filter(({ workloadSelector }) =>
+        selects(workloadSelector, workload.labels),
+      ),
+    );
   }
 
   /** Those that it selects, else those that are written into it. */
-  endpointsOf({ ref, workloadSelector, endpoints }: ServiceEntry): readonly ServiceEndpoint[] {
-    const { namespace } = ref;
-    if (workloadSelector.size === 0) {
+  endpointsOf(service: ServiceEntry): readonly ServiceEndpoint[] {
+    const { namespace } = service.ref;
+    const { workloadSelector, endpoints } = service;
+    const [label] = selectorOf(service);
+    if (label === undefined) {
       return endpoints.map((endpoint) => ({ namespace, ref: undefined, endpoint }));
     }
-    return this.#selected(namespace, workloadSelector).map((entry) => ({
-      namespace,
-      ref: entry.ref,
-      endpoint: entry,
-    }));
+    return Array.from(this.#labelled.of(label))
+      .filter(({ labels }) => selects(workloadSelector, labels))
+      .toSorted(compareAge)
+      .map((entry) => ({ namespace, ref: entry.ref, endpoint: entry }));
   }
 
-  #selected(namespace: string, selector: Labels): readonly WorkloadEntry[] {
-    for (const [key, value] of selector) {
-      const named = this.#labelled.get(labelKey(namespace, key, value)) ?? [];
-      return Array.from(named, (each) => this.#workloads.get(each))
-        .filter((entry) => entry !== undefined)
-        .filter(({ labels }) => selects(selector, labels))
-        .toSorted(compareAge);
+  /** As clients of one of its hosts reach them: where it names nobody, that is whoever DNS says. */
+  reached(service: ServiceEntry, host: string): readonly ServiceEndpoint[] {
+    const { ref, resolution, workloadSelector, endpoints } = service;
+    const isNamed = workloadSelector.size > 0 || endpoints.length > 0;
+    if (resolution === "STATIC" || (resolution !== "NONE" && isNamed)) {
+      return this.endpointsOf(service);
     }
-    return [];
+    if (host.startsWith("*")) return [];
+    return [{ namespace: ref.namespace, ref: undefined, endpoint: { ...nobody, address: host } }];
   }
+}
+
+const nobody: Endpoint = {
+  address: "",
+  ports: new Map(),
+  labels: new Map(),
+  serviceAccount: "",
+  network: "",
+  locality: "",
+  weight: 0,
+};
+
+/** Below 0 where `a` is the one that a client of this namespace gets: its own, then the oldest. */
+export function compareNearness(a: ServiceEntry, b: ServiceEntry, namespace: string): number {
+  const isOther = ({ ref }: ServiceEntry): number => Number(ref.namespace !== namespace);
+  return isOther(a) - isOther(b) || compareAge(a, b);
 }
 
 /** Of the endpoint: what it says itself, else what the service says. */
@@ -100,21 +150,10 @@ export function endpointPort({ ports }: Endpoint, port: ServicePort): number {
   return ports.get(port.name) ?? port.targetPort ?? port.number;
 }
 
-function labelKey(namespace: string, key: string, value: string): string {
-  return `${namespace}/${key}=${value}`;
+function labelsOf({ ref, labels }: WorkloadEntry): readonly string[] {
+  return pairsOf({ namespace: ref.namespace, labels });
 }
 
-function labelKeys({ ref, labels }: WorkloadEntry): readonly string[] {
-  return Array.from(labels, ([key, value]) => labelKey(ref.namespace, key, value));
-}
-
-function addTo(index: Map<string, Set<string>>, key: string, name: string): void {
-  const names = index.get(key) ?? new Set<string>();
-  index.set(key, names.add(name));
-}
-
-function removeFrom(index: Map<string, Set<string>>, key: string, name: string): void {
-  const names = index.get(key);
-  names?.delete(name);
-  if (names?.size === 0) index.delete(key);
+function selectorOf({ ref, workloadSelector }: ServiceEntry): readonly string[] {
+  return pairsOf({ namespace: ref.namespace, labels: workloadSelector });
 }

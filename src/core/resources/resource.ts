@@ -5,7 +5,8 @@ export type ResourceKind =
   | "DestinationRule"
   | "ServiceEntry"
   | "WorkloadEntry"
-  | "Sidecar";
+  | "Sidecar"
+  | "MeshConfig";
 
 export interface ResourceRef {
   readonly kind: ResourceKind;

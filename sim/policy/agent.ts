@@ -1,0 +1,151 @@
+/** A simulated agent of one Envoy. What it gives, and what was acknowledged, is on its disk before anybody else knows of it. */
+
+import type { ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
+import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
+import { sameValue } from "../../src/core/policy/same-value.ts";
+import type { SimEnvoy } from "./envoy.ts";
+
+interface Disk {
+  readonly lastGood: ProxyPolicy | undefined;
+  /** Given since `lastGood` was acknowledged. */
+  readonly given: readonly ProxyPolicy[];
+}
+
+const emptyDisk: Disk = { lastGood: undefined, given: [] };
+
+export class SimAgent {
+  readonly key: string;
+  readonly envoy: SimEnvoy;
+  readonly hasListeners: boolean;
+  disk: Disk = emptyDisk;
+  isAlive = true;
+  /** The stream to the server: undefined while there is none. */
+  stream: SimStream | undefined;
+  /** Never given again before something else was acknowledged. */
+  #refused: ProxyPolicy | undefined;
+  /** It came on this stream. */
+  #tellsRefusal = false;
+  /** It has forgotten what its Envoy may have, until that has acknowledged something. */
+  #isUnsure = false;
+  #said: Omit<ProxyReport, "isFirst"> | undefined;
+
+  constructor(key: string, envoy: SimEnvoy, hasListeners: boolean) {
+    this.key = key;
+    this.envoy = envoy;
+    this.hasListeners = hasListeners;
+  }
+
+  /** @param isForgetful it does not keep what it gave; an agent that has nothing else to give must */
+  start(isForgetful: boolean): void {
+    this.isAlive = true;
+    this.#isUnsure = isForgetful && this.disk.lastGood !== undefined;
+    if (this.#isUnsure) this.disk = { ...this.disk, given: [] };
+    this.envoyStarted();
+  }
+
+  kill(): void {
+    this.isAlive = false;
+    this.stream = undefined;
+    this.#said = undefined;
+    this.#refused = undefined;
+    this.envoy.disconnect();
+  }
+
+  /** Agent, Envoy and disk: what comes after it is new. */
+  replace(): void {
+    this.kill();
+    this.envoy.restart();
+    this.disk = emptyDisk;
+    this.#isUnsure = false;
+    this.isAlive = true;
+  }
+
+  get hasRefused(): boolean {
+    return this.#refused !== undefined;
+  }
+
+  /** The newest again: whatever has come on a stream is answered on it. */
+  envoyStarted(): void {
+    const newest = this.disk.given.at(-1);
+    const isGood = newest !== undefined && newest !== this.#refused;
+    const policy = isGood ? newest : (this.disk.lastGood ?? newest);
+    if (policy !== undefined) this.#give(policy);
+  }
+
+  connect(stream: SimStream): void {
+    this.stream = stream;
+    this.#said = undefined;
+    this.#tellsRefusal = false;
+  }
+
+  receive(policy: ProxyPolicy): void {
+    if (sameValue(policy, this.#refused)) this.#tellsRefusal = true;
+    else if (!sameValue(policy, this.disk.given.at(-1) ?? this.disk.lastGood)) this.#give(policy);
+  }
+
+  hearEnvoy(): void {
+    const reply = this.envoy.replies.shift();
+    if (reply === undefined) return;
+    const { policy, isAck } = reply;
+    if (isAck) {
+      // The last good one, given again, clears no refusal.
+      if (policy !== this.disk.lastGood) this.#refused = undefined;
+      const at = this.disk.given.indexOf(policy);
+      this.disk = { lastGood: policy, given: this.disk.given.slice(at + 1) };
+      this.#isUnsure = false;
+      return;
+    }
+    this.#refused = policy;
+    this.#tellsRefusal = true;
+    const isLast = this.disk.given.at(-1) === policy;
+    if (isLast && this.disk.lastGood !== undefined) this.#give(this.disk.lastGood);
+  }
+
+  /** Something that it has not said on this stream. */
+  get hasNews(): boolean {
+    if (this.stream === undefined || this.#said === undefined) return this.stream !== undefined;
+    const { applied, pending, refused } = this.#news();
+    const said = this.#said;
+    return applied !== said.applied || pending !== said.pending || refused !== said.refused;
+  }
+
+  report(): void {
+    if (this.stream === undefined) return;
+    const news = this.#news();
+    this.stream.up.push({ ...news, isFirst: this.#said === undefined });
+    this.#said = news;
+  }
+
+  #news(): Omit<ProxyReport, "isFirst"> {
+    const { lastGood = "nothing", given } = this.disk;
+    return {
+      hasListeners: this.hasListeners,
+      applied: this.#isUnsure ? undefined : lastGood,
+      pending: given,
+      refused: this.#tellsRefusal ? this.#refused : undefined,
+    };
+  }
+
+  /** All of which parts may be in force. */
+  possible(): readonly ProxyPolicy[] {
+    const { lastGood, given } = this.disk;
+    return lastGood === undefined ? given : [lastGood, ...given];
+  }
+
+  #give(policy: ProxyPolicy): void {
+    const others = this.disk.given.filter((each) => each !== policy);
+    this.disk = { ...this.disk, given: [...others, policy] };
+    this.envoy.give(policy);
+  }
+}
+
+export class SimStream {
+  readonly key: string;
+  readonly up: ProxyReport[] = [];
+  readonly down: ProxyPolicy[] = [];
+  isCut = false;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+}

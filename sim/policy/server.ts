@@ -1,0 +1,60 @@
+/** A simulated process of the server: production's rollout, and between it and the streams no more than has to be. */
+
+import { Rollout } from "../../src/core/policy/rollout.ts";
+import type { PolicyPush } from "../../src/core/policy/rollout.ts";
+import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
+import type { SimStream } from "./agent.ts";
+import type { MeshConfig, ProxyConfig } from "./config.ts";
+
+export class SimServer {
+  readonly rollout: Rollout = new Rollout();
+  readonly #config: MeshConfig;
+  readonly #streams = new Map<string, SimStream>();
+  /** The last one of each. */
+  readonly reports: Map<string, ProxyReport> = new Map<string, ProxyReport>();
+
+  constructor(config: MeshConfig, expected: readonly ProxyConfig[]) {
+    this.#config = config;
+    for (const proxy of expected) this.configure(proxy);
+  }
+
+  configure(proxy: ProxyConfig): void {
+    const desired = this.#config.desired(proxy);
+    this.rollout.target(proxy.key, { desired, address: proxy.address });
+  }
+
+  accept(stream: SimStream): void {
+    this.#close(stream.key);
+    this.#streams.set(stream.key, stream);
+  }
+
+  remove(key: string): void {
+    this.#streams.delete(key);
+    this.rollout.remove(key);
+  }
+
+  get streams(): readonly SimStream[] {
+    return [...this.#streams.values()];
+  }
+
+  /** Reads what has come, or finds that the stream is cut. */
+  read(stream: SimStream): void {
+    const report = stream.up.shift();
+    if (report !== undefined) {
+      this.reports.set(stream.key, report);
+      this.rollout.reported(stream.key, report);
+    } else if (stream.isCut) this.#close(stream.key);
+  }
+
+  push(max: number): readonly PolicyPush[] {
+    const pushes = this.rollout.takePushes(max);
+    for (const { key, policy } of pushes) this.#streams.get(key)?.down.push(policy);
+    return pushes;
+  }
+
+  #close(key: string): void {
+    if (!this.#streams.delete(key)) return;
+    this.reports.delete(key);
+    this.rollout.disconnected(key);
+  }
+}

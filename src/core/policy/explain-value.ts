@@ -1,0 +1,37 @@
+/** What `explain` says, as values whose JSON is for programs: the names of the fields are part of the compatibility promise. */
+
+import type { Because } from "./decision.ts";
+import type { ServerDecision, ServerMode } from "./server-mode.ts";
+
+/** Type aliases, not interfaces: only they are JSON to the compiler. */
+export type BecauseValue = {
+  /** The three null where no object has said it. */
+  readonly kind: string | null;
+  readonly namespace: string | null;
+  readonly name: string | null;
+  readonly rule: string;
+};
+
+export type OverrodeValue = BecauseValue & { readonly mode: ServerMode };
+
+export type PortValue = {
+  readonly mode: ServerMode;
+  readonly because: BecauseValue;
+  /** From the widest scope on. */
+  readonly overrode: readonly OverrodeValue[];
+  readonly ignored: readonly BecauseValue[];
+};
+
+export function becauseValue({ ref, rule }: Because<string>): BecauseValue {
+  const { kind = null, namespace = null, name = null } = ref ?? {};
+  return { kind, namespace, name, rule };
+}
+
+export function portValue({ mode, because, overrode, ignored }: ServerDecision): PortValue {
+  return {
+    mode,
+    because: becauseValue(because),
+    overrode: overrode.map((each) => ({ ...becauseValue(each), mode: each.mode })),
+    ignored: ignored.map(becauseValue),
+  };
+}

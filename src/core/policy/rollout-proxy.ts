@@ -1,0 +1,132 @@
+/** What the rollout knows of one proxy: what it is to do, what it may be doing now, and what it takes in any case. */
+
+import { modeOf } from "./port-modes.ts";
+import type { ProxyPolicy } from "./proxy-policy.ts";
+import { both, kindsTaken, type Kinds } from "./rollout-kinds.ts";
+import { sameValue } from "./same-value.ts";
+import type { ServerMode } from "./server-mode.ts";
+
+/** "nothing": it never had a policy. Undefined: it has not said, and may have anything. */
+export type Applied = ProxyPolicy | "nothing" | undefined;
+
+/** By the configuration. */
+export interface ProxyTarget {
+  readonly desired: ProxyPolicy | undefined;
+  /** Its WorkloadEntry's; undefined for one without, at which nobody's endpoint can point. */
+  readonly address: string | undefined;
+}
+
+/** By its agent, whole each time. */
+export interface ProxyReport {
+  /** Of a stream: what was sent on an older one and is not in the report never arrived. */
+  readonly isFirst: boolean;
+  /** False for one that only asks `ext_authz`: it takes by `modes` on all ports of its address, and sends what we do not know. */
+  readonly hasListeners: boolean;
+  /** What it has acknowledged, whole, and the agent has on its disk. */
+  readonly applied: Applied;
+  /** Given to it and not acknowledged, also where refused, until it has acknowledged another: parts of it may be in force. */
+  readonly pending: readonly ProxyPolicy[];
+  /** The newest refusal that no later acknowledgement has cleared. */
+  readonly refused: ProxyPolicy | undefined;
+}
+
+export interface ProxyState extends ProxyTarget, Omit<ProxyReport, "isFirst" | "hasListeners"> {
+  readonly key: string;
+  /** Undefined: it has not said, and may be either. */
+  readonly hasListeners: boolean | undefined;
+  readonly isConnected: boolean;
+  /** On this stream, and not answered: one at most, so that an answer is never taken for that to another. */
+  readonly sent: ProxyPolicy | undefined;
+}
+
+/** Of whom nothing was heard since the server's start. */
+export function unheard(key: string): ProxyState {
+  return {
+    key,
+    desired: undefined,
+    address: undefined,
+    isConnected: false,
+    hasListeners: undefined,
+    applied: undefined,
+    pending: [],
+    sent: undefined,
+    refused: undefined,
+  };
+}
+
+export function afterTarget(state: ProxyState, { desired, address }: ProxyTarget): ProxyState {
+  return { ...state, desired, address, applied: sharedWith([desired], state.applied) };
+}
+
+export function afterReport(state: ProxyState, { isFirst, ...report }: ProxyReport): ProxyState {
+  const { sent } = state;
+  const answers = [report.applied, report.refused];
+  const isAnswered = isFirst || answers.some((answer) => sameValue(answer, sent));
+  const applied = sharedWith([state.desired, sent, state.applied], report.applied);
+  return { ...state, ...report, applied, isConnected: true, sent: isAnswered ? undefined : sent };
+}
+
+/** The same object where there is one that says the same: most proxies do what they are to do, and then cost nothing more. */
+function sharedWith(known: readonly Applied[], applied: Applied): Applied {
+  return known.find((each) => each !== undefined && sameValue(each, applied)) ?? applied;
+}
+
+/** All of which something may be in force, the oldest first. */
+export function possiblePolicies({ applied, pending, sent }: ProxyState): readonly ProxyPolicy[] {
+  return [applied, ...pending, sent].filter((each) => typeof each === "object");
+}
+
+/** What it has been told last: more that says the same would change nothing. */
+export function newestPolicy({ applied, sent }: ProxyState): ProxyPolicy | undefined {
+  return sent ?? (applied === "nothing" ? undefined : applied);
+}
+
+/** What a port takes whichever policy is in force. */
+export function surelyTaken(state: ProxyState, port: number): Kinds {
+  if (typeof state.applied !== "object") return 0;
+  const modes = possiblePolicies(state).map((policy) => portMode(state, policy, port));
+  return modes.reduce<Kinds>((kinds, mode) => intersection(kinds, kindsTaken(mode)), both);
+}
+
+/**
+ * What a port may be taking.
+ * @param unlistened what it takes where nothing of ours listens yet
+ */
+export function perhapsTaken(state: ProxyState, port: number, unlistened: Kinds): Kinds {
+  const modes = possiblePolicies(state).map((policy) => portMode(state, policy, port));
+  const first = typeof state.applied === "object" ? 0 : unlistened;
+  return modes.reduce<Kinds>(
+    (kinds, mode) => union(kinds, mode === undefined ? unlistened : kindsTaken(mode)),
+    first,
+  );
+}
+
+/** What a port is to take in the end; where nothing of ours is to listen, whatever is sent. */
+export function takenAtLast(state: ProxyState, port: number): Kinds {
+  if (state.desired === undefined) return 0;
+  const mode = portMode(state, state.desired, port);
+  return mode === undefined ? both : kindsTaken(mode);
+}
+
+function portMode(
+  { hasListeners }: ProxyState,
+  policy: ProxyPolicy,
+  port: number,
+): ServerMode | undefined {
+  if (hasListeners !== true) return modeOf(policy.modes, port);
+  return policy.inbound.find((each) => each.port === port)?.mode;
+}
+
+/** Where it listens, will or may listen. */
+export function listenedPorts(state: ProxyState): ReadonlySet<number> {
+  const policies = [...possiblePolicies(state), ...(state.desired ? [state.desired] : [])];
+  return new Set(policies.flatMap(({ inbound }) => inbound.map(({ port }) => port)));
+}
+
+function intersection(a: Kinds, b: Kinds): Kinds {
+  return (a & b) as Kinds;
+}
+
+function union(a: Kinds, b: Kinds): Kinds {
+  return (a | b) as Kinds;
+}

@@ -1,0 +1,114 @@
+/** Who serves a socket, and what is surely taken there. */
+
+import { both, type Kind, type Kinds } from "./rollout-kinds.ts";
+import type { ServerView } from "./rollout-client.ts";
+import { listenedPorts, surelyTaken, takenAtLast, type ProxyState } from "./rollout-proxy.ts";
+import { SocketMap, type Socket } from "./rollout-sockets.ts";
+
+type Keys = ReadonlySet<string>;
+
+export class RolloutServers implements ServerView {
+  readonly #state: (key: string) => ProxyState | undefined;
+  readonly #listening = new SocketMap<Set<string>>();
+  /** By address: those whose listeners we do not know. */
+  readonly #asking = new Map<string, Set<string>>();
+
+  constructor(state: (key: string) => ProxyState | undefined) {
+    this.#state = state;
+  }
+
+  add(state: ProxyState): void {
+    const { key, address, hasListeners } = state;
+    if (address === undefined) return;
+    if (hasListeners !== true) {
+      this.#asking.set(address, (this.#asking.get(address) ?? new Set()).add(key));
+    }
+    if (hasListeners === false) return;
+    for (const port of listenedPorts(state)) {
+      const keys = this.#listening.get(address, port) ?? new Set();
+      this.#listening.set(address, port, keys.add(key));
+    }
+  }
+
+  /** @param state as it was when it was added */
+  remove(state: ProxyState): void {
+    const { key, address, hasListeners } = state;
+    if (address === undefined) return;
+    if (hasListeners !== true) {
+      const keys = this.#asking.get(address);
+      if (keys?.delete(key) && keys.size === 0) this.#asking.delete(address);
+    }
+    if (hasListeners === false) return;
+    for (const port of listenedPorts(state)) {
+      const keys = this.#listening.get(address, port);
+      if (keys?.delete(key) && keys.size === 0) this.#listening.delete(address, port);
+    }
+  }
+
+  /** Whose modes may hang on what is sent there. */
+  *concerned({ address, port }: Socket): Generator<string> {
+    yield* this.#listening.get(address, port) ?? nobody;
+    yield* this.#asking.get(address) ?? nobody;
+  }
+
+  isReady(socket: Socket, kind: Kind): boolean {
+    return this.#statesAt(socket).every((state) => isReady(state, socket.port, kind));
+  }
+
+  surelyTaken(socket: Socket): Kinds {
+    const states = this.#statesAt(socket);
+    if (states.length === 0) return 0;
+    const taken = states.map((state) => surelyTaken(state, socket.port));
+    return taken.reduce<Kinds>((all, each) => (all & each) as Kinds, both);
+  }
+
+  /** Those that are waited for. */
+  late(socket: Socket, kind: Kind): string[] {
+    const late = this.#statesAt(socket).filter((state) => !isReady(state, socket.port, kind));
+    return late.map(({ key }) => key);
+  }
+
+  /** Whoever listens there, or else all of the address that only ask. */
+  #statesAt({ address, port }: Socket): ProxyState[] {
+    const keys = this.#listening.get(address, port) ?? this.#asking.get(address) ?? nobody;
+    return [...keys].flatMap((key) => this.#state(key) ?? []);
+  }
+}
+
+const nobody: Keys = new Set();
+
+function isReady(state: ProxyState, port: number, kind: Kind): boolean {
+  const isTakenAtLast = (takenAtLast(state, port) & kind) !== 0;
+  return !isTakenAtLast || (surelyTaken(state, port) & kind) !== 0;
+}
+
+/** Where something has changed that a client's waiting hangs on. */
+export function* movedSockets(
+  before: ProxyState | undefined,
+  next: ProxyState | undefined,
+  waited: { ports(address: string): Iterable<number> },
+): Generator<Socket> {
+  const [were, are] = [takenByPort(before, waited), takenByPort(next, waited)];
+  const isSameAddress = before?.address === next?.address;
+  for (const [{ address = "" } = {}, ports, others] of [
+    [before, were, are],
+    [next, are, were],
+  ] as const) {
+    for (const [port, taken] of ports) {
+      if (!isSameAddress || others.get(port) !== taken) yield { address, port };
+    }
+  }
+}
+
+/** What a port surely takes, and is to take in the end, as one number. */
+function takenByPort(
+  state: ProxyState | undefined,
+  waited: { ports(address: string): Iterable<number> },
+): ReadonlyMap<number, number> {
+  if (state?.address === undefined) return new Map();
+  const asked = state.hasListeners === true ? [] : waited.ports(state.address);
+  const ports = new Set([...listenedPorts(state), ...asked]);
+  return new Map(
+    Array.from(ports, (port) => [port, surelyTaken(state, port) * 4 + takenAtLast(state, port)]),
+  );
+}
