@@ -32,7 +32,10 @@ export async function freePort(): Promise<number> {
 export class HelloApp implements AsyncDisposable {
   readonly #server = createServer((socket) => {
     this.connections += 1;
-    socket.on("error", () => undefined).end("hello");
+    socket
+      .on("error", () => undefined)
+      .resume()
+      .end("hello");
   });
   connections = 0;
 

@@ -98,7 +98,7 @@ export function snapshot(
   return { resources: new Map(entries), pending: new Set(options.pending) };
 }
 
-export function versions(response: XdsResponse<string>): Record<string, string> {
+export function versions(response: XdsResponse<unknown>): Record<string, string> {
   return Object.fromEntries(response.resources.map(({ name, version }) => [name, version]));
 }
 

@@ -27,17 +27,21 @@ export class BootstrapError extends PortcullisError<BootstrapErrorCode> {
   override name = "BootstrapError";
 }
 
-export interface BootstrapOptions {
+/** What every bootstrap has. */
+export interface FrameOptions {
   /** Names this proxy in evidence; distinct for each proxy of an agent. */
   readonly nodeId: string;
   readonly nodeCluster: string;
-  readonly trustDomain: TrustDomain;
   /** The agent's. */
   readonly sdsSocketPath: string;
   /** @default none: the socket's mode says who may ask */
   readonly sdsCredential?: SdsCredential;
   /** Made by Envoy, for its owner only: whoever may write to it may stop Envoy. */
   readonly adminSocketPath: string;
+}
+
+export interface BootstrapOptions extends FrameOptions {
+  readonly trustDomain: TrustDomain;
   readonly inbound: readonly InboundListener[];
   readonly outbound: readonly OutboundListener[];
 }
@@ -51,8 +55,7 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyObject {
   const sdsCredential = options.sdsCredential ?? { kind: "none" };
   const sds = sdsService(sdsSocketPath, sdsCredential);
   return {
-    node: { id: nodeId, cluster: nodeCluster },
-    admin: { address: { pipe: { path: adminSocketPath, mode: 0o600 } } },
+    ...bootstrapFrame(options),
     static_resources: {
       listeners: [
         ...inbound.map((listener) => inboundListener(listener, options.trustDomain, sds)),
@@ -68,13 +71,29 @@ export function envoyBootstrap(options: BootstrapOptions): EnvoyObject {
   };
 }
 
+export function bootstrapFrame(
+  { nodeId, nodeCluster, adminSocketPath }: FrameOptions,
+  metadata?: EnvoyObject,
+): EnvoyObject {
+  return {
+    node: { id: nodeId, cluster: nodeCluster, ...(metadata !== undefined && { metadata }) },
+    admin: { address: { pipe: { path: adminSocketPath, mode: 0o600 } } },
+  };
+}
+
 /**
- * The arguments to start Envoy with; several may then run on one machine, each on its own. Without
- * the drain flags the connections of a listener that has changed would live on for ten minutes.
+ * How long connections live on that a port takes no more, in seconds: a request that takes longer and was sent before its client
+ * moved to mTLS, or back, is cut. Without it they would live for ten minutes.
  */
-export function envoyArguments(bootstrapPath: string): readonly string[] {
+const drainSecondsMax = 10;
+
+/** The arguments to start Envoy with; several may then run on one machine, each on its own. */
+export function envoyArguments(
+  bootstrapPath: string,
+  drainSeconds: number = drainSecondsMax,
+): readonly string[] {
   const alone = ["--concurrency", "1", "--disable-hot-restart"];
-  const drain = ["--drain-time-s", "1", "--drain-strategy", "immediate"];
+  const drain = ["--drain-time-s", String(drainSeconds), "--drain-strategy", "immediate"];
   return ["--config-path", bootstrapPath, ...alone, ...drain];
 }
 
@@ -169,17 +188,17 @@ function socketAddress({ kind, host, port }: HostPort): EnvoyObject {
   return { socket_address: { address: host, port_value: port, ...both } };
 }
 
-function assertNode(id: string, cluster: string): void {
+export function assertNode(id: string, cluster: string): void {
   if (id !== "" && cluster !== "") return;
   throw new BootstrapError("node-missing", "expected a node id and a node cluster, got none", {
-    hint: "Envoy refuses SDS without both",
+    hint: "Envoy refuses SDS and ADS without both",
   });
 }
 
 /** sockaddr_un holds 108 bytes with its final zero on Linux, 104 on macOS. */
 const socketPathBytesMax = 103;
 
-function assertSocketPath(path: string): void {
+export function assertSocketPath(path: string): void {
   const bytes = new TextEncoder().encode(path).length;
   if (path.startsWith("/") && bytes <= socketPathBytesMax) return;
   throw new BootstrapError(

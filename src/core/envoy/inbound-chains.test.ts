@@ -1,23 +1,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServerMode } from "../policy/server-mode.ts";
-import { inboundChains, type InboundChain, type InboundProtocol } from "./inbound-chains.ts";
+import type { InboundProtocol } from "../policy/proxy-policy.ts";
+import { renderedChains, type RenderedChain } from "../../../test/support/rendered-chains.ts";
+import { canaryServerName } from "./canary-chain.ts";
+import { inboundChains, type InboundChain } from "./inbound-chains.ts";
 
 /** What comes in, as Envoy's inspectors see it. */
 interface Call {
   readonly transport: InboundChain["transport"];
+  readonly serverName?: string;
   readonly alpn?: readonly string[];
-  /** It presents a certificate of the mesh. */
-  readonly isMesh?: boolean;
+  /** Of a workload of the mesh, or the canary's. */
+  readonly certificate?: "workload" | "canary";
   /** What is said inside, if TLS is ended, or there is none. */
   readonly says: "http" | "tcp";
 }
 
-type Outcome = "http" | "tcp" | "refused";
+type Outcome = "http" | "tcp" | "canary" | "refused";
 
-/** Envoy's order for what differs here: the transport, then the ALPN, whoever names one first. */
-function chainFor(chains: readonly InboundChain[], { transport, alpn = [] }: Call) {
-  const fitting = chains.filter((chain) => chain.transport === transport);
+/** Envoy's order for what differs here: the server name, the transport, then the ALPN, whoever names one first; it never goes back. */
+function chainFor(chains: readonly RenderedChain[], call: Call): RenderedChain | undefined {
+  const { transport, serverName = "", alpn = [] } = call;
+  const named = chains.filter(({ serverNames }) => serverNames.includes(serverName));
+  const ofName = named.length > 0 ? named : chains.filter((each) => each.serverNames.length === 0);
+  const fitting = ofName.filter((chain) => chain.transport === transport);
   return (
     fitting.find((chain) => chain.alpn.some((each) => alpn.includes(each))) ??
     fitting.find((chain) => chain.alpn.length === 0)
@@ -25,11 +32,13 @@ function chainFor(chains: readonly InboundChain[], { transport, alpn = [] }: Cal
 }
 
 function outcome(mode: ServerMode, protocol: InboundProtocol, call: Call): Outcome {
-  const chain = chainFor(inboundChains(mode, protocol), call);
-  if (chain === undefined || (chain.endsTls && call.isMesh !== true)) return "refused";
+  const chain = chainFor(renderedChains(mode, protocol), call);
+  if (chain === undefined) return "refused";
+  const wants = chain.name === "canary" ? "canary" : "workload";
+  if (chain.endsTls && call.certificate !== wants) return "refused";
   const isOpaque = call.transport === "tls" && !chain.endsTls;
   if (chain.filter === "http" && (isOpaque || call.says !== "http")) return "refused";
-  return chain.filter;
+  return chain.name === "canary" ? "canary" : chain.filter;
 }
 
 const http: Call = { transport: "raw_buffer", alpn: ["http/1.1"], says: "http" };
@@ -40,17 +49,17 @@ const https: Call = { transport: "tls", alpn: ["h2", "http/1.1"], says: "http" }
 const mtlsTcp: Call = {
   transport: "tls",
   alpn: ["istio-peer-exchange", "istio"],
-  isMesh: true,
+  certificate: "workload",
   says: "tcp",
 };
 const mtlsHttp: Call = {
   transport: "tls",
   alpn: ["istio-http/1.1", "istio", "http/1.1"],
-  isMesh: true,
+  certificate: "workload",
   says: "http",
 };
 /** An Envoy whose configuration is not from here: it has the certificate and offers no ALPN of the mesh. */
-const mtlsBare: Call = { transport: "tls", isMesh: true, says: "tcp" };
+const mtlsBare: Call = { transport: "tls", certificate: "workload", says: "tcp" };
 
 /**
  * Istio's TestInbound (pilot/pkg/networking/core/sidecar_simulation_test.go), outcomes as facts: by disable, permissive, strict.
@@ -104,8 +113,8 @@ test("strict takes a certificate of the mesh without its ALPN, and from nobody a
 test("a stranger's certificate with the mesh's ALPN is refused, and never passed through", () => {
   for (const protocol of ["tcp", "http", "auto"] as const) {
     for (const mode of ["permissive", "strict"] as const) {
-      for (const call of [mtlsTcp, mtlsHttp]) {
-        assert.equal(outcome(mode, protocol, { ...call, isMesh: false }), "refused");
+      for (const { certificate: _, ...strange } of [mtlsTcp, mtlsHttp]) {
+        assert.equal(outcome(mode, protocol, strange), "refused");
       }
     }
   }
@@ -132,6 +141,25 @@ test("no two chains of a port match the same, and each has a name of its own", (
       );
       assert.equal(new Set(matches).size, matches.length);
       assert.equal(new Set(chains.map(({ name }) => name)).size, chains.length);
+    }
+  }
+});
+
+test("the canary comes to its own chain in every mode, and nobody else does", () => {
+  for (const protocol of ["tcp", "http", "auto"] as const) {
+    for (const mode of modes) {
+      for (const call of [mtlsTcp, mtlsHttp, mtlsBare, { ...https, certificate: "workload" }]) {
+        const canary = { ...call, certificate: "canary", says: "http" } as const;
+        const named = { serverName: canaryServerName };
+        assert.equal(outcome(mode, protocol, { ...canary, ...named }), "canary");
+        assert.equal(
+          outcome(mode, protocol, { ...canary, ...named, certificate: "workload" }),
+          "refused",
+        );
+        // Without its name it is a stranger to every chain that ends TLS.
+        assert.notEqual(outcome(mode, protocol, canary), "canary");
+        if (mode === "strict") assert.equal(outcome(mode, protocol, canary), "refused");
+      }
     }
   }
 });

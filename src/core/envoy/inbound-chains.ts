@@ -6,10 +6,8 @@
  * mTLS is disabled.
  */
 
+import type { InboundProtocol } from "../policy/proxy-policy.ts";
 import type { ServerMode } from "../policy/server-mode.ts";
-
-/** Of the port; "auto" looks at the first bytes. */
-export type InboundProtocol = "tcp" | "http" | "auto";
 
 export type ChainName =
   | "mtls-http"

@@ -153,6 +153,8 @@ function googleGrpc(socketPath: string, tokenFile: string): EnvoyObject {
         "grpc.keepalive_timeout_ms": { int_value: "5000" },
         // How long the channel itself waits before it dials an agent that was away.
         "grpc.max_reconnect_backoff_ms": { int_value: "2000" },
+        // Of many clusters at once; the default is 4 MiB.
+        "grpc.max_receive_message_length": { int_value: "67108864" },
       },
     },
   };

@@ -3,6 +3,8 @@
  * encoded once, by whoever makes the snapshot, and its bytes are sent to every subscriber.
  */
 
+import { createHash } from "node:crypto";
+
 /**
  * @typeParam E what it proves when a client holds this resource, opaque to the subscriber machine
  */
@@ -30,4 +32,10 @@ export interface Snapshot<E> {
    * goes on with, and refuses every later secret of the same context because of it.
    */
   readonly restored?: { has(name: string): boolean };
+}
+
+/** The same for the same content, whichever process computes it and in whatever order. */
+export function digest<E>(resources: readonly VersionedResource<E>[]): string {
+  const lines = resources.map(({ name, version }) => JSON.stringify([name, version]));
+  return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex").slice(0, 32);
 }

@@ -238,3 +238,14 @@ test("counts no ACK for content that has come again after other content, until t
   late.ack(first);
   assert.deepEqual(acked(late), evidenceOf("1"));
 });
+
+test("claims nothing of a name whose newer content was sent and never answered", () => {
+  const stream = open("sotw", { A: "1" });
+  stream.ack(must(stream.sotw({ resourceNames: ["A"] })));
+  must(stream.change(snapshot({ A: "2" })));
+  const third = must(stream.change(snapshot({ A: "3" })));
+  // It may have taken the second before it refused the third.
+  stream.nack(third);
+  assert.equal(stream.subscriptions.get("A")?.acked, undefined);
+  assert.equal(stream.subscriptions.get("A")?.nack?.version, "3");
+});

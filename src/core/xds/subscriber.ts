@@ -5,6 +5,14 @@
  * claim evidence that the client did not give.
  */
 
+import type { Labels } from "../resources/resource.ts";
+import {
+  refuseNames,
+  refuseType,
+  secretNamesMax,
+  tooManyNames,
+  type EndOfStream,
+} from "./request-limits.ts";
 import type { Snapshot } from "./resource.ts";
 import {
   currentEvidence,
@@ -23,6 +31,7 @@ import {
 export interface Subscriber<E> {
   readonly protocol: XdsProtocol;
   readonly typeUrl: string;
+  readonly namesMax: number;
   readonly noncePrefix: string;
   /** Undefined until a request has carried one; only the first request must. */
   readonly node: XdsNode | undefined;
@@ -36,11 +45,15 @@ export interface Subscriber<E> {
 export interface XdsNode {
   readonly id: string;
   readonly cluster: string;
+  /** Claimed. */
+  readonly labels?: Labels;
 }
 
 export interface SubscriberOptions<E> {
   readonly protocol: XdsProtocol;
   readonly typeUrl: string;
+  /** @default that of secrets */
+  readonly namesMax?: number;
   /**
    * Random, different for each stream: a client may bring a nonce of its previous stream along,
    * which must not pass for an ACK on this one.
@@ -80,19 +93,9 @@ export type Step<E> =
     }
   | EndOfStream;
 
-/** The client broke the protocol or a limit: its stream ends with this gRPC status. */
-export interface EndOfStream {
-  readonly kind: "end";
-  readonly status: "invalid-argument" | "resource-exhausted";
-  readonly message: string;
-}
-
-const namesMax = 64;
-/** A SPIFFE ID has at most 2048 bytes (SPIFFE-ID 2.3); Istio's file names carry two paths. */
-const nameLengthMax = 4_096;
-
 export function openSubscriber<E>(options: SubscriberOptions<E>): Subscriber<E> {
   return {
+    namesMax: secretNamesMax,
     ...options,
     node: undefined,
     subscriptions: new Map(),
@@ -112,7 +115,8 @@ export function receiveSotw<E>(
   nowMs: number,
 ): Step<E> {
   const names = new Set(request.resourceNames);
-  const end = refuseRequest(subscriber, request.typeUrl, names);
+  const { typeUrl, namesMax } = subscriber;
+  const end = refuseType(typeUrl, request.typeUrl) ?? refuseNames(names, namesMax);
   if (end !== undefined) return end;
   const draft = edit(subscriber);
   const { responseNonce: nonce, versionInfo, error } = request;
@@ -122,9 +126,10 @@ export function receiveSotw<E>(
   for (const name of draft.subscriptions.keys()) {
     if (!names.has(name)) draft.subscriptions.delete(name);
   }
-  for (const name of names) {
-    if (!draft.subscriptions.has(name)) subscribe(draft, name);
-  }
+  subscribe(
+    draft,
+    [...names].filter((name) => !draft.subscriptions.has(name)),
+  );
   // Before the first response any nonce belongs to a stream that is gone. After it, a request that
   // has not seen the newest response is not answered: the client's reply to that one is still to
   // come.
@@ -145,29 +150,40 @@ export function receiveDelta<E>(
   nowMs: number,
 ): Step<E> {
   const names = new Set(request.subscribe);
-  const end = refuseRequest(subscriber, request.typeUrl, names);
+  const { typeUrl, namesMax } = subscriber;
+  const end = refuseType(typeUrl, request.typeUrl) ?? refuseNames(names, namesMax);
   if (end !== undefined) return end;
   const draft = edit(subscriber);
   const { responseNonce: nonce, error } = request;
   settle(draft, { nonce, versionInfo: undefined, error }, nowMs);
   reportUnknownNonce(subscriber, draft, nonce);
   for (const name of request.unsubscribe) draft.subscriptions.delete(name);
+  subscribe(draft, [...names]);
   for (const name of names) {
-    subscribe(draft, name);
     const version = request.initialVersions.get(name);
     if (version !== undefined) resume(draft, name, version, nowMs);
   }
-  if (draft.subscriptions.size > namesMax) return tooManyNames(draft.subscriptions.size);
+  const { size } = draft.subscriptions;
+  if (size > namesMax) return tooManyNames(size, namesMax);
   return commit(subscriber, draft, flush(draft), request.node);
 }
 
-export function receiveSnapshot<E>(subscriber: Subscriber<E>, snapshot: Snapshot<E>): Step<E> {
+/** @param anew names to send again where they are subscribed to, be it that their content is the same */
+export function receiveSnapshot<E>(
+  subscriber: Subscriber<E>,
+  snapshot: Snapshot<E>,
+  anew: readonly string[] = [],
+): Step<E> {
   const draft = edit({ ...subscriber, snapshot });
   for (const [name, subscription] of draft.subscriptions) {
     if (subscription.acked === undefined) continue;
     const evidence = currentEvidence(draft, subscription.acked, name);
     const acked = { ...subscription.acked, evidence };
     draft.subscriptions.set(name, { ...withoutOldRefusal(subscription, snapshot, name), acked });
+  }
+  for (const name of anew) {
+    const { sent: _sent, refused: _refused, ...rest } = draft.subscriptions.get(name) ?? {};
+    if (draft.subscriptions.has(name)) draft.subscriptions.set(name, rest);
   }
   return commit(subscriber, draft, flush(draft), undefined);
 }
@@ -193,31 +209,6 @@ function withoutOldRefusal<E>(
   const version = resources.get(name)?.version;
   const isHeld = version === rest.sent?.version && version === rest.acked?.version;
   return refused !== undefined && refused !== version && isHeld ? rest : subscription;
-}
-
-function refuseRequest<E>(
-  subscriber: Subscriber<E>,
-  typeUrl: string,
-  names: ReadonlySet<string>,
-): EndOfStream | undefined {
-  // A service for one type implies it: DiscoveryRequest.type_url may then be empty.
-  if (typeUrl !== "" && typeUrl !== subscriber.typeUrl) {
-    const got = JSON.stringify(typeUrl.slice(0, 200));
-    const message = `expected type_url "${subscriber.typeUrl}", got ${got}`;
-    return { kind: "end", status: "invalid-argument", message };
-  }
-  if (names.size > namesMax) return tooManyNames(names.size);
-  for (const name of names) {
-    if (name.length <= nameLengthMax) continue;
-    const message = `expected resource names of at most ${nameLengthMax} characters`;
-    return { kind: "end", status: "invalid-argument", message };
-  }
-  return undefined;
-}
-
-function tooManyNames(count: number): EndOfStream {
-  const message = `expected at most ${namesMax} resource names on a stream, got ${count}`;
-  return { kind: "end", status: "resource-exhausted", message };
 }
 
 function edit<E>(subscriber: Subscriber<E>): Draft<E> {

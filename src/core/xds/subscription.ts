@@ -8,8 +8,7 @@
  * response without it proves nothing.
  */
 
-import { createHash } from "node:crypto";
-import type { Snapshot, VersionedResource } from "./resource.ts";
+import { digest, type Snapshot, type VersionedResource } from "./resource.ts";
 
 export type XdsProtocol = "sotw" | "delta";
 
@@ -113,15 +112,18 @@ export function lastNonce(stream: {
   return stream.responseCount === 0 ? undefined : `${stream.noncePrefix}${stream.responseCount}`;
 }
 
-/** Begins a subscription, or begins it anew: the name becomes due, and what was sent before proves nothing about it. */
-export function subscribe<E>(draft: Draft<E>, name: string): void {
+/** Begins subscriptions, or begins them anew: the names become due, and what was sent before proves nothing about them. */
+export function subscribe<E>(draft: Draft<E>, names: readonly string[]): void {
+  if (names.length === 0) return;
   draft.unanswered = draft.unanswered.map((response) => {
-    return { ...response, disowned: new Set([...response.disowned, name]) };
+    return { ...response, disowned: new Set([...response.disowned, ...names]) };
   });
-  const { sent: _sent, refused: _refused, ...rest } = draft.subscriptions.get(name) ?? {};
-  draft.subscriptions.set(name, rest);
-  if (!draft.snapshot.resources.has(name) && !draft.snapshot.pending.has(name)) {
-    draft.facts.push({ kind: "unknown-name", name });
+  for (const name of names) {
+    const { sent: _sent, refused: _refused, ...rest } = draft.subscriptions.get(name) ?? {};
+    draft.subscriptions.set(name, rest);
+    if (!draft.snapshot.resources.has(name) && !draft.snapshot.pending.has(name)) {
+      draft.facts.push({ kind: "unknown-name", name });
+    }
   }
 }
 
@@ -137,7 +139,10 @@ export function settle<E>(draft: Draft<E>, reply: Reply, nowMs: number): void {
 
   // Envoy may skip replies (its ADS mux pauses a type while clusters warm up). A skipped response
   // may have been accepted or refused, so it proves nothing and is sent again.
-  for (const skipped of draft.unanswered.slice(0, index)) markUnsent(draft, skipped);
+  for (const skipped of draft.unanswered.slice(0, index)) {
+    markUnsent(draft, skipped);
+    doubt(draft, skipped);
+  }
   draft.unanswered = draft.unanswered.slice(index + 1);
   if (reply.error === undefined) acknowledge(draft, response, nowMs);
   else refuse(draft, response, reply.error, nowMs);
@@ -270,19 +275,23 @@ function markUnsent<E>(draft: Draft<E>, response: XdsResponse<E>): void {
   }
 }
 
+/** The client may hold what this carried, in the place of what it has acknowledged before. */
+function doubt<E>(draft: Draft<E>, response: XdsResponse<E>): void {
+  const carried = new Map(response.resources.map(({ name, version }) => [name, version]));
+  for (const name of [...carried.keys(), ...response.removed]) {
+    const { acked, ...rest } = draft.subscriptions.get(name) ?? {};
+    if (acked === undefined || acked.version === carried.get(name)) continue;
+    draft.subscriptions.set(name, rest);
+  }
+}
+
 function update<E>(draft: Draft<E>, name: string, change: Subscription<E>): void {
   draft.subscriptions.set(name, { ...draft.subscriptions.get(name), ...change });
 }
 
-/** The same for the same content, whichever process computes it and in whatever order. */
-function digest<E>(resources: readonly VersionedResource<E>[]): string {
-  const lines = resources.map(({ name, version }) => JSON.stringify([name, version]));
-  return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex").slice(0, 32);
-}
-
 const detailBytesMax = 1_024;
 
-function cutUtf8(text: string): string {
+export function cutUtf8(text: string): string {
   const { read } = new TextEncoder().encodeInto(text, new Uint8Array(detailBytesMax));
   return text.slice(0, read);
 }

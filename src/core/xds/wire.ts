@@ -1,6 +1,6 @@
 /** Between the xDS transport messages and the subscriber's values. */
 
-import { create } from "@bufbuild/protobuf";
+import { create, type JsonValue } from "@bufbuild/protobuf";
 import type { Node } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import {
   DeltaDiscoveryResponseSchema,
@@ -10,6 +10,7 @@ import {
   type DiscoveryRequest,
   type DiscoveryResponse,
 } from "../../gen/envoy/service/discovery/v3/discovery_pb.ts";
+import type { Labels } from "../resources/resource.ts";
 import type { DeltaRequest, SotwRequest, XdsNode } from "./subscriber.ts";
 import type { XdsResponse } from "./subscription.ts";
 
@@ -64,5 +65,18 @@ export function deltaResponse<E>(
 }
 
 function xdsNode(node: Node | undefined): XdsNode | undefined {
-  return node && { id: node.id, cluster: node.cluster };
+  if (node === undefined) return undefined;
+  const { id, cluster, metadata } = node;
+  const labels = labelsOf(metadata?.[labelsField]);
+  return { id, cluster, ...(labels !== undefined && { labels }) };
+}
+
+/** Istio's name for it. */
+const labelsField = "LABELS";
+
+function labelsOf(value: JsonValue | undefined): Labels | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  const isText = (entry: [string, unknown]): entry is [string, string] =>
+    typeof entry[1] === "string";
+  return new Map(Object.entries(value).filter(isText));
 }

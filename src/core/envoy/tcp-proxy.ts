@@ -1,0 +1,24 @@
+/** Octets between a port and a cluster. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { FilterSchema } from "../../gen/envoy/config/listener/v3/listener_pb.ts";
+import {
+  TcpProxySchema,
+  UpstreamConnectMode,
+} from "../../gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts";
+import { typedConfig } from "./extension.ts";
+
+type FilterInit = MessageInitShape<typeof FilterSchema>;
+
+/** @param awaitsTls connects to nobody before the caller's handshake has ended: a refused one would still open a connection */
+export function tcpProxy(statPrefix: string, cluster: string, awaitsTls: boolean): FilterInit {
+  const configType = typedConfig(TcpProxySchema, {
+    statPrefix,
+    clusterSpecifier: { case: "cluster", value: cluster },
+    ...(awaitsTls && {
+      upstreamConnectMode: UpstreamConnectMode.ON_DOWNSTREAM_TLS_HANDSHAKE,
+      maxEarlyDataBytes: 0,
+    }),
+  });
+  return { name: "envoy.filters.network.tcp_proxy", configType };
+}

@@ -1,0 +1,77 @@
+/** Whoever calls a port, and what comes back to him. */
+
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import type { Credential } from "./certificates.ts";
+
+export interface TlsCall {
+  /** Nothing is shown without one. */
+  readonly credential?: Credential;
+  readonly alpn?: readonly string[];
+  readonly serverName?: string;
+}
+
+export interface Answer {
+  /** All that came until the connection ended. */
+  readonly text: string;
+  /** Node's code of how it broke; undefined if it was closed. */
+  readonly broke: string | undefined;
+}
+
+export async function callPlain(port: number, say: string): Promise<Answer> {
+  const socket = connectTcp({ host: "127.0.0.1", port });
+  return answerOf(socket, say);
+}
+
+/** The server's certificate is not judged. */
+export async function callTls(port: number, say: string, call: TlsCall = {}): Promise<Answer> {
+  const { credential, alpn = [], serverName } = call;
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port,
+    rejectUnauthorized: false,
+    ALPNProtocols: [...alpn],
+    ...(serverName !== undefined && { servername: serverName }),
+    ...(credential && { cert: credential.cert, key: credential.key }),
+  });
+  return answerOf(socket, say);
+}
+
+/** Of at least five octets: with fewer Envoy waits for more, because it could be TLS. */
+export const tcpMessage = "a ping";
+
+/** It says in another's name who called. */
+export const httpRequest: string = [
+  "GET / HTTP/1.1",
+  "host: app",
+  "connection: close",
+  "x-forwarded-client-cert: By=spiffe://td.test/ns/a/sa/b;URI=spiffe://td.test/ns/a/sa/forged",
+  "\r\n",
+].join("\r\n");
+
+/** All of the answer to one request over HTTP, for `host`. */
+export async function callHost(port: number, host = "app"): Promise<string> {
+  const request = `GET / HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`;
+  return (await callPlain(port, request)).text;
+}
+
+async function answerOf(socket: Socket, say: string): Promise<Answer> {
+  let text = "";
+  let broke: string | undefined;
+  socket.on("data", (data: Buffer) => {
+    text += data.toString("latin1");
+    if (isWholeResponse(text)) socket.end();
+  });
+  socket.on("error", (error: NodeJS.ErrnoException) => (broke = error.code));
+  socket.setTimeout(10_000, () => socket.destroy());
+  socket.write(say);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return { text, broke };
+}
+
+/** After a last response Envoy waits a second for the client to close first. */
+function isWholeResponse(text: string): boolean {
+  const [head = "", body = ""] = text.split("\r\n\r\n");
+  const [, length] = /^content-length: (\d+)$/m.exec(head.replaceAll("\r", "")) ?? [];
+  return text.includes("\r\n\r\n") && body.length >= Number(length ?? Infinity);
+}
