@@ -55,7 +55,7 @@ describe("imports", () => {
       ["@peculiar/webcrypto", ["src/core/x509/"]],
       ["reflect-metadata", ["src/core/x509/"]],
       ["zod", ["src/edge/config/"]],
-      ["yaml", ["src/edge/config/"]],
+      ["yaml", ["src/edge/config/", "src/edge/resources/"]],
       ["pino", ["src/edge/telemetry/"]],
       ["prom-client", ["src/edge/telemetry/"]],
       ["jose", ["src/app/dev/"]],
