@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SecretChannel } from "../../src/app/agent/secret-channel.ts";
+import { PolicyOwner } from "../../src/app/agent/policy/policy-owner.ts";
 import { SdsService } from "../../src/app/agent/sds-service.ts";
+import { XdsCalls } from "../../src/app/agent/xds-calls.ts";
 import {
   encodeBundleSecrets,
   encodeCertificateSecrets,
@@ -107,7 +109,8 @@ async function openScene(
   const sdsSocketPath = join(directory, "sds.sock");
   const adminSocketPath = join(directory, "admin.sock");
   const grpc = createLocalServer();
-  new SdsService(() => channel, 8).addTo(grpc);
+  const peer = { channel, owner: new PolicyOwner() };
+  new SdsService(new XdsCalls(() => peer, 8)).addTo(grpc);
   stack.use(await listenOnUnixSocket(grpc, sdsSocketPath, 0o600));
   const app = stack.use(new HelloApp());
   const inbound = await freePort();

@@ -53,6 +53,8 @@ describe("envoy bootstrap", () => {
     ["inbound", "localhost:1=127.0.0.1:2", /^error: --inbound: expected an IP address.*\nhint: /],
     ["outbound", "127.0.0.1:1=db:2", /^error: --outbound: expected LISTEN=HOST:PORT@SPIFFE_ID/],
     ["outbound", "127.0.0.1:1=db:2@x", /^error: --outbound: .*spiffe/],
+    ["label", "app", /^error: --label: expected KEY=VALUE, got "app"/],
+    ["label", `app=${"x".repeat(64)}`, /^error: --label: expected KEY=VALUE/],
   ];
   for (const [flag, value, said] of cases) {
     it(`names the flag of --${flag} ${value}, as a usage error`, async () => {

@@ -54,6 +54,7 @@ const denied = DenyList.empty.add({
   operator: "alice",
   createdAtMs: nowMs,
 });
+const policyRef = { kind: "PeerAuthentication", namespace: "shop", name: "default" } as const;
 const enrolment = {
   serialHex: "7f01",
   id,
@@ -169,6 +170,19 @@ export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
   "waivers-change": {
     write: (dir) => withStore(dir, ({ waivers }) => waivers.add([waiver])),
     isThere: (dir) => withStore(dir, ({ waivers }) => waivers.all().length === 1),
+  },
+  "resources-change": {
+    write: (dir) =>
+      withStore(dir, ({ resources }) => {
+        const put = [{ ref: policyRef, json: "{}", origin: "" }];
+        resources.change(0, { layer: "applied", put, remove: [] });
+      }),
+    isThere: (dir) =>
+      withStore(dir, ({ resources }) => {
+        const { sequence, layers } = resources.load();
+        assert.equal(sequence, layers.applied.length);
+        return sequence === 1;
+      }),
   },
   "join-token-add": {
     write: (dir) => withStore(dir, ({ joinTokens }) => joinTokens.add(grant, nowMs)),

@@ -12,11 +12,17 @@ import {
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { proveKey } from "../../src/core/issuance/workload.ts";
+import type { PolicyReport } from "../../src/core/policy/policy-report.ts";
 import type { EvidenceReport, HeldLeavesReport } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
+import { parsePolicyReport } from "../../src/edge/rpc/policy-report-messages.ts";
+import {
+  encodePolicySnapshots,
+  type PolicyAssignment,
+} from "../../src/edge/rpc/policy-snapshot-messages.ts";
 import { encodeReportAck } from "../../src/edge/rpc/report-ack.ts";
 import { addService, type EncodedMessage } from "../../src/edge/rpc/service-definition.ts";
 import {
@@ -59,6 +65,9 @@ export class ScriptedCa implements AsyncDisposable {
   readonly helloTimesMs: number[] = [];
   readonly reports: EvidenceReport[] = [];
   readonly leaves: HeldLeavesReport[] = [];
+  readonly policies: PolicyReport[] = [];
+  /** Each Hello that asks for policy gets an empty snapshot; else this server is one that knows none. */
+  knowsPolicy = false;
   goodbyes = 0;
   /** Goodbyes are not answered. */
   isDeaf = false;
@@ -157,6 +166,19 @@ export class ScriptedCa implements AsyncDisposable {
     for (const call of this.#streams) call.write(encodeBundle(bundle));
   }
 
+  /** To every agent that is connected. */
+  assign(...assignments: readonly PolicyAssignment[]): void {
+    for (const response of encodePolicySnapshots(assignments)) this.pushRaw(response);
+  }
+
+  /** Hears nothing of what is sent meanwhile. @returns what ends it */
+  pause(): () => void {
+    for (const call of this.#streams) call.pause();
+    return () => {
+      for (const call of this.#streams) call.resume();
+    };
+  }
+
   /** @param bundle is sent as it is, however wrong */
   pushRaw(bundle: ConnectResponse): void {
     for (const call of this.#streams) call.write(bundle);
@@ -180,12 +202,17 @@ export class ScriptedCa implements AsyncDisposable {
         const { agentTime } = message.value;
         if (agentTime !== undefined) this.helloTimesMs.push(timestampMs(agentTime));
         call.write(encodeBundle(bundle));
+        if (this.knowsPolicy && message.value.wantsPolicy) {
+          for (const response of encodePolicySnapshots([])) call.write(response);
+        }
       } else if (message.case === "report") {
         const report = parseReport(message.value);
         this.reports.push(report);
         call.write(encodeReportAck(report.sequence));
       } else if (message.case === "leaves") {
         this.leaves.push(parseHeldLeaves(message.value));
+      } else if (message.case === "policy") {
+        this.policies.push(parsePolicyReport(message.value));
       } else if (message.case === "goodbye") {
         this.goodbyes += 1;
         if (!this.isDeaf) call.end();

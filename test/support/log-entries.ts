@@ -184,6 +184,7 @@ const anyEvent: fc.Arbitrary<Entry> = fc.record(
       "clock-accepted",
       "alarm",
       "goodbye",
+      "resources-changed",
     ),
     operator: name,
     subject: text(2048),

@@ -74,7 +74,7 @@ export function statusOf(
       stepValue("retire", has("retiring") ? "" : "nothing-to-retire"),
       stepValue("abort", has("prepared") ? "" : "nothing-prepared"),
     ],
-    verifiers: { total: 3, confirmed: 3, weak: 0, waived: 0, lagging: 0, laggards: [] },
+    verifiers: { total: 3, confirmed: 3, weak: 0, waived: 0, ackOnly: 0, lagging: 0, laggards: [] },
     holders: [],
     reissue: { left: 0, perSecond: 100 },
     waivers: [],

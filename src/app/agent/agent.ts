@@ -13,6 +13,7 @@ import { addService } from "../../edge/rpc/service-definition.ts";
 import { listenOnUnixSocket } from "../../edge/rpc/unix-listener.ts";
 import { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
+import { AggregatedDiscoveryService } from "../../gen/envoy/service/discovery/v3/ads_pb.ts";
 import { SecretDiscoveryService } from "../../gen/envoy/service/secret/v3/sds_pb.ts";
 import { SpiffeWorkloadAPI } from "../../gen/spiffe/workload/workload_pb.ts";
 import { loadAgentId } from "./agent-id.ts";
@@ -24,6 +25,9 @@ import { MeshLink } from "./mesh-link.ts";
 import type { Evidence } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
 import { proxyEvidence } from "./proxy-evidence.ts";
+import { AgentPolicies } from "./policy/agent-policies.ts";
+import { PolicyOwner } from "./policy/policy-owner.ts";
+import { addPolicyServices } from "./policy-services.ts";
 import { ProxyMemory } from "./proxy-memory.ts";
 import { SdsService } from "./sds-service.ts";
 import { SecretChannel } from "./secret-channel.ts";
@@ -34,6 +38,7 @@ import { lockStateDir } from "./state-lock.ts";
 import { tokenAgreesWith } from "./token-identity.ts";
 import { WorkloadApi } from "./workload-api/workload-api.ts";
 import type { WorkloadSet } from "./workload-set.ts";
+import { XdsCalls, xdsMessageBytesMax, type XdsPeer } from "./xds-calls.ts";
 
 export interface AgentOptions {
   readonly server: string;
@@ -69,11 +74,16 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const agentId = await loadAgentId(stateDir);
   const readers = owned.use(await openReaders(options, events, () => parts.link.evidenceChanged()));
   const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
-  const found = { agentId, events, stored, readers, proxies };
+  const onChange = (): void => parts.link.evidenceChanged();
+  const policies = await AgentPolicies.open({ stateDir, events, nowMs, onChange });
+  const found = { agentId, events, stored, readers, proxies, policies };
   const parts: AgentParts = connectParts(options, found, owned);
-  const { certifier, link, channel, workloadApi } = parts;
-  const grpc = createLocalServer();
-  new SdsService(() => channel, sdsStreamsMax).addTo(grpc);
+  const { certifier, link, peer, workloadApi } = parts;
+  const grpc = createLocalServer(xdsMessageBytesMax);
+  const calls = new XdsCalls(() => peer, sdsStreamsMax);
+  new SdsService(calls).addTo(grpc);
+  const { log } = options;
+  owned.use(addPolicyServices(grpc, calls, { feed: policies, namesWorkload: false, log, nowMs }));
   addService(grpc, SpiffeWorkloadAPI, workloadApi.handlers);
   introduce(grpc);
   const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
@@ -84,16 +94,17 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await certifier.held.destroy();
     await readers.destroy();
     await proxies.destroy();
+    await policies.destroy();
   };
   const ending = options.goodbye ? { link, events, destroy } : undefined;
   await runUntilEnd({ certifier, link, ending }, signal);
-  await Promise.all([readers.settled(), proxies.settled()]);
+  await Promise.all([readers.settled(), proxies.settled(), policies.settled()]);
 }
 
 interface AgentParts {
   readonly certifier: Certifier;
   readonly link: MeshLink;
-  readonly channel: SecretChannel;
+  readonly peer: XdsPeer;
   readonly workloadApi: WorkloadApi;
 }
 
@@ -103,12 +114,13 @@ interface AgentFound {
   readonly stored: WorkloadSet | undefined;
   readonly readers: BundleReaders;
   readonly proxies: ProxyMemory;
+  readonly policies: AgentPolicies;
 }
 
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
 function connectParts(
   options: AgentOptions,
-  { agentId, events, stored, readers, proxies }: AgentFound,
+  { agentId, events, stored, readers, proxies, policies }: AgentFound,
   owned: AsyncDisposableStack,
 ): AgentParts {
   const { nowMs, version, credential } = options;
@@ -130,8 +142,12 @@ function connectParts(
   );
   const publish = channel.publish.bind(channel);
   const publisher: SecretPublisher = owned.use(new SecretPublisher({ events, nowMs, publish }));
-  const publishSet = ({ certificate, bundle }: WorkloadSet): void =>
+  const owner = new PolicyOwner();
+  if (stored !== undefined) owner.know(stored.certificate.id);
+  const publishSet = ({ certificate, bundle }: WorkloadSet): void => {
     publisher.publish(encodeCertificateSecrets(certificate), encodeBundleSecrets(bundle));
+    owner.know(certificate.id);
+  };
   // A whole rotation may have passed by an expired one: what its Envoys hold may be newer, and there is no leaf to go with it.
   const valid = validSet(stored, nowMs());
   if (valid !== undefined) publishSet(valid);
@@ -160,6 +176,7 @@ function connectParts(
     agentId,
     agentVersion: version,
     events,
+    policies,
     set: held,
     known: () => {
       const evidence = withStreams(proxyEvidence(channel.streams), workloadApi.evidence());
@@ -172,7 +189,7 @@ function connectParts(
     },
     onRenew: (serials) => certifier.renewNow(serials),
   });
-  return { certifier, link, channel, workloadApi };
+  return { certifier, link, peer: { channel, owner }, workloadApi };
 }
 
 function withStreams(proxies: Evidence, streams: readonly ProxyEvidence[]): Evidence {
@@ -181,7 +198,7 @@ function withStreams(proxies: Evidence, streams: readonly ProxyEvidence[]): Evid
 
 /** A little later: what describes the services is large to load, and no Envoy asks for it. */
 function introduce(grpc: Server): void {
-  const services = [SecretDiscoveryService, SpiffeWorkloadAPI];
+  const services = [AggregatedDiscoveryService, SecretDiscoveryService, SpiffeWorkloadAPI];
   setTimeout(() => void addReflection(grpc, services), introductionDelayMs).unref();
 }
 

@@ -13,8 +13,10 @@ import { dial } from "../../edge/rpc/dial.ts";
 import { methodDefinition } from "../../edge/rpc/service-definition.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { MeshService } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import { HandshakeProver } from "./canary/handshake-prover.ts";
 import type { Known } from "./mesh-report.ts";
 import { MeshTalk } from "./mesh-talk.ts";
+import type { AgentPolicies } from "./policy/agent-policies.ts";
 import { LogWitness } from "./witness.ts";
 import type { ReceivedCertificate, WorkloadSet } from "./workload-set.ts";
 
@@ -31,6 +33,8 @@ export interface MeshLinkOptions {
   /** The certificate to come with; undefined while there is none that is valid. */
   readonly set: () => WorkloadSet | undefined;
   readonly known: () => Known;
+  /** Of its proxies. */
+  readonly policies: AgentPolicies;
   /** The root (DER) that the server was verified by. */
   readonly onVerified: (root: Uint8Array) => void;
   /** What a node agent holds for its workloads. */
@@ -52,6 +56,7 @@ const superseded = Symbol("superseded");
 
 export class MeshLink {
   readonly #options: MeshLinkOptions;
+  readonly #prover: HandshakeProver;
   /** The newest that the server has answered on. */
   #open: OpenStream | undefined;
   /** The newest. */
@@ -66,6 +71,13 @@ export class MeshLink {
 
   constructor(options: MeshLinkOptions) {
     this.#options = options;
+    const { set } = options;
+    this.#prover = new HandshakeProver({
+      ...options,
+      roots: () => rootsOf(set()),
+      ownId: () => set()?.certificate.id.toString(),
+      onProof: () => this.evidenceChanged(),
+    });
   }
 
   /** There may be a new certificate to come with, or another bundle to report. */
@@ -108,6 +120,7 @@ export class MeshLink {
     this.#witness = witness;
     witness.certificatesChanged();
     await this.#keepConnected(witness, signal);
+    this.#prover[Symbol.dispose]();
     await witness.settled();
   }
 
@@ -149,7 +162,8 @@ export class MeshLink {
       events.meshConnected(server);
     };
     const bundleSequence = set()?.bundle.sequence ?? 0n;
-    const own = { witness, bundleSequence, certificates, onOpen, onHeard };
+    const prover = this.#prover;
+    const own = { witness, bundleSequence, certificates, onOpen, onHeard, client, prover };
     const talk = new MeshTalk(stream, { ...this.#options, ...own });
     const close = (): void => {
       if (this.#open === opened) this.#open = undefined;
@@ -187,4 +201,9 @@ export class MeshLink {
     const all = [...(own === undefined ? [] : [own]), ...(leaves?.() ?? [])];
     return all.map(({ certificate }) => certificate);
   }
+}
+
+/** PEM. */
+function rootsOf(set: WorkloadSet | undefined): string | undefined {
+  return set && encodeCertificates(set.bundle.roots);
 }

@@ -1,10 +1,11 @@
 /**
- * One stream to the control plane, from its Hello to its end: bundles and wishes come down, evidence goes up. It begins with
- * all that the agent knows, so that nothing has to be remembered about the last one.
+ * One stream to the control plane, from its Hello to its end: bundles, wishes and policies come down, evidence goes up. It begins
+ * with all that the agent knows, so that nothing has to be remembered about the last one.
  */
 
 import {
   status,
+  type Client,
   type ClientDuplexStream,
   type ServiceError,
   type StatusObject,
@@ -19,8 +20,12 @@ import {
   parseRenewCertificates,
 } from "../../edge/rpc/mesh-messages.ts";
 import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
+import type { HandshakeProver } from "./canary/handshake-prover.ts";
+import { HandshakeTalk } from "./canary/handshake-talk.ts";
 import { LeavesReport } from "./leaves-report.ts";
 import { MeshReport, type Known } from "./mesh-report.ts";
+import type { AgentPolicies } from "./policy/agent-policies.ts";
+import { PolicyTalk } from "./policy/policy-talk.ts";
 import { Unproven } from "./unproven.ts";
 import type { LogWitness, WitnessTalk } from "./witness.ts";
 
@@ -39,6 +44,10 @@ export interface MeshTalkOptions {
   readonly onBundle: (bundle: TrustBundle) => void;
   /** The server asks for new certificates in the place of these: serials, lower-case hex. */
   readonly onRenew: (serials: ReadonlySet<string>) => void;
+  readonly policies: AgentPolicies;
+  /** Of the stream. */
+  readonly client: Client;
+  readonly prover: HandshakeProver;
   /** The server has answered, and was not told anything yet. */
   readonly onOpen: () => void;
   /** It takes what it is told. */
@@ -52,6 +61,8 @@ export class MeshTalk {
   readonly #options: MeshTalkOptions;
   readonly #report = new MeshReport();
   readonly #leaves = new LeavesReport();
+  readonly #policies: PolicyTalk;
+  readonly #handshakes: HandshakeTalk;
   readonly #unproven: Unproven;
   readonly #witnessTalk: WitnessTalk;
   #isOpen = false;
@@ -66,8 +77,12 @@ export class MeshTalk {
     this.#end = resolve;
     this.#unproven = new Unproven(random, (spiffeIds) => {
       this.#report.forget(spiffeIds);
+      this.#policies.forget(spiffeIds);
       this.update();
     });
+    const { policies, known } = options;
+    this.#policies = new PolicyTalk(stream, { policies, known, update: () => this.update() });
+    this.#handshakes = new HandshakeTalk(stream, options);
     this.#witnessTalk = witness.begin((message) => void stream.write(message));
     stream.on("close", () => {
       this.#unproven[Symbol.dispose]();
@@ -78,14 +93,18 @@ export class MeshTalk {
     );
     stream.on("end", () => resolve(new Error("the server ended the stream")));
     stream.on("data", (response: ConnectResponse) => this.#take(response));
-    stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note, nowMs()));
+    stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note, nowMs(), true));
   }
 
   /** Tells what has changed. */
   update(): void {
     if (!this.#isOpen) return;
-    this.#write(this.#report.update(this.#options.known()));
+    const known = this.#options.known();
+    // Before its evidence: of a proxy that confirms it is known by then whether its listeners are ours.
+    this.#policies.update(known);
+    this.#write(this.#report.update(known));
     this.#write(this.#leaves.update(this.#options.certificates()));
+    this.#handshakes.update(known);
   }
 
   /** The last word. The server ends the stream when it is durable. @returns whether it has done so, within the time */
@@ -103,6 +122,7 @@ export class MeshTalk {
     if (!this.#isOpen) {
       this.#isOpen = true;
       this.#options.onOpen();
+      this.#handshakes.begin();
       this.#write(this.#report.begin(this.#options.known()));
       this.#write(this.#leaves.update(this.#options.certificates()));
     }
@@ -125,6 +145,11 @@ export class MeshTalk {
         // Not before: a server that refuses the reports would be dialled again and again at once.
         onHeard();
         return this.#unproven.add(message.value.unproven);
+      case "policy":
+        return this.#policies.take(message.value);
+      case "prove":
+        this.#handshakes.take(message.value);
+        return this.update();
       case "logProof":
         return witness.take(this.#witnessTalk, message.value);
       case undefined:

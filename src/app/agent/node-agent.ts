@@ -21,6 +21,8 @@ import { Certifier } from "./certifier.ts";
 import { MeshLink } from "./mesh-link.ts";
 import type { Evidence, Known, ShownToken } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
+import { AgentPolicies } from "./policy/agent-policies.ts";
+import { addPolicyServices } from "./policy-services.ts";
 import { ProxyMemory } from "./proxy-memory.ts";
 import { SdsService } from "./sds-service.ts";
 import {
@@ -33,6 +35,7 @@ import { lockStateDir } from "./state-lock.ts";
 import { Workloads } from "./workloads.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 import { WorkloadStore, type VerifiedCertificate } from "./workload-store.ts";
+import { XdsCalls, xdsMessageBytesMax } from "./xds-calls.ts";
 
 export interface NodeAgentOptions extends Omit<AgentOptions, "trustDomain"> {
   /** Under which the server lists this node agent. */
@@ -64,16 +67,21 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const readers = owned.use(await openReaders(options, events, () => node.evidenceChanged()));
+  const onChange = (): void => node.evidenceChanged();
   const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
-  const found = { agentId, events, store, own, stored, readers, proxies, failed, stop };
+  const policies = await AgentPolicies.open({ stateDir, events, nowMs, onChange });
+  const found = { agentId, events, store, own, stored, readers, proxies, policies, failed, stop };
   const node: Node = owned.use(new Node(options, found));
-  const grpc = createLocalServer();
-  new SdsService((metadata) => node.workloads.findChannel(metadata), sdsStreamsMax).addTo(grpc);
+  const grpc = createLocalServer(xdsMessageBytesMax);
+  const calls = new XdsCalls((metadata) => node.workloads.find(metadata), sdsStreamsMax);
+  new SdsService(calls).addTo(grpc);
+  const { log } = options;
+  owned.use(addPolicyServices(grpc, calls, { feed: policies, namesWorkload: true, log, nowMs }));
   const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
   owned.use(listening);
   events.started(sdsSocket, validSet(own, nowMs())?.certificate);
   await node.run(stop, () => listening[Symbol.dispose]());
-  await Promise.all([readers.settled(), proxies.settled()]);
+  await Promise.all([readers.settled(), proxies.settled(), policies.settled()]);
   failed.signal.throwIfAborted();
 }
 
@@ -85,6 +93,7 @@ interface NodeFound {
   readonly stored: ReadonlyMap<string, VerifiedCertificate>;
   readonly readers: BundleReaders;
   readonly proxies: ProxyMemory;
+  readonly policies: AgentPolicies;
   readonly failed: AbortController;
   readonly stop: AbortSignal;
 }
@@ -104,7 +113,7 @@ class Node implements Disposable {
   constructor(options: NodeAgentOptions, found: NodeFound) {
     const { nowMs, random, nodeIdentity, version } = options;
     const { trustDomain } = nodeIdentity;
-    const { agentId, events, store, own, stored, readers, proxies, stop } = found;
+    const { agentId, events, store, own, stored, readers, proxies, policies, stop } = found;
     this.#options = options;
     this.#found = found;
     this.#certifier = new Certifier(
@@ -124,6 +133,7 @@ class Node implements Disposable {
       agentId,
       agentVersion: version,
       events,
+      policies,
       set,
       serverRoots: () => this.#certifier.serverRoots(),
       known: () => this.#known(),
@@ -162,7 +172,7 @@ class Node implements Disposable {
 
   /** @param stopServing for a farewell: whoever asks later gets no key any more */
   async run(signal: AbortSignal, stopServing: () => void): Promise<void> {
-    const { events, store, readers, proxies } = this.#found;
+    const { events, store, readers, proxies, policies } = this.#found;
     const certifier = this.#certifier;
     const link = this.#link;
     const destroy = async (): Promise<void> => {
@@ -171,6 +181,7 @@ class Node implements Disposable {
       await store.destroy();
       await readers.destroy();
       await proxies.destroy();
+      await policies.destroy();
     };
     const ending = this.#options.goodbye ? { link, events, destroy } : undefined;
     await runUntilEnd({ certifier, link, ending }, signal);

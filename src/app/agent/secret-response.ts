@@ -3,7 +3,8 @@
 import { status } from "@grpc/grpc-js";
 import type { SecretEvidence } from "../../core/envoy/secret.ts";
 import type { HeldCertificate } from "../../core/roll/evidence.ts";
-import type { EndOfStream, Step, Subscriber } from "../../core/xds/subscriber.ts";
+import type { EndOfStream } from "../../core/xds/request-limits.ts";
+import type { Step, Subscriber } from "../../core/xds/subscriber.ts";
 import type { XdsFact, XdsResponse } from "../../core/xds/subscription.ts";
 
 interface Answered {

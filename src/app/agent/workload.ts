@@ -10,6 +10,7 @@ import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import type { BatchSigner, SignOutcome } from "./batch-signer.ts";
 import { Asking } from "./asking.ts";
+import { PolicyOwner } from "./policy/policy-owner.ts";
 import { wishDelayMsMax } from "./renewal-wish.ts";
 import type { SecretChannel, StreamEnd } from "./secret-channel.ts";
 import {
@@ -45,6 +46,7 @@ const longestTimerMs = 30_000;
 
 export class Workload implements Disposable {
   readonly digest: string;
+  readonly owner: PolicyOwner = new PolicyOwner();
   readonly #dependencies: WorkloadDependencies;
   readonly #serving: WorkloadServing;
   /** Undefined after a restart, until a stream has brought it again. */
@@ -248,6 +250,7 @@ export class Workload implements Disposable {
     const renewAtMs = decideRenewalMs(receivedAtMs, certificate.notAfterMs, random());
     this.#held = { secrets, receivedAtMs, renewAtMs, tokenExpiresAtMs };
     this.publish();
+    this.owner.know(certificate.id);
     onEvidence();
   }
 

@@ -9,7 +9,7 @@ import type { ProxyEvidence } from "../../core/roll/evidence.ts";
 import type { ShownToken } from "./mesh-report.ts";
 import { mergeProxies } from "./proxy-evidence.ts";
 import { RefusedTokens } from "./refused-tokens.ts";
-import type { SecretChannel, StreamEnd } from "./secret-channel.ts";
+import type { StreamEnd } from "./secret-channel.ts";
 import { streamToken, tokenDigest } from "./stream-token.ts";
 import { Workload, type WorkloadDependencies } from "./workload.ts";
 import type { VerifiedCertificate } from "./workload-store.ts";
@@ -40,8 +40,8 @@ export class Workloads implements Disposable {
     for (const [digest, verified] of stored) this.#add(digest, verified);
   }
 
-  /** Whose secrets a call is for. */
-  findChannel(metadata: Metadata): SecretChannel | StreamEnd {
+  /** Whose Envoy calls. */
+  find(metadata: Metadata): Workload | StreamEnd {
     const { events, nowMs } = this.#dependencies;
     let token: string;
     try {
@@ -58,7 +58,7 @@ export class Workloads implements Disposable {
     if (workload === undefined) return tooMany;
     workload.arrive(token);
     // Its token may have expired a moment ago.
-    return this.#refused.get(digest, nowMs()) ?? workload.channel;
+    return this.#refused.get(digest, nowMs()) ?? workload;
   }
 
   /** The node's bundle has changed. */

@@ -187,6 +187,51 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/restore.ts")).restore,
   },
   {
+    path: ["apply"],
+    summary: "Give a server objects of its configuration",
+    load: async () => (await import("./verbs/apply.ts")).apply,
+  },
+  {
+    path: ["get"],
+    summary: "Show the objects of a server's configuration",
+    load: async () => (await import("./verbs/get.ts")).get,
+  },
+  {
+    path: ["diff"],
+    summary: "Compare files with a server's configuration",
+    load: async () => (await import("./verbs/diff.ts")).diff,
+  },
+  {
+    path: ["delete"],
+    summary: "Take objects out of a server's configuration",
+    load: async () => (await import("./verbs/delete.ts")).deleteVerb,
+  },
+  {
+    path: ["validate"],
+    summary: "Say what is wrong with policies, or weaker than it looks",
+    load: async () => (await import("./verbs/validate.ts")).validate,
+  },
+  {
+    path: ["policy", "import"],
+    summary: "Turn Istio 1.0's manifests into today's",
+    load: async () => (await import("./verbs/policy-import.ts")).policyImport,
+  },
+  {
+    path: ["mtls", "explain"],
+    summary: "Say what a port takes or what becomes of a call, and why",
+    load: async () => (await import("./verbs/mtls-explain.ts")).mtlsExplain,
+  },
+  {
+    path: ["mtls", "diff"],
+    summary: "Show what a change of policies would do to whom",
+    load: async () => (await import("./verbs/mtls-diff.ts")).mtlsDiff,
+  },
+  {
+    path: ["mtls", "status"],
+    summary: "Show what each port takes, and who waits for whom",
+    load: async () => (await import("./verbs/mtls-status.ts")).mtlsStatus,
+  },
+  {
     path: ["envoy", "bootstrap"],
     summary: "Print a bootstrap for an Envoy of the mesh",
     load: async () => (await import("./verbs/envoy-bootstrap.ts")).envoyBootstrapVerb,

@@ -20,6 +20,7 @@ const lagging = {
   confirmed: 2,
   weak: 0,
   waived: 0,
+  ackOnly: 0,
   lagging: 1,
   laggards: [laggard("proxy/web@spiffe://cluster.local/web")],
 };

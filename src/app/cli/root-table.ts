@@ -85,9 +85,12 @@ function keyOf({ keyType, keyLocation }: RootAuthorityValue): string {
 }
 
 function verifiersOf(status: RootStatusValue, view: LaggardView): string {
-  const { total, confirmed, weak, waived, lagging, laggards } = status.verifiers;
+  const { total, confirmed, weak, waived, ackOnly, lagging, laggards } = status.verifiers;
   const notes = [
     weak > 0 ? [`${weak} of them by a delivery or a renewal, not by an acknowledgement`] : [],
+    ackOnly > 0
+      ? [`${ackOnly} of them by Envoy's word only, since its listeners are not ours to try`]
+      : [],
     waived > 0 ? [`${waived} waived`] : [],
     lagging > 0
       ? [`${lagging} lag${isRotating(shapeOf(status)) ? "" : ", and nothing waits for that"}`]

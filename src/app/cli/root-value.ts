@@ -61,6 +61,8 @@ export type EvidenceValue = {
   readonly confirmed: number;
   readonly weak: number;
   readonly waived: number;
+  /** Of those confirmed, while an authority is prepared: proxies that no handshake has tried, for want of a listener of ours. */
+  readonly ackOnly: number;
   readonly lagging: number;
   /** The first of them. */
   readonly laggards: readonly LaggardValue[];
@@ -128,6 +130,7 @@ function evidenceValue(evidence: Evidence | undefined): EvidenceValue {
     confirmed: Number(evidence?.confirmed ?? 0),
     weak: Number(evidence?.weak ?? 0),
     waived: Number(evidence?.waived ?? 0),
+    ackOnly: Number(evidence?.ackOnly ?? 0),
     lagging: Number(evidence?.lagging ?? 0),
     laggards: (evidence?.laggards ?? []).map(laggardValue),
   };

@@ -16,9 +16,10 @@ import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
 import type { AdminSocketOptions } from "./late-ports.ts";
 import { servingNames, type Parts } from "./parts.ts";
+import type { Policy } from "./policy/open-policy.ts";
 import { unlessAborted } from "./signing/start-proof.ts";
 
-export interface PortsOptions extends AdminSocketOptions {
+export interface PortsOptions extends Omit<AdminSocketOptions, "policy"> {
   /** Aborted when shutdown begins. */
   readonly signal: AbortSignal;
 }
@@ -42,13 +43,16 @@ export async function openPorts(
   const readiness = { isOpen: false };
   // First to open and last to close, so that a probe learns of the drain while calls finish.
   const metrics = await openHealthPort(parts, options, readiness, owned);
-  const early = await waitForClock(parts, options, owned);
+  let opened: Promise<Policy> | undefined;
+  const policy = (): Promise<Policy> => (opened ??= openPolicy(parts, options, owned));
+  const early = await waitForClock(parts, options, policy, owned);
   await parts.serving.open();
   const { ca, grpc } = await openCaPort(parts, options, owned);
   const { openAdminSocket, serveMesh } = await import("./late-ports.ts");
-  const mesh = { nowMs: options.nowMs, requestId: randomUUID, deadlineMs: callDeadlineMs };
+  const late = { ...options, policy: await policy() };
+  const mesh = { ...late, requestId: randomUUID, deadlineMs: callDeadlineMs };
   serveMesh(parts, grpc, mesh, owned);
-  const admin = early ?? (await openAdminSocket(parts, options, owned));
+  const admin = early ?? (await openAdminSocket(parts, late, owned));
   const bundle = await openBundlePort(parts, options, owned);
   readiness.isOpen = true;
   return { pid: process.pid, ca, admin, metrics, ...(bundle !== undefined && { bundle }) };
@@ -63,16 +67,27 @@ export async function openPorts(
 async function waitForClock(
   parts: Parts,
   options: PortsOptions,
+  policy: () => Promise<Policy>,
   owned: AsyncDisposableStack,
 ): Promise<string | undefined> {
   const isGood = (): boolean => parts.keeper.time.status.kind === "ok";
   if (isGood()) return undefined;
   const { openAdminSocket } = await import("./late-ports.ts");
-  const admin = await openAdminSocket(parts, options, owned);
+  const admin = await openAdminSocket(parts, { ...options, policy: await policy() }, owned);
   const hint = `set the clock right, or: portcullis clock accept --data-dir ${options.config.dataDir}`;
   parts.log.error({ event: "clock-waiting", admin, hint }, "waiting for a clock that is good");
   while (!isGood()) await unlessAborted(options.signal, sleep(clockLookMs));
   return admin;
+}
+
+/** After the CA's port: YAML's library alone is larger than all that the first certificate needs. */
+async function openPolicy(
+  parts: Parts,
+  options: PortsOptions,
+  owned: AsyncDisposableStack,
+): Promise<Policy> {
+  const { openPolicy: open } = await import("./policy/open-policy.ts");
+  return await open(parts, options, owned);
 }
 
 async function openCaPort(

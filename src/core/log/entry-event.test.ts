@@ -18,6 +18,7 @@ const numbers: readonly EventType[] = [
   "clock-accepted",
   "alarm",
   "goodbye",
+  "resources-changed",
 ];
 
 test("gives each type of event its number for ever", () => {

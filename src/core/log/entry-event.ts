@@ -23,6 +23,7 @@ const eventTypes: readonly EventType[] = [
   "clock-accepted",
   "alarm",
   "goodbye",
+  "resources-changed",
 ];
 
 /** @throws LogError */

@@ -25,6 +25,7 @@ certificates:
   rootKeyType: p384
 jwt:
   ttl: 10m
+resources: /etc/portcullis/resources
 ca:
   dir: /etc/cacerts
   key: pkcs11:token=mesh

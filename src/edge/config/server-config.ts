@@ -37,6 +37,8 @@ export interface ServerConfig {
   readonly jwtSvidTtlSeconds: number;
   readonly rootKeyType: RootKeyType;
   /** Absolute path. */
+  readonly resourcesDir: string | undefined;
+  /** Absolute path. */
   readonly caDir: string | undefined;
   /** `pkcs11:` URI. */
   readonly caKey: string | undefined;
@@ -148,6 +150,7 @@ export function resolveServerConfig(
     renewByCertificate: read(SERVER_SETTINGS.renewByCertificate),
     jwtSvidTtlSeconds: read(SERVER_SETTINGS.jwtSvidTtlSeconds),
     rootKeyType: read(SERVER_SETTINGS.rootKeyType),
+    resourcesDir: read(SERVER_SETTINGS.resourcesDir),
     caDir: read(SERVER_SETTINGS.caDir),
     caKey: read(SERVER_SETTINGS.caKey),
     keyPassphraseFile: read(SERVER_SETTINGS.keyPassphraseFile),

@@ -43,6 +43,7 @@ type SettingTable = {
   readonly renewByCertificate: Setting<boolean>;
   readonly jwtSvidTtlSeconds: Setting<number>;
   readonly rootKeyType: Setting<RootKeyType>;
+  readonly resourcesDir: Setting<string | undefined>;
   readonly caDir: Setting<string | undefined>;
   readonly caKey: Setting<string | undefined>;
   readonly keyPassphraseFile: Setting<string | undefined>;
@@ -163,6 +164,14 @@ export const SERVER_SETTINGS: SettingTable = {
     valueName: "TYPE",
     help: "key of an authority made from now on",
     defaults: ["p256"],
+    reloadable: false,
+  },
+  resourcesDir: {
+    ...optional(absolutePath),
+    key: "resources",
+    flag: "resources",
+    valueName: "DIR",
+    help: "Istio's objects in YAML files, beside those that are applied; read again when they change",
     reloadable: false,
   },
   caDir: {

@@ -41,9 +41,9 @@ export function createNetworkServer(options: NetworkServerOptions): Server {
   return createServer({ ...networkOptions, interceptors: [endSlow(options)] });
 }
 
-/** For a Unix socket, whose mode says who comes. */
-export function createLocalServer(): Server {
-  return createServer({});
+/** For a Unix socket, whose mode says who comes. @param messageMax octets of one that it takes */
+export function createLocalServer(messageMax: number = messageBytesMax): Server {
+  return createServer({ "grpc.max_receive_message_length": messageMax });
 }
 
 function createServer(options: ServerOptions): Server {

@@ -10,7 +10,9 @@ export type MeshMessageErrorCode =
   | "mesh-index-out-of-range"
   | "mesh-digest-malformed"
   | "mesh-serial-malformed"
-  | "mesh-list-too-long";
+  | "mesh-list-too-long"
+  | "mesh-policy-malformed"
+  | "mesh-policy-too-large";
 
 export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {
   override name = "MeshMessageError";

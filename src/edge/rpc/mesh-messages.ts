@@ -48,6 +48,7 @@ export function parseBundle(wire: WireBundle): TrustBundle {
 /**
  * @param logCheckpoint the note that a witness of the log holds, "" at first contact; undefined from whoever is none
  * @param agentTimeMs what the agent's clock says
+ * @param wantsPolicy whether it knows what to do with a PolicySnapshot
  */
 export function encodeHello(
   agentId: string,
@@ -55,8 +56,9 @@ export function encodeHello(
   bundleSequence: bigint,
   logCheckpoint?: string,
   agentTimeMs?: number,
+  wantsPolicy = false,
 ): ConnectRequest {
-  const hello = { agentId, agentVersion, bundleSequence };
+  const hello = { agentId, agentVersion, bundleSequence, wantsPolicy };
   const value = {
     ...hello,
     ...(logCheckpoint !== undefined && { logCheckpoint }),

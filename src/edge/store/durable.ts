@@ -22,6 +22,7 @@ export const durableWrites = [
   "keys-scrub",
   "denials-change",
   "waivers-change",
+  "resources-change",
   "join-token-add",
   "join-token-take",
   "join-token-prune",

@@ -146,7 +146,15 @@ it("a directory of the first schema gets the new tables and keeps what it had", 
   }
   {
     using database = new DatabaseSync(join(directory.path, "portcullis.db"));
-    for (const table of ["join_tokens", "enrolments", "denials", "deny_list", "waivers"]) {
+    for (const table of [
+      "join_tokens",
+      "enrolments",
+      "denials",
+      "deny_list",
+      "waivers",
+      "resources",
+      "resource_set",
+    ]) {
       database.exec(`DROP TABLE ${table}`);
     }
     database.exec("PRAGMA user_version = 1");

@@ -83,4 +83,23 @@ export const migrations: readonly string[] = [
     roots_sequence TEXT NOT NULL
   ) STRICT;
   `,
+  // The configuration: of its directory, and as applied. The sequence counts its changes.
+  `
+  CREATE TABLE resources (
+    layer TEXT NOT NULL CHECK (layer IN ('directory', 'applied')),
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    PRIMARY KEY (layer, kind, namespace, name)
+  ) STRICT;
+
+  CREATE TABLE resource_set (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    sequence INTEGER NOT NULL
+  ) STRICT;
+
+  INSERT INTO resource_set (id, sequence) VALUES (1, 0);
+  `,
 ];

@@ -15,6 +15,7 @@ export type StoreErrorCode =
   | "store-key-encrypted"
   | "store-passphrase-wrong"
   | "store-denials-changed"
+  | "store-resources-changed"
   | "store-epoch";
 
 export class StoreError extends PortcullisError<StoreErrorCode> {

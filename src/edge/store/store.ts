@@ -14,6 +14,7 @@ import { durableTransaction } from "./durable.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Facts } from "./facts.ts";
 import { JoinTokens } from "./join-tokens.ts";
+import { StoredResources } from "./resources.ts";
 import { SigningKeys, type NewSigningKey } from "./signing-keys.ts";
 import { openDatabase, type StoreMaker } from "./store-database.ts";
 import { StoreError, unreadable } from "./store-error.ts";
@@ -45,6 +46,7 @@ export class Store implements Disposable {
   readonly joinTokens: JoinTokens;
   readonly enrolments: Enrolments;
   readonly waivers: StoredWaivers;
+  readonly resources: StoredResources;
 
   private constructor(path: string, database: DatabaseSync, keys: SigningKeys) {
     this.#path = path;
@@ -55,6 +57,7 @@ export class Store implements Disposable {
     this.joinTokens = new JoinTokens(database);
     this.enrolments = new Enrolments(database);
     this.waivers = new StoredWaivers(database);
+    this.resources = new StoredResources(path, database);
   }
 
   /**

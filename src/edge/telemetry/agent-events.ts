@@ -3,11 +3,18 @@
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import type { RestoredRange } from "../../core/log/restored.ts";
 import type { LogAlarm, WitnessState } from "../../core/log/witness.ts";
+import type { PolicyNack } from "../../core/policy/policy-report.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { XdsFact } from "../../core/xds/subscription.ts";
 import type { Logger } from "./logger.ts";
 
-/** A token goes by the head of its digest, never by itself. */
+/** Whose policy it is. */
+interface PolicyOwner {
+  readonly proxyId: string;
+  readonly spiffeId: string | undefined;
+}
+
+/** A token goes by the head of its digest, never by itself; so does a policy. */
 const short = (digest: string): string => digest.slice(0, 16);
 
 export class AgentEvents {
@@ -216,6 +223,33 @@ export class AgentEvents {
     this.#log.error(
       { event: "keys-not-destroyed", ...problem(error) },
       "keys could not be destroyed: the server was told nothing",
+    );
+  }
+
+  policyApplied({ proxyId, spiffeId }: PolicyOwner, digest: string): void {
+    const fields = { event: "policy-applied", spiffeId, proxyId, policy: short(digest) };
+    this.#log.info(fields, "policy accepted by the proxy");
+  }
+
+  policyRefused({ proxyId, spiffeId }: PolicyOwner, nack: PolicyNack): void {
+    const { digest, detail, resources } = nack;
+    this.#log.error(
+      { event: "policy-refused", spiffeId, proxyId, policy: short(digest), detail, resources },
+      "policy refused: the last good one stays",
+    );
+  }
+
+  /** Of a newer server, or damaged. */
+  policyUnreadable({ proxyId, spiffeId }: PolicyOwner, digest: string, error: unknown): void {
+    const policy = short(digest);
+    const fields = { event: "policy-unreadable", spiffeId, proxyId, policy, ...problem(error) };
+    this.#log.error(fields, "the server's policy for a proxy cannot be read");
+  }
+
+  policyNotKept(error: unknown): void {
+    this.#log.error(
+      { event: "policy-not-kept", ...problem(error) },
+      "policy not written: it is not reported as applied before it is",
     );
   }
 

@@ -25,6 +25,7 @@ const settingFlags = serverFlags([
   "node-agent",
   "renew-by-certificate",
   "jwt-ttl",
+  "resources",
   "ca-dir",
   "ca-key",
   "key-passphrase-file",

@@ -1,6 +1,7 @@
 /** `portcullis envoy bootstrap` */
 
 import { resolve } from "node:path";
+import { adsBootstrap } from "../../../core/envoy/ads-bootstrap.ts";
 import { envoyArguments, envoyBootstrap } from "../../../core/envoy/bootstrap.ts";
 import { ListenError, parseInbound, parseOutbound } from "../../../core/envoy/listen.ts";
 import type { SdsCredential } from "../../../core/envoy/tls-context.ts";
@@ -11,8 +12,9 @@ import { UsageError } from "../usage-error.ts";
 
 export const envoyBootstrapVerb: Command = defineCommand({
   description:
-    "Prints a bootstrap for an Envoy whose certificates come from an agent's socket. Inbound " +
-    "listeners take mTLS from any workload of the trust domain and hand plaintext to the " +
+    "Prints a bootstrap for an Envoy that gets everything from an agent's socket: its listeners and clusters, " +
+    "as the mesh's policies have them, and its certificates. With --inbound or --outbound only the certificates " +
+    "come from there: inbound listeners take mTLS from any workload of the trust domain and hand plaintext to the " +
     "application; outbound ones take plaintext and go over mTLS to a server that must prove its " +
     "SPIFFE ID.\n\n" +
     "TLS sessions are never resumed, and the application sees no connection before the handshake " +
@@ -54,8 +56,21 @@ export const envoyBootstrapVerb: Command = defineCommand({
     "trust-domain": {
       type: "string",
       valueName: "NAME",
-      help: "whose workloads may connect",
+      help: "with --inbound: whose workloads may connect",
       default: "cluster.local",
+    },
+    label: {
+      type: "string",
+      valueName: "KEY=VALUE",
+      help: "selects policies, where no WorkloadEntry of the node id's name has labels",
+      multiple: true,
+    },
+    xds: {
+      type: "string",
+      valueName: "VARIANT",
+      help: "how Envoy is told of changes: delta sends what has changed, sotw all of a type",
+      choices: ["delta", "sotw"],
+      default: "delta",
     },
     inbound: {
       type: "string",
@@ -85,6 +100,12 @@ export const envoyBootstrapVerb: Command = defineCommand({
   },
   examples: [
     {
+      what: "A proxy that is told all by its agent",
+      command:
+        "portcullis envoy bootstrap --sds-socket /tmp/sds.sock --admin-socket /tmp/envoy.sock \\\n" +
+        "  --node-id web-0 --label app=web > web.yaml",
+    },
+    {
       what: "A server on 8443, its application on 8080",
       command:
         "portcullis envoy bootstrap --sds-socket /tmp/sds.sock --admin-socket /tmp/envoy.sock \\\n" +
@@ -106,16 +127,24 @@ export const envoyBootstrapVerb: Command = defineCommand({
     },
   ],
   async run({ stdout }, flags) {
-    const bootstrap = envoyBootstrap({
+    const frame = {
       nodeId: flags["node-id"],
       nodeCluster: flags["node-cluster"],
-      trustDomain: TrustDomain.parse(flags["trust-domain"]),
       sdsSocketPath: resolve(flags["sds-socket"]),
       sdsCredential: await sdsCredential(flags["sds-token-file"], flags["sds-grpc"]),
       adminSocketPath: resolve(flags["admin-socket"]),
-      inbound: (flags.inbound ?? []).map((text) => ofFlag("--inbound", text, parseInbound)),
-      outbound: (flags.outbound ?? []).map((text) => ofFlag("--outbound", text, parseOutbound)),
-    });
+    };
+    const inbound = (flags.inbound ?? []).map((text) => ofFlag("--inbound", text, parseInbound));
+    const outbound = (flags.outbound ?? []).map((text) =>
+      ofFlag("--outbound", text, parseOutbound),
+    );
+    const trustDomain = TrustDomain.parse(flags["trust-domain"]);
+    const labels = parseLabels(flags.label ?? []);
+    const isStatic = inbound.length + outbound.length > 0;
+    if (isStatic && labels.size > 0) throw labelsWithoutAds;
+    const bootstrap = isStatic
+      ? envoyBootstrap({ ...frame, trustDomain, inbound, outbound })
+      : adsBootstrap({ ...frame, labels, variant: flags.xds });
     if (flags.command !== undefined) {
       stdout.write(`${envoyArguments(flags.command).join(" ")}\n`);
     } else if (flags.output === "json") {
@@ -127,6 +156,21 @@ export const envoyBootstrapVerb: Command = defineCommand({
     return ExitCode.ok;
   },
 });
+
+const labelsWithoutAds = new UsageError(
+  "usage-invalid-value",
+  "--label: expected no --inbound and no --outbound beside it",
+  { hint: "where the listeners are in the bootstrap, no policy looks at labels" },
+);
+
+function parseLabels(texts: readonly string[]): Map<string, string> {
+  const labels = texts.map((text): [string, string] => {
+    const [, key, value] = /^([^=]{1,317})=([^=]{0,63})$/.exec(text) ?? [];
+    if (key !== undefined && value !== undefined) return [key, value];
+    throw new UsageError("usage-invalid-value", `--label: expected KEY=VALUE, got "${text}"`);
+  });
+  return new Map(labels);
+}
 
 function ofFlag<T>(flag: string, text: string, parse: (text: string) => T): T {
   try {

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file portcullis/admin/v1/admin.proto.
  */
 export const file_portcullis_admin_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpoCChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOwoPcmVsb2FkX3JlZnVzYWxzGAUgAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsInYKDVJlbG9hZFJlZnVzYWwSDAoEcGFydBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEgwKBGhpbnQYBCABKAkSKQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEJ1bmRsZVJlcXVlc3QilwEKEUdldEJ1bmRsZVJlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBItCghqd3Rfa2V5cxgEIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuSnd0S2V5EhwKFHJlZnJlc2hfaGludF9zZWNvbmRzGAUgASgDIiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCJGChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhEKCXNwaWZmZV9pZBgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJrChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQIKDFNlcnZlclN0YXR1cxIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSGwoTY2VydGlmaWNhdGVzX3NpZ25lZBgFIAEoBBIYChByZXF1ZXN0c19yZWZ1c2VkGAYgASgEEjUKEXNlcnZpbmdfbm90X2FmdGVyGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhZ2VudHNfY29ubmVjdGVkGAggASgNEhMKC2xvZ19lbnRyaWVzGAkgASgEEhIKCmxvZ19hbGFybXMYCiABKA0SEAoIcHJvYmxlbXMYCyADKAkikQEKD0F1dGhvcml0eVN0YXR1cxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCghrZXlfdHlwZRgDIAEoCRItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYBSABKAkSFAoMa2V5X2xvY2F0aW9uGAYgASgJIugBCgtQcm94eVN0YXR1cxIQCghwcm94eV9pZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSCwoDcG9kGAQgASgJEhEKCWNvbm5lY3RlZBgFIAEoCBItCglsYXN0X3NlZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KDXN1YnNjcmlwdGlvbnMYByADKAsyJy5wb3J0Y3VsbGlzLmFkbWluLnYxLlN1YnNjcmlwdGlvblN0YXR1cxITCgtyZXBvcnRlZF9ieRgIIAEoCSL1AQoSU3Vic2NyaXB0aW9uU3RhdHVzEhUKDXJlc291cmNlX25hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtuYWNrX2RldGFpbBgGIAEoCRItCgluYWNrZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFEdldFJvb3RTdGF0dXNSZXF1ZXN0EhEKCW5hbWVkX21heBgBIAEoDSKSBAoKUm9vdFN0YXR1cxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHRydXN0X2RvbWFpbhgCIAEoCRINCgVlcG9jaBgDIAEoBBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSNwoLYXV0aG9yaXRpZXMYBSADKAsyIi5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RBdXRob3JpdHkSLAoFc3RlcHMYBiADKAsyHS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RTdGVwEjAKCXZlcmlmaWVycxgHIAEoCzIdLnBvcnRjdWxsaXMuYWRtaW4udjEuRXZpZGVuY2USLQoHaG9sZGVycxgIIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuSG9sZGVycxItCgdyZWlzc3VlGAkgASgLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5SZWlzc3VlEiwKB3dhaXZlcnMYCiADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLldhaXZlchIXCg9tYXhfdHRsX3NlY29uZHMYCyABKAMSDwoHc2tld19tcxgMIAEoAxIRCglhdXRvbWF0aWMYDSABKAkSOwoPcmVsb2FkX3JlZnVzYWxzGA4gAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsIrcCCg1Sb290QXV0aG9yaXR5EgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghrZXlfdHlwZRgEIAEoCRIUCgxrZXlfbG9jYXRpb24YBSABKAkSFAoMcm9vdF9zdWJqZWN0GAYgASgJEhMKC3Jvb3Rfc2hhMjU2GAcgASgJEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCW5vdF9hZnRlchgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRbGlmZV9sZWZ0X3BlcmNlbnQYCiABKA0SEwoLY29tcHJvbWlzZWQYCyABKAgiiwEKCFJvb3RTdGVwEg8KB2NvbW1hbmQYASABKAkSEgoKaXNfYWxsb3dlZBgCIAEoCBIOCgZyZWFzb24YAyABKAkSDgoGZGV0YWlsGAQgASgJEgwKBGhpbnQYBSABKAkSLAoIb3BlbnNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIosBCghFdmlkZW5jZRINCgV0b3RhbBgBIAEoBBIRCgljb25maXJtZWQYAiABKAQSDAoEd2VhaxgDIAEoBBIOCgZ3YWl2ZWQYBCABKAQSDwoHbGFnZ2luZxgFIAEoBBIuCghsYWdnYXJkcxgGIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuTGFnZ2FyZCKFAQoHTGFnZ2FyZBIMCgRraW5kGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3BpZmZlX2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZkZXRhaWwYBSABKAkSKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKB0hvbGRlcnMSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhEKCXVuZXhwaXJlZBgCIAEoBBIOCgZ3YWl2ZWQYAyABKAQSMAoMbGFzdF9lbmRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVuYW1lZBgFIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuTGFnZ2FyZCIrCgdSZWlzc3VlEgwKBGxlZnQYASABKAQSEgoKcGVyX3NlY29uZBgCIAEoDSJjCgZXYWl2ZXISDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSEAoIb3BlcmF0b3IYAyABKAkSKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMDChFDaGFuZ2VSb290UmVxdWVzdBIzCgdwcmVwYXJlGAEgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5QcmVwYXJlUm9vdEgAEjUKCGFjdGl2YXRlGAIgASgLMiEucG9ydGN1bGxpcy5hZG1pbi52MS5BY3RpdmF0ZVJvb3RIABI1Cghyb2xsYmFjaxgDIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuUm9sbGJhY2tSb290SAASMQoGcmV0aXJlGAQgASgLMh8ucG9ydGN1bGxpcy5hZG1pbi52MS5SZXRpcmVSb290SAASLwoFYWJvcnQYBSABKAsyHi5wb3J0Y3VsbGlzLmFkbWluLnYxLkFib3J0Um9vdEgAEjkKCmNvbXByb21pc2UYBiABKAsyIy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNvbXByb21pc2VSb290SAASEAoIb3BlcmF0b3IYByABKAkSDwoHZHJ5X3J1bhgIIAEoCEIJCgdjb21tYW5kIk8KC1ByZXBhcmVSb290EhAKCGtleV90eXBlGAEgASgJEhAKCGZyb21fZGlyGAIgASgJEhwKFGNzcl9mb3Jfb2ZmbGluZV9yb290GAMgASgIIg4KDEFjdGl2YXRlUm9vdCIOCgxSb2xsYmFja1Jvb3QiDAoKUmV0aXJlUm9vdCILCglBYm9ydFJvb3QiXQoOQ29tcHJvbWlzZVJvb3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEjUKC3JlcGxhY2VtZW50GAIgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5QcmVwYXJlUm9vdCKEAQoSQ2hhbmdlUm9vdFJlc3BvbnNlEi8KBGRvbmUYASABKAsyHy5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RDaGFuZ2VIABIzCgdyZWZ1c2VkGAIgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5Sb290UmVmdXNhbEgAQggKBnJlc3VsdCJFCgpSb290Q2hhbmdlEg0KBWxpbmVzGAEgAygJEgwKBG5leHQYAiABKAkSCwoDY3NyGAMgASgJEg0KBWVwb2NoGAQgASgEIqkBCgtSb290UmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEaGludBgDIAEoCRIPCgdsYWdnaW5nGAQgASgEEi4KCGxhZ2dhcmRzGAUgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkEiwKCG9wZW5zX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI4ChNFeHBhbmRXYWl2ZXJSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEg8KB2NvbW1hbmQYAiABKAkikQEKFEV4cGFuZFdhaXZlclJlc3BvbnNlEi4KCGxhZ2dhcmRzGAEgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkEhYKDnJvb3RzX3NlcXVlbmNlGAIgASgEEjEKB3JlZnVzZWQYAyABKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RSZWZ1c2FsIpgBChFBZGRXYWl2ZXJzUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIOCgZyZWFzb24YAiABKAkSEAoIb3BlcmF0b3IYAyABKAkSKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJvb3RzX3NlcXVlbmNlGAUgASgEEg8KB2NvbW1hbmQYBiABKAkiQgoSQWRkV2FpdmVyc1Jlc3BvbnNlEiwKB3dhaXZlcnMYASADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLldhaXZlcjLLCQoMQWRtaW5TZXJ2aWNlEloKCUdldFN0YXR1cxIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0U3RhdHVzUmVzcG9uc2USWgoJR2V0QnVuZGxlEiUucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXF1ZXN0GiYucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRCdW5kbGVSZXNwb25zZRJsCg9DcmVhdGVKb2luVG9rZW4SKy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlcXVlc3QaLC5wb3J0Y3VsbGlzLmFkbWluLnYxLkNyZWF0ZUpvaW5Ub2tlblJlc3BvbnNlEk8KCUFkZERlbmlhbBIlLnBvcnRjdWxsaXMuYWRtaW4udjEuQWRkRGVuaWFsUmVxdWVzdBobLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEmAKC0xpc3REZW5pYWxzEicucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0RGVuaWFsc1JlcXVlc3QaKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkxpc3REZW5pYWxzUmVzcG9uc2USVQoMUmVtb3ZlRGVuaWFsEigucG9ydGN1bGxpcy5hZG1pbi52MS5SZW1vdmVEZW5pYWxSZXF1ZXN0GhsucG9ydGN1bGxpcy5hZG1pbi52MS5EZW5pYWwSVwoIUHJ1bmVMb2cSJC5wb3J0Y3VsbGlzLmFkbWluLnYxLlBydW5lTG9nUmVxdWVzdBolLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJ1bmVMb2dSZXNwb25zZRJgCgtBY2NlcHRDbG9jaxInLnBvcnRjdWxsaXMuYWRtaW4udjEuQWNjZXB0Q2xvY2tSZXF1ZXN0GigucG9ydGN1bGxpcy5hZG1pbi52MS5BY2NlcHRDbG9ja1Jlc3BvbnNlElAKBkJhY2t1cBIiLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwUmVxdWVzdBogLnBvcnRjdWxsaXMuYWRtaW4udjEuQmFja3VwQ2h1bmswARJbCg1HZXRSb290U3RhdHVzEikucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRSb290U3RhdHVzUmVxdWVzdBofLnBvcnRjdWxsaXMuYWRtaW4udjEuUm9vdFN0YXR1cxJdCgpDaGFuZ2VSb290EiYucG9ydGN1bGxpcy5hZG1pbi52MS5DaGFuZ2VSb290UmVxdWVzdBonLnBvcnRjdWxsaXMuYWRtaW4udjEuQ2hhbmdlUm9vdFJlc3BvbnNlEmMKDEV4cGFuZFdhaXZlchIoLnBvcnRjdWxsaXMuYWRtaW4udjEuRXhwYW5kV2FpdmVyUmVxdWVzdBopLnBvcnRjdWxsaXMuYWRtaW4udjEuRXhwYW5kV2FpdmVyUmVzcG9uc2USXQoKQWRkV2FpdmVycxImLnBvcnRjdWxsaXMuYWRtaW4udjEuQWRkV2FpdmVyc1JlcXVlc3QaJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkFkZFdhaXZlcnNSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9wb3J0Y3VsbGlzL2FkbWluL3YxL2FkbWluLnByb3RvEhNwb3J0Y3VsbGlzLmFkbWluLnYxIm8KEEFkZERlbmlhbFJlcXVlc3QSDgoGdGFyZ2V0GAEgASgJEg4KBnJlYXNvbhgCIAEoCRIQCghvcGVyYXRvchgDIAEoCRIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiFAoSTGlzdERlbmlhbHNSZXF1ZXN0IlUKE0xpc3REZW5pYWxzUmVzcG9uc2USLAoHZGVuaWFscxgBIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsEhAKCHNlcXVlbmNlGAIgASgEIkkKE1JlbW92ZURlbmlhbFJlcXVlc3QSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJEhAKCG9wZXJhdG9yGAMgASgJIqcBCgZEZW5pYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGdGFyZ2V0GAIgASgJEg4KBnJlYXNvbhgDIAEoCRIQCghvcGVyYXRvchgEIAEoCRIuCgpjcmVhdGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoPUHJ1bmVMb2dSZXF1ZXN0EioKBmJlZm9yZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEAoIb3BlcmF0b3IYAiABKAkiLgoQUHJ1bmVMb2dSZXNwb25zZRINCgVzdGFydBgBIAEoBBILCgNlbmQYAiABKAQiNgoSQWNjZXB0Q2xvY2tSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJEg4KBnJlYXNvbhgCIAEoCSJPChNBY2NlcHRDbG9ja1Jlc3BvbnNlEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHanVtcF9tcxgCIAEoAyIhCg1CYWNrdXBSZXF1ZXN0EhAKCG9wZXJhdG9yGAEgASgJIikKC0JhY2t1cENodW5rEgwKBGZpbGUYASABKAkSDAoEZGF0YRgCIAEoDCISChBHZXRTdGF0dXNSZXF1ZXN0IpoCChFHZXRTdGF0dXNSZXNwb25zZRIxCgZzZXJ2ZXIYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlNlcnZlclN0YXR1cxI5CgthdXRob3JpdGllcxgCIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuQXV0aG9yaXR5U3RhdHVzEjEKB3Byb3hpZXMYAyADKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5U3RhdHVzEicKA25vdxgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASOwoPcmVsb2FkX3JlZnVzYWxzGAUgAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsInYKDVJlbG9hZFJlZnVzYWwSDAoEcGFydBgBIAEoCRIOCgZyZWFzb24YAiABKAkSDgoGZGV0YWlsGAMgASgJEgwKBGhpbnQYBCABKAkSKQoFc2luY2UYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIhIKEEdldEJ1bmRsZVJlcXVlc3QilwEKEUdldEJ1bmRsZVJlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBItCghqd3Rfa2V5cxgEIAMoCzIbLnBvcnRjdWxsaXMuYWRtaW4udjEuSnd0S2V5EhwKFHJlZnJlc2hfaGludF9zZWNvbmRzGAUgASgDIiwKBkp3dEtleRIOCgZrZXlfaWQYASABKAkSEgoKcHVibGljX2tleRgCIAEoDCJGChZDcmVhdGVKb2luVG9rZW5SZXF1ZXN0EhEKCXNwaWZmZV9pZBgBIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJrChdDcmVhdGVKb2luVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiwQIKDFNlcnZlclN0YXR1cxIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIuCgpzdGFydGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSGwoTY2VydGlmaWNhdGVzX3NpZ25lZBgFIAEoBBIYChByZXF1ZXN0c19yZWZ1c2VkGAYgASgEEjUKEXNlcnZpbmdfbm90X2FmdGVyGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhZ2VudHNfY29ubmVjdGVkGAggASgNEhMKC2xvZ19lbnRyaWVzGAkgASgEEhIKCmxvZ19hbGFybXMYCiABKA0SEAoIcHJvYmxlbXMYCyADKAkikQEKD0F1dGhvcml0eVN0YXR1cxIKCgJpZBgBIAEoCRINCgVzdGF0ZRgCIAEoCRIQCghrZXlfdHlwZRgDIAEoCRItCglub3RfYWZ0ZXIYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBGtpbmQYBSABKAkSFAoMa2V5X2xvY2F0aW9uGAYgASgJIugBCgtQcm94eVN0YXR1cxIQCghwcm94eV9pZBgBIAEoCRIQCghhZ2VudF9pZBgCIAEoCRIRCglzcGlmZmVfaWQYAyABKAkSCwoDcG9kGAQgASgJEhEKCWNvbm5lY3RlZBgFIAEoCBItCglsYXN0X3NlZW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KDXN1YnNjcmlwdGlvbnMYByADKAsyJy5wb3J0Y3VsbGlzLmFkbWluLnYxLlN1YnNjcmlwdGlvblN0YXR1cxITCgtyZXBvcnRlZF9ieRgIIAEoCSL1AQoSU3Vic2NyaXB0aW9uU3RhdHVzEhUKDXJlc291cmNlX25hbWUYASABKAkSDgoGc2VyaWFsGAIgASgJEi0KCW5vdF9hZnRlchgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtuYWNrX2RldGFpbBgGIAEoCRItCgluYWNrZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIikKFEdldFJvb3RTdGF0dXNSZXF1ZXN0EhEKCW5hbWVkX21heBgBIAEoDSKSBAoKUm9vdFN0YXR1cxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHRydXN0X2RvbWFpbhgCIAEoCRINCgVlcG9jaBgDIAEoBBIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSNwoLYXV0aG9yaXRpZXMYBSADKAsyIi5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RBdXRob3JpdHkSLAoFc3RlcHMYBiADKAsyHS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RTdGVwEjAKCXZlcmlmaWVycxgHIAEoCzIdLnBvcnRjdWxsaXMuYWRtaW4udjEuRXZpZGVuY2USLQoHaG9sZGVycxgIIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuSG9sZGVycxItCgdyZWlzc3VlGAkgASgLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5SZWlzc3VlEiwKB3dhaXZlcnMYCiADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLldhaXZlchIXCg9tYXhfdHRsX3NlY29uZHMYCyABKAMSDwoHc2tld19tcxgMIAEoAxIRCglhdXRvbWF0aWMYDSABKAkSOwoPcmVsb2FkX3JlZnVzYWxzGA4gAygLMiIucG9ydGN1bGxpcy5hZG1pbi52MS5SZWxvYWRSZWZ1c2FsIrcCCg1Sb290QXV0aG9yaXR5EgoKAmlkGAEgASgJEg0KBXN0YXRlGAIgASgJEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghrZXlfdHlwZRgEIAEoCRIUCgxrZXlfbG9jYXRpb24YBSABKAkSFAoMcm9vdF9zdWJqZWN0GAYgASgJEhMKC3Jvb3Rfc2hhMjU2GAcgASgJEi4KCm5vdF9iZWZvcmUYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCW5vdF9hZnRlchgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGQoRbGlmZV9sZWZ0X3BlcmNlbnQYCiABKA0SEwoLY29tcHJvbWlzZWQYCyABKAgiiwEKCFJvb3RTdGVwEg8KB2NvbW1hbmQYASABKAkSEgoKaXNfYWxsb3dlZBgCIAEoCBIOCgZyZWFzb24YAyABKAkSDgoGZGV0YWlsGAQgASgJEgwKBGhpbnQYBSABKAkSLAoIb3BlbnNfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIp0BCghFdmlkZW5jZRINCgV0b3RhbBgBIAEoBBIRCgljb25maXJtZWQYAiABKAQSDAoEd2VhaxgDIAEoBBIOCgZ3YWl2ZWQYBCABKAQSDwoHbGFnZ2luZxgFIAEoBBIuCghsYWdnYXJkcxgGIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuTGFnZ2FyZBIQCghhY2tfb25seRgHIAEoBCKFAQoHTGFnZ2FyZBIMCgRraW5kGAEgASgJEgwKBG5hbWUYAiABKAkSEQoJc3BpZmZlX2lkGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIOCgZkZXRhaWwYBSABKAkSKwoHZW5kc19hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAioQEKB0hvbGRlcnMSFAoMYXV0aG9yaXR5X2lkGAEgASgJEhEKCXVuZXhwaXJlZBgCIAEoBBIOCgZ3YWl2ZWQYAyABKAQSMAoMbGFzdF9lbmRzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgVuYW1lZBgFIAMoCzIcLnBvcnRjdWxsaXMuYWRtaW4udjEuTGFnZ2FyZCIrCgdSZWlzc3VlEgwKBGxlZnQYASABKAQSEgoKcGVyX3NlY29uZBgCIAEoDSJjCgZXYWl2ZXISDAoEbmFtZRgBIAEoCRIOCgZyZWFzb24YAiABKAkSEAoIb3BlcmF0b3IYAyABKAkSKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIoMDChFDaGFuZ2VSb290UmVxdWVzdBIzCgdwcmVwYXJlGAEgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5QcmVwYXJlUm9vdEgAEjUKCGFjdGl2YXRlGAIgASgLMiEucG9ydGN1bGxpcy5hZG1pbi52MS5BY3RpdmF0ZVJvb3RIABI1Cghyb2xsYmFjaxgDIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuUm9sbGJhY2tSb290SAASMQoGcmV0aXJlGAQgASgLMh8ucG9ydGN1bGxpcy5hZG1pbi52MS5SZXRpcmVSb290SAASLwoFYWJvcnQYBSABKAsyHi5wb3J0Y3VsbGlzLmFkbWluLnYxLkFib3J0Um9vdEgAEjkKCmNvbXByb21pc2UYBiABKAsyIy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNvbXByb21pc2VSb290SAASEAoIb3BlcmF0b3IYByABKAkSDwoHZHJ5X3J1bhgIIAEoCEIJCgdjb21tYW5kIk8KC1ByZXBhcmVSb290EhAKCGtleV90eXBlGAEgASgJEhAKCGZyb21fZGlyGAIgASgJEhwKFGNzcl9mb3Jfb2ZmbGluZV9yb290GAMgASgIIg4KDEFjdGl2YXRlUm9vdCIOCgxSb2xsYmFja1Jvb3QiDAoKUmV0aXJlUm9vdCILCglBYm9ydFJvb3QiXQoOQ29tcHJvbWlzZVJvb3QSFAoMYXV0aG9yaXR5X2lkGAEgASgJEjUKC3JlcGxhY2VtZW50GAIgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5QcmVwYXJlUm9vdCKEAQoSQ2hhbmdlUm9vdFJlc3BvbnNlEi8KBGRvbmUYASABKAsyHy5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RDaGFuZ2VIABIzCgdyZWZ1c2VkGAIgASgLMiAucG9ydGN1bGxpcy5hZG1pbi52MS5Sb290UmVmdXNhbEgAQggKBnJlc3VsdCJFCgpSb290Q2hhbmdlEg0KBWxpbmVzGAEgAygJEgwKBG5leHQYAiABKAkSCwoDY3NyGAMgASgJEg0KBWVwb2NoGAQgASgEIqkBCgtSb290UmVmdXNhbBIMCgRjb2RlGAEgASgJEg8KB21lc3NhZ2UYAiABKAkSDAoEaGludBgDIAEoCRIPCgdsYWdnaW5nGAQgASgEEi4KCGxhZ2dhcmRzGAUgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkEiwKCG9wZW5zX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI4ChNFeHBhbmRXYWl2ZXJSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEg8KB2NvbW1hbmQYAiABKAkikQEKFEV4cGFuZFdhaXZlclJlc3BvbnNlEi4KCGxhZ2dhcmRzGAEgAygLMhwucG9ydGN1bGxpcy5hZG1pbi52MS5MYWdnYXJkEhYKDnJvb3RzX3NlcXVlbmNlGAIgASgEEjEKB3JlZnVzZWQYAyABKAsyIC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RSZWZ1c2FsIpgBChFBZGRXYWl2ZXJzUmVxdWVzdBINCgVuYW1lcxgBIAMoCRIOCgZyZWFzb24YAiABKAkSEAoIb3BlcmF0b3IYAyABKAkSKQoFdW50aWwYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKDnJvb3RzX3NlcXVlbmNlGAUgASgEEg8KB2NvbW1hbmQYBiABKAkiQgoSQWRkV2FpdmVyc1Jlc3BvbnNlEiwKB3dhaXZlcnMYASADKAsyGy5wb3J0Y3VsbGlzLmFkbWluLnYxLldhaXZlciI9CgxSZXNvdXJjZU5hbWUSDAoEa2luZBgBIAEoCRIRCgluYW1lc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKcAQoWQ2hhbmdlUmVzb3VyY2VzUmVxdWVzdBIsCgVhcHBseRgBIAMoCzIdLnBvcnRjdWxsaXMuYWRtaW4udjEuTWFuaWZlc3QSMQoGZGVsZXRlGAIgAygLMiEucG9ydGN1bGxpcy5hZG1pbi52MS5SZXNvdXJjZU5hbWUSDwoHZHJ5X3J1bhgDIAEoCBIQCghvcGVyYXRvchgEIAEoCSIoCghNYW5pZmVzdBIMCgRqc29uGAEgASgJEg4KBm9yaWdpbhgCIAEoCSKZAQoXQ2hhbmdlUmVzb3VyY2VzUmVzcG9uc2USNAoHY2hhbmdlcxgBIAMoCzIjLnBvcnRjdWxsaXMuYWRtaW4udjEuUmVzb3VyY2VDaGFuZ2USNgoIZmluZGluZ3MYAiADKAsyJC5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlc291cmNlRmluZGluZxIQCghzZXF1ZW5jZRgDIAEoBCJVCg5SZXNvdXJjZUNoYW5nZRIzCghyZXNvdXJjZRgBIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuUmVzb3VyY2VOYW1lEg4KBmFjdGlvbhgCIAEoCSKQAQoPUmVzb3VyY2VGaW5kaW5nEhAKCHNldmVyaXR5GAEgASgJEgwKBGNvZGUYAiABKAkSMwoIcmVzb3VyY2UYAyABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlc291cmNlTmFtZRIMCgRwYXRoGAQgASgJEgwKBHRleHQYBSABKAkSDAoEaGludBgGIAEoCSIWChRMaXN0UmVzb3VyY2VzUmVxdWVzdCKvAQoVTGlzdFJlc291cmNlc1Jlc3BvbnNlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBI2Cghwcm9ibGVtcxgDIAMoCzIkLnBvcnRjdWxsaXMuYWRtaW4udjEuUmVzb3VyY2VGaW5kaW5nEjYKCXJlc291cmNlcxgEIAMoCzIjLnBvcnRjdWxsaXMuYWRtaW4udjEuU3RvcmVkUmVzb3VyY2UiYwoOU3RvcmVkUmVzb3VyY2USMwoIcmVzb3VyY2UYASABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlc291cmNlTmFtZRIMCgRqc29uGAIgASgJEg4KBm9yaWdpbhgDIAEoCSIYChZHZXRQb2xpY3lTdGF0dXNSZXF1ZXN0ImQKF0dldFBvbGljeVN0YXR1c1Jlc3BvbnNlEhAKCHNlcXVlbmNlGAEgASgEEjcKB3Byb3hpZXMYAiADKAsyJi5wb3J0Y3VsbGlzLmFkbWluLnYxLlByb3h5UG9saWN5U3RhdHVzIvwBChFQcm94eVBvbGljeVN0YXR1cxIRCglzcGlmZmVfaWQYASABKAkSEAoIcHJveHlfaWQYAiABKAkSEAoIYWdlbnRfaWQYAyABKAkSEAoId29ya2xvYWQYBCABKAkSDQoFc3RhdGUYBSABKAkSLgoFcG9ydHMYBiADKAsyHy5wb3J0Y3VsbGlzLmFkbWluLnYxLlBvcnRTdGF0dXMSKwoEaGVsZBgHIAMoCzIdLnBvcnRjdWxsaXMuYWRtaW4udjEuSGVsZFN0ZXASMgoHcmVmdXNhbBgIIAEoCzIhLnBvcnRjdWxsaXMuYWRtaW4udjEuUHJveHlSZWZ1c2FsIpABCgpQb3J0U3RhdHVzEgwKBHBvcnQYASABKA0SDgoGd2FudGVkGAIgASgJEhAKCGluX2ZvcmNlGAMgASgJEjIKB2JlY2F1c2UYBCABKAsyIS5wb3J0Y3VsbGlzLmFkbWluLnYxLlJlc291cmNlTmFtZRIMCgRydWxlGAUgASgJEhAKCGRyYWluaW5nGAYgASgNIlYKCEhlbGRTdGVwEgwKBHN0ZXAYASABKAkSEAoIZW5kcG9pbnQYAiABKAkSEQoJd2FpdHNfZm9yGAMgAygJEhcKD3dhaXRzX2Zvcl9jb3VudBgEIAEoDSJlCgxQcm94eVJlZnVzYWwSDgoGZGV0YWlsGAEgASgJEhEKCXJlc291cmNlcxgCIAMoCRIyCgdvYmplY3RzGAMgAygLMiEucG9ydGN1bGxpcy5hZG1pbi52MS5SZXNvdXJjZU5hbWUykwwKDEFkbWluU2VydmljZRJaCglHZXRTdGF0dXMSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1JlcXVlc3QaJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkdldFN0YXR1c1Jlc3BvbnNlEloKCUdldEJ1bmRsZRIlLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVxdWVzdBomLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0QnVuZGxlUmVzcG9uc2USbAoPQ3JlYXRlSm9pblRva2VuEisucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXF1ZXN0GiwucG9ydGN1bGxpcy5hZG1pbi52MS5DcmVhdGVKb2luVG9rZW5SZXNwb25zZRJPCglBZGREZW5pYWwSJS5wb3J0Y3VsbGlzLmFkbWluLnYxLkFkZERlbmlhbFJlcXVlc3QaGy5wb3J0Y3VsbGlzLmFkbWluLnYxLkRlbmlhbBJgCgtMaXN0RGVuaWFscxInLnBvcnRjdWxsaXMuYWRtaW4udjEuTGlzdERlbmlhbHNSZXF1ZXN0GigucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0RGVuaWFsc1Jlc3BvbnNlElUKDFJlbW92ZURlbmlhbBIoLnBvcnRjdWxsaXMuYWRtaW4udjEuUmVtb3ZlRGVuaWFsUmVxdWVzdBobLnBvcnRjdWxsaXMuYWRtaW4udjEuRGVuaWFsElcKCFBydW5lTG9nEiQucG9ydGN1bGxpcy5hZG1pbi52MS5QcnVuZUxvZ1JlcXVlc3QaJS5wb3J0Y3VsbGlzLmFkbWluLnYxLlBydW5lTG9nUmVzcG9uc2USYAoLQWNjZXB0Q2xvY2sSJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkFjY2VwdENsb2NrUmVxdWVzdBooLnBvcnRjdWxsaXMuYWRtaW4udjEuQWNjZXB0Q2xvY2tSZXNwb25zZRJQCgZCYWNrdXASIi5wb3J0Y3VsbGlzLmFkbWluLnYxLkJhY2t1cFJlcXVlc3QaIC5wb3J0Y3VsbGlzLmFkbWluLnYxLkJhY2t1cENodW5rMAESWwoNR2V0Um9vdFN0YXR1cxIpLnBvcnRjdWxsaXMuYWRtaW4udjEuR2V0Um9vdFN0YXR1c1JlcXVlc3QaHy5wb3J0Y3VsbGlzLmFkbWluLnYxLlJvb3RTdGF0dXMSXQoKQ2hhbmdlUm9vdBImLnBvcnRjdWxsaXMuYWRtaW4udjEuQ2hhbmdlUm9vdFJlcXVlc3QaJy5wb3J0Y3VsbGlzLmFkbWluLnYxLkNoYW5nZVJvb3RSZXNwb25zZRJjCgxFeHBhbmRXYWl2ZXISKC5wb3J0Y3VsbGlzLmFkbWluLnYxLkV4cGFuZFdhaXZlclJlcXVlc3QaKS5wb3J0Y3VsbGlzLmFkbWluLnYxLkV4cGFuZFdhaXZlclJlc3BvbnNlEl0KCkFkZFdhaXZlcnMSJi5wb3J0Y3VsbGlzLmFkbWluLnYxLkFkZFdhaXZlcnNSZXF1ZXN0GicucG9ydGN1bGxpcy5hZG1pbi52MS5BZGRXYWl2ZXJzUmVzcG9uc2USbAoPQ2hhbmdlUmVzb3VyY2VzEisucG9ydGN1bGxpcy5hZG1pbi52MS5DaGFuZ2VSZXNvdXJjZXNSZXF1ZXN0GiwucG9ydGN1bGxpcy5hZG1pbi52MS5DaGFuZ2VSZXNvdXJjZXNSZXNwb25zZRJoCg1MaXN0UmVzb3VyY2VzEikucG9ydGN1bGxpcy5hZG1pbi52MS5MaXN0UmVzb3VyY2VzUmVxdWVzdBoqLnBvcnRjdWxsaXMuYWRtaW4udjEuTGlzdFJlc291cmNlc1Jlc3BvbnNlMAESbgoPR2V0UG9saWN5U3RhdHVzEisucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRQb2xpY3lTdGF0dXNSZXF1ZXN0GiwucG9ydGN1bGxpcy5hZG1pbi52MS5HZXRQb2xpY3lTdGF0dXNSZXNwb25zZTABYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.admin.v1.AddDenialRequest
@@ -1034,6 +1034,13 @@ export type Evidence = Message<"portcullis.admin.v1.Evidence"> & {
    * @generated from field: repeated portcullis.admin.v1.Laggard laggards = 6;
    */
   laggards: Laggard[];
+
+  /**
+   * Of those confirmed, while an authority is prepared: proxies whose listeners are not ours, so that no handshake has proved it.
+   *
+   * @generated from field: uint64 ack_only = 7;
+   */
+  ackOnly: bigint;
 };
 
 /**
@@ -1602,6 +1609,490 @@ export const AddWaiversResponseSchema: GenMessage<AddWaiversResponse> = /*@__PUR
   messageDesc(file_portcullis_admin_v1_admin, 45);
 
 /**
+ * @generated from message portcullis.admin.v1.ResourceName
+ */
+export type ResourceName = Message<"portcullis.admin.v1.ResourceName"> & {
+  /**
+   * PeerAuthentication, DestinationRule, ServiceEntry, WorkloadEntry, Sidecar or MeshConfig.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * @generated from field: string namespace = 2;
+   */
+  namespace: string;
+
+  /**
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ResourceName.
+ * Use `create(ResourceNameSchema)` to create a new message.
+ */
+export const ResourceNameSchema: GenMessage<ResourceName> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 46);
+
+/**
+ * @generated from message portcullis.admin.v1.ChangeResourcesRequest
+ */
+export type ChangeResourcesRequest = Message<"portcullis.admin.v1.ChangeResourcesRequest"> & {
+  /**
+   * Kubernetes manifests, JSON, one object each.
+   *
+   * @generated from field: repeated portcullis.admin.v1.Manifest apply = 1;
+   */
+  apply: Manifest[];
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.ResourceName delete = 2;
+   */
+  delete: ResourceName[];
+
+  /**
+   * Says what would be done.
+   *
+   * @generated from field: bool dry_run = 3;
+   */
+  dryRun: boolean;
+
+  /**
+   * Claimed: whoever can open the socket may give any name.
+   *
+   * @generated from field: string operator = 4;
+   */
+  operator: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ChangeResourcesRequest.
+ * Use `create(ChangeResourcesRequestSchema)` to create a new message.
+ */
+export const ChangeResourcesRequestSchema: GenMessage<ChangeResourcesRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 47);
+
+/**
+ * @generated from message portcullis.admin.v1.Manifest
+ */
+export type Manifest = Message<"portcullis.admin.v1.Manifest"> & {
+  /**
+   * @generated from field: string json = 1;
+   */
+  json: string;
+
+  /**
+   * Where it stands, for messages: `FILE:LINE`.
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.Manifest.
+ * Use `create(ManifestSchema)` to create a new message.
+ */
+export const ManifestSchema: GenMessage<Manifest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 48);
+
+/**
+ * @generated from message portcullis.admin.v1.ChangeResourcesResponse
+ */
+export type ChangeResourcesResponse = Message<"portcullis.admin.v1.ChangeResourcesResponse"> & {
+  /**
+   * @generated from field: repeated portcullis.admin.v1.ResourceChange changes = 1;
+   */
+  changes: ResourceChange[];
+
+  /**
+   * Of the objects that were applied, and of others that say something else because of them.
+   *
+   * @generated from field: repeated portcullis.admin.v1.ResourceFinding findings = 2;
+   */
+  findings: ResourceFinding[];
+
+  /**
+   * Of the configuration now; rises with each change.
+   *
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ChangeResourcesResponse.
+ * Use `create(ChangeResourcesResponseSchema)` to create a new message.
+ */
+export const ChangeResourcesResponseSchema: GenMessage<ChangeResourcesResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 49);
+
+/**
+ * @generated from message portcullis.admin.v1.ResourceChange
+ */
+export type ResourceChange = Message<"portcullis.admin.v1.ResourceChange"> & {
+  /**
+   * @generated from field: portcullis.admin.v1.ResourceName resource = 1;
+   */
+  resource?: ResourceName | undefined;
+
+  /**
+   * created, configured, unchanged, deleted
+   *
+   * @generated from field: string action = 2;
+   */
+  action: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ResourceChange.
+ * Use `create(ResourceChangeSchema)` to create a new message.
+ */
+export const ResourceChangeSchema: GenMessage<ResourceChange> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 50);
+
+/**
+ * @generated from message portcullis.admin.v1.ResourceFinding
+ */
+export type ResourceFinding = Message<"portcullis.admin.v1.ResourceFinding"> & {
+  /**
+   * error, warning
+   *
+   * @generated from field: string severity = 1;
+   */
+  severity: string;
+
+  /**
+   * @generated from field: string code = 2;
+   */
+  code: string;
+
+  /**
+   * @generated from field: portcullis.admin.v1.ResourceName resource = 3;
+   */
+  resource?: ResourceName | undefined;
+
+  /**
+   * @generated from field: string path = 4;
+   */
+  path: string;
+
+  /**
+   * @generated from field: string text = 5;
+   */
+  text: string;
+
+  /**
+   * @generated from field: string hint = 6;
+   */
+  hint: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ResourceFinding.
+ * Use `create(ResourceFindingSchema)` to create a new message.
+ */
+export const ResourceFindingSchema: GenMessage<ResourceFinding> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 51);
+
+/**
+ * @generated from message portcullis.admin.v1.ListResourcesRequest
+ */
+export type ListResourcesRequest = Message<"portcullis.admin.v1.ListResourcesRequest"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ListResourcesRequest.
+ * Use `create(ListResourcesRequestSchema)` to create a new message.
+ */
+export const ListResourcesRequestSchema: GenMessage<ListResourcesRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 52);
+
+/**
+ * Several make the whole.
+ *
+ * @generated from message portcullis.admin.v1.ListResourcesResponse
+ */
+export type ListResourcesResponse = Message<"portcullis.admin.v1.ListResourcesResponse"> & {
+  /**
+   * In the first.
+   *
+   * @generated from field: string trust_domain = 1;
+   */
+  trustDomain: string;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * In the first: what is wrong with the directory's files, whose last good state holds.
+   *
+   * @generated from field: repeated portcullis.admin.v1.ResourceFinding problems = 3;
+   */
+  problems: ResourceFinding[];
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.StoredResource resources = 4;
+   */
+  resources: StoredResource[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ListResourcesResponse.
+ * Use `create(ListResourcesResponseSchema)` to create a new message.
+ */
+export const ListResourcesResponseSchema: GenMessage<ListResourcesResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 53);
+
+/**
+ * @generated from message portcullis.admin.v1.StoredResource
+ */
+export type StoredResource = Message<"portcullis.admin.v1.StoredResource"> & {
+  /**
+   * @generated from field: portcullis.admin.v1.ResourceName resource = 1;
+   */
+  resource?: ResourceName | undefined;
+
+  /**
+   * With the time of creation, where there is one.
+   *
+   * @generated from field: string json = 2;
+   */
+  json: string;
+
+  /**
+   * `FILE:LINE` of the resources' directory; empty for one that was applied.
+   *
+   * @generated from field: string origin = 3;
+   */
+  origin: string;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.StoredResource.
+ * Use `create(StoredResourceSchema)` to create a new message.
+ */
+export const StoredResourceSchema: GenMessage<StoredResource> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 54);
+
+/**
+ * @generated from message portcullis.admin.v1.GetPolicyStatusRequest
+ */
+export type GetPolicyStatusRequest = Message<"portcullis.admin.v1.GetPolicyStatusRequest"> & {
+};
+
+/**
+ * Describes the message portcullis.admin.v1.GetPolicyStatusRequest.
+ * Use `create(GetPolicyStatusRequestSchema)` to create a new message.
+ */
+export const GetPolicyStatusRequestSchema: GenMessage<GetPolicyStatusRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 55);
+
+/**
+ * Several make the whole.
+ *
+ * @generated from message portcullis.admin.v1.GetPolicyStatusResponse
+ */
+export type GetPolicyStatusResponse = Message<"portcullis.admin.v1.GetPolicyStatusResponse"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.ProxyPolicyStatus proxies = 2;
+   */
+  proxies: ProxyPolicyStatus[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.GetPolicyStatusResponse.
+ * Use `create(GetPolicyStatusResponseSchema)` to create a new message.
+ */
+export const GetPolicyStatusResponseSchema: GenMessage<GetPolicyStatusResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 56);
+
+/**
+ * @generated from message portcullis.admin.v1.ProxyPolicyStatus
+ */
+export type ProxyPolicyStatus = Message<"portcullis.admin.v1.ProxyPolicyStatus"> & {
+  /**
+   * @generated from field: string spiffe_id = 1;
+   */
+  spiffeId: string;
+
+  /**
+   * @generated from field: string proxy_id = 2;
+   */
+  proxyId: string;
+
+  /**
+   * @generated from field: string agent_id = 3;
+   */
+  agentId: string;
+
+  /**
+   * Of its WorkloadEntry, `NAMESPACE/NAME`; empty for one without.
+   *
+   * @generated from field: string workload = 4;
+   */
+  workload: string;
+
+  /**
+   * in-force, draining, unobserved, pushed, held, refused, silent, unknown
+   *
+   * @generated from field: string state = 5;
+   */
+  state: string;
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.PortStatus ports = 6;
+   */
+  ports: PortStatus[];
+
+  /**
+   * Sorted; the proxies that a step of this one waits for.
+   *
+   * @generated from field: repeated portcullis.admin.v1.HeldStep held = 7;
+   */
+  held: HeldStep[];
+
+  /**
+   * Present where its Envoy has refused what it was sent.
+   *
+   * @generated from field: portcullis.admin.v1.ProxyRefusal refusal = 8;
+   */
+  refusal?: ProxyRefusal | undefined;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ProxyPolicyStatus.
+ * Use `create(ProxyPolicyStatusSchema)` to create a new message.
+ */
+export const ProxyPolicyStatusSchema: GenMessage<ProxyPolicyStatus> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 57);
+
+/**
+ * @generated from message portcullis.admin.v1.PortStatus
+ */
+export type PortStatus = Message<"portcullis.admin.v1.PortStatus"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * disable, permissive, strict
+   *
+   * @generated from field: string wanted = 2;
+   */
+  wanted: string;
+
+  /**
+   * What its Envoy has acknowledged; empty for nothing yet.
+   *
+   * @generated from field: string in_force = 3;
+   */
+  inForce: string;
+
+  /**
+   * @generated from field: portcullis.admin.v1.ResourceName because = 4;
+   */
+  because?: ResourceName | undefined;
+
+  /**
+   * @generated from field: string rule = 5;
+   */
+  rule: string;
+
+  /**
+   * Open plaintext connections that the mode would not take.
+   *
+   * @generated from field: uint32 draining = 6;
+   */
+  draining: number;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.PortStatus.
+ * Use `create(PortStatusSchema)` to create a new message.
+ */
+export const PortStatusSchema: GenMessage<PortStatus> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 58);
+
+/**
+ * @generated from message portcullis.admin.v1.HeldStep
+ */
+export type HeldStep = Message<"portcullis.admin.v1.HeldStep"> & {
+  /**
+   * stop-plaintext, stop-mtls, send-mtls, send-plaintext
+   *
+   * @generated from field: string step = 1;
+   */
+  step: string;
+
+  /**
+   * HOST:PORT of the endpoint that it is about.
+   *
+   * @generated from field: string endpoint = 2;
+   */
+  endpoint: string;
+
+  /**
+   * @generated from field: repeated string waits_for = 3;
+   */
+  waitsFor: string[];
+
+  /**
+   * Of those; the list is cut at 20.
+   *
+   * @generated from field: uint32 waits_for_count = 4;
+   */
+  waitsForCount: number;
+};
+
+/**
+ * Describes the message portcullis.admin.v1.HeldStep.
+ * Use `create(HeldStepSchema)` to create a new message.
+ */
+export const HeldStepSchema: GenMessage<HeldStep> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 59);
+
+/**
+ * @generated from message portcullis.admin.v1.ProxyRefusal
+ */
+export type ProxyRefusal = Message<"portcullis.admin.v1.ProxyRefusal"> & {
+  /**
+   * Envoy's own words.
+   *
+   * @generated from field: string detail = 1;
+   */
+  detail: string;
+
+  /**
+   * @generated from field: repeated string resources = 2;
+   */
+  resources: string[];
+
+  /**
+   * @generated from field: repeated portcullis.admin.v1.ResourceName objects = 3;
+   */
+  objects: ResourceName[];
+};
+
+/**
+ * Describes the message portcullis.admin.v1.ProxyRefusal.
+ * Use `create(ProxyRefusalSchema)` to create a new message.
+ */
+export const ProxyRefusalSchema: GenMessage<ProxyRefusal> = /*@__PURE__*/
+  messageDesc(file_portcullis_admin_v1_admin, 60);
+
+/**
  * @generated from service portcullis.admin.v1.AdminService
  */
 export const AdminService: GenService<{
@@ -1726,6 +2217,36 @@ export const AdminService: GenService<{
     methodKind: "unary";
     input: typeof AddWaiversRequestSchema;
     output: typeof AddWaiversResponseSchema;
+  },
+  /**
+   * Changes the configuration as one: all of it, or nothing.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.ChangeResources
+   */
+  changeResources: {
+    methodKind: "unary";
+    input: typeof ChangeResourcesRequestSchema;
+    output: typeof ChangeResourcesResponseSchema;
+  },
+  /**
+   * The configuration, whole: `mtls explain`, `validate` and `diff` decide from it by the code that the server decides by.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.ListResources
+   */
+  listResources: {
+    methodKind: "server_streaming";
+    input: typeof ListResourcesRequestSchema;
+    output: typeof ListResourcesResponseSchema;
+  },
+  /**
+   * What each proxy does, is to do, and waits for.
+   *
+   * @generated from rpc portcullis.admin.v1.AdminService.GetPolicyStatus
+   */
+  getPolicyStatus: {
+    methodKind: "server_streaming";
+    input: typeof GetPolicyStatusRequestSchema;
+    output: typeof GetPolicyStatusResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_admin_v1_admin, 0);

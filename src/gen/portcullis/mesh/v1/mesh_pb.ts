@@ -5,17 +5,17 @@
 // Between an agent and its control plane, over mTLS with the agent's own SVID: trust goes down, evidence comes up.
 // Every message is idempotent and carries its sequence, so that a reconnect needs no memory of what was lost.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file portcullis/mesh/v1/mesh.proto.
  */
 export const file_portcullis_mesh_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIoMDCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSAASMAoGbGVhdmVzGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRMZWF2ZXNIABIuCgdnb29kYnllGAcgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkdvb2RieWVIAEIJCgdtZXNzYWdlIu8BCg9Db25uZWN0UmVzcG9uc2USMQoGYnVuZGxlGAEgASgLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLlRydXN0QnVuZGxlSAASMwoKcmVwb3J0X2FjaxgCIAEoCzIdLnBvcnRjdWxsaXMubWVzaC52MS5SZXBvcnRBY2tIABIxCglsb2dfcHJvb2YYAyABKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nUHJvb2ZIABI2CgVyZW5ldxgEIAEoCzIlLnBvcnRjdWxsaXMubWVzaC52MS5SZW5ld0NlcnRpZmljYXRlc0gAQgkKB21lc3NhZ2UiqQEKBUhlbGxvEhAKCGFnZW50X2lkGAEgASgJEhUKDWFnZW50X3ZlcnNpb24YAiABKAkSFwoPYnVuZGxlX3NlcXVlbmNlGAMgASgEEhsKDmxvZ19jaGVja3BvaW50GAQgASgJSACIAQESLgoKYWdlbnRfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXBCEQoPX2xvZ19jaGVja3BvaW50InIKC1RydXN0QnVuZGxlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBIsCghqd3Rfa2V5cxgEIAMoCzIaLnBvcnRjdWxsaXMubWVzaC52MS5Kd3RLZXkiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIiAKDldvcmtsb2FkVG9rZW5zEg4KBnRva2VucxgBIAMoCSLHAQoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCRIZChFoZWxkX3Jvb3RzX2RpZ2VzdBgFIAEoDBIaChJ1bm9ic2VydmVkX3JlYWRlcnMYBiABKA0SHAoUaGVsZF9idW5kbGVfc2VxdWVuY2UYByABKAQiVwoKSGVsZExlYXZlcxIMCgRmdWxsGAEgASgIEioKBGhlbGQYAiADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZExlYWYSDwoHZHJvcHBlZBgDIAMoDCJJCghIZWxkTGVhZhIOCgZzZXJpYWwYASABKAwSLQoJbm90X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIJCgdHb29kYnllIiQKEVJlbmV3Q2VydGlmaWNhdGVzEg8KB3NlcmlhbHMYASADKAwiLwoJUmVwb3J0QWNrEhAKCHNlcXVlbmNlGAEgASgEEhAKCHVucHJvdmVuGAIgAygJIsEBCghMb2dQcm9vZhISCgpjaGVja3BvaW50GAEgASgJEhQKDHZlcmlmaWVyX2tleRgCIAEoCRIRCglmcm9tX3NpemUYAyABKAQSEwoLY29uc2lzdGVuY3kYBCADKAwSLQoIcmVzdG9yZWQYBSABKAsyGy5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nTGVhZhI0CgppbmNsdXNpb25zGAYgAygLMiAucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0luY2x1c2lvbiI2CgdMb2dMZWFmEg0KBWluZGV4GAEgASgEEg0KBWVudHJ5GAIgASgMEg0KBXByb29mGAMgAygMIiMKEEluY2x1c2lvblJlcXVlc3QSDwoHc2VyaWFscxgBIAMoDCKJAQoMTG9nSW5jbHVzaW9uEg4KBnNlcmlhbBgBIAEoDBIrCgZpbnRlbnQYAiABKAsyGy5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nTGVhZhIrCgZyZXN1bHQYAyABKAsyGy5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nTGVhZhIPCgdmb3JlaWduGAQgASgIImsKCExvZ0FsYXJtEgwKBGtpbmQYASABKAkSDgoGZGV0YWlsGAIgASgJEhcKD2hlbGRfY2hlY2twb2ludBgDIAEoCRIYChBzaG93bl9jaGVja3BvaW50GAQgASgJEg4KBnNlcmlhbBgFIAEoDCKDAQoNUHJveHlFdmlkZW5jZRIQCghwcm94eV9pZBgBIAEoCRI/Cg1zdWJzY3JpcHRpb25zGAIgAygLMigucG9ydGN1bGxpcy5tZXNoLnYxLlN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXNwaWZmZV9pZBgDIAEoCRIMCgR3ZWFrGAQgASgIIv8BChRTdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzdHJlYW1faWQYASABKAQSFQoNcmVzb3VyY2VfbmFtZRgCIAEoCRI4CgtjZXJ0aWZpY2F0ZRgDIAEoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5IZWxkQ2VydGlmaWNhdGUSFwoPYnVuZGxlX3NlcXVlbmNlGAQgASgEEiwKCGFja2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgRuYWNrGAYgASgLMhgucG9ydGN1bGxpcy5tZXNoLnYxLk5hY2sSFAoMcm9vdHNfZGlnZXN0GAcgASgMIlAKD0hlbGRDZXJ0aWZpY2F0ZRIOCgZzZXJpYWwYASABKAkSLQoJbm90X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPCgROYWNrEg8KB3ZlcnNpb24YASABKAkSDgoGZGV0YWlsGAIgASgJEiYKAmF0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJHChBTaWduQmF0Y2hSZXF1ZXN0EjMKB2VudHJpZXMYASADKAsyIi5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoRW50cnkiRwoOU2lnbkJhdGNoRW50cnkSDQoFdG9rZW4YASABKAkSCwoDY3NyGAIgASgJEhkKEXZhbGlkaXR5X2R1cmF0aW9uGAMgASgDIkkKEVNpZ25CYXRjaFJlc3BvbnNlEjQKB3Jlc3VsdHMYASADKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVzdWx0IokBCg9TaWduQmF0Y2hSZXN1bHQSPAoLY2VydGlmaWNhdGUYASABKAsyJS5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbmVkQ2VydGlmaWNhdGVIABIuCgdyZWZ1c2FsGAIgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLlJlZnVzYWxIAEIICgZyZXN1bHQicAoRU2lnbmVkQ2VydGlmaWNhdGUSEgoKY2VydF9jaGFpbhgBIAMoCRIRCglzcGlmZmVfaWQYAiABKAkSNAoQdG9rZW5fZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQAoHUmVmdXNhbBIMCgRjb2RlGAEgASgFEg8KB21lc3NhZ2UYAiABKAkSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKAMiQQoSTWludEp3dFN2aWRSZXF1ZXN0EhAKCGF1ZGllbmNlGAEgAygJEhkKEXZhbGlkaXR5X2R1cmF0aW9uGAIgASgDImYKE01pbnRKd3RTdmlkUmVzcG9uc2USEQoJc3BpZmZlX2lkGAEgASgJEgwKBHN2aWQYAiABKAkSLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAynwIKC01lc2hTZXJ2aWNlElYKB0Nvbm5lY3QSIi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlcXVlc3QaIy5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJYCglTaWduQmF0Y2gSJC5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVxdWVzdBolLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXNwb25zZRJeCgtNaW50Snd0U3ZpZBImLnBvcnRjdWxsaXMubWVzaC52MS5NaW50Snd0U3ZpZFJlcXVlc3QaJy5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIvEDCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSAASMAoGbGVhdmVzGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRMZWF2ZXNIABIuCgdnb29kYnllGAcgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkdvb2RieWVIABIyCgZwb2xpY3kYCCABKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UmVwb3J0SAASOAoJaGFuZHNoYWtlGAkgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhhbmRzaGFrZVJlcG9ydEgAQgkKB21lc3NhZ2Ui2wIKD0Nvbm5lY3RSZXNwb25zZRIxCgZidW5kbGUYASABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuVHJ1c3RCdW5kbGVIABIzCgpyZXBvcnRfYWNrGAIgASgLMh0ucG9ydGN1bGxpcy5tZXNoLnYxLlJlcG9ydEFja0gAEjEKCWxvZ19wcm9vZhgDIAEoCzIcLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dQcm9vZkgAEjYKBXJlbmV3GAQgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlJlbmV3Q2VydGlmaWNhdGVzSAASNAoGcG9saWN5GAUgASgLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeVNuYXBzaG90SAASNAoFcHJvdmUYBiABKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdmVIYW5kc2hha2VzSABCCQoHbWVzc2FnZSK/AQoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAkSFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIXCg9idW5kbGVfc2VxdWVuY2UYAyABKAQSGwoObG9nX2NoZWNrcG9pbnQYBCABKAlIAIgBARIuCgphZ2VudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgx3YW50c19wb2xpY3kYBiABKAhCEQoPX2xvZ19jaGVja3BvaW50InIKC1RydXN0QnVuZGxlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBIsCghqd3Rfa2V5cxgEIAMoCzIaLnBvcnRjdWxsaXMubWVzaC52MS5Kd3RLZXkiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIiAKDldvcmtsb2FkVG9rZW5zEg4KBnRva2VucxgBIAMoCSLHAQoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCRIZChFoZWxkX3Jvb3RzX2RpZ2VzdBgFIAEoDBIaChJ1bm9ic2VydmVkX3JlYWRlcnMYBiABKA0SHAoUaGVsZF9idW5kbGVfc2VxdWVuY2UYByABKAQiVwoKSGVsZExlYXZlcxIMCgRmdWxsGAEgASgIEioKBGhlbGQYAiADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZExlYWYSDwoHZHJvcHBlZBgDIAMoDCJJCghIZWxkTGVhZhIOCgZzZXJpYWwYASABKAwSLQoJbm90X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIJCgdHb29kYnllIiQKEVJlbmV3Q2VydGlmaWNhdGVzEg8KB3NlcmlhbHMYASADKAwiPgoPUHJvdmVIYW5kc2hha2VzEhMKC3Jvb3Rfc2hhMjU2GAEgASgMEhYKDnJvb3RzX3NlcXVlbmNlGAIgASgEIrEBCg9IYW5kc2hha2VSZXBvcnQSEwoLcm9vdF9zaGEyNTYYASABKAwSFgoOcm9vdHNfc2VxdWVuY2UYAiABKAQSEAoIcHJveHlfaWQYAyABKAkSEQoJc3BpZmZlX2lkGAQgASgJEhUKDXBvbGljeV9kaWdlc3QYBSABKAwSNQoHZmFpbHVyZRgGIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5IYW5kc2hha2VGYWlsdXJlIjQKEEhhbmRzaGFrZUZhaWx1cmUSEAoIbGlzdGVuZXIYASABKAkSDgoGZGV0YWlsGAIgASgJIm4KDFBvbGljeVJlcG9ydBIMCgRmdWxsGAEgASgIEhAKCGNvbXBsZXRlGAIgASgIEjAKB3Byb3hpZXMYAyADKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UHJveHkSDAoEZ29uZRgEIAMoCSKQAwoLUG9saWN5UHJveHkSEAoIcHJveHlfaWQYASABKAkSEQoJc3BpZmZlX2lkGAIgASgJEjsKBmxhYmVscxgDIAMoCzIrLnBvcnRjdWxsaXMubWVzaC52MS5Qb2xpY3lQcm94eS5MYWJlbHNFbnRyeRIPCgdhcHBsaWVkGAQgASgMEhYKDmFwcGxpZWRfZGlnZXN0GAUgASgMEiwKBG5hY2sYBiABKAsyHi5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5TmFjaxI1CghkcmFpbmluZxgHIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5PcGVuQ29ubmVjdGlvbnMSFQoNaGFzX2xpc3RlbmVycxgIIAEoCBIOCgZ1bnN1cmUYCSABKAgSOwoPb2xkX2Nvbm5lY3Rpb25zGAogASgOMiIucG9ydGN1bGxpcy5tZXNoLnYxLk9sZENvbm5lY3Rpb25zGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYAoKUG9saWN5TmFjaxIOCgZkaWdlc3QYASABKAwSDgoGZGV0YWlsGAIgASgJEhEKCXJlc291cmNlcxgDIAMoCRIOCgZwb2xpY3kYBCABKAwSDwoHcGFydGlhbBgFIAEoCCIuCg9PcGVuQ29ubmVjdGlvbnMSDAoEcG9ydBgBIAEoDRINCgVjb3VudBgCIAEoDSJHCg5Qb2xpY3lTbmFwc2hvdBI1Cgdwcm94aWVzGAEgAygLMiQucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeUFzc2lnbm1lbnQiRwoQUG9saWN5QXNzaWdubWVudBIQCghwcm94eV9pZBgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSDgoGcG9saWN5GAMgASgMIpACCgtQcm94eVBvbGljeRIwCgdpbmJvdW5kGAEgAygLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLkluYm91bmRQb3J0EjIKCG91dGJvdW5kGAIgAygLMiAucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kUG9ydBI1CghjbHVzdGVycxgDIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5PdXRib3VuZENsdXN0ZXISMgoKb3RoZXJfbW9kZRgEIAEoDjIeLnBvcnRjdWxsaXMubWVzaC52MS5TZXJ2ZXJNb2RlEjAKCnBvcnRfbW9kZXMYBSADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9ydE1vZGUiRgoIUG9ydE1vZGUSDAoEcG9ydBgBIAEoDRIsCgRtb2RlGAIgASgOMh4ucG9ydGN1bGxpcy5tZXNoLnYxLlNlcnZlck1vZGUizAEKC0luYm91bmRQb3J0EgwKBHBvcnQYASABKA0SDAoEYmluZBgCIAEoCRIuCghwcm90b2NvbBgDIAEoDjIcLnBvcnRjdWxsaXMubWVzaC52MS5Qcm90b2NvbBINCgVodHRwMhgEIAEoCBIQCghhcHBfaG9zdBgFIAEoCRIQCghhcHBfcG9ydBgGIAEoDRIQCghhcHBfcGF0aBgHIAEoCRIsCgRtb2RlGAggASgOMh4ucG9ydGN1bGxpcy5tZXNoLnYxLlNlcnZlck1vZGUijQEKDE91dGJvdW5kUG9ydBIMCgRiaW5kGAEgASgJEgwKBHBvcnQYAiABKA0SLgoIcHJvdG9jb2wYAyABKA4yHC5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdG9jb2wSMQoGcm91dGVzGAQgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kUm91dGUiMQoNT3V0Ym91bmRSb3V0ZRIPCgdkb21haW5zGAEgAygJEg8KB2NsdXN0ZXIYAiABKAkihQIKD091dGJvdW5kQ2x1c3RlchIMCgRuYW1lGAEgASgJEgsKA2RucxgCIAEoCBINCgVodHRwMhgDIAEoCBIuCghwcm90b2NvbBgEIAEoDjIcLnBvcnRjdWxsaXMubWVzaC52MS5Qcm90b2NvbBIpCgRtdGxzGAUgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLk1lc2hUbHMSNAoLb3JpZ2luYXRpb24YBiABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuT3JpZ2luYXRpb24SNwoJZW5kcG9pbnRzGAcgAygLMiQucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kRW5kcG9pbnQiJAoHTWVzaFRscxILCgNzbmkYASABKAkSDAoEc2FucxgCIAMoCSKEAgoLT3JpZ2luYXRpb24SDgoGbXV0dWFsGAEgASgIEhAKA3NuaRgCIAEoCUgAiAEBEhkKEXN1YmplY3RfYWx0X25hbWVzGAMgAygJEhwKD2NhX2NlcnRpZmljYXRlcxgEIAEoCUgBiAEBEh8KEmNsaWVudF9jZXJ0aWZpY2F0ZRgFIAEoCUgCiAEBEhgKC3ByaXZhdGVfa2V5GAYgASgJSAOIAQESHAoUaW5zZWN1cmVfc2tpcF92ZXJpZnkYByABKAhCBgoEX3NuaUISChBfY2FfY2VydGlmaWNhdGVzQhUKE19jbGllbnRfY2VydGlmaWNhdGVCDgoMX3ByaXZhdGVfa2V5Im0KEE91dGJvdW5kRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEg4KBndlaWdodBgDIAEoDRIqCgVzZW5kcxgEIAEoDjIbLnBvcnRjdWxsaXMubWVzaC52MS5TZW5kaW5nIi8KCVJlcG9ydEFjaxIQCghzZXF1ZW5jZRgBIAEoBBIQCgh1bnByb3ZlbhgCIAMoCSLBAQoITG9nUHJvb2YSEgoKY2hlY2twb2ludBgBIAEoCRIUCgx2ZXJpZmllcl9rZXkYAiABKAkSEQoJZnJvbV9zaXplGAMgASgEEhMKC2NvbnNpc3RlbmN5GAQgAygMEi0KCHJlc3RvcmVkGAUgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSNAoKaW5jbHVzaW9ucxgGIAMoCzIgLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dJbmNsdXNpb24iNgoHTG9nTGVhZhINCgVpbmRleBgBIAEoBBINCgVlbnRyeRgCIAEoDBINCgVwcm9vZhgDIAMoDCIjChBJbmNsdXNpb25SZXF1ZXN0Eg8KB3NlcmlhbHMYASADKAwiiQEKDExvZ0luY2x1c2lvbhIOCgZzZXJpYWwYASABKAwSKwoGaW50ZW50GAIgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSKwoGcmVzdWx0GAMgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSDwoHZm9yZWlnbhgEIAEoCCJrCghMb2dBbGFybRIMCgRraW5kGAEgASgJEg4KBmRldGFpbBgCIAEoCRIXCg9oZWxkX2NoZWNrcG9pbnQYAyABKAkSGAoQc2hvd25fY2hlY2twb2ludBgEIAEoCRIOCgZzZXJpYWwYBSABKAwigwEKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAkSDAoEd2VhaxgEIAEoCCL/AQoUU3Vic2NyaXB0aW9uRXZpZGVuY2USEQoJc3RyZWFtX2lkGAEgASgEEhUKDXJlc291cmNlX25hbWUYAiABKAkSOAoLY2VydGlmaWNhdGUYAyABKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZENlcnRpZmljYXRlEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIsCghhY2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoEbmFjaxgGIAEoCzIYLnBvcnRjdWxsaXMubWVzaC52MS5OYWNrEhQKDHJvb3RzX2RpZ2VzdBgHIAEoDCJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjUKEVNpZ25DYW5hcnlSZXF1ZXN0EgsKA2NzchgBIAEoCRITCgtyb290X3NoYTI1NhgCIAEoDCIoChJTaWduQ2FuYXJ5UmVzcG9uc2USEgoKY2VydF9jaGFpbhgBIAMoCSppCg5PbGRDb25uZWN0aW9ucxIfChtPTERfQ09OTkVDVElPTlNfVU5TUEVDSUZJRUQQABIcChhPTERfQ09OTkVDVElPTlNfVU5QUk9WRU4QARIYChRPTERfQ09OTkVDVElPTlNfR09ORRACKnYKClNlcnZlck1vZGUSGwoXU0VSVkVSX01PREVfVU5TUEVDSUZJRUQQABIXChNTRVJWRVJfTU9ERV9ESVNBQkxFEAESGgoWU0VSVkVSX01PREVfUEVSTUlTU0lWRRACEhYKElNFUlZFUl9NT0RFX1NUUklDVBADKlwKCFByb3RvY29sEhgKFFBST1RPQ09MX1VOU1BFQ0lGSUVEEAASEAoMUFJPVE9DT0xfVENQEAESEQoNUFJPVE9DT0xfSFRUUBACEhEKDVBST1RPQ09MX0FVVE8QAypcCgdTZW5kaW5nEhcKE1NFTkRJTkdfVU5TUEVDSUZJRUQQABIVChFTRU5ESU5HX1BMQUlOVEVYVBABEhAKDFNFTkRJTkdfTVRMUxACEg8KC1NFTkRJTkdfVExTEAMy/AIKC01lc2hTZXJ2aWNlElYKB0Nvbm5lY3QSIi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlcXVlc3QaIy5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJYCglTaWduQmF0Y2gSJC5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVxdWVzdBolLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXNwb25zZRJeCgtNaW50Snd0U3ZpZBImLnBvcnRjdWxsaXMubWVzaC52MS5NaW50Snd0U3ZpZFJlcXVlc3QaJy5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXNwb25zZRJbCgpTaWduQ2FuYXJ5EiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXF1ZXN0GiYucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.mesh.v1.ConnectRequest
@@ -68,6 +68,22 @@ export type ConnectRequest = Message<"portcullis.mesh.v1.ConnectRequest"> & {
      */
     value: Goodbye;
     case: "goodbye";
+  } | {
+    /**
+     * Only after a PolicySnapshot: a server that sends none does not know it.
+     *
+     * @generated from field: portcullis.mesh.v1.PolicyReport policy = 8;
+     */
+    value: PolicyReport;
+    case: "policy";
+  } | {
+    /**
+     * Only after a ProveHandshakes.
+     *
+     * @generated from field: portcullis.mesh.v1.HandshakeReport handshake = 9;
+     */
+    value: HandshakeReport;
+    case: "handshake";
   } | { case: undefined; value?: undefined };
 };
 
@@ -113,6 +129,22 @@ export type ConnectResponse = Message<"portcullis.mesh.v1.ConnectResponse"> & {
      */
     value: RenewCertificates;
     case: "renew";
+  } | {
+    /**
+     * To an agent whose Hello asks for it: an empty one first, then what its proxies are to do.
+     *
+     * @generated from field: portcullis.mesh.v1.PolicySnapshot policy = 5;
+     */
+    value: PolicySnapshot;
+    case: "policy";
+  } | {
+    /**
+     * To an agent whose Hello wants policy, while an authority is prepared, and when it is not any more.
+     *
+     * @generated from field: portcullis.mesh.v1.ProveHandshakes prove = 6;
+     */
+    value: ProveHandshakes;
+    case: "prove";
   } | { case: undefined; value?: undefined };
 };
 
@@ -160,6 +192,13 @@ export type Hello = Message<"portcullis.mesh.v1.Hello"> & {
    * @generated from field: google.protobuf.Timestamp agent_time = 5;
    */
   agentTime?: Timestamp | undefined;
+
+  /**
+   * It writes listeners and clusters of its Envoys, or answers their `ext_authz`.
+   *
+   * @generated from field: bool wants_policy = 6;
+   */
+  wantsPolicy: boolean;
 };
 
 /**
@@ -406,6 +445,667 @@ export const RenewCertificatesSchema: GenMessage<RenewCertificates> = /*@__PURE_
   messageDesc(file_portcullis_mesh_v1_mesh, 10);
 
 /**
+ * The agent makes a handshake with each inbound listener that its Envoys have acknowledged, under a certificate of the authority with
+ * this root, and tells what came of it: again with each other policy or bundle, and until all have answered.
+ *
+ * @generated from message portcullis.mesh.v1.ProveHandshakes
+ */
+export type ProveHandshakes = Message<"portcullis.mesh.v1.ProveHandshakes"> & {
+  /**
+   * SHA-256 of the root, DER. Empty: nothing is to be proved any more.
+   *
+   * @generated from field: bytes root_sha256 = 1;
+   */
+  rootSha256: Uint8Array;
+
+  /**
+   * Since which bundle it is trusted with the present ones: what was proved before that is to be proved again.
+   *
+   * @generated from field: uint64 roots_sequence = 2;
+   */
+  rootsSequence: bigint;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.ProveHandshakes.
+ * Use `create(ProveHandshakesSchema)` to create a new message.
+ */
+export const ProveHandshakesSchema: GenMessage<ProveHandshakes> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+
+/**
+ * Of one proxy, for the listeners of one policy: it takes the place of what was said of it before.
+ *
+ * @generated from message portcullis.mesh.v1.HandshakeReport
+ */
+export type HandshakeReport = Message<"portcullis.mesh.v1.HandshakeReport"> & {
+  /**
+   * As it was asked.
+   *
+   * @generated from field: bytes root_sha256 = 1;
+   */
+  rootSha256: Uint8Array;
+
+  /**
+   * @generated from field: uint64 roots_sequence = 2;
+   */
+  rootsSequence: bigint;
+
+  /**
+   * @generated from field: string proxy_id = 3;
+   */
+  proxyId: string;
+
+  /**
+   * From a node agent: the workload that the proxy authenticated as. Empty from a sidecar's: the stream's own.
+   *
+   * @generated from field: string spiffe_id = 4;
+   */
+  spiffeId: string;
+
+  /**
+   * SHA-256 of the policy whose listeners these are.
+   *
+   * @generated from field: bytes policy_digest = 5;
+   */
+  policyDigest: Uint8Array;
+
+  /**
+   * None where each listener has taken the certificate.
+   *
+   * @generated from field: portcullis.mesh.v1.HandshakeFailure failure = 6;
+   */
+  failure?: HandshakeFailure | undefined;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.HandshakeReport.
+ * Use `create(HandshakeReportSchema)` to create a new message.
+ */
+export const HandshakeReportSchema: GenMessage<HandshakeReport> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+
+/**
+ * @generated from message portcullis.mesh.v1.HandshakeFailure
+ */
+export type HandshakeFailure = Message<"portcullis.mesh.v1.HandshakeFailure"> & {
+  /**
+   * @generated from field: string listener = 1;
+   */
+  listener: string;
+
+  /**
+   * For people, cut at 256 characters.
+   *
+   * @generated from field: string detail = 2;
+   */
+  detail: string;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.HandshakeFailure.
+ * Use `create(HandshakeFailureSchema)` to create a new message.
+ */
+export const HandshakeFailureSchema: GenMessage<HandshakeFailure> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 13);
+
+/**
+ * What an agent's Envoys do now. All of them are told anew on each stream.
+ *
+ * @generated from message portcullis.mesh.v1.PolicyReport
+ */
+export type PolicyReport = Message<"portcullis.mesh.v1.PolicyReport"> & {
+  /**
+   * The first of a stream.
+   *
+   * @generated from field: bool full = 1;
+   */
+  full: boolean;
+
+  /**
+   * From here on whoever was not named since `full` is not there.
+   *
+   * @generated from field: bool complete = 2;
+   */
+  complete: boolean;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.PolicyProxy proxies = 3;
+   */
+  proxies: PolicyProxy[];
+
+  /**
+   * As in EvidenceReport: proxies that have closed their last stream.
+   *
+   * @generated from field: repeated string gone = 4;
+   */
+  gone: string[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PolicyReport.
+ * Use `create(PolicyReportSchema)` to create a new message.
+ */
+export const PolicyReportSchema: GenMessage<PolicyReport> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+
+/**
+ * @generated from message portcullis.mesh.v1.PolicyProxy
+ */
+export type PolicyProxy = Message<"portcullis.mesh.v1.PolicyProxy"> & {
+  /**
+   * @generated from field: string proxy_id = 1;
+   */
+  proxyId: string;
+
+  /**
+   * From a node agent: the workload that the proxy authenticated as. Empty from a sidecar's: the stream's own.
+   *
+   * @generated from field: string spiffe_id = 2;
+   */
+  spiffeId: string;
+
+  /**
+   * Of the Envoy's node metadata: claimed.
+   *
+   * @generated from field: map<string, string> labels = 3;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * What it has acknowledged, whole; only where this stream has not said or been told it: a ProxyPolicy.
+   *
+   * @generated from field: bytes applied = 4;
+   */
+  applied: Uint8Array;
+
+  /**
+   * SHA-256 of what it has acknowledged; empty where it has nothing yet.
+   *
+   * @generated from field: bytes applied_digest = 5;
+   */
+  appliedDigest: Uint8Array;
+
+  /**
+   * The newest that nothing has cleared: it is cleared once what this stream has sent last is acknowledged.
+   *
+   * @generated from field: portcullis.mesh.v1.PolicyNack nack = 6;
+   */
+  nack?: PolicyNack | undefined;
+
+  /**
+   * Plaintext connections that are still open on ports whose present policy takes none.
+   *
+   * @generated from field: repeated portcullis.mesh.v1.OpenConnections draining = 7;
+   */
+  draining: OpenConnections[];
+
+  /**
+   * Its listeners are ours; false for one that only asks `ext_authz`.
+   *
+   * @generated from field: bool has_listeners = 8;
+   */
+  hasListeners: boolean;
+
+  /**
+   * It may do something that this stream does not know, until it is told again without.
+   *
+   * @generated from field: bool unsure = 9;
+   */
+  unsure: boolean;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.OldConnections old_connections = 10;
+   */
+  oldConnections: OldConnections;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PolicyProxy.
+ * Use `create(PolicyProxySchema)` to create a new message.
+ */
+export const PolicyProxySchema: GenMessage<PolicyProxy> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+
+/**
+ * @generated from message portcullis.mesh.v1.PolicyNack
+ */
+export type PolicyNack = Message<"portcullis.mesh.v1.PolicyNack"> & {
+  /**
+   * @generated from field: bytes digest = 1;
+   */
+  digest: Uint8Array;
+
+  /**
+   * Envoy's own words, cut at 1 KiB.
+   *
+   * @generated from field: string detail = 2;
+   */
+  detail: string;
+
+  /**
+   * Names of listeners, clusters and cluster load assignments that it may be about.
+   *
+   * @generated from field: repeated string resources = 3;
+   */
+  resources: string[];
+
+  /**
+   * What was refused, whole, where it is partial; only where this stream has not said or been told it: a ProxyPolicy.
+   *
+   * @generated from field: bytes policy = 4;
+   */
+  policy: Uint8Array;
+
+  /**
+   * Parts of it, or of what was refused before it, may be in force: nothing was acknowledged since.
+   *
+   * @generated from field: bool partial = 5;
+   */
+  partial: boolean;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PolicyNack.
+ * Use `create(PolicyNackSchema)` to create a new message.
+ */
+export const PolicyNackSchema: GenMessage<PolicyNack> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+
+/**
+ * @generated from message portcullis.mesh.v1.OpenConnections
+ */
+export type OpenConnections = Message<"portcullis.mesh.v1.OpenConnections"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.OpenConnections.
+ * Use `create(OpenConnectionsSchema)` to create a new message.
+ */
+export const OpenConnectionsSchema: GenMessage<OpenConnections> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+
+/**
+ * What proxies are to do. What it does not name stays.
+ *
+ * @generated from message portcullis.mesh.v1.PolicySnapshot
+ */
+export type PolicySnapshot = Message<"portcullis.mesh.v1.PolicySnapshot"> & {
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.PolicyAssignment proxies = 1;
+   */
+  proxies: PolicyAssignment[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PolicySnapshot.
+ * Use `create(PolicySnapshotSchema)` to create a new message.
+ */
+export const PolicySnapshotSchema: GenMessage<PolicySnapshot> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+
+/**
+ * @generated from message portcullis.mesh.v1.PolicyAssignment
+ */
+export type PolicyAssignment = Message<"portcullis.mesh.v1.PolicyAssignment"> & {
+  /**
+   * @generated from field: string proxy_id = 1;
+   */
+  proxyId: string;
+
+  /**
+   * To a node agent.
+   *
+   * @generated from field: string spiffe_id = 2;
+   */
+  spiffeId: string;
+
+  /**
+   * A ProxyPolicy: the agent keeps these bytes, and their digest names it.
+   *
+   * @generated from field: bytes policy = 3;
+   */
+  policy: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PolicyAssignment.
+ * Use `create(PolicyAssignmentSchema)` to create a new message.
+ */
+export const PolicyAssignmentSchema: GenMessage<PolicyAssignment> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+
+/**
+ * core/policy/proxy-policy.ts says what each field is.
+ *
+ * @generated from message portcullis.mesh.v1.ProxyPolicy
+ */
+export type ProxyPolicy = Message<"portcullis.mesh.v1.ProxyPolicy"> & {
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.InboundPort inbound = 1;
+   */
+  inbound: InboundPort[];
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.OutboundPort outbound = 2;
+   */
+  outbound: OutboundPort[];
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.OutboundCluster clusters = 3;
+   */
+  clusters: OutboundCluster[];
+
+  /**
+   * @generated from field: portcullis.mesh.v1.ServerMode other_mode = 4;
+   */
+  otherMode: ServerMode;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.PortMode port_modes = 5;
+   */
+  portModes: PortMode[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.ProxyPolicy.
+ * Use `create(ProxyPolicySchema)` to create a new message.
+ */
+export const ProxyPolicySchema: GenMessage<ProxyPolicy> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 20);
+
+/**
+ * @generated from message portcullis.mesh.v1.PortMode
+ */
+export type PortMode = Message<"portcullis.mesh.v1.PortMode"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.ServerMode mode = 2;
+   */
+  mode: ServerMode;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PortMode.
+ * Use `create(PortModeSchema)` to create a new message.
+ */
+export const PortModeSchema: GenMessage<PortMode> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 21);
+
+/**
+ * @generated from message portcullis.mesh.v1.InboundPort
+ */
+export type InboundPort = Message<"portcullis.mesh.v1.InboundPort"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: string bind = 2;
+   */
+  bind: string;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.Protocol protocol = 3;
+   */
+  protocol: Protocol;
+
+  /**
+   * @generated from field: bool http2 = 4;
+   */
+  http2: boolean;
+
+  /**
+   * An IP address and a port, or a path.
+   *
+   * @generated from field: string app_host = 5;
+   */
+  appHost: string;
+
+  /**
+   * @generated from field: uint32 app_port = 6;
+   */
+  appPort: number;
+
+  /**
+   * @generated from field: string app_path = 7;
+   */
+  appPath: string;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.ServerMode mode = 8;
+   */
+  mode: ServerMode;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.InboundPort.
+ * Use `create(InboundPortSchema)` to create a new message.
+ */
+export const InboundPortSchema: GenMessage<InboundPort> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 22);
+
+/**
+ * @generated from message portcullis.mesh.v1.OutboundPort
+ */
+export type OutboundPort = Message<"portcullis.mesh.v1.OutboundPort"> & {
+  /**
+   * @generated from field: string bind = 1;
+   */
+  bind: string;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.Protocol protocol = 3;
+   */
+  protocol: Protocol;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.OutboundRoute routes = 4;
+   */
+  routes: OutboundRoute[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.OutboundPort.
+ * Use `create(OutboundPortSchema)` to create a new message.
+ */
+export const OutboundPortSchema: GenMessage<OutboundPort> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 23);
+
+/**
+ * @generated from message portcullis.mesh.v1.OutboundRoute
+ */
+export type OutboundRoute = Message<"portcullis.mesh.v1.OutboundRoute"> & {
+  /**
+   * @generated from field: repeated string domains = 1;
+   */
+  domains: string[];
+
+  /**
+   * @generated from field: string cluster = 2;
+   */
+  cluster: string;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.OutboundRoute.
+ * Use `create(OutboundRouteSchema)` to create a new message.
+ */
+export const OutboundRouteSchema: GenMessage<OutboundRoute> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 24);
+
+/**
+ * @generated from message portcullis.mesh.v1.OutboundCluster
+ */
+export type OutboundCluster = Message<"portcullis.mesh.v1.OutboundCluster"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Otherwise Envoy is told the endpoints' addresses.
+   *
+   * @generated from field: bool dns = 2;
+   */
+  dns: boolean;
+
+  /**
+   * @generated from field: bool http2 = 3;
+   */
+  http2: boolean;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.Protocol protocol = 4;
+   */
+  protocol: Protocol;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.MeshTls mtls = 5;
+   */
+  mtls?: MeshTls | undefined;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.Origination origination = 6;
+   */
+  origination?: Origination | undefined;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.OutboundEndpoint endpoints = 7;
+   */
+  endpoints: OutboundEndpoint[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.OutboundCluster.
+ * Use `create(OutboundClusterSchema)` to create a new message.
+ */
+export const OutboundClusterSchema: GenMessage<OutboundCluster> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 25);
+
+/**
+ * @generated from message portcullis.mesh.v1.MeshTls
+ */
+export type MeshTls = Message<"portcullis.mesh.v1.MeshTls"> & {
+  /**
+   * @generated from field: string sni = 1;
+   */
+  sni: string;
+
+  /**
+   * @generated from field: repeated string sans = 2;
+   */
+  sans: string[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.MeshTls.
+ * Use `create(MeshTlsSchema)` to create a new message.
+ */
+export const MeshTlsSchema: GenMessage<MeshTls> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 26);
+
+/**
+ * @generated from message portcullis.mesh.v1.Origination
+ */
+export type Origination = Message<"portcullis.mesh.v1.Origination"> & {
+  /**
+   * Otherwise without a certificate of the client.
+   *
+   * @generated from field: bool mutual = 1;
+   */
+  mutual: boolean;
+
+  /**
+   * @generated from field: optional string sni = 2;
+   */
+  sni?: string | undefined;
+
+  /**
+   * @generated from field: repeated string subject_alt_names = 3;
+   */
+  subjectAltNames: string[];
+
+  /**
+   * @generated from field: optional string ca_certificates = 4;
+   */
+  caCertificates?: string | undefined;
+
+  /**
+   * @generated from field: optional string client_certificate = 5;
+   */
+  clientCertificate?: string | undefined;
+
+  /**
+   * @generated from field: optional string private_key = 6;
+   */
+  privateKey?: string | undefined;
+
+  /**
+   * @generated from field: bool insecure_skip_verify = 7;
+   */
+  insecureSkipVerify: boolean;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.Origination.
+ * Use `create(OriginationSchema)` to create a new message.
+ */
+export const OriginationSchema: GenMessage<Origination> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 27);
+
+/**
+ * @generated from message portcullis.mesh.v1.OutboundEndpoint
+ */
+export type OutboundEndpoint = Message<"portcullis.mesh.v1.OutboundEndpoint"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * @generated from field: uint32 weight = 3;
+   */
+  weight: number;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.Sending sends = 4;
+   */
+  sends: Sending;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.OutboundEndpoint.
+ * Use `create(OutboundEndpointSchema)` to create a new message.
+ */
+export const OutboundEndpointSchema: GenMessage<OutboundEndpoint> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 28);
+
+/**
  * @generated from message portcullis.mesh.v1.ReportAck
  */
 export type ReportAck = Message<"portcullis.mesh.v1.ReportAck"> & {
@@ -429,7 +1129,7 @@ export type ReportAck = Message<"portcullis.mesh.v1.ReportAck"> & {
  * Use `create(ReportAckSchema)` to create a new message.
  */
 export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 11);
+  messageDesc(file_portcullis_mesh_v1_mesh, 29);
 
 /**
  * What the transparency log is now, as docs/log.md describes it. The witness believes nothing of it unverified.
@@ -482,7 +1182,7 @@ export type LogProof = Message<"portcullis.mesh.v1.LogProof"> & {
  * Use `create(LogProofSchema)` to create a new message.
  */
 export const LogProofSchema: GenMessage<LogProof> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 12);
+  messageDesc(file_portcullis_mesh_v1_mesh, 30);
 
 /**
  * One entry, and its inclusion proof in the tree of the message's checkpoint.
@@ -511,7 +1211,7 @@ export type LogLeaf = Message<"portcullis.mesh.v1.LogLeaf"> & {
  * Use `create(LogLeafSchema)` to create a new message.
  */
 export const LogLeafSchema: GenMessage<LogLeaf> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 13);
+  messageDesc(file_portcullis_mesh_v1_mesh, 31);
 
 /**
  * Whether certificates of the stream's own, or of those that it speaks for, are in the log. Asked again when no answer comes.
@@ -532,7 +1232,7 @@ export type InclusionRequest = Message<"portcullis.mesh.v1.InclusionRequest"> & 
  * Use `create(InclusionRequestSchema)` to create a new message.
  */
 export const InclusionRequestSchema: GenMessage<InclusionRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+  messageDesc(file_portcullis_mesh_v1_mesh, 32);
 
 /**
  * @generated from message portcullis.mesh.v1.LogInclusion
@@ -568,7 +1268,7 @@ export type LogInclusion = Message<"portcullis.mesh.v1.LogInclusion"> & {
  * Use `create(LogInclusionSchema)` to create a new message.
  */
 export const LogInclusionSchema: GenMessage<LogInclusion> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+  messageDesc(file_portcullis_mesh_v1_mesh, 33);
 
 /**
  * The agent has kept its own checkpoint, and says why. It goes on serving.
@@ -613,7 +1313,7 @@ export type LogAlarm = Message<"portcullis.mesh.v1.LogAlarm"> & {
  * Use `create(LogAlarmSchema)` to create a new message.
  */
 export const LogAlarmSchema: GenMessage<LogAlarm> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+  messageDesc(file_portcullis_mesh_v1_mesh, 34);
 
 /**
  * @generated from message portcullis.mesh.v1.ProxyEvidence
@@ -651,7 +1351,7 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
  * Use `create(ProxyEvidenceSchema)` to create a new message.
  */
 export const ProxyEvidenceSchema: GenMessage<ProxyEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+  messageDesc(file_portcullis_mesh_v1_mesh, 35);
 
 /**
  * One resource name on one xDS stream. A proxy confirms a bundle only when each of its open ones has.
@@ -707,7 +1407,7 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
  * Use `create(SubscriptionEvidenceSchema)` to create a new message.
  */
 export const SubscriptionEvidenceSchema: GenMessage<SubscriptionEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+  messageDesc(file_portcullis_mesh_v1_mesh, 36);
 
 /**
  * @generated from message portcullis.mesh.v1.HeldCertificate
@@ -731,7 +1431,7 @@ export type HeldCertificate = Message<"portcullis.mesh.v1.HeldCertificate"> & {
  * Use `create(HeldCertificateSchema)` to create a new message.
  */
 export const HeldCertificateSchema: GenMessage<HeldCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+  messageDesc(file_portcullis_mesh_v1_mesh, 37);
 
 /**
  * @generated from message portcullis.mesh.v1.Nack
@@ -760,7 +1460,7 @@ export type Nack = Message<"portcullis.mesh.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 20);
+  messageDesc(file_portcullis_mesh_v1_mesh, 38);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchRequest
@@ -777,7 +1477,7 @@ export type SignBatchRequest = Message<"portcullis.mesh.v1.SignBatchRequest"> & 
  * Use `create(SignBatchRequestSchema)` to create a new message.
  */
 export const SignBatchRequestSchema: GenMessage<SignBatchRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 21);
+  messageDesc(file_portcullis_mesh_v1_mesh, 39);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchEntry
@@ -810,7 +1510,7 @@ export type SignBatchEntry = Message<"portcullis.mesh.v1.SignBatchEntry"> & {
  * Use `create(SignBatchEntrySchema)` to create a new message.
  */
 export const SignBatchEntrySchema: GenMessage<SignBatchEntry> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 22);
+  messageDesc(file_portcullis_mesh_v1_mesh, 40);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResponse
@@ -829,7 +1529,7 @@ export type SignBatchResponse = Message<"portcullis.mesh.v1.SignBatchResponse"> 
  * Use `create(SignBatchResponseSchema)` to create a new message.
  */
 export const SignBatchResponseSchema: GenMessage<SignBatchResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 23);
+  messageDesc(file_portcullis_mesh_v1_mesh, 41);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResult
@@ -858,7 +1558,7 @@ export type SignBatchResult = Message<"portcullis.mesh.v1.SignBatchResult"> & {
  * Use `create(SignBatchResultSchema)` to create a new message.
  */
 export const SignBatchResultSchema: GenMessage<SignBatchResult> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 24);
+  messageDesc(file_portcullis_mesh_v1_mesh, 42);
 
 /**
  * @generated from message portcullis.mesh.v1.SignedCertificate
@@ -889,7 +1589,7 @@ export type SignedCertificate = Message<"portcullis.mesh.v1.SignedCertificate"> 
  * Use `create(SignedCertificateSchema)` to create a new message.
  */
 export const SignedCertificateSchema: GenMessage<SignedCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 25);
+  messageDesc(file_portcullis_mesh_v1_mesh, 43);
 
 /**
  * @generated from message portcullis.mesh.v1.Refusal
@@ -920,7 +1620,7 @@ export type Refusal = Message<"portcullis.mesh.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 26);
+  messageDesc(file_portcullis_mesh_v1_mesh, 44);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidRequest
@@ -944,7 +1644,7 @@ export type MintJwtSvidRequest = Message<"portcullis.mesh.v1.MintJwtSvidRequest"
  * Use `create(MintJwtSvidRequestSchema)` to create a new message.
  */
 export const MintJwtSvidRequestSchema: GenMessage<MintJwtSvidRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 27);
+  messageDesc(file_portcullis_mesh_v1_mesh, 45);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidResponse
@@ -973,7 +1673,197 @@ export type MintJwtSvidResponse = Message<"portcullis.mesh.v1.MintJwtSvidRespons
  * Use `create(MintJwtSvidResponseSchema)` to create a new message.
  */
 export const MintJwtSvidResponseSchema: GenMessage<MintJwtSvidResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 28);
+  messageDesc(file_portcullis_mesh_v1_mesh, 46);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignCanaryRequest
+ */
+export type SignCanaryRequest = Message<"portcullis.mesh.v1.SignCanaryRequest"> & {
+  /**
+   * PEM. Its key is taken, and nothing else.
+   *
+   * @generated from field: string csr = 1;
+   */
+  csr: string;
+
+  /**
+   * Of the authority that was asked for: another one signs nothing.
+   *
+   * @generated from field: bytes root_sha256 = 2;
+   */
+  rootSha256: Uint8Array;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignCanaryRequest.
+ * Use `create(SignCanaryRequestSchema)` to create a new message.
+ */
+export const SignCanaryRequestSchema: GenMessage<SignCanaryRequest> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 47);
+
+/**
+ * @generated from message portcullis.mesh.v1.SignCanaryResponse
+ */
+export type SignCanaryResponse = Message<"portcullis.mesh.v1.SignCanaryResponse"> & {
+  /**
+   * PEM: the leaf, then each intermediate.
+   *
+   * @generated from field: repeated string cert_chain = 1;
+   */
+  certChain: string[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SignCanaryResponse.
+ * Use `create(SignCanaryResponseSchema)` to create a new message.
+ */
+export const SignCanaryResponseSchema: GenMessage<SignCanaryResponse> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 48);
+
+/**
+ * Plaintext connections from before their port took none.
+ *
+ * @generated from enum portcullis.mesh.v1.OldConnections
+ */
+export const OldConnections = {
+  /**
+   * Not every Envoy tells.
+   *
+   * @generated from enum value: OLD_CONNECTIONS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: OLD_CONNECTIONS_UNPROVEN = 1;
+   */
+  UNPROVEN: 1,
+
+  /**
+   * @generated from enum value: OLD_CONNECTIONS_GONE = 2;
+   */
+  GONE: 2,
+} as const;
+
+/**
+ * Plaintext connections from before their port took none.
+ *
+ * @generated from enum portcullis.mesh.v1.OldConnections
+ */
+export type OldConnections = (typeof OldConnections)[keyof typeof OldConnections] | UnknownEnum;
+
+/**
+ * Describes the enum portcullis.mesh.v1.OldConnections.
+ */
+export const OldConnectionsSchema: GenEnum<OldConnections> = /*@__PURE__*/
+  enumDesc(file_portcullis_mesh_v1_mesh, 0);
+
+/**
+ * @generated from enum portcullis.mesh.v1.ServerMode
+ */
+export const ServerMode = {
+  /**
+   * @generated from enum value: SERVER_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: SERVER_MODE_DISABLE = 1;
+   */
+  DISABLE: 1,
+
+  /**
+   * @generated from enum value: SERVER_MODE_PERMISSIVE = 2;
+   */
+  PERMISSIVE: 2,
+
+  /**
+   * @generated from enum value: SERVER_MODE_STRICT = 3;
+   */
+  STRICT: 3,
+} as const;
+
+/**
+ * @generated from enum portcullis.mesh.v1.ServerMode
+ */
+export type ServerMode = (typeof ServerMode)[keyof typeof ServerMode] | UnknownEnum;
+
+/**
+ * Describes the enum portcullis.mesh.v1.ServerMode.
+ */
+export const ServerModeSchema: GenEnum<ServerMode> = /*@__PURE__*/
+  enumDesc(file_portcullis_mesh_v1_mesh, 1);
+
+/**
+ * @generated from enum portcullis.mesh.v1.Protocol
+ */
+export const Protocol = {
+  /**
+   * @generated from enum value: PROTOCOL_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: PROTOCOL_TCP = 1;
+   */
+  TCP: 1,
+
+  /**
+   * @generated from enum value: PROTOCOL_HTTP = 2;
+   */
+  HTTP: 2,
+
+  /**
+   * @generated from enum value: PROTOCOL_AUTO = 3;
+   */
+  AUTO: 3,
+} as const;
+
+/**
+ * @generated from enum portcullis.mesh.v1.Protocol
+ */
+export type Protocol = (typeof Protocol)[keyof typeof Protocol] | UnknownEnum;
+
+/**
+ * Describes the enum portcullis.mesh.v1.Protocol.
+ */
+export const ProtocolSchema: GenEnum<Protocol> = /*@__PURE__*/
+  enumDesc(file_portcullis_mesh_v1_mesh, 2);
+
+/**
+ * @generated from enum portcullis.mesh.v1.Sending
+ */
+export const Sending = {
+  /**
+   * @generated from enum value: SENDING_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: SENDING_PLAINTEXT = 1;
+   */
+  PLAINTEXT: 1,
+
+  /**
+   * @generated from enum value: SENDING_MTLS = 2;
+   */
+  MTLS: 2,
+
+  /**
+   * @generated from enum value: SENDING_TLS = 3;
+   */
+  TLS: 3,
+} as const;
+
+/**
+ * @generated from enum portcullis.mesh.v1.Sending
+ */
+export type Sending = (typeof Sending)[keyof typeof Sending] | UnknownEnum;
+
+/**
+ * Describes the enum portcullis.mesh.v1.Sending.
+ */
+export const SendingSchema: GenEnum<Sending> = /*@__PURE__*/
+  enumDesc(file_portcullis_mesh_v1_mesh, 3);
 
 /**
  * @generated from service portcullis.mesh.v1.MeshService
@@ -1009,6 +1899,16 @@ export const MeshService: GenService<{
     methodKind: "unary";
     input: typeof MintJwtSvidRequestSchema;
     output: typeof MintJwtSvidResponseSchema;
+  },
+  /**
+   * A certificate of the authority that is to sign next, for ProveHandshakes. Only an agent that was asked to prove may have one.
+   *
+   * @generated from rpc portcullis.mesh.v1.MeshService.SignCanary
+   */
+  signCanary: {
+    methodKind: "unary";
+    input: typeof SignCanaryRequestSchema;
+    output: typeof SignCanaryResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_portcullis_mesh_v1_mesh, 0);

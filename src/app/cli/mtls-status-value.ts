@@ -1,0 +1,108 @@
+/** What each proxy does, is to do, and waits for, as `-o json` has it. */
+
+import type {
+  ProxyPolicyStatus,
+  ProxyRefusal,
+  ResourceName,
+} from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { JsonValue } from "./output.ts";
+
+interface NameValue {
+  readonly [key: string]: string | null;
+  readonly kind: string | null;
+  readonly namespace: string | null;
+  readonly name: string | null;
+}
+
+interface PortValue {
+  readonly [key: string]: JsonValue;
+  readonly port: number;
+  readonly wanted: string | null;
+  readonly inForce: string | null;
+  readonly because: NameValue & { readonly rule: string };
+  readonly openPlaintext: number;
+}
+
+interface WaitValue {
+  readonly [key: string]: JsonValue;
+  readonly step: string;
+  readonly endpoint: string;
+  readonly for: readonly string[];
+  readonly count: number;
+}
+
+interface RefusalValue {
+  readonly [key: string]: JsonValue;
+  readonly detail: string;
+  readonly resources: readonly string[];
+  readonly objects: readonly NameValue[];
+}
+
+export interface ProxyPolicyValue {
+  readonly [key: string]: JsonValue;
+  readonly spiffeId: string;
+  readonly proxy: string;
+  readonly agent: string;
+  /** NAMESPACE/NAME of its WorkloadEntry. */
+  readonly workload: string | null;
+  readonly state: string;
+  readonly ports: readonly PortValue[];
+  readonly waits: readonly WaitValue[];
+  readonly refusal: RefusalValue | null;
+}
+
+export interface PolicyStatusValue {
+  readonly [key: string]: JsonValue;
+  readonly sequence: number;
+  readonly proxies: readonly ProxyPolicyValue[];
+}
+
+export function policyStatusValue(
+  sequence: number,
+  proxies: readonly ProxyPolicyStatus[],
+): PolicyStatusValue {
+  return { sequence, proxies: proxies.map(proxyValue).toSorted(byName) };
+}
+
+function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
+  const { spiffeId, proxyId, agentId, workload, state, ports, held, refusal } = proxy;
+  return {
+    spiffeId,
+    proxy: proxyId,
+    agent: agentId,
+    workload: workload === "" ? null : workload,
+    state,
+    ports: ports.map(({ port, wanted, inForce, because, rule, draining }) => ({
+      port,
+      wanted: wanted === "" ? null : wanted,
+      inForce: inForce === "" ? null : inForce,
+      because: { ...nameValue(because), rule },
+      openPlaintext: draining,
+    })),
+    waits: held.map(({ step, endpoint, waitsFor, waitsForCount }) => ({
+      step,
+      endpoint,
+      for: waitsFor,
+      count: waitsForCount,
+    })),
+    refusal: refusal === undefined ? null : refusalValue(refusal),
+  };
+}
+
+function refusalValue({ detail, resources, objects }: ProxyRefusal): RefusalValue {
+  return { detail, resources, objects: objects.map(nameValue) };
+}
+
+function nameValue(name: ResourceName | undefined): NameValue {
+  return {
+    kind: name?.kind ?? null,
+    namespace: name?.namespace ?? null,
+    name: name?.name ?? null,
+  };
+}
+
+function byName(a: ProxyPolicyValue, b: ProxyPolicyValue): number {
+  const [x, y] = [`${a.spiffeId} ${a.proxy}`, `${b.spiffeId} ${b.proxy}`];
+  if (x === y) return 0;
+  return x < y ? -1 : 1;
+}

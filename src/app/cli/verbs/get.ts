@@ -1,0 +1,125 @@
+/** `portcullis get` */
+
+import { findings } from "../../../core/policy/findings.ts";
+import type { ResourceKind } from "../../../core/resources/resource.ts";
+import { PortcullisError } from "../../../core/error.ts";
+import { didYouMean } from "../../../edge/config/nearest-match.ts";
+import { listResources, type ServerResources } from "../../../edge/rpc/resource-client.ts";
+import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
+import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { findingLine, parseKind } from "../resource-kind.ts";
+import { objectsTable, objectValue, shownObjects } from "../resource-table.ts";
+
+/** Nothing has that name. */
+class NotFoundError extends PortcullisError<"resource-unknown"> {
+  override name = "NotFoundError";
+}
+
+export const get: Command = defineCommand({
+  description:
+    "Shows the objects of a server's configuration: those of its directory (--resources) by file and line, and " +
+    "those that were applied. With -o yaml they are printed as portcullis apply takes them.\n\n" +
+    "What is weaker than it looks stands in the last column by its code; portcullis validate says it in words. " +
+    "Exits 3 when a file of the directory is bad, whose last good state holds, or an object was applied in vain.",
+  flags: {
+    namespace: {
+      type: "string",
+      short: "n",
+      valueName: "NAMESPACE",
+      help: "of the objects",
+      default: "default",
+    },
+    "all-namespaces": { type: "boolean", short: "A", help: "of all namespaces" },
+    ...connectionFlags,
+    ...outputFlag,
+  },
+  positionals: [
+    {
+      name: "KIND",
+      help: "such as peerauthentication, or pa; all of them without it",
+      optional: true,
+    },
+    { name: "NAME", help: "of one object", optional: true },
+  ],
+  examples: [
+    { what: "All that there is", command: "portcullis get -A" },
+    { what: "What decides about a namespace", command: "portcullis get pa -n payments" },
+    {
+      what: "Everything, to be kept or moved",
+      command: "portcullis get -A -o yaml > mesh.yaml",
+    },
+  ],
+  async run(context, flags, [kindWord, name]) {
+    const kind = kindWord === undefined ? undefined : parseKind(kindWord);
+    const namespace = flags["all-namespaces"] ? undefined : flags.namespace;
+    const server = await listResources(await resolveAdminAddress(flags, context.env));
+    const selected = server.objects.filter(({ object: { object } }) => {
+      const { ref } = object;
+      const isIn = namespace === undefined || ref.namespace === namespace;
+      return isIn && (kind ?? ref.kind) === ref.kind && (name ?? ref.name) === ref.name;
+    });
+    if (name !== undefined && selected.length === 0) throw notFound(server, kind, name, namespace);
+    await show(context, flags.output, server, selected, namespace);
+    for (const line of problemLines(server)) context.stderr.write(`warning: ${line}\n`);
+    return server.problems.length === 0 ? ExitCode.ok : ExitCode.warning;
+  },
+});
+
+async function show(
+  context: Context,
+  format: "table" | "json" | "yaml",
+  server: ServerResources,
+  selected: ServerResources["objects"],
+  namespace: string | undefined,
+): Promise<void> {
+  const { objects, trustDomain, sequence } = server;
+  if (format === "yaml") {
+    const { formatYaml } = await import("../../../edge/config/yaml.ts");
+    const documents = shownObjects(selected, []).map(({ manifest }) => formatYaml(manifest));
+    context.stdout.write(documents.join("---\n"));
+    return;
+  }
+  // Of all: what is weak about one may be what another says.
+  const all = objects.map(({ object }) => object);
+  const shown = shownObjects(selected, findings(all, { trustDomain }));
+  const items = shown.map(objectValue);
+  const problems = problemLines(server);
+  await writeOutput(context, format, { trustDomain, sequence, problems, items }, () => {
+    if (shown.length === 0) return nothing(objects.length, namespace);
+    return objectsTable(shown, { nowMs: context.nowMs(), colour: wantsColour(context) });
+  });
+}
+
+/** Their texts have file and line. */
+function problemLines({ problems }: ServerResources): readonly string[] {
+  return problems.map((each) => findingLine({ ...each, origin: "" }));
+}
+
+function nothing(count: number, namespace: string | undefined): string {
+  if (count === 0) return "the server has no objects: portcullis apply -f FILE gives it some\n";
+  const where = namespace === undefined ? "of that kind" : `of that kind in ${namespace}`;
+  return `no objects ${where}; all ${count}: portcullis get -A\n`;
+}
+
+function notFound(
+  { objects }: ServerResources,
+  kind: ResourceKind | undefined,
+  name: string,
+  namespace: string | undefined,
+): NotFoundError {
+  const others = objects.map(({ object }) => object.object.ref).filter((ref) => ref.kind === kind);
+  const elsewhere = others.find((ref) => ref.name === name);
+  const where = namespace === undefined ? "" : ` in ${namespace}`;
+  const near = didYouMean(
+    name,
+    others.filter((ref) => ref.namespace === (namespace ?? ref.namespace)).map((ref) => ref.name),
+  );
+  const hint =
+    elsewhere === undefined
+      ? `portcullis get ${kind ?? ""} -A`
+      : `portcullis get ${kind ?? ""} ${name} -n ${elsewhere.namespace}`;
+  return new NotFoundError("resource-unknown", `there is no ${kind ?? ""} ${name}${where}${near}`, {
+    hint,
+  });
+}

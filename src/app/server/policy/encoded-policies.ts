@@ -1,0 +1,28 @@
+/** Each policy's octets and digest, made once, whoever is told of it and however often. */
+
+import { createHash } from "node:crypto";
+import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
+import { encodePolicy } from "../../../edge/rpc/policy-messages.ts";
+
+const digests = new WeakMap<ProxyPolicy, string>();
+
+export interface EncodedPolicy {
+  readonly octets: Uint8Array;
+  /** SHA-256, lower-case hex. */
+  readonly digest: string;
+}
+
+export function encodedPolicy(policy: ProxyPolicy): EncodedPolicy {
+  const octets = encodePolicy(policy);
+  const digest = digestOf(octets);
+  digests.set(policy, digest);
+  return { octets, digest };
+}
+
+export function digestOfPolicy(policy: ProxyPolicy): string {
+  return digests.get(policy) ?? encodedPolicy(policy).digest;
+}
+
+function digestOf(octets: Uint8Array): string {
+  return createHash("sha256").update(octets).digest("hex");
+}

@@ -1,0 +1,70 @@
+/** The configuration, and who is told what because of it. */
+
+import { PolicyLog } from "../../../edge/telemetry/policy-events.ts";
+import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages.ts";
+import type { ServerConfig } from "../../../edge/config/server-config.ts";
+import type { LogKeeper } from "../log/log-keeper.ts";
+import type { Parts } from "../parts.ts";
+import type { OwnersView } from "./expected-proxies.ts";
+import { PolicyControl } from "./policy-control.ts";
+import type { PolicyProxy } from "./policy-proxies.ts";
+import { openResources } from "./resources/open-resources.ts";
+import type { Resources } from "./resources/resources.ts";
+
+export interface Policy {
+  readonly resources: Resources;
+  readonly control: PolicyControl;
+}
+
+export interface PolicyOptions {
+  readonly config: ServerConfig;
+  readonly nowMs: () => number;
+  /** Aborted when shutdown begins. */
+  readonly signal: AbortSignal;
+}
+
+/** @throws StoreError; the reason of the signal */
+export async function openPolicy(
+  parts: Parts,
+  { config, nowMs, signal }: PolicyOptions,
+  owned: AsyncDisposableStack,
+): Promise<Policy> {
+  const { store, keeper, log, evidence, transparency } = parts;
+  const record: LogKeeper["event"] = (event) => keeper.event(event);
+  const { resourcesDir } = config;
+  const stored = store.resources;
+  const resources = await openResources(
+    { resourcesDir, stored, record, log, nowMs, signal },
+    owned,
+  );
+  const policyLog = new PolicyLog(log);
+  const control = owned.use(
+    new PolicyControl({
+      trustDomain: config.trustDomain.name,
+      events: {
+        policyRefused: (proxy, objects) => {
+          const { detail = "", resources: refused = [] } = proxy.said.nack ?? {};
+          policyLog.refused(nameOf(proxy), detail, refused, objects);
+        },
+        policyTooLarge: (proxy, octets) =>
+          policyLog.tooLarge(nameOf(proxy), octets, reportedPolicyBytesMax),
+      },
+      owners: (): OwnersView => evidence.view.owners(),
+      newestNotAfterMs: (spiffeId) =>
+        transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
+      provenNowMs: () => keeper.proven.nowMs(),
+      nowMs,
+    }),
+  );
+  evidence.view.watchOwners(() => control.isWaiting);
+  control.change(
+    resources.set.objects().map(({ object }) => object),
+    [],
+  );
+  owned.use(resources.set.onChange(({ set, deleted }) => control.change(set, deleted)));
+  return { resources, control };
+}
+
+function nameOf({ spiffeId, said, reporter }: PolicyProxy) {
+  return { spiffeId, proxyId: said.proxyId, agentId: reporter.agentId };
+}

@@ -1,0 +1,88 @@
+/**
+ * From what is to hold to what each proxy is told: the index says what it is to do, the rollout what of it it may be told now. All that
+ * changes within one turn of the event loop is decided at once.
+ */
+
+import type { PolicyIndex } from "../../../core/policy/policy-index.ts";
+import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
+import type { Rollout } from "../../../core/policy/rollout.ts";
+import {
+  encodePolicySnapshots,
+  type PolicyAssignment,
+} from "../../../edge/rpc/policy-snapshot-messages.ts";
+import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages.ts";
+import type { Session } from "../mesh/mesh-session.ts";
+import { encodedPolicy } from "./encoded-policies.ts";
+import type { PolicyProxies, PolicyProxy } from "./policy-proxies.ts";
+
+export interface PolicyPublisherDependencies {
+  readonly index: PolicyIndex;
+  readonly rollout: Rollout;
+  readonly proxies: PolicyProxies;
+  /** It has more than a message can carry, and goes on with what it has. */
+  readonly tooLarge: (proxy: PolicyProxy, octets: number) => void;
+}
+
+/** So that a change of everything leaves the event loop to others in between. */
+const pushesPerTurn = 200;
+
+export class PolicyPublisher {
+  readonly #dependencies: PolicyPublisherDependencies;
+  #isScheduled = false;
+
+  constructor(dependencies: PolicyPublisherDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Something has changed. */
+  schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const { index, rollout, proxies } = this.#dependencies;
+    for (const [key, desired] of index.takeChanged()) {
+      rollout.target(key, { desired, address: index.addressOf(key) });
+    }
+    const pushes = rollout.takePushes(pushesPerTurn);
+    const assignments = new Map<Session, PolicyAssignment[]>();
+    for (const { key, policy } of pushes) {
+      const proxy = proxies.get(key);
+      if (proxy?.session === undefined) continue;
+      const assignment = this.#assign(proxy, policy);
+      if (assignment === undefined) continue;
+      const all = assignments.get(proxy.session) ?? [];
+      assignments.set(proxy.session, all);
+      all.push(assignment);
+    }
+    for (const [{ call }, all] of assignments) {
+      for (const message of encodePolicySnapshots(all)) call.write(message);
+    }
+    if (pushes.length === pushesPerTurn) this.schedule();
+  }
+
+  #assign(proxy: PolicyProxy, policy: ProxyPolicy): PolicyAssignment | undefined {
+    const { octets } = encodedPolicy(policy);
+    const { proxyId, spiffeId } = proxy.said;
+    proxy.sent = policy;
+    if (octets.length <= reportedPolicyBytesMax) return { proxyId, spiffeId, octets };
+    const { applied, said, identity } = proxy;
+    const { hasListeners } = said;
+    proxy.sent = undefined;
+    proxy.refused = policy;
+    this.#dependencies.rollout.reported(identity.key, {
+      isFirst: true,
+      hasListeners,
+      applied,
+      pending: [...proxy.strays, ...proxy.partial],
+      refused: policy,
+    });
+    this.#dependencies.tooLarge(proxy, octets.length);
+    return undefined;
+  }
+}

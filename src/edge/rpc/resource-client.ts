@@ -1,0 +1,126 @@
+/** The operator's side of ChangeResources and ListResources in `portcullis.admin.v1`. */
+
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import type { Finding } from "../../core/policy/finding.ts";
+import type { ResourceRef } from "../../core/resources/resource.ts";
+import {
+  AdminService,
+  ChangeResourcesRequestSchema,
+  ListResourcesRequestSchema,
+  type ListResourcesResponse,
+} from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { LoadedObject } from "../resources/manifest.ts";
+import { parseManifest } from "../resources/parse-manifests.ts";
+import { callAdmin, unreachable } from "./admin-client.ts";
+import { findingOf, nameMessage, refOf } from "./resource-messages.ts";
+import { refusalOf, ResourcesRefusedError, resourcesTimeoutMs } from "./resource-refusal.ts";
+import { methodDefinition } from "./service-definition.ts";
+
+export interface ServerResources {
+  readonly trustDomain: string;
+  /** Rises with each change. */
+  readonly sequence: number;
+  /** Of the files of its directory, whose last good state holds, and of what was applied in vain. */
+  readonly problems: readonly Finding[];
+  /** `origin` is "" of those that were applied. */
+  readonly objects: readonly LoadedObject[];
+}
+
+export interface ResourcesOrder {
+  readonly apply: readonly Pick<LoadedObject, "manifest" | "origin">[];
+  readonly remove: readonly ResourceRef[];
+  readonly isDryRun: boolean;
+  readonly operator: string;
+}
+
+export interface ResourceOutcome {
+  readonly ref: ResourceRef;
+  /** created, configured, unchanged, deleted */
+  readonly action: string;
+}
+
+export interface ChangedResources {
+  readonly sequence: number;
+  readonly changes: readonly ResourceOutcome[];
+}
+
+/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, ResourcesRefusedError */
+export async function changeResources(
+  address: string,
+  { apply, remove, isDryRun, operator }: ResourcesOrder,
+): Promise<ChangedResources> {
+  const manifests = apply.map(({ manifest, origin }) => ({
+    json: JSON.stringify(manifest),
+    origin,
+  }));
+  const request: MessageInitShape<typeof ChangeResourcesRequestSchema> = {
+    apply: manifests,
+    delete: remove.map(nameMessage),
+    dryRun: isDryRun,
+    operator,
+  };
+  const { changes, sequence } = await callAdmin(
+    address,
+    AdminService.method.changeResources,
+    create(ChangeResourcesRequestSchema, request),
+    refusalOf,
+    resourcesTimeoutMs,
+  );
+  return {
+    sequence: Number(sequence),
+    changes: changes.flatMap(({ resource, action }) => {
+      const ref = resource && refOf(resource);
+      return ref === undefined ? [] : [{ ref, action }];
+    }),
+  };
+}
+
+/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, ResourcesRefusedError */
+export async function listResources(address: string): Promise<ServerResources> {
+  const pages = await listPages(address);
+  const [head] = pages;
+  return {
+    trustDomain: head?.trustDomain ?? "",
+    sequence: Number(head?.sequence ?? 0n),
+    problems: head?.problems.map(findingOf) ?? [],
+    objects: pages.flatMap(({ resources }) =>
+      resources.map(({ json, origin }) => read(json, origin)),
+    ),
+  };
+}
+
+function read(json: string, origin: string): LoadedObject {
+  const { objects, problems } = parseManifest(json, origin);
+  const [object] = objects;
+  if (object !== undefined) return object;
+  const why = problems[0]?.text ?? "it is of no known kind";
+  const message = `the server has an object that cannot be read here: ${why}`;
+  throw new ResourcesRefusedError("resources-failed", message, {
+    hint: "use the portcullis of the server's version: portcullis status",
+  });
+}
+
+async function listPages(address: string): Promise<readonly ListResourcesResponse[]> {
+  const client = new Client(address, credentials.createInsecure());
+  const method = methodDefinition(AdminService, AdminService.method.listResources);
+  const call = client.makeServerStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    create(ListResourcesRequestSchema),
+    new Metadata(),
+    { deadline: Date.now() + resourcesTimeoutMs },
+  );
+  try {
+    return await Array.fromAsync<ListResourcesResponse>(call);
+  } catch (error) {
+    throw (isServiceError(error) && refusalOf(error)) || unreachable(address, error);
+  } finally {
+    client.close();
+  }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && "details" in error;
+}

@@ -1,0 +1,46 @@
+/** Names of objects and findings about them in `portcullis.admin.v1`: what the server and its operators' side write and read alike. */
+
+import { create } from "@bufbuild/protobuf";
+import type { Finding } from "../../core/policy/finding.ts";
+import type { ResourceKind, ResourceRef } from "../../core/resources/resource.ts";
+import {
+  ResourceFindingSchema,
+  ResourceNameSchema,
+  type ResourceFinding,
+  type ResourceName,
+} from "../../gen/portcullis/admin/v1/admin_pb.ts";
+
+const resourceKinds: readonly ResourceKind[] = [
+  "PeerAuthentication",
+  "DestinationRule",
+  "ServiceEntry",
+  "WorkloadEntry",
+  "Sidecar",
+  "MeshConfig",
+];
+
+export function nameMessage({ kind, namespace, name }: ResourceRef): ResourceName {
+  return create(ResourceNameSchema, { kind, namespace, name });
+}
+
+/** Undefined for a kind that is none. */
+export function refOf({ kind: word, namespace, name }: ResourceName): ResourceRef | undefined {
+  const kind = resourceKinds.find((each) => each === word);
+  return kind && { kind, namespace, name };
+}
+
+export function findingMessage({ ref, ...rest }: Finding): ResourceFinding {
+  return create(ResourceFindingSchema, { ...rest, ...(ref && { resource: nameMessage(ref) }) });
+}
+
+export function findingOf(message: ResourceFinding): Finding {
+  const { severity, code, resource, path, text, hint } = message;
+  return {
+    severity: severity === "error" ? "error" : "warning",
+    code,
+    ref: resource && refOf(resource),
+    path,
+    text,
+    hint,
+  };
+}
