@@ -108,6 +108,23 @@ describe("signing threads whose key is in a token", { skip: whyNoSoftHsm() }, ()
     await assert.rejects(pool.prove(parts), { code: "signer-unavailable" });
   });
 
+  test("sign for another authority before it signs, beside a proof, and say why they cannot", async () => {
+    await using rig = await openPool();
+    const { pool, failures } = rig;
+    const next = signingAuthority(localSigner(parts), [], ca.root, [ca.root]);
+    const prepared = await pool.prepare(orders(3), nowMs);
+    const leaves = prepared.filter((each) => each.kind === "prepared");
+    const [signed] = await Promise.all([pool.signFor(parts, next, leaves), pool.prove(parts)]);
+    assert.deepEqual(new Set(signed.map(({ kind }) => kind)), new Set(["issued"]));
+    const wrong = await pool.signFor({ ...parts, root: other.root }, next, leaves);
+    for (const outcome of wrong) {
+      assert.ok(outcome.kind === "refused" && outcome.outcome === "failed");
+      assert.equal(codeOf(outcome.error), "pkcs11-key-mismatch");
+    }
+    assert.deepEqual(await kinds(pool), new Set(["issued"]));
+    assert.deepEqual(failures, []);
+  });
+
   test("are unavailable while the token is away, and sign again by themselves when it is back", async () => {
     await using rig = await openPool();
     const { pool, failures, seen } = rig;

@@ -4,6 +4,7 @@ import type { Server as GrpcServer } from "@grpc/grpc-js";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import type { Caller } from "../../core/identity/caller.ts";
+import type { Reporter } from "../../core/roll/evidence.ts";
 import type { SpiffeId } from "../../core/spiffe/id.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import { createLocalServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts";
@@ -20,6 +21,8 @@ import { backupHandler } from "./backup-service.ts";
 import { bundleHandler } from "./bundle-service.ts";
 import { acceptClockHandler } from "./clock-service.ts";
 import { denyHandlers } from "./deny-service.ts";
+import { CanaryControl } from "./rotation/canary-control.ts";
+import { signCanaryHandler } from "./rotation/canary-service.ts";
 import { rootHandlers } from "./rotation/root-service.ts";
 import { isDistrusted, type IsDistrusted } from "./mesh/distrust.ts";
 import { pruneLogHandler } from "./log/log-prune-service.ts";
@@ -27,9 +30,14 @@ import { createJoinTokenHandler } from "./join-token-service.ts";
 import { mintJwtSvidHandler } from "./jwt-svid-service.ts";
 import { MeshService } from "./mesh/mesh-service.ts";
 import type { Parts } from "./parts.ts";
+import { readManifest } from "./policy/resources/read-manifest.ts";
+import { resourceHandlers } from "./policy/resources/resource-service.ts";
+import type { Policy } from "./policy/open-policy.ts";
+import { policyStatusHandler } from "./policy/policy-status-service.ts";
 
 export interface AdminSocketOptions {
   readonly config: ServerConfig;
+  readonly policy: Policy;
   readonly version: string;
   readonly startedMs: number;
   readonly nowMs: () => number;
@@ -40,8 +48,11 @@ const agentStreamsMax = 11_000;
 const drainMs = 10_000;
 const jwtSvidsWaitingMax = 1_024;
 const introductionDelayMs = 250;
+/** An operator's change of the configuration is made as one, and so is one message. */
+const adminMessageMax = 4 * 1_048_576;
 
 export interface MeshOptions {
+  readonly policy: Policy;
   readonly nowMs: () => number;
   readonly requestId: () => string;
   /** For each entry of a batch. */
@@ -52,7 +63,7 @@ export interface MeshOptions {
 export function serveMesh(
   parts: Parts,
   grpc: GrpcServer,
-  { nowMs, requestId, deadlineMs }: MeshOptions,
+  { policy, nowMs, requestId, deadlineMs }: MeshOptions,
   owned: AsyncDisposableStack,
 ): void {
   const { live, roll, events, queue, meshEvents, trust, pods, evidence, ledger } = parts;
@@ -66,6 +77,17 @@ export function serveMesh(
     parts.denials.assertNotDenied(identity, serialHex);
   const distrusts: IsDistrusted = (peer) => isDistrusted(trust.current.bundle, peer);
   const nameOf: AgentNames["nameOf"] = (peer, claimed) => evidence.names.nameOf(peer, claimed);
+  const sessionOf = (reporter: Reporter) => evidence.agents.session(reporter);
+  const { proxies } = policy.control;
+  const { next, canaries: issuer } = parts.rotation;
+  const canaries = new CanaryControl({
+    next,
+    issuer,
+    sessionOf,
+    sessions: () => evidence.agents.sessions(),
+    listenersOf: (session, proxy) => proxies.listenersOf(session, proxy),
+  });
+  evidence.view.proveBy(() => canaries.view());
   const mesh = new MeshService({
     roll,
     nameOf,
@@ -83,6 +105,8 @@ export function serveMesh(
     newestNotAfterMs: (spiffeId) =>
       parts.transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
     witnessing: parts.witnesses.witnessing,
+    policy: policy.control,
+    canaries,
     nowMs,
     streamsMax: agentStreamsMax,
   });
@@ -118,8 +142,20 @@ export function serveMesh(
     connect: mesh.connect.bind(mesh),
     signBatch,
     mintJwtSvid,
+    signCanary: signCanaryHandler({
+      issuer,
+      control: canaries,
+      sessionOf,
+      hasListeners: (session) => proxies.hasListeners(session),
+      nameOf,
+      assertNotDenied,
+      isDistrusted: distrusts,
+      requestId,
+      nowMs,
+    }),
   });
   owned.use(trust.onChange(() => mesh.publishBundle()));
+  owned.use(trust.onChange(() => canaries.askAll()));
   owned.use(trust.onChange(() => mesh.forgetDistrusted()));
   owned.use(parts.denials.onChange(() => mesh.endDenied()));
   // Before the port drains: agents' streams have no end of their own.
@@ -129,13 +165,13 @@ export function serveMesh(
 
 export async function openAdminSocket(
   parts: Parts,
-  { config, version, startedMs, nowMs }: AdminSocketOptions,
+  { config, policy, version, startedMs, nowMs }: AdminSocketOptions,
   owned: AsyncDisposableStack,
 ): Promise<string> {
   const { log, store, live, trust, roll, events, serving, evidence, reloads } = parts;
   const { transparency, keeper, denials } = parts;
   const filed = () => parts.rotation.files.authority;
-  const grpc = createLocalServer();
+  const grpc = createLocalServer(adminMessageMax);
   addService(grpc, AdminService, {
     getStatus: statusHandler({
       version,
@@ -199,6 +235,13 @@ export async function openAdminSocket(
       log,
       nowMs,
     }),
+    ...resourceHandlers({
+      resources: policy.resources,
+      trustDomain: config.trustDomain,
+      read: readManifest,
+      log,
+    }),
+    getPolicyStatus: policyStatusHandler(policy.control, () => policy.resources.set.sequence),
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,
       trustDomain: config.trustDomain,

@@ -126,6 +126,10 @@ export function buildParts(options: PartsOptions): Parts {
     rates,
     random: Math.random,
   });
+  const onUnfit = (identity: string, error: unknown, tbs: Uint8Array): void => {
+    events.certificateUnfit(identity, error);
+    keeper.keepUnfit(identity, error, tbs);
+  };
   const turns = new SigningTurns();
   const watch: LedgerWatch = { settled: undefined };
   const { ledger, queue, issueServing } = buildIssuance({
@@ -140,10 +144,7 @@ export function buildParts(options: PartsOptions): Parts {
     assertSettled: () => restoration.assertSettled(),
     assertAdmitted,
     assertNotDenied,
-    onUnfit: (identity, error, tbs) => {
-      events.certificateUnfit(identity, error);
-      keeper.keepUnfit(identity, error, tbs);
-    },
+    onUnfit,
     nowMs,
   });
   const serving: Serving = new Serving({
@@ -177,6 +178,8 @@ export function buildParts(options: PartsOptions): Parts {
     waivers,
     turns,
     signing,
+    ledger,
+    onUnfit,
     serving,
     config,
   });

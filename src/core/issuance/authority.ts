@@ -9,7 +9,7 @@ import { parseCertificate, type Certificate } from "../x509/certificate.ts";
 import { encodeCertificate, leafEncoder, type LeafEncoder } from "../x509/leaf-template.ts";
 import type { LintIssuer } from "../x509/lint/lint.ts";
 import { encodeCertificates, encodePem } from "../x509/pem.ts";
-import { servingProfile, workloadProfile } from "../x509/profile.ts";
+import { canaryProfile, servingProfile, workloadProfile } from "../x509/profile.ts";
 import { parsePublicKey } from "../x509/public-key.ts";
 import { subjectKeyIdentifier, type Signer } from "../x509/signer.ts";
 
@@ -26,6 +26,7 @@ export interface Authority {
   readonly issuer: LintIssuer;
   readonly encodeWorkload: LeafEncoder;
   readonly encodeServing: LeafEncoder;
+  readonly encodeCanary: LeafEncoder;
   /** PEM of what follows the leaf in a reply: intermediates one by one, all roots as the last element. */
   readonly chainTail: readonly string[];
   /** Intermediates only, PEM: what a TLS server sends after its leaf. */
@@ -60,6 +61,7 @@ export function signingAuthority(
     issuer,
     encodeWorkload: leafEncoder(workloadProfile, signer.algorithm, named),
     encodeServing: leafEncoder(servingProfile, signer.algorithm, named),
+    encodeCanary: leafEncoder(canaryProfile, signer.algorithm, named),
     chainTail: [...intermediates, encodeCertificates(roots)],
     intermediates,
   });

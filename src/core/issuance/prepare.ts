@@ -9,7 +9,12 @@ import type { SubjectAltNames } from "../x509/leaf-template.ts";
 import { lintLeaf } from "../x509/lint/leaf.ts";
 import type { LeafContext, LintSubject } from "../x509/lint/lint.ts";
 import type { Rule } from "../x509/lint/reader.ts";
-import { servingProfile, workloadProfile, type LeafProfile } from "../x509/profile.ts";
+import {
+  canaryProfile,
+  servingProfile,
+  workloadProfile,
+  type LeafProfile,
+} from "../x509/profile.ts";
 import type { PublicKey } from "../x509/public-key.ts";
 import type { Authority } from "./authority.ts";
 import { intentChecks, serialMagnitude, type LeafIntent } from "./intent-checks.ts";
@@ -126,15 +131,26 @@ function encode(order: LeafOrder, authority: Authority, policy: TtlPolicy, nowMs
     // X.509 has whole seconds.
     Math.floor(endMs / 1_000) * 1_000,
   );
-  const write = profile === "workload" ? authority.encodeWorkload : authority.encodeServing;
-  const tbs = write({ serial, publicKey, subjectAltNames: names, ...validity });
+  const tbs = authority[encoders[profile]]({
+    serial,
+    publicKey,
+    subjectAltNames: names,
+    ...validity,
+  });
   return { tbs, intent: { profile, names, spki: publicKey.spki, validity, serial } };
 }
 
 const profiles: Readonly<Record<LeafProfile["name"], LeafProfile>> = {
   workload: workloadProfile,
   serving: servingProfile,
+  canary: canaryProfile,
 };
+
+const encoders = {
+  workload: "encodeWorkload",
+  serving: "encodeServing",
+  canary: "encodeCanary",
+} as const;
 
 function lintFailed({ name, source }: Rule, cause?: unknown): IssuanceError {
   const message = `the certificate to be signed fails ${name} (${source})`;

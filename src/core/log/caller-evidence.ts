@@ -17,6 +17,12 @@ const nothing: Omit<LoggedEvidence, "method"> = {
 /** Of what the server makes for itself. */
 export const serverEvidence: LoggedEvidence = { method: "server", ...nothing };
 
+/** Of an agent that asks for no identity of its own, by the certificate that it came with. */
+export function certificateEvidence(serialHex: string, address: string): LoggedEvidence {
+  const issuer = `serial:${serialHex}`;
+  return { ...nothing, method: "certificate", issuer, address: nameOf(address) };
+}
+
 /** @param address where the call came from */
 export function evidenceOf({ evidence, namespace }: Caller, address: string): LoggedEvidence {
   return {

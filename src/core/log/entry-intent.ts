@@ -21,7 +21,7 @@ const ROOT = /^(?:[0-9a-f]{64})?$/;
 const ISSUER_BYTES_MAX = 1024;
 
 /** The octet of each is its place, from 1. A new one goes to the end. */
-const artifacts: readonly Artifact[] = ["workload", "serving", "jwt"];
+const artifacts: readonly Artifact[] = ["workload", "serving", "jwt", "canary"];
 const methods: readonly EvidenceMethod[] = [
   "kubernetes",
   "oidc",

@@ -6,7 +6,8 @@
 
 export type Entry = IntentEntry | ResultEntry | RefusalsEntry | EventEntry;
 
-export type Artifact = "workload" | "serving" | "jwt";
+/** "canary": for handshakes that prove a root before anything else is signed under it. */
+export type Artifact = "workload" | "serving" | "jwt" | "canary";
 
 /** Written before a signature is made: what is not in the log is not signed. */
 export interface IntentEntry {
@@ -101,7 +102,8 @@ export type EventType =
   | "pruned"
   | "clock-accepted"
   | "alarm"
-  | "goodbye";
+  | "goodbye"
+  | "resources-changed";
 
 export interface EventEntry {
   readonly kind: "event";

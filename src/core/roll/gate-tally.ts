@@ -41,6 +41,10 @@ const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
   clock: (about) => about,
   "too-many": (about) => about,
   "own-certificate": (about) => about,
+  "handshake-pending": (about) => `it has not shown yet that it takes the new root: ${about}`,
+  "handshake-failed": (about) => `it does not take a certificate of the new root: ${about}`,
+  "handshake-unavailable": (about) =>
+    `there is no certificate of the new root to try it with: ${about}`,
 };
 
 export class GateTally {
@@ -50,6 +54,7 @@ export class GateTally {
   #confirmed = 0;
   #weak = 0;
   #waivedCount = 0;
+  #ackOnly = 0;
   #opensAtMs: number | undefined = 0;
 
   /** @param namedMax at least one is named */
@@ -62,6 +67,11 @@ export class GateTally {
     this.#total += 1;
     this.#confirmed += 1;
     if (isWeak) this.#weak += 1;
+  }
+
+  /** One of those that are confirmed: by its word, and by no handshake. */
+  confirmedByWord(): void {
+    this.#ackOnly += 1;
   }
 
   /** Nobody can waive what the server does not know. */
@@ -100,6 +110,7 @@ export class GateTally {
       confirmed: this.#confirmed,
       weak: this.#weak,
       waived: this.#waivedCount,
+      ...(this.#ackOnly > 0 && { ackOnly: this.#ackOnly }),
     };
     const lagging = total - this.#confirmed - this.#waivedCount;
     if (lagging === 0) return { kind: "open", evidence };

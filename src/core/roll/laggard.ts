@@ -44,7 +44,13 @@ export type LaggardReason =
   | "clock"
   /** There were more than are kept: of those nobody knows until they have ended. */
   | "too-many"
-  | "own-certificate";
+  | "own-certificate"
+  /** Its listeners are ours, and none of the handshakes that are to prove it has been told yet. */
+  | "handshake-pending"
+  /** A listener of it does not take a certificate of the authority that is to sign next. */
+  | "handshake-failed"
+  /** There is no certificate of that authority to try it with. */
+  | "handshake-unavailable";
 
 export interface Laggard {
   readonly kind: LaggardKind;
@@ -79,4 +85,6 @@ export interface GateEvidence {
   /** Of those confirmed: by a delivery or a certificate's reply, and not by an acknowledgement. */
   readonly weak: number;
   readonly waived: number;
+  /** Of those confirmed, while handshakes are asked for: proxies without a listener of ours. Absent for none. */
+  readonly ackOnly?: number;
 }

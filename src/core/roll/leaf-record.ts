@@ -1,4 +1,4 @@
-/** A workload's certificate that may be in use, as the log knows it. */
+/** A certificate of a workload, or a canary, that may be in use, as the log knows it. */
 
 export interface LeafRecord {
   readonly identity: string;
@@ -13,6 +13,8 @@ export interface LeafRecord {
   readonly intentIndex: number;
   /** All but `signed` are perhaps signed, and perhaps not. One that has failed is no certificate. */
   readonly outcome: "signed" | "unknown" | "open";
+  /** Made to be shown to listeners of ours: it hangs on its root, and who has it verifies nobody with it. */
+  readonly isCanary?: true;
 }
 
 /** No certificate lives longer (design 4.5), whatever a report says. */

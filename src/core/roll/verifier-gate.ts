@@ -1,12 +1,13 @@
 /**
  * Whether everybody who checks certificates holds the present bundle. Confirmed is who has acknowledged its roots, in a
  * response that carried them, on each stream that takes a bundle; whoever was seen, or has a certificate that may be in use,
- * and has not, is waited for by name.
+ * and has not, is waited for by name. Where an authority is to sign next, a proxy with listeners of ours shows it by a handshake, too.
  */
 
 import { agentEndMs, isHeard, type AgentEntry } from "./agent-roll.ts";
 import { GateTally } from "./gate-tally.ts";
 import type { ProxyEvidence } from "./evidence.ts";
+import { judgeHandshake, type HandshakeVerdict } from "./handshake-proof.ts";
 import type { Gate } from "./laggard.ts";
 import { agentKey } from "./leaf-owners.ts";
 import { endOf } from "./leaf-record.ts";
@@ -110,6 +111,16 @@ function withLapsed({ evidence, lapsed }: RollEntry, nowMs: number): ProxyEviden
   return { ...evidence, subscriptions };
 }
 
+function handshakeOf({ handshakes }: VerifierView, entry: RollEntry): HandshakeVerdict | undefined {
+  if (handshakes === undefined) return undefined;
+  const { reporter, evidence } = entry;
+  return judgeHandshake(handshakes, {
+    reporter,
+    spiffeId: ownerOf(entry),
+    proxyId: evidence.proxyId,
+  });
+}
+
 function countProxy({ view, nowMs, skewMs, tally }: Moment, entry: RollEntry): void {
   const { evidence, connected } = entry;
   const isWeak = evidence.weak === true;
@@ -123,6 +134,9 @@ function countProxy({ view, nowMs, skewMs, tally }: Moment, entry: RollEntry): v
   }
   const verdict = judgeProxy(withLapsed(entry, nowMs), view, nowMs < endsAtMs);
   if (verdict === "none") return;
+  const proof = verdict === "confirmed" && !isWeak ? handshakeOf(view, entry) : undefined;
+  if (typeof proof === "object") return tally.lag({ ...lag, ...proof, endsAtMs: undefined });
+  if (proof === "ack-only") tally.confirmedByWord();
   if (verdict === "confirmed") return tally.confirm(isWeak);
   const silentMs = silenceOf(view, entry.lastSeenMs, nowMs);
   tally.lag({ ...lag, ...verdict, endsAtMs: undefined, silentMs });

@@ -2,6 +2,7 @@
 
 import type { AgentEntry } from "./agent-roll.ts";
 import type { GateTally } from "./gate-tally.ts";
+import type { HandshakeView } from "./handshake-proof.ts";
 import type { LeafOwners } from "./leaf-owners.ts";
 import type { Roll } from "./roll.ts";
 
@@ -26,6 +27,8 @@ export interface VerifierView {
   readonly waived: ReadonlySet<string>;
   /** Until when certificates may live that a restored log does not know; 0 for none. */
   readonly lostUntilMs: number;
+  /** Where an authority is to sign next: then an acknowledgement is not enough of a proxy whose listeners are ours. */
+  readonly handshakes?: HandshakeView;
 }
 
 /** One look at it. */

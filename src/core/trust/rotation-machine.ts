@@ -90,7 +90,7 @@ function activate(
   if (prepared === undefined) return nothingPrepared(state, "activate");
   const expiring = endsTooSoon(prepared, evidence, lifeMs.longest, nowMs);
   if (expiring !== undefined) return expiring;
-  const gate = verifiers();
+  const gate = verifiers("activate");
   if (gate.kind === "closed") return verifiersLagging("activate", gate);
   const outgoing = inState(activeAuthority(state), "retiring", nowMs);
   return signWith(state, inState(prepared, "active", nowMs), outgoing);
@@ -124,7 +124,7 @@ function signWith(
 /** The list stays: an old file must not bring back what has been retired. */
 function confirm(state: TrustState, { verifiers }: RotationEvidence): NextTrust | RotationRefusal {
   if (unconfirmedRetired(state).length === 0) return nothingToConfirm();
-  const gate = verifiers();
+  const gate = verifiers("confirm");
   if (gate.kind === "closed") return verifiersLagging("confirm", gate);
   const retired = state.retired.map((each) => Object.freeze({ ...each, confirmed: true }));
   return nextTrust(state, { retired });

@@ -29,8 +29,8 @@ export type RotationCommand =
 
 /** Gates are asked for only where they matter. Of one moment: nothing may happen between the answer and the change of state. */
 export interface RotationEvidence {
-  /** Whether every verifier holds the present bundle. */
-  readonly verifiers: () => Gate;
+  /** Whether every verifier holds the present bundle; for `activate`, and takes what it is to be shown next. */
+  readonly verifiers: (step: "activate" | "confirm") => Gate;
   /** Whether nothing that is unexpired hangs on this authority's root. */
   readonly holders: (authority: AuthorityRecord) => Gate;
   /** Roots that the operator's files named when they were read last: what they name cannot be withdrawn. */

@@ -17,7 +17,7 @@ export const ExtendedKeyUsage = {
 } as const;
 
 export interface LeafProfile {
-  readonly name: "workload" | "serving";
+  readonly name: "workload" | "serving" | "canary";
   /** The certificate is valid this long before it is made, for clocks that are behind. */
   readonly backdateSeconds: number;
   readonly keyUsage: { readonly ec: readonly number[]; readonly rsa: readonly number[] };
@@ -47,6 +47,14 @@ export const servingProfile: LeafProfile = Object.freeze({
   backdateSeconds: 120,
   keyUsage: leafKeyUsage,
   extendedKeyUsages: [ExtendedKeyUsage.serverAuth],
+});
+
+/** To be shown to listeners before its authority signs anything else: never a server's, and of one identity that nobody has. */
+export const canaryProfile: LeafProfile = Object.freeze({
+  name: "canary",
+  backdateSeconds: 120,
+  keyUsage: leafKeyUsage,
+  extendedKeyUsages: [ExtendedKeyUsage.clientAuth],
 });
 
 /** A self-signed root: ten years, and cRLSign so that it can revoke what it signed (RFC 5280 4.2.1.3). */

@@ -97,6 +97,23 @@ describe("unexpired certificates of workloads", () => {
     for (const other of [1, 3, 4, 7]) assert.equal(certificates.leafAt(first + other), undefined);
   });
 
+  it("are told from canaries, which hang on a root as they do", async () => {
+    using directory = temporaryDirectory();
+    await using store = await openStore(directory.path);
+    const first = await add(store, [
+      { artifact: "canary", outcome: "signed", agent: "a1", root },
+      { outcome: "signed", agent: "a1", root },
+    ]);
+    const leaves = all(store, LOG_NOW_MS, 100);
+    assert.deepEqual(
+      leaves.map(({ isCanary }) => isCanary),
+      [true, undefined],
+    );
+    assert.deepEqual(store.reader.certificates.leafAt(first), leaves[0]);
+    const newest = store.reader.certificates.newest(sampleIntent().identity);
+    assert.equal(newest?.intentIndex, first + 1, "whom a canary is for has no certificate by it");
+  });
+
   it("come from a log without certificates, too", async () => {
     using directory = temporaryDirectory();
     await using store = await openStore(directory.path);

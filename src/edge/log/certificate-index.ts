@@ -1,6 +1,7 @@
 /** Questions about certificates, by the index; what is answered comes from the entries themselves. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { Artifact } from "../../core/log/entry.ts";
 import type { LeafRecord } from "../../core/roll/leaf-record.ts";
 import { conditionsOf, type CertificateFilter } from "./certificate-filter.ts";
 import { entryOf, leafOf, recordOf, type CertificateRecord } from "./certificate-record.ts";
@@ -36,6 +37,9 @@ const records =
   " FROM certificates JOIN entries AS intents ON intents.idx = certificates.intent" +
   " LEFT JOIN entries AS results ON results.idx = certificates.result";
 
+/** What others hold, and what hangs on a root. */
+const hanging: readonly Artifact[] = ["workload", "canary"];
+
 export class CertificateIndex {
   readonly #database: DatabaseSync;
   readonly #bySerial: StatementSync;
@@ -60,7 +64,7 @@ export class CertificateIndex {
     this.#unexpired = database.prepare(
       "SELECT intent, outcome, data AS intent_data FROM certificates JOIN entries ON idx = intent" +
         " WHERE intent >= ? AND intent < ? AND not_after_s > ?" +
-        ` AND artifact = ${artifactNumbers.indexOf("workload")}` +
+        ` AND artifact IN (${hanging.map((each) => artifactNumbers.indexOf(each)).join()})` +
         ` AND outcome IS NOT ${outcomeNumbers.indexOf("failed")} ORDER BY intent LIMIT ?`,
     );
     this.#last = database.prepare("SELECT max(intent) AS last FROM certificates");
@@ -90,7 +94,7 @@ export class CertificateIndex {
   }
 
   /**
-   * Certificates of workloads that were signed, or may have been, in the order of the log.
+   * Certificates of workloads, and canaries, that were signed, or may have been, in the order of the log.
    * @param afterMs those that end later
    * @param limit at most 1,000: 500 take some milliseconds
    */

@@ -8,7 +8,7 @@ import type { Artifact, IntentEntry, Outcome, ResultEntry } from "../../core/log
 import { isConstraint, RefusedEntry } from "./log-failure.ts";
 
 /** Their numbers in the database: new ones at the end. */
-export const artifactNumbers: readonly Artifact[] = ["workload", "serving", "jwt"];
+export const artifactNumbers: readonly Artifact[] = ["workload", "serving", "jwt", "canary"];
 export const outcomeNumbers: readonly Outcome[] = ["signed", "failed", "unknown"];
 
 export class CertificateWriter {

@@ -1,6 +1,7 @@
 /** Who is at the other end of a call, by its verified client certificate; never by anything it says. */
 
 import { PortcullisError } from "../../core/error.ts";
+import { isCanaryId } from "../../core/identity/canary-id.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { KeyUsage } from "../../core/x509/profile.ts";
@@ -41,7 +42,7 @@ export function findPeer(context: AuthContext): Peer | undefined {
 
 /**
  * TlsListener has let nobody through whose certificate does not chain to a trusted root; what is left to check is that
- * it is an X509-SVID leaf (X509-SVID 5.2). The name is read from the DER: Node's own SAN string has been forged before
+ * it is an X509-SVID leaf (X509-SVID 5.2), and not one that is there to try listeners. The name is read from the DER: Node's own SAN string has been forged before
  * (CVE-2021-44532).
  */
 export function authenticatedPeer(context: AuthContext): Peer {
@@ -58,6 +59,12 @@ export function authenticatedPeer(context: AuthContext): Peer {
   const id = SpiffeId.parse(uri);
   if (id.path === "") {
     throw new PeerError("peer-certificate-invalid", "expected a SPIFFE ID with a path");
+  }
+  if (isCanaryId(id)) {
+    throw new PeerError(
+      "peer-certificate-invalid",
+      "expected a caller's certificate, got a canary",
+    );
   }
   return { id, serialHex, notAfterMs, root };
 }

@@ -1,5 +1,6 @@
 /** The agents whose streams are open, for whoever looks at them or speaks to them: none before the mesh is served. */
 
+import type { Reporter } from "../../../core/roll/evidence.ts";
 import type { VerifierView } from "../../../core/roll/verifier-view.ts";
 import type { MeshService } from "./mesh-service.ts";
 import type { Session } from "./mesh-session.ts";
@@ -22,6 +23,11 @@ export class ConnectedAgents {
 
   sessions(): Iterable<Session> {
     return this.#mesh?.sessions() ?? [];
+  }
+
+  /** The one that speaks for an agent. */
+  session(reporter: Reporter): Session | undefined {
+    return this.#mesh?.session(reporter);
   }
 
   /** Asks for new certificates in the place of these. */

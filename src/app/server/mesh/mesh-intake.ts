@@ -11,7 +11,9 @@ import { RollError } from "../../../core/roll/roll-limits.ts";
 import type { Roll } from "../../../core/roll/roll.ts";
 import type { SpiffeId } from "../../../core/spiffe/id.ts";
 import { parseLogAlarm } from "../../../edge/rpc/log-messages.ts";
+import { parseHandshakeReport } from "../../../edge/rpc/handshake-messages.ts";
 import { parseHeldLeaves, parseReport } from "../../../edge/rpc/mesh-messages.ts";
+import { parsePolicyReport } from "../../../edge/rpc/policy-report-messages.ts";
 import { encodeReportAck } from "../../../edge/rpc/report-ack.ts";
 import type { MeshEvents } from "../../../edge/telemetry/mesh-events.ts";
 import type { ConnectRequest } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
@@ -19,6 +21,8 @@ import type { IsDistrusted } from "./distrust.ts";
 import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
 import type { Departure } from "./farewells.ts";
 import type { LogWitnessing } from "../log/log-witnessing.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import type { CanaryControl } from "../rotation/canary-control.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
 import type { MeshSessions, Session } from "./mesh-session.ts";
 import type { MeshWelcome } from "./mesh-welcome.ts";
@@ -41,6 +45,8 @@ export interface MeshIntakeDependencies {
   readonly isDistrusted: IsDistrusted;
   readonly witnessing?: LogWitnessing;
   readonly farewell: Farewell;
+  readonly policy?: Pick<PolicyControl, "take" | "proven" | "goodbye">;
+  readonly canaries?: Pick<CanaryControl, "take">;
   readonly nowMs: () => number;
 }
 
@@ -102,6 +108,14 @@ export class MeshIntake {
         return undefined;
       case "goodbye":
         return this.#takeGoodbye(session, reporter);
+      case "policy":
+        if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
+        this.#dependencies.policy?.take(session, reporter, parsePolicyReport(message.value));
+        return undefined;
+      case "handshake":
+        if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
+        this.#dependencies.canaries?.take(session, parseHandshakeReport(message.value));
+        return undefined;
       case "inclusion":
       case "logAlarm":
         return this.#takeWitness(session, message);
@@ -113,10 +127,11 @@ export class MeshIntake {
   }
 
   #takeTokens(
-    { spokenFor }: Session,
+    session: Session,
     reporter: Reporter,
     tokens: readonly string[],
   ): StreamRefusal | undefined {
+    const { spokenFor } = session;
     if (spokenFor === undefined) {
       const details = "expected no tokens: only a configured node agent speaks for others";
       return { code: status.INVALID_ARGUMENT, details };
@@ -126,6 +141,7 @@ export class MeshIntake {
       // A thousand tokens of an issuer that is away have one thing to say.
       if (spokenFor.isNews(String(error))) events.workloadTokenRefused(reporter, error);
     }
+    this.#dependencies.policy?.proven(session);
     return undefined;
   }
 
@@ -150,7 +166,10 @@ export class MeshIntake {
     const identities = spokenFor?.identities(nowMs()) ?? [];
     void farewell.take({ reporter, serialHex: peer.serialHex, identities }).then((agents) => {
       // It has come back before it was gone.
-      if (agents !== undefined && !sessions.isReplaced(session)) farewell.gone(reporter, agents);
+      if (agents !== undefined && !sessions.isReplaced(session)) {
+        farewell.gone(reporter, agents);
+        this.#dependencies.policy?.goodbye(reporter);
+      }
       call.end();
     });
   }

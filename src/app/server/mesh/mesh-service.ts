@@ -21,6 +21,8 @@ import { MeshIntake, type Farewell } from "./mesh-intake.ts";
 import { MeshSessions, type MeshCall, type Session } from "./mesh-session.ts";
 import { MeshWelcome } from "./mesh-welcome.ts";
 import { SessionTimers } from "./session-timers.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import type { CanaryControl } from "../rotation/canary-control.ts";
 import { SpokenFor, type NodeAgents } from "./spoken-for.ts";
 
 export interface MeshDependencies {
@@ -45,6 +47,10 @@ export interface MeshDependencies {
   readonly nodeAgents?: NodeAgents;
   /** Shows the transparency log to agents that witness it; undefined without a log. */
   readonly witnessing?: LogWitnessing;
+  /** What proxies are to do; undefined where nobody says. */
+  readonly policy?: PolicyControl;
+  /** Which handshakes prove that the next authority may sign; undefined where nobody asks. */
+  readonly canaries?: Pick<CanaryControl, "ask" | "take">;
 }
 
 export class MeshService {
@@ -159,10 +165,11 @@ export class MeshService {
   }
 
   #closed(session: Session): void {
-    const { roll, events, witnessing, nowMs } = this.#dependencies;
+    const { roll, events, witnessing, policy, nowMs } = this.#dependencies;
     const spoke = this.#sessions.remove(session);
     this.#admission.release(session.peer);
     if (session.witness !== undefined) witnessing?.end(session.witness);
+    policy?.closed(session);
     if (!spoke || session.reporter === undefined) return;
     roll.disconnected(session.reporter, nowMs());
     events.agentDisconnected(session.reporter);

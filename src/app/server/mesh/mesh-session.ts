@@ -25,6 +25,10 @@ export interface Session {
   bundleSequence?: bigint;
   /** It is the one that speaks for its agent. Asked at each report: a look-up by the name of the agent was seen to cost 1.5 us. */
   isSpeaking?: boolean;
+  /** Its Hello asks for policy: it tells of its proxies' listeners. */
+  wantsPolicy?: true;
+  /** It has told all of them. */
+  hasToldPolicy?: true;
   /** It has said Goodbye. */
   isLeaving?: true;
 }

@@ -9,7 +9,10 @@ import type { Hello } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { isAgentId } from "./agent-id.ts";
 import type { AgentNames } from "./agent-names.ts";
 import type { BundlePublisher } from "./bundle-publisher.ts";
+import { encodePolicySnapshots } from "../../../edge/rpc/policy-snapshot-messages.ts";
 import type { LogWitnessing } from "../log/log-witnessing.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import type { CanaryControl } from "../rotation/canary-control.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
 import type { MeshSessions, Session } from "./mesh-session.ts";
 
@@ -23,6 +26,8 @@ export interface MeshWelcomeDependencies {
   /** The pod that a certificate was issued to, while the server still knows. */
   readonly podOf: (serialHex: string) => string | undefined;
   readonly witnessing?: LogWitnessing;
+  readonly policy?: Pick<PolicyControl, "withoutPolicy">;
+  readonly canaries?: Pick<CanaryControl, "ask">;
   /** When the last certificate ends that an identity was given; 0 for none. */
   readonly newestNotAfterMs: (spiffeId: string) => number;
   /** How far an agent's clock is off. */
@@ -60,6 +65,12 @@ export class MeshWelcome {
     sessions.speaks(session, reporter);
     events.agentConnected(reporter, call.getPeer());
     publisher.send(session);
+    // It says what its proxies do, once it knows that it is asked.
+    if (hello.wantsPolicy) {
+      session.wantsPolicy = true;
+      for (const each of encodePolicySnapshots([])) call.write(each);
+      this.#dependencies.canaries?.ask(session);
+    } else this.#dependencies.policy?.withoutPolicy(reporter, isNodeAgent);
     if (logCheckpoint !== undefined) this.#showLog(session, reporter, logCheckpoint);
     return undefined;
   }

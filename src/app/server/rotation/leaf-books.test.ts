@@ -93,6 +93,21 @@ describe("the books of unexpired certificates", () => {
     assert.equal(book.holders.leavesOf(root).size, 2);
   });
 
+  it("have canaries as holders of their root, and as nobody's who is waited for: read and as they come", async () => {
+    const watch: LedgerWatch = { settled: undefined };
+    const ledger = new Ledger({ writer: store.writer, time, watch });
+    const root = "5c".repeat(32);
+    const canary = intentOf({ agent: "a1", artifact: "canary", root });
+    await ledger.record([canary], () => [issued]);
+    using books = booksOf(watch);
+    const book = await built(books);
+    const canaryOwners = () => [...book.owners.entries()].filter(([, each]) => each.agent === "a1");
+    assert.deepEqual([canaryOwners().length, book.holders.leavesOf(root).size], [0, 1]);
+    const next = intentOf({ agent: "a1", artifact: "canary", root });
+    await ledger.record([next], () => [issued]);
+    assert.deepEqual([canaryOwners().length, book.holders.leavesOf(root).size], [0, 2]);
+  });
+
   it("know who has said Goodbye, and who has come back since", async () => {
     const spiffeId = sampleIntent().identity;
     const ledger = new Ledger({ writer: store.writer, time });

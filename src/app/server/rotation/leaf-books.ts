@@ -59,7 +59,9 @@ export class LeafBooks implements Disposable {
     this.#book = book;
     // Before the first page is read: what is issued from now on may come twice, and never not at all.
     watch.settled = (intent, intentIndex, outcome) => {
-      if (intent.artifact !== "workload" || outcome === "failed") return;
+      const { artifact } = intent;
+      const isHeld = artifact === "workload" || artifact === "canary";
+      if (!isHeld || outcome === "failed") return;
       addTo(book, leafOf(intent, intentIndex, outcome));
     };
     void readLeaves(book, reader, nowMs(), () => this.#book === book).catch(
@@ -74,7 +76,7 @@ export class LeafBooks implements Disposable {
 }
 
 function leafOf(
-  { identity, agent, root, prepared }: Intent,
+  { artifact, identity, agent, root, prepared }: Intent,
   intentIndex: number,
   outcome: "signed" | "unknown",
 ): LeafRecord {
@@ -86,5 +88,6 @@ function leafOf(
     root,
     intentIndex,
     outcome,
+    ...(artifact === "canary" && { isCanary: true }),
   };
 }

@@ -23,7 +23,7 @@ const openMsMax = 15_000;
 const openLookMs = 100;
 
 export function addTo({ owners, holders }: LeafBook, leaf: LeafRecord): void {
-  owners.add(leaf);
+  if (leaf.isCanary !== true) owners.add(leaf);
   holders.add(leaf);
 }
 

@@ -8,8 +8,9 @@ import { findRestored } from "../../../core/log/restored.ts";
 import { decodeEntry } from "../../../core/log/entry-codec.ts";
 import { holderGate, type OwnCertificate } from "../../../core/roll/holder-gate.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
+import type { HandshakeView } from "../../../core/roll/handshake-proof.ts";
 import type { Gate } from "../../../core/roll/laggard.ts";
-import type { LeavingAgent } from "../../../core/roll/leaf-owners.ts";
+import type { LeafOwner, LeavingAgent } from "../../../core/roll/leaf-owners.ts";
 import type { Roll } from "../../../core/roll/roll.ts";
 import { verifierGate } from "../../../core/roll/verifier-gate.ts";
 import type { VerifierView } from "../../../core/roll/verifier-view.ts";
@@ -21,7 +22,7 @@ import { clockJumped, provenGate } from "./gate-limits.ts";
 import type { LeafBooks } from "./leaf-books.ts";
 import type { ProvenClock } from "../log/proven-clock.ts";
 import type { Reissue } from "../mesh/reissue.ts";
-import type { BundleCut, RotationView } from "./rotation-view.ts";
+import type { BundleCut, RotationView, VerifierStep } from "./rotation-view.ts";
 import type { TrustKeeper } from "../trust-keeper.ts";
 import { WaivedLeaves } from "./waived-leaves.ts";
 
@@ -58,6 +59,8 @@ export class RollView implements RotationView, Disposable {
   #cut: BundleCut | undefined;
   #sentMs: number | undefined;
   #askedMs = -Infinity;
+  #isWatched: () => boolean = () => false;
+  #handshakes: () => HandshakeView | undefined = () => undefined;
 
   constructor(dependencies: RollViewDependencies) {
     this.#dependencies = dependencies;
@@ -74,10 +77,11 @@ export class RollView implements RotationView, Disposable {
     this.#cut = cut;
   }
 
-  verifiers(namedMax: number = namedDefault): Gate {
+  verifiers(namedMax: number = namedDefault, step: VerifierStep = "activate"): Gate {
     const { roll, books, trust, speaksFor, waived, classes } = this.#dependencies;
     const { bundle, state } = trust.current;
     const present = rootsDigest(bundle.roots);
+    const handshakes = step === "activate" ? this.#handshakes() : undefined;
     const view = {
       roll,
       owners: books.open().owners,
@@ -90,6 +94,7 @@ export class RollView implements RotationView, Disposable {
       classes: classes(),
       waived: waived(),
       lostUntilMs: this.#lostUntilMs(),
+      ...(handshakes && { handshakes }),
     };
     return this.#gate((nowMs) => verifierGate(view, nowMs, namedMax), namedMax);
   }
@@ -123,6 +128,25 @@ export class RollView implements RotationView, Disposable {
     return isRotating(this.#dependencies.trust.current.state);
   }
 
+  /** Who has an unexpired certificate. Where it is not complete yet, it is being read. */
+  owners(): { readonly isBuilt: boolean; readonly all: () => Iterable<LeafOwner> } {
+    const { owners } = this.#dependencies.books.open();
+    return {
+      isBuilt: owners.isBuilt,
+      all: () => Array.from(owners.entries(), ([, owner]) => owner),
+    };
+  }
+
+  /** Whether somebody else goes by the owners, too. */
+  watchOwners(isWatched: () => boolean): void {
+    this.#isWatched = isWatched;
+  }
+
+  /** Who asks proxies for handshakes, once there are streams. */
+  proveBy(handshakes: () => HandshakeView | undefined): void {
+    this.#handshakes = handshakes;
+  }
+
   /** It stands in the log that keys are destroyed. */
   goodbye(reporter: Reporter, agents: readonly LeavingAgent[]): void {
     this.#dependencies.roll.goodbye(reporter);
@@ -149,7 +173,7 @@ export class RollView implements RotationView, Disposable {
   #look(): void {
     const { books, nowMs } = this.#dependencies;
     const isAsked = Math.abs(nowMs() - this.#askedMs) < lookIntervalMs;
-    if (this.isDeciding || isAsked) books.prune();
+    if (this.isDeciding || isAsked || this.#isWatched()) books.prune();
     else books.close();
   }
 

@@ -31,12 +31,13 @@ export function laggardMessage({
 }
 
 export function evidenceMessage(gate: Gate): MessageInitShape<typeof EvidenceSchema> {
-  const { total, confirmed, weak, waived } = gate.evidence;
+  const { total, confirmed, weak, waived, ackOnly = 0 } = gate.evidence;
   return {
     total: BigInt(total),
     confirmed: BigInt(confirmed),
     weak: BigInt(weak),
     waived: BigInt(waived),
+    ackOnly: BigInt(ackOnly),
     lagging: BigInt(laggingOf(gate)),
     laggards: laggardsOf(gate).map(laggardMessage),
   };

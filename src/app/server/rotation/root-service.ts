@@ -124,7 +124,7 @@ function laggardsAt(
   { trust, view }: RootServiceDependencies,
   step: WaivedStep,
 ): readonly Laggard[] {
-  if (step === "activate" || step === "confirm") return laggardsOf(view.verifiers(namedMost));
+  if (step === "activate" || step === "confirm") return laggardsOf(view.verifiers(namedMost, step));
   const outgoing = authorityIn(trust().state, step === "retire" ? "retiring" : "prepared");
   return outgoing === undefined ? [] : laggardsOf(view.holders(outgoing, namedMost));
 }

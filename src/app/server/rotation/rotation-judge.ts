@@ -58,7 +58,7 @@ export class RotationJudge {
     const { defaultTtlSeconds, maxTtlSeconds } = config();
     const skewMs = view.skewMs();
     return {
-      verifiers: () => view.verifiers(namedMax),
+      verifiers: (step) => view.verifiers(namedMax, step),
       holders: (authority) => view.holders(authority, namedMax),
       filedRoots: filed()?.roots ?? [],
       endsAtMs: authorityEndsAtMs,

@@ -2,8 +2,11 @@
 
 import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
+import { CanaryIssuer, type CanaryIssuerDependencies } from "./canary-issuer.ts";
 import { FiledTrust } from "./filed-trust.ts";
 import type { Kept } from "../kept.ts";
+import type { Ledger } from "../log/ledger.ts";
+import { NextAuthorityKeeper } from "./next-authority.ts";
 import { Rotation } from "./rotation.ts";
 import { RotationAuto } from "./rotation-auto.ts";
 import { RotationEvents } from "./rotation-events.ts";
@@ -17,12 +20,14 @@ import type { Waivers } from "./waivers.ts";
 
 export interface RotationPartsOptions extends Pick<
   Kept,
-  "store" | "trust" | "keeper" | "denials" | "transparency"
+  "store" | "trust" | "keeper" | "denials" | "transparency" | "restoration"
 > {
   readonly view: RotationView;
   readonly waivers: Waivers;
   readonly turns: SigningTurns;
   readonly signing: SigningPool;
+  readonly ledger: Ledger;
+  readonly onUnfit: CanaryIssuerDependencies["onUnfit"];
   readonly serving: Serving;
   readonly config: () => ServerConfig;
   readonly log: Logger;
@@ -36,6 +41,8 @@ export interface RotationParts {
   readonly waivers: Waivers;
   readonly files: FiledTrust;
   readonly auto: RotationAuto;
+  readonly next: NextAuthorityKeeper;
+  readonly canaries: CanaryIssuer;
   /** Before the first signature: what a server that ended in the middle has left to do. @throws whatever SQLite throws */
   readonly begin: () => void;
 }
@@ -70,7 +77,23 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
     waivers,
     log,
   });
-  return { rotation, events, view, waivers, files, auto, begin: () => changes.begin() };
+  const next = new NextAuthorityKeeper(options);
+  const canaries = buildCanaries(options, next);
+  const begin = () => changes.begin();
+  return { rotation, events, view, waivers, files, auto, next, canaries, begin };
+}
+
+function buildCanaries(options: RotationPartsOptions, next: NextAuthorityKeeper): CanaryIssuer {
+  const { trust, restoration, config, log } = options;
+  return new CanaryIssuer({
+    ...options,
+    next,
+    trustDomain: trust.current.state.trustDomain,
+    maxTtlSeconds: () => config().maxTtlSeconds,
+    assertSettled: () => restoration.assertSettled(),
+    onProblem: (error) =>
+      log.error({ event: "canary-failed", error }, "the next authority could not be tried"),
+  });
 }
 
 /** They follow each change of trust, and one that failed is made up for. */

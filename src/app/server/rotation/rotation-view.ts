@@ -11,9 +11,16 @@ export interface BundleCut {
   readonly cutIndex: number;
 }
 
+/** What waits for verifiers. */
+export type VerifierStep = "activate" | "confirm";
+
 export interface RotationView {
-  /** Whether every verifier holds the present bundle. @param namedMax how many laggards are named at most */
-  readonly verifiers: (namedMax?: number) => Gate;
+  /**
+   * Whether every verifier holds the present bundle.
+   * @param namedMax how many laggards are named at most
+   * @param step for `activate`, which it is by default, also by handshakes where an authority is prepared
+   */
+  readonly verifiers: (namedMax?: number, step?: VerifierStep) => Gate;
   /** Whether nothing that is unexpired hangs on this authority's root. */
   readonly holders: (authority: AuthorityRecord, namedMax?: number) => Gate;
   /** At the start, and after each change of trust; the trust that is current has these roots. */

@@ -76,6 +76,20 @@ export class SigningPool implements AsyncDisposable {
     return this.#threads.prove(parts);
   }
 
+  /** For an authority that does not sign yet. @param authority made of those parts. Never rejects. */
+  async signFor(
+    parts: AuthorityParts,
+    authority: Authority,
+    prepared: readonly PreparedLeaf[],
+  ): Promise<readonly SignOutcome[]> {
+    if (parts.source.kind === "software") return signPrepared(prepared, authority);
+    try {
+      return await this.#threads.signFor(parts, prepared);
+    } catch (error) {
+      return prepared.map(() => ({ kind: "refused", error, outcome: "failed" }));
+    }
+  }
+
   /** After the authority has changed. */
   renew(): void {
     this.#threads.renew();

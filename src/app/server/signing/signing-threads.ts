@@ -7,6 +7,8 @@
 
 import { availableParallelism } from "node:os";
 import { PortcullisError } from "../../../core/error.ts";
+import type { PreparedLeaf } from "../../../core/issuance/prepare.ts";
+import type { SignOutcome } from "../../../core/issuance/sign-prepared.ts";
 import { PASSING_CODES } from "../../../edge/pkcs11/pkcs11-error.ts";
 import { proveSigner } from "./open-signer.ts";
 import type { AuthorityParts } from "./signing-protocol.ts";
@@ -53,6 +55,8 @@ export class SigningThreads implements AsyncDisposable {
    */
   #restUntilMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
+  /** What is signed for another authority. */
+  #other: Promise<unknown> = Promise.resolve();
 
   constructor(options: SigningThreadsOptions) {
     this.#options = options;
@@ -110,17 +114,26 @@ export class SigningThreads implements AsyncDisposable {
   /** That threads could sign for an authority, before it takes the place of this one. @throws why not */
   async prove(parts: AuthorityParts): Promise<void> {
     if (!isBlocking(parts)) return await proveSigner(parts);
-    // Not while one begins anew, which ends the sessions of all.
-    await Promise.allSettled(Array.from(this.#usable, ({ ready }) => ready));
-    if (this.#isClosed || this.#alive.size > this.#usable.size) throw signerUnavailable();
+    await this.#assertRoom();
     try {
-      await this.#try(parts);
+      await this.#try(parts, async () => {});
     } catch (error) {
       const { size } = this.#usable;
       const wasAlone = size === 0;
       if (wasAlone || this.#alive.size > size || !mayPass(error)) throw error;
       await this.#proveAlone(parts);
     }
+  }
+
+  /** By a key in an HSM that this authority does not sign with, once. @throws why it cannot be used: then nothing is signed */
+  async signFor(
+    parts: AuthorityParts,
+    prepared: readonly PreparedLeaf[],
+  ): Promise<readonly SignOutcome[]> {
+    await this.#assertRoom();
+    const signing = this.#try(parts, (trial) => trial.sign(prepared));
+    this.#other = signing;
+    return await signing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,10 +145,17 @@ export class SigningThreads implements AsyncDisposable {
     if (ended.includes(false)) onStuck();
   }
 
-  async #try(parts: AuthorityParts): Promise<void> {
+  /** Not while one begins anew, which ends the sessions of all. @throws CaCallError */
+  async #assertRoom(): Promise<void> {
+    await Promise.allSettled([this.#other, ...Array.from(this.#usable, ({ ready }) => ready)]);
+    if (this.#isClosed || this.#alive.size > this.#usable.size) throw signerUnavailable();
+  }
+
+  async #try<T>(parts: AuthorityParts, work: (trial: SigningThread) => Promise<T>): Promise<T> {
     const trial = this.#start(parts, () => {});
     try {
       await trial.ready;
+      return await work(trial);
     } finally {
       await trial.end(this.#options.times.endMs);
     }
@@ -154,7 +174,7 @@ export class SigningThreads implements AsyncDisposable {
       const { endMs } = this.#options.times;
       const ended = await Promise.all(before.map((thread) => thread.end(endMs)));
       if (ended.includes(false)) throw signerUnavailable();
-      await this.#try(parts);
+      await this.#try(parts, async () => {});
     } catch (error) {
       // Another certificate's key says nothing of this one's.
       if (mayPass(error) || isPinRejected(error)) this.#rest(error);

@@ -61,6 +61,12 @@ export const servingPurpose: Lint = {
   holds: ({ tbs }) => tbs.extendedKeyUsages.join() === SERVER_AUTH,
 };
 
+export const canaryPurpose: Lint = {
+  name: "extended-key-usage-canary",
+  source: "RFC 5280 4.2.1.12; our profile: no right to be a server",
+  holds: ({ tbs }) => tbs.extendedKeyUsages.join() === CLIENT_AUTH,
+};
+
 /** Those with lints of their own are allowed here. */
 function usagesOfKey({ key }: LintSubject): number {
   const encipherment = key.type === "rsa" ? 1 << KEY_ENCIPHERMENT : 0;

@@ -2,9 +2,9 @@
 
 import type { LeafProfile } from "../profile.ts";
 import { extensionLints } from "./extensions.ts";
-import { keyUsageLints, servingPurpose, workloadPurpose } from "./key-usage.ts";
+import { canaryPurpose, keyUsageLints, servingPurpose, workloadPurpose } from "./key-usage.ts";
 import { runLints, type LeafContext, type Lint, type LintVerdict } from "./lint.ts";
-import { nameLints, servingNameLints } from "./names.ts";
+import { canaryNameLints, nameLints, servingNameLints } from "./names.ts";
 import { serialLints } from "./serial.ts";
 import { signingLints } from "./signing.ts";
 import { spiffeIdLints } from "./spiffe-id.ts";
@@ -22,6 +22,7 @@ const common: readonly Lint<LeafContext>[] = [
 export const leafLints: Readonly<Record<LeafProfile["name"], readonly Lint<LeafContext>[]>> = {
   workload: [...spiffeIdLints, workloadPurpose, ...common],
   serving: [...servingNameLints, servingPurpose, ...common],
+  canary: [...spiffeIdLints, ...canaryNameLints, canaryPurpose, ...common],
 };
 
 /** @param tbs what is to be signed */

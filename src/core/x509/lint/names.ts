@@ -48,6 +48,16 @@ export const servingNameLints: readonly Lint[] = [
   },
 ];
 
+export const canaryNameLints: readonly Lint[] = [
+  {
+    name: "canary-identity",
+    source: "our profile: an identity that no caller can have",
+    holds: ({ tbs: { uris, dnsNames, ipAddresses } }) =>
+      /^spiffe:\/\/[^/]+\/portcullis\/canary$/.test(uris.join()) &&
+      dnsNames.length + ipAddresses.length === 0,
+  },
+];
+
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/i;
 
 function isDnsName(name: string): boolean {
