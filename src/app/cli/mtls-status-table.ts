@@ -53,7 +53,8 @@ function stateCell({ state }: ProxyPolicyValue): Cell {
 
 function inForceOf({ inForce, openPlaintext }: Port): string {
   const mode = inForce ?? "";
-  return openPlaintext === 0 ? mode : `${mode} (${openPlaintext} plaintext connections open)`;
+  if (openPlaintext === 0) return mode;
+  return `${mode} (${openPlaintext} plaintext connection${openPlaintext === 1 ? "" : "s"} open)`;
 }
 
 function becauseOf({ because: { kind, namespace, name, rule } }: Port): string {

@@ -28,6 +28,8 @@ export interface StartEnvoyOptions {
   readonly directory: string;
   /** @default "warning" */
   readonly logLevel?: "debug" | "info" | "warning";
+  /** For how long connections live on that a port takes no more. @default as of an operator's Envoy */
+  readonly drainSeconds?: number;
 }
 
 /**
@@ -39,7 +41,8 @@ export async function startEnvoy(options: StartEnvoyOptions): Promise<EnvoyProce
   const logPath = join(options.directory, "envoy.log");
   await writeFile(configPath, JSON.stringify(options.bootstrap), { mode: 0o600 });
   await using log = await open(logPath, "w", 0o600);
-  const args = [...envoyArguments(configPath), "--log-level", options.logLevel ?? "warning"];
+  const { drainSeconds, logLevel = "warning" } = options;
+  const args = [...envoyArguments(configPath, drainSeconds), "--log-level", logLevel];
   const child = spawn(options.binary, args, { stdio: ["ignore", log.fd, log.fd], env: {} });
   try {
     await once(child, "spawn");
