@@ -20,9 +20,10 @@ export function findingTable(
   all: readonly LocatedFinding[],
   context: Pick<Context, "env" | "isTty">,
 ): string {
-  const headers = ["severity", "where", "object", "path", "finding"];
-  const rows = all.map(({ ref, severity, origin, path, text, hint }) => [
+  const headers = ["severity", "code", "where", "object", "path", "finding"];
+  const rows = all.map(({ ref, severity, code, origin, path, text, hint }) => [
     { text: severity, colour: severity === "error" ? ("red" as const) : ("yellow" as const) },
+    code,
     origin,
     ref === undefined ? "" : `${ref.kind} ${ref.namespace}/${ref.name}`,
     path,

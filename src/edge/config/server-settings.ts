@@ -171,7 +171,7 @@ export const SERVER_SETTINGS: SettingTable = {
     key: "resources",
     flag: "resources",
     valueName: "DIR",
-    help: "Istio's objects in YAML files, beside those that are applied; read again when they change",
+    help: "objects of Istio in YAML files, beside those that are applied; read again when they change",
     reloadable: false,
   },
   caDir: {

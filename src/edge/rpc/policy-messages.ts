@@ -30,7 +30,7 @@ export function encodePolicy({
   clusters,
   modes: taken,
 }: ProxyPolicy): Uint8Array {
-  return Buffer.concat([
+  return joined([
     octetsOf({ inbound: inbound.map(encodeInbound) }),
     ...outbound.map((port) =>
       once(outboundOctets, port, () => ({ outbound: [encodeOutbound(port)] })),
@@ -40,6 +40,16 @@ export function encodePolicy({
     ),
     octetsOf(encodeModes(taken)),
   ]);
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 type PolicyInit = MessageInitShape<typeof ProxyPolicySchema>;

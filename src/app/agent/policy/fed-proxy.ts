@@ -1,6 +1,6 @@
 /**
  * What one proxy is to do: what it was told, what all of its streams have taken, and what they have refused. What was refused is
- * never given again in this life of the agent; the last good one is, at once.
+ * not given again while the proxy is here; the last good one is, at once.
  */
 
 import type {
@@ -42,7 +42,7 @@ export class FedProxy {
   readonly #uses = new PolicyUses();
   readonly #good: LastGood;
   readonly #given = new GivenPolicies();
-  readonly #refusals = new Refusals();
+  #refusals = new Refusals();
   #life = Symbol("life");
   /** What the server wants. */
   #newest: string | undefined;
@@ -217,6 +217,11 @@ export class FedProxy {
     this.#good.end(this.#given.newest);
     this.#given.passOver();
     this.#newest = undefined;
+    // Parts of it may be in force, and nothing else would be given.
+    if (this.#good.policy === undefined) return;
+    // What it was refused for, a port or a file of the proxy's, may be mended since.
+    this.#refusals = new Refusals();
+    this.#nack = undefined;
   }
 
   #tell(refusal: PolicyNack): void {

@@ -1,4 +1,4 @@
-/** What one proxy has refused in this life of the agent: it is never given again, and whoever sends it again is told so again. */
+/** What one proxy has refused while it is here: it is not given again, and whoever sends it again is told so again. */
 
 import type { PolicyNack } from "../../../core/policy/policy-report.ts";
 

@@ -7,6 +7,7 @@ import type { PolicyObject } from "../../../core/resources/policy-object.ts";
 import { nameKey, type ResourceRef } from "../../../core/resources/resource.ts";
 import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
 import { PolicyIndex } from "../../../core/policy/policy-index.ts";
+import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { PolicyReport } from "../../../core/policy/policy-report.ts";
 import { Rollout } from "../../../core/policy/rollout.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
@@ -48,7 +49,7 @@ export class PolicyControl implements Disposable {
   readonly #expectations: ExpectedProxies;
   readonly #entries = new Map<string, WorkloadEntry>();
   readonly #timer: NodeJS.Timeout;
-  #expected: ReadonlySet<string> = new Set();
+  #expected: ReadonlyMap<string, ProxyIdentity> = new Map();
   #isSettled = false;
 
   constructor(dependencies: PolicyControlDependencies) {
@@ -80,6 +81,11 @@ export class PolicyControl implements Disposable {
   /** Whether somebody may be running of whom nothing was heard. */
   get isWaiting(): boolean {
     return this.#expected.size > 0;
+  }
+
+  /** Those of whom nothing was heard, by key. */
+  get expected(): ReadonlyMap<string, ProxyIdentity> {
+    return this.#expected;
   }
 
   /** The configuration is another one. */
@@ -177,7 +183,7 @@ export class PolicyControl implements Disposable {
       named.has(name),
     );
     this.#isSettled = isSettled;
-    for (const key of this.#expected) {
+    for (const key of this.#expected.keys()) {
       if (expected.has(key)) continue;
       this.index.removeProxy(key);
       this.rollout.remove(key);
@@ -185,7 +191,7 @@ export class PolicyControl implements Disposable {
     for (const [key, identity] of expected) {
       if (!this.#expected.has(key)) this.index.addProxy(identity);
     }
-    this.#expected = new Set(expected.keys());
+    this.#expected = expected;
     this.#publisher.schedule();
   }
 }

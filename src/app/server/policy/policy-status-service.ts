@@ -2,6 +2,8 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { handleServerStreamingCall } from "@grpc/grpc-js";
+import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
+import type { Applied } from "../../../core/policy/rollout-proxy.ts";
 import type { HeldStep } from "../../../core/policy/rollout-waiting.ts";
 import { nameKey, type ResourceRef } from "../../../core/resources/resource.ts";
 import {
@@ -33,14 +35,28 @@ export function policyStatusHandler(
 ): PolicyStatusHandler {
   return (call) => {
     const waiting = control.rollout.waiting();
-    const all = Array.from(control.proxies.all());
+    const all = [...control.proxies.all(), ...control.expected.values()];
     const pages = Math.max(1, Math.ceil(all.length / proxiesPerMessage));
     for (let page = 0; page < pages; page++) {
       const some = all.slice(page * proxiesPerMessage, (page + 1) * proxiesPerMessage);
-      const proxies = some.map((proxy) => proxyStatus(control, proxy, waiting));
+      const proxies = some.map((each) =>
+        "key" in each ? expectedStatus(control, each) : proxyStatus(control, each, waiting),
+      );
       call.write(create(GetPolicyStatusResponseSchema, { sequence: BigInt(sequence()), proxies }));
     }
     call.end();
+  };
+}
+
+/** Nothing was heard of it since the server's start. */
+function expectedStatus(control: PolicyControl, { key, nodeId }: ProxyIdentity): ProxyStatus {
+  const workload = control.index.workloadOf(key);
+  return {
+    spiffeId: key.slice(0, key.lastIndexOf(" ")),
+    proxyId: nodeId,
+    workload: workload === undefined ? "" : nameKey(workload),
+    state: "unknown",
+    ports: portsOf(control, key, undefined, new Map()),
   };
 }
 
@@ -59,7 +75,7 @@ function proxyStatus(
     agentId: reporter.agentId,
     workload: workload === undefined ? "" : nameKey(workload),
     state: stateOf(control, proxy),
-    ports: portsOf(control, proxy),
+    ports: portsOf(control, key, proxy.applied, said.draining),
     held: (waiting.get(key) ?? []).map(({ step, endpoint, waitsFor, count }) => ({
       step,
       endpoint,
@@ -95,7 +111,9 @@ function stateOf({ rollout }: PolicyControl, { identity, applied, said }: Policy
 
 function portsOf(
   control: PolicyControl,
-  { identity: { key }, applied, said }: PolicyProxy,
+  key: string,
+  applied: Applied,
+  draining: ReadonlyMap<number, number>,
 ): MessageInitShape<typeof PortStatusSchema>[] {
   const has = typeof applied === "object" ? applied.inbound : [];
   const inForce = new Map(has.map(({ port, mode }) => [port, mode]));
@@ -111,7 +129,7 @@ function portsOf(
         inForce: inForce.get(port) ?? "",
         ...(because?.ref && { because: resourceName(because.ref) }),
         rule: because?.rule ?? "",
-        draining: said.draining.get(port) ?? 0,
+        draining: draining.get(port) ?? 0,
       };
     });
 }
