@@ -5,6 +5,7 @@
 
 import { status } from "@grpc/grpc-js";
 import { PortcullisError } from "../../../core/error.ts";
+import type { PolicyReport } from "../../../core/policy/policy-report.ts";
 import type { EvidenceReport, Reporter } from "../../../core/roll/evidence.ts";
 import type { LeavingAgent } from "../../../core/roll/leaf-owners.ts";
 import { RollError } from "../../../core/roll/roll-limits.ts";
@@ -46,7 +47,7 @@ export interface MeshIntakeDependencies {
   readonly witnessing?: LogWitnessing;
   readonly farewell: Farewell;
   readonly policy?: Pick<PolicyControl, "take" | "proven" | "goodbye">;
-  readonly canaries?: Pick<CanaryControl, "take">;
+  readonly canaries?: Pick<CanaryControl, "take" | "gone">;
   readonly nowMs: () => number;
 }
 
@@ -110,7 +111,7 @@ export class MeshIntake {
         return this.#takeGoodbye(session, reporter);
       case "policy":
         if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
-        this.#dependencies.policy?.take(session, reporter, parsePolicyReport(message.value));
+        this.#takePolicy(session, reporter, parsePolicyReport(message.value));
         return undefined;
       case "handshake":
         if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
@@ -155,6 +156,12 @@ export class MeshIntake {
     // Whoever does not read its answers is not heard, either.
     call.pause();
     call.once("drain", () => call.resume());
+  }
+
+  #takePolicy(session: Session, reporter: Reporter, report: PolicyReport): void {
+    const { policy, canaries } = this.#dependencies;
+    policy?.take(session, reporter, report);
+    canaries?.gone(session, report.gone);
   }
 
   /** Its last message: the stream is closed when the goodbye is durable. */

@@ -50,7 +50,7 @@ export interface MeshDependencies {
   /** What proxies are to do; undefined where nobody says. */
   readonly policy?: PolicyControl;
   /** Which handshakes prove that the next authority may sign; undefined where nobody asks. */
-  readonly canaries?: Pick<CanaryControl, "ask" | "take">;
+  readonly canaries?: Pick<CanaryControl, "ask" | "take" | "gone">;
 }
 
 export class MeshService {

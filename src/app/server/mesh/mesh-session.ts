@@ -27,8 +27,6 @@ export interface Session {
   isSpeaking?: boolean;
   /** Its Hello asks for policy: it tells of its proxies' listeners. */
   wantsPolicy?: true;
-  /** It has told all of them. */
-  hasToldPolicy?: true;
   /** It has said Goodbye. */
   isLeaving?: true;
 }

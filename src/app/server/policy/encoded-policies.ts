@@ -23,6 +23,11 @@ export function digestOfPolicy(policy: ProxyPolicy): string {
   return digests.get(policy) ?? encodedPolicy(policy).digest;
 }
 
+/** It came as octets of this digest: of another version of us they may say more than it does, and its own would be others. */
+export function knowPolicyAs(policy: ProxyPolicy, digest: string): void {
+  digests.set(policy, digest);
+}
+
 function digestOf(octets: Uint8Array): string {
   return createHash("sha256").update(octets).digest("hex");
 }

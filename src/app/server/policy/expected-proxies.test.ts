@@ -3,10 +3,18 @@ import { test } from "node:test";
 import type { LeafOwner } from "../../../core/roll/leaf-owners.ts";
 import { workloadOf } from "../../../../test/support/policy-objects.ts";
 import { ExpectedProxies } from "./expected-proxies.ts";
+import type { OwnersView } from "./silent-owners.ts";
 
 const trustDomain = "mesh.example";
 const web = workloadOf("shop/web-0", { serviceAccount: "web" });
 const webId = `spiffe://${trustDomain}/ns/shop/sa/web`;
+const [a, b] = [
+  { spiffeId: webId, agentId: "a" },
+  { spiffeId: webId, agentId: "b" },
+];
+const node = { spiffeId: `spiffe://${trustDomain}/node`, agentId: "n" };
+const nothing = { unproven: [], dropped: [] };
+const ofWeb = { unproven: [webId], dropped: [] };
 
 function ownerOf(agent: string, more: Partial<LeafOwner> = {}): LeafOwner {
   return {
@@ -21,63 +29,136 @@ function ownerOf(agent: string, more: Partial<LeafOwner> = {}): LeafOwner {
   };
 }
 
-function expectedOf(
-  owners: readonly LeafOwner[],
-  told: (proxies: ExpectedProxies) => void = () => {},
-  isBuilt = true,
-): { readonly names: readonly string[]; readonly isSettled: boolean } {
-  const view = { isBuilt, all: () => owners };
-  const proxies = new ExpectedProxies({ trustDomain, owners: () => view });
-  told(proxies);
-  const { expected, isSettled } = proxies.look([web], () => false);
-  return { names: Array.from(expected.values(), ({ nodeId }) => nodeId), isSettled };
+function rig(owners: LeafOwner[] | (() => OwnersView)) {
+  let now = 0;
+  const view =
+    typeof owners === "function" ? owners : () => ({ isBuilt: true, all: () => [...owners] });
+  const dependencies = { trustDomain, owners: view, nowMs: () => now, provenNowMs: () => now };
+  const there = new Set<string>();
+  const proxies = new ExpectedProxies(dependencies, {
+    come: ({ key }) => void there.add(key),
+    went: (key) => void there.delete(key),
+  });
+  const names = (): string[] => {
+    assert.deepEqual([...there], [...proxies.all().keys()]);
+    return Array.from(proxies.all().values(), ({ nodeId }) => nodeId);
+  };
+  const look = (afterMs = 0): string[] => {
+    now += afterMs;
+    proxies.look();
+    return names();
+  };
+  proxies.set(web);
+  return { proxies, look, names };
 }
 
-test("expects every workload with an identity until the log has been read", () => {
-  assert.deepEqual(
-    expectedOf([], () => {}, false),
-    { names: ["web-0"], isSettled: false },
-  );
+test("expects every workload with an identity until the log has been read, whoever tells of it", () => {
+  let isBuilt = false;
+  const { proxies, look } = rig(() => ({ isBuilt, all: () => [] }));
+  proxies.told(webId, "web-0", a);
+  proxies.heard(a, false, nothing);
+  assert.deepEqual(look(), ["web-0"]);
+  isBuilt = true;
+  assert.deepEqual(look(), []);
 });
 
 test("expects nobody whose identity has no certificate of an agent that was not heard", () => {
-  assert.deepEqual(expectedOf([]), { names: [], isSettled: true });
-  assert.deepEqual(expectedOf([ownerOf("")]), { names: [], isSettled: true });
-  const heard = (proxies: ExpectedProxies): void =>
-    proxies.heard({ spiffeId: webId, agentId: "a" }, false);
-  assert.deepEqual(expectedOf([ownerOf("a")], heard), { names: [], isSettled: true });
-  const node = (proxies: ExpectedProxies): void =>
-    proxies.heard({ spiffeId: `spiffe://${trustDomain}/node`, agentId: "n" }, true);
-  assert.deepEqual(expectedOf([ownerOf("node/n")], node), { names: [], isSettled: true });
+  assert.deepEqual(rig([]).look(), []);
+  assert.deepEqual(rig([ownerOf("")]).look(), []);
+  const heard = rig([ownerOf("a")]);
+  heard.proxies.heard(a, false, nothing);
+  assert.deepEqual(heard.look(), []);
+  const ofNode = rig([ownerOf("node/n")]);
+  assert.deepEqual(ofNode.look(), ["web-0"]);
+  ofNode.proxies.heard(node, true, nothing);
+  assert.deepEqual(ofNode.names(), []);
 });
 
 for (const [name, owners] of [
-  ["an agent that was not heard", [ownerOf("a")]],
-  ["one of two agents that was not heard", [ownerOf("heard"), ownerOf("a")]],
+  ["an agent that was not heard", [ownerOf("other")]],
+  ["one of two agents that was not heard", [ownerOf("a"), ownerOf("other")]],
   ["owners that are too many to be told apart", [ownerOf("", { isRest: true })]],
   ["a node agent that was not heard", [ownerOf("node/n")]],
+  ["a node agent, not heard, whose name an agent has", [ownerOf("node/a")]],
 ] as const) {
   test(`waits for ${name}`, () => {
-    const heard = (proxies: ExpectedProxies): void =>
-      proxies.heard({ spiffeId: webId, agentId: "heard" }, false);
-    assert.deepEqual(expectedOf(owners, heard), { names: ["web-0"], isSettled: false });
+    const { proxies, look } = rig([...owners]);
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-0"]);
   });
 }
 
-test("does not have the log read for workloads that are all there", () => {
-  const owners = (): never => assert.fail("asked for owners");
-  const proxies = new ExpectedProxies({ trustDomain, owners });
-  assert.deepEqual(
-    proxies.look([], () => false),
-    { isSettled: false, expected: new Map() },
-  );
-  assert.equal(proxies.look([web], () => true).expected.size, 0);
+test("waits while there are owners for whom there was no room", () => {
+  const { look } = rig(() => ({ isBuilt: true, missedUntilMs: 1_000, all: () => [] }));
+  assert.deepEqual([look(), look(3_600_000), look(3_600_000)], [["web-0"], ["web-0"], []]);
 });
 
-test("expects nobody who has told that he is there, and nobody without an identity", () => {
-  const owners = () => ({ isBuilt: true, all: () => [ownerOf("a")] });
-  const proxies = new ExpectedProxies({ trustDomain, owners });
-  assert.equal(proxies.look([web], (name) => name === "shop/web-0").expected.size, 0);
-  const bare = workloadOf("shop/bare", { serviceAccount: "" });
-  assert.equal(proxies.look([bare], () => false).expected.size, 0);
+test("a name ends the waiting only from the only agent that can have it", () => {
+  const alone = rig([ownerOf("a")]);
+  alone.look();
+  alone.proxies.told(`spiffe://${trustDomain}/ns/shop/sa/evil`, "web-0", {
+    spiffeId: `spiffe://${trustDomain}/ns/shop/sa/evil`,
+    agentId: "a",
+  });
+  assert.deepEqual(alone.names(), ["web-0"], "another identity's");
+  alone.proxies.told(webId, "web-0", a);
+  assert.deepEqual(alone.names(), []);
+  alone.proxies.left(webId, "web-0", a);
+  assert.deepEqual(alone.names(), ["web-0"]);
+
+  const twins = rig([ownerOf("a"), ownerOf("b")]);
+  twins.look();
+  twins.proxies.told(webId, "web-0", b);
+  twins.proxies.heard(b, false, nothing);
+  assert.deepEqual(twins.names(), ["web-0"], "the other one's may be running");
+  twins.proxies.heard(a, false, nothing);
+  assert.deepEqual(twins.names(), []);
+});
+
+test("a node agent is heard of those only whose proxies count", () => {
+  const { proxies, look, names } = rig([ownerOf("node/n")]);
+  proxies.heard(node, true, ofWeb);
+  assert.deepEqual(look(), ["web-0"]);
+  proxies.heard(node, true, nothing);
+  assert.deepEqual(names(), []);
+});
+
+test("an identity of which something was dropped is waited for, also once everybody was heard", () => {
+  const owners = [ownerOf("a")];
+  const { proxies, look, names } = rig(owners);
+  proxies.heard(a, false, nothing);
+  assert.deepEqual(look(), []);
+  proxies.heard(a, false, { unproven: [], dropped: [webId] });
+  assert.deepEqual([names(), look()], [["web-0"], ["web-0"]]);
+  proxies.heard(a, false, nothing);
+  assert.deepEqual(names(), []);
+  proxies.heard(a, false, { unproven: [], dropped: [webId] });
+  owners.length = 0;
+  assert.deepEqual(look(30_001), [], "its certificates have ended");
+});
+
+test("whoever gets a certificate later is not waited for", () => {
+  const owners = [ownerOf("a")];
+  const { proxies, look } = rig(owners);
+  proxies.heard(a, false, nothing);
+  look();
+  owners.push(ownerOf("b"));
+  assert.deepEqual(look(60_000), []);
+});
+
+test("goes through the owners rarely, and not for nobody", () => {
+  let passes = 0;
+  const { proxies, look } = rig(() => ({ isBuilt: true, all: () => (passes++, [ownerOf("b")]) }));
+  for (let i = 0; i < 10; i++) look(2_000);
+  assert.equal(passes, 1);
+  proxies.delete(web.ref);
+  assert.deepEqual([look(60_000), passes], [[], 1]);
+});
+
+test("expects nobody without an identity, and a workload by the one that it has now", () => {
+  const { proxies, look, names } = rig([ownerOf("a")]);
+  proxies.set(workloadOf("shop/bare", { serviceAccount: "" }));
+  assert.deepEqual(look(), ["web-0"]);
+  proxies.set(workloadOf("shop/web-0", { serviceAccount: "other" }));
+  assert.deepEqual(names(), []);
 });

@@ -5,11 +5,11 @@ import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages
 import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
 import type { Parts } from "../parts.ts";
-import type { OwnersView } from "./expected-proxies.ts";
 import { PolicyControl } from "./policy-control.ts";
-import type { PolicyProxy } from "./policy-proxies.ts";
+import type { PolicyProxy } from "./policy-proxy.ts";
 import { openResources } from "./resources/open-resources.ts";
 import type { Resources } from "./resources/resources.ts";
+import type { OwnersView } from "./silent-owners.ts";
 
 export interface Policy {
   readonly resources: Resources;
@@ -48,6 +48,11 @@ export async function openPolicy(
         },
         policyTooLarge: (proxy, octets) =>
           policyLog.tooLarge(nameOf(proxy), octets, reportedPolicyBytesMax),
+        policyDropped: (reporter, claimed) =>
+          log.warn(
+            { event: "policy-dropped", ...reporter, claimed },
+            "an agent tells of more proxies of an identity than there is room for: it is waited for",
+          ),
       },
       owners: (): OwnersView => evidence.view.owners(),
       newestNotAfterMs: (spiffeId) =>

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { policyOf } from "../../../../test/support/proxy-policies.ts";
 import type { ReportedPolicy } from "../../../core/policy/policy-report.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
+import { policyDigest } from "../../../edge/rpc/policy-messages.ts";
 import { encodedPolicy } from "./encoded-policies.ts";
 import { claimsAfter, claimsWithoutProxy, noClaims, type PolicyClaims } from "./policy-claims.ts";
 
@@ -57,6 +58,30 @@ describe("what a proxy may be doing", () => {
     assert.deepEqual(again.partial, [p2, p3]);
     const restored = next(again, { applied: named(p1), ...nackOf(named(p3), false) });
     assert.deepEqual([restored.partial, restored.refused], [[], p3]);
+  });
+
+  it("is unknown when it has refused more than is kept, until it has taken something again", () => {
+    let claims = first({ applied: whole(p1) });
+    for (let port = 1_000; port < 1_100; port++) {
+      const refused = nackOf(whole(policyOf("strict", port)), true);
+      claims = next(claims, { applied: named(p1), ...refused });
+    }
+    assert.deepEqual([claims.applied, claims.partial.length], [undefined, 8]);
+    const same = nackOf(named(policyOf("strict", 1_099)), true);
+    claims = next(claims, { applied: named(p1), ...same });
+    assert.equal(claims.applied, undefined);
+    const taken = next({ ...claims, sent: p2 }, { applied: named(p2) });
+    assert.deepEqual([taken.applied, taken.partial, taken.hasForgotten], [p2, [], false]);
+    const restored = next(claims, { applied: named(p1) });
+    assert.deepEqual([restored.applied, restored.hasForgotten], [p1, false]);
+  });
+
+  it("stays known by its digest where another version of the server has said more in it", () => {
+    const octets = new Uint8Array([...whole(p1).octets, 0xfa, 0x3e, 0x01, 0x41]);
+    const digest = policyDigest(octets);
+    const told = first({ applied: { digest, octets } });
+    assert.deepEqual(told.applied, p1);
+    assert.deepEqual(next(told, { applied: { digest, octets: undefined } }).applied, p1);
   });
 
   it("is also what was refused on another stream, of which the octets come", () => {

@@ -7,7 +7,7 @@ import type { AppliedPolicy, ReportedPolicy } from "../../../core/policy/policy-
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
 import type { Applied } from "../../../core/policy/rollout-proxy.ts";
 import { parsePolicy } from "../../../edge/rpc/policy-messages.ts";
-import { digestOfPolicy } from "./encoded-policies.ts";
+import { digestOfPolicy, knowPolicyAs } from "./encoded-policies.ts";
 
 export interface PolicyClaims {
   /** What it says that it has acknowledged, sure or not; undefined where nobody here knows it. */
@@ -17,6 +17,8 @@ export interface PolicyClaims {
   readonly refused: ProxyPolicy | undefined;
   /** Refused since it has acknowledged anything. */
   readonly partial: readonly ProxyPolicy[];
+  /** More than are kept: until it has acknowledged something it may be doing what nobody here knows. */
+  readonly hasForgotten: boolean;
   /** Sent on this stream before the proxy had gone and come: they may yet arrive, and need not. */
   readonly strays: readonly ProxyPolicy[];
   /** Sent on this stream, and not answered. */
@@ -28,9 +30,13 @@ export const noClaims: PolicyClaims = {
   applied: undefined,
   refused: undefined,
   partial: [],
+  hasForgotten: false,
   strays: [],
   sent: undefined,
 };
+
+/** As many as an agent keeps. */
+const partialMax = 8;
 
 /**
  * @param before on another stream, if this is its first report on this one
@@ -50,10 +56,10 @@ export function claimsAfter(
   // It has refused something, and that is enough to know of one that waits for another policy.
   const hasRefused = said.nack !== undefined && isUnknown && typeof claimed === "object";
   const refused = found ?? (hasRefused ? claimed : undefined);
-  const rest = { claimed, applied: isUnknown ? undefined : claimed, refused };
+  const applied = isUnknown ? undefined : claimed;
+  const rest = { claimed, applied, refused, hasForgotten: false };
   const own = isPartial && refused !== undefined ? [refused] : [];
   if (isNew) return { ...rest, partial: own, strays: [], sent: undefined };
-  const { applied } = rest;
   if (typeof applied === "object" && (applied === sent || strays.includes(applied))) {
     const left = applied === sent ? [] : strays.slice(strays.indexOf(applied) + 1);
     return { ...rest, partial: own, strays: left, sent: applied === sent ? undefined : sent };
@@ -61,9 +67,13 @@ export function claimsAfter(
   const isAnswered = refused !== undefined && refused === sent;
   // They have arrived before what was refused, unless the agent had refused that before: then nobody has been given it now.
   const arrived = isAnswered && isPartial ? strays : [];
+  const all = isPartial ? [...new Set([...partial, ...arrived, ...own])] : [];
+  const hasForgotten = isPartial && (before.hasForgotten || all.length > partialMax);
   return {
     ...rest,
-    partial: isPartial ? [...new Set([...partial, ...arrived, ...own])] : [],
+    applied: hasForgotten ? undefined : applied,
+    partial: all.slice(-partialMax),
+    hasForgotten,
     strays: arrived.length > 0 ? [] : strays,
     sent: isAnswered ? undefined : sent,
   };
@@ -85,5 +95,8 @@ function policyOf(
   for (const each of known) {
     if (typeof each === "object" && digestOfPolicy(each) === digest) return each;
   }
-  return octets && parsePolicy(octets);
+  if (octets === undefined) return undefined;
+  const policy = parsePolicy(octets);
+  knowPolicyAs(policy, digest);
+  return policy;
 }

@@ -5,21 +5,25 @@
 
 import type { PolicyObject } from "../../../core/resources/policy-object.ts";
 import { nameKey, type ResourceRef } from "../../../core/resources/resource.ts";
-import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
 import { PolicyIndex } from "../../../core/policy/policy-index.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { PolicyReport } from "../../../core/policy/policy-report.ts";
 import { Rollout } from "../../../core/policy/rollout.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import type { Session } from "../mesh/mesh-session.ts";
-import { ExpectedProxies, type OwnersView } from "./expected-proxies.ts";
-import { PolicyProxies, type PolicyProxy } from "./policy-proxies.ts";
+import { CertificateEnds } from "./certificate-ends.ts";
+import { ExpectedProxies } from "./expected-proxies.ts";
+import { PolicyProxies } from "./policy-proxies.ts";
+import type { PolicyProxy } from "./policy-proxy.ts";
 import { PolicyPublisher } from "./policy-publisher.ts";
+import type { OwnersView } from "./silent-owners.ts";
 
 export interface PolicyEvents {
   /** @param objects that what it refused comes from */
   policyRefused(proxy: PolicyProxy, objects: readonly ResourceRef[]): void;
   policyTooLarge(proxy: PolicyProxy, octets: number): void;
+  /** There is no room for more proxies of an identity: it is waited for. */
+  policyDropped(reporter: Reporter, spiffeId: string): void;
 }
 
 export interface PolicyControlDependencies {
@@ -47,10 +51,9 @@ export class PolicyControl implements Disposable {
   readonly #dependencies: PolicyControlDependencies;
   readonly #publisher: PolicyPublisher;
   readonly #expectations: ExpectedProxies;
-  readonly #entries = new Map<string, WorkloadEntry>();
+  readonly #ends: CertificateEnds;
   readonly #timer: NodeJS.Timeout;
-  #expected: ReadonlyMap<string, ProxyIdentity> = new Map();
-  #isSettled = false;
+  #isLookScheduled = false;
 
   constructor(dependencies: PolicyControlDependencies) {
     this.#dependencies = dependencies;
@@ -58,7 +61,18 @@ export class PolicyControl implements Disposable {
     const { rollout } = this;
     const index = new PolicyIndex(trustDomain);
     this.index = index;
-    this.#expectations = new ExpectedProxies(dependencies);
+    this.#ends = new CertificateEnds(dependencies.newestNotAfterMs);
+    this.#expectations = new ExpectedProxies(dependencies, {
+      come: (identity) => {
+        index.addProxy(identity);
+        this.#publisher.schedule();
+      },
+      went: (key) => {
+        index.removeProxy(key);
+        rollout.remove(key);
+        this.#publisher.schedule();
+      },
+    });
     this.proxies = new PolicyProxies({
       told: (proxy, report, isRenamed) => {
         if (isRenamed) this.#added(proxy);
@@ -70,6 +84,7 @@ export class PolicyControl implements Disposable {
         this.#publisher.schedule();
       },
       refused: (proxy) => events.policyRefused(proxy, this.objectsOf(proxy)),
+      dropped: (reporter, spiffeId) => events.policyDropped(reporter, spiffeId),
       desired: (key) => index.desired(key),
       nowMs,
     });
@@ -80,45 +95,43 @@ export class PolicyControl implements Disposable {
 
   /** Whether somebody may be running of whom nothing was heard. */
   get isWaiting(): boolean {
-    return this.#expected.size > 0;
+    return this.expected.size > 0;
   }
 
   /** Those of whom nothing was heard, by key. */
   get expected(): ReadonlyMap<string, ProxyIdentity> {
-    return this.#expected;
+    return this.#expectations.all();
   }
 
   /** The configuration is another one. */
   change(set: Iterable<PolicyObject>, deleted: Iterable<ResourceRef>): void {
     for (const ref of deleted) {
       this.index.delete(ref);
-      if (ref.kind === "WorkloadEntry") this.#entries.delete(nameKey(ref));
+      if (ref.kind === "WorkloadEntry") this.#expectations.delete(ref);
     }
     for (const each of set) {
       this.index.set(each);
-      if (each.kind === "WorkloadEntry") this.#entries.set(nameKey(each.object.ref), each.object);
+      if (each.kind === "WorkloadEntry") this.#expectations.set(each.object);
     }
-    this.#expect();
+    this.#expectations.look();
     this.#publisher.schedule();
   }
 
   /** An agent that writes no Envoy's listeners, and has none of our clients. */
   withoutPolicy(reporter: Reporter, isNodeAgent: boolean): void {
-    this.#expectations.heard(reporter, isNodeAgent);
+    this.#expectations.heard(reporter, isNodeAgent, { unproven: [], dropped: [] });
   }
 
   /** @throws MeshMessageError */
   take(session: Session, reporter: Reporter, report: PolicyReport): void {
     this.proxies.take(session, reporter, report);
-    if (!report.complete) return;
-    session.hasToldPolicy = true;
-    this.#expectations.heard(reporter, session.spokenFor !== undefined);
-    this.#expect();
+    this.#hear(session, reporter);
   }
 
   /** @throws MeshMessageError */
   proven(session: Session): void {
     this.proxies.proven(session);
+    if (session.reporter !== undefined) this.#hear(session, session.reporter);
   }
 
   closed(session: Session): void {
@@ -127,10 +140,7 @@ export class PolicyControl implements Disposable {
 
   /** Its keys are destroyed, and its Envoys with them. */
   goodbye({ spiffeId, agentId }: Reporter): void {
-    for (const proxy of this.proxies.all()) {
-      const { reporter } = proxy;
-      if (reporter.spiffeId === spiffeId && reporter.agentId === agentId) this.#remove(proxy);
-    }
+    for (const proxy of this.proxies.ofAgent({ spiffeId, agentId })) this.#remove(proxy);
   }
 
   /** The objects that what it refused comes from, the likeliest first. */
@@ -146,52 +156,46 @@ export class PolicyControl implements Disposable {
     clearInterval(this.#timer);
   }
 
-  #added(proxy: PolicyProxy): void {
-    this.index.addProxy(proxy.identity);
-    const { namespace, nodeId: name } = proxy.identity;
-    if (this.#entries.has(nameKey({ namespace, name }))) this.#expect();
+  #added({ identity, spiffeId, reporter }: PolicyProxy): void {
+    this.index.addProxy(identity);
+    this.#expectations.told(spiffeId, identity.nodeId, reporter);
   }
 
-  #remove({ identity }: PolicyProxy): void {
+  #remove({ identity, spiffeId, reporter }: PolicyProxy): void {
     this.proxies.forget(identity.key);
     this.index.removeProxy(identity.key);
     this.rollout.remove(identity.key);
+    this.#expectations.left(spiffeId, identity.nodeId, reporter);
     this.#publisher.schedule();
+  }
+
+  #hear(session: Session, reporter: Reporter): void {
+    const missed = this.proxies.missed(session);
+    if (missed === undefined) return;
+    this.#expectations.heard(reporter, session.spokenFor !== undefined, missed);
+    this.#lookSoon();
+  }
+
+  /** The log may have been read meanwhile; once for all who come within a turn of the event loop. */
+  #lookSoon(): void {
+    if (this.#isLookScheduled) return;
+    this.#isLookScheduled = true;
+    setImmediate(() => {
+      this.#isLookScheduled = false;
+      this.#expectations.look();
+    });
   }
 
   /** Whoever is away for good. */
   #look(): void {
-    const { nowMs, provenNowMs, newestNotAfterMs } = this.#dependencies;
+    const { nowMs, provenNowMs } = this.#dependencies;
     const now = nowMs();
-    for (const proxy of this.proxies.all()) {
-      const { session, goneSinceMs, spiffeId } = proxy;
-      if (session !== undefined) continue;
+    const ends = this.#ends.begin(provenNowMs());
+    for (const proxy of this.proxies.away()) {
+      const { goneSinceMs, spiffeId } = proxy;
       const isGone = goneSinceMs !== undefined && now - goneSinceMs >= goneMs;
-      if (isGone || provenNowMs() >= newestNotAfterMs(spiffeId)) this.#remove(proxy);
+      if (isGone || ends.haveEnded(spiffeId)) this.#remove(proxy);
     }
-    if (!this.#isSettled) this.#expect();
-  }
-
-  #expect(): void {
-    if (this.#isSettled) return;
-    const named = new Set(
-      Array.from(this.proxies.all(), ({ identity: { namespace, nodeId: name } }) =>
-        nameKey({ namespace, name }),
-      ),
-    );
-    const { isSettled, expected } = this.#expectations.look(this.#entries.values(), (name) =>
-      named.has(name),
-    );
-    this.#isSettled = isSettled;
-    for (const key of this.#expected.keys()) {
-      if (expected.has(key)) continue;
-      this.index.removeProxy(key);
-      this.rollout.remove(key);
-    }
-    for (const [key, identity] of expected) {
-      if (!this.#expected.has(key)) this.index.addProxy(identity);
-    }
-    this.#expected = expected;
-    this.#publisher.schedule();
+    this.#expectations.look();
   }
 }

@@ -5,6 +5,7 @@
 
 import type { PolicyIndex } from "../../../core/policy/policy-index.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
+import { sameValue } from "../../../core/policy/same-value.ts";
 import type { Rollout } from "../../../core/policy/rollout.ts";
 import {
   encodePolicySnapshots,
@@ -13,7 +14,8 @@ import {
 import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages.ts";
 import type { Session } from "../mesh/mesh-session.ts";
 import { encodedPolicy } from "./encoded-policies.ts";
-import type { PolicyProxies, PolicyProxy } from "./policy-proxies.ts";
+import type { PolicyProxies } from "./policy-proxies.ts";
+import type { PolicyProxy } from "./policy-proxy.ts";
 
 export interface PolicyPublisherDependencies {
   readonly index: PolicyIndex;
@@ -67,22 +69,31 @@ export class PolicyPublisher {
   }
 
   #assign(proxy: PolicyProxy, policy: ProxyPolicy): PolicyAssignment | undefined {
-    const { octets } = encodedPolicy(policy);
-    const { proxyId, spiffeId } = proxy.said;
-    proxy.sent = policy;
-    if (octets.length <= reportedPolicyBytesMax) return { proxyId, spiffeId, octets };
-    const { applied, said, identity } = proxy;
-    const { hasListeners } = said;
+    const isKnown = proxy.tooLarge !== undefined && sameValue(proxy.tooLarge, policy);
+    const octets = isKnown ? undefined : encodedPolicy(policy).octets;
+    if (octets !== undefined && octets.length <= reportedPolicyBytesMax) {
+      const { proxyId, spiffeId } = proxy.said;
+      proxy.sent = policy;
+      proxy.tooLarge = undefined;
+      return { proxyId, spiffeId, octets };
+    }
+    this.#refuse(proxy, policy);
+    if (octets !== undefined) this.#dependencies.tooLarge(proxy, octets.length);
+    return undefined;
+  }
+
+  /** As if it had refused it: it has not been sent. */
+  #refuse(proxy: PolicyProxy, policy: ProxyPolicy): void {
+    const { applied, said, identity, strays, partial } = proxy;
     proxy.sent = undefined;
     proxy.refused = policy;
+    proxy.tooLarge = policy;
     this.#dependencies.rollout.reported(identity.key, {
       isFirst: true,
-      hasListeners,
+      hasListeners: said.hasListeners,
       applied,
-      pending: [...proxy.strays, ...proxy.partial],
+      pending: [...strays, ...partial],
       refused: policy,
     });
-    this.#dependencies.tooLarge(proxy, octets.length);
-    return undefined;
   }
 }

@@ -2,6 +2,10 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { handleServerStreamingCall } from "@grpc/grpc-js";
+import { once } from "node:events";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
+import type { ServerMode } from "../../../core/policy/server-mode.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { Applied } from "../../../core/policy/rollout-proxy.ts";
 import type { HeldStep } from "../../../core/policy/rollout-waiting.ts";
@@ -15,7 +19,7 @@ import {
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { digestOfPolicy } from "./encoded-policies.ts";
 import type { PolicyControl } from "./policy-control.ts";
-import type { PolicyProxy } from "./policy-proxies.ts";
+import type { PolicyProxy } from "./policy-proxy.ts";
 
 type ProxyStatus = MessageInitShape<typeof ProxyPolicyStatusSchema>;
 type Nack = NonNullable<PolicyProxy["said"]["nack"]>;
@@ -24,6 +28,8 @@ export type PolicyStatusHandler = handleServerStreamingCall<
   GetPolicyStatusRequest,
   GetPolicyStatusResponse
 >;
+
+type StatusCall = Parameters<PolicyStatusHandler>[0];
 
 /** Each has up to a few KiB. */
 const proxiesPerMessage = 50;
@@ -34,18 +40,38 @@ export function policyStatusHandler(
   sequence: () => number,
 ): PolicyStatusHandler {
   return (call) => {
-    const waiting = control.rollout.waiting();
-    const all = [...control.proxies.all(), ...control.expected.values()];
-    const pages = Math.max(1, Math.ceil(all.length / proxiesPerMessage));
-    for (let page = 0; page < pages; page++) {
-      const some = all.slice(page * proxiesPerMessage, (page + 1) * proxiesPerMessage);
-      const proxies = some.map((each) =>
-        "key" in each ? expectedStatus(control, each) : proxyStatus(control, each, waiting),
-      );
-      call.write(create(GetPolicyStatusResponseSchema, { sequence: BigInt(sequence()), proxies }));
-    }
-    call.end();
+    // Whoever hangs up has read enough.
+    send(call, statusPages(control, sequence)).catch(() => call.end());
   };
+}
+
+function* statusPages(
+  control: PolicyControl,
+  sequence: () => number,
+): Generator<GetPolicyStatusResponse> {
+  const waiting = control.rollout.waiting();
+  const all = [...control.proxies.all(), ...control.expected.values()];
+  const pages = Math.max(1, Math.ceil(all.length / proxiesPerMessage));
+  for (let page = 0; page < pages; page++) {
+    const some = all.slice(page * proxiesPerMessage, (page + 1) * proxiesPerMessage);
+    const proxies = some.map((each) =>
+      "key" in each ? expectedStatus(control, each) : proxyStatus(control, each, waiting),
+    );
+    yield create(GetPolicyStatusResponseSchema, { sequence: BigInt(sequence()), proxies });
+  }
+}
+
+/** Others have their turn after each page. */
+async function send(call: StatusCall, pages: Iterable<GetPolicyStatusResponse>): Promise<void> {
+  const cancelling = new AbortController();
+  const { signal } = cancelling;
+  call.once("cancelled", () => cancelling.abort());
+  for (const page of pages) {
+    if (!call.write(page)) await once(call, "drain", { signal });
+    await nextTurn();
+    signal.throwIfAborted();
+  }
+  call.end();
 }
 
 /** Nothing was heard of it since the server's start. */
@@ -94,17 +120,25 @@ function proxyStatus(
 
 /** Of what it is to do now: what has come in the place of what it refused is no refusal any more, whether it has it or not. */
 function refusalOf({ rollout }: PolicyControl, { identity, said }: PolicyProxy): Nack | undefined {
-  const { policy } = rollout.next(identity.key);
   const { nack } = said;
-  const isOver = policy !== undefined && digestOfPolicy(policy) !== nack?.digest;
+  if (nack === undefined) return undefined;
+  const { policy } = rollout.next(identity.key);
+  const isOver = policy !== undefined && digestOfPolicy(policy) !== nack.digest;
   return isOver ? undefined : nack;
+}
+
+/** Of the listeners that are ours; of all ports where the proxy only asks `ext_authz`. */
+function modesOf(
+  { inbound, modes }: ProxyPolicy,
+  { hasListeners }: PolicyProxy["said"],
+): readonly ServerMode[] {
+  return hasListeners ? inbound.map(({ mode }) => mode) : [modes.other, ...modes.ports.values()];
 }
 
 /** A change to strict is done when no connection is left from before it. */
 function stateOf({ rollout }: PolicyControl, { identity, applied, said }: PolicyProxy): string {
   const stage = rollout.stage(identity.key);
-  const isStrict =
-    typeof applied === "object" && applied.inbound.some(({ mode }) => mode === "strict");
+  const isStrict = typeof applied === "object" && modesOf(applied, said).includes("strict");
   if (stage !== "in-force" || !isStrict || said.oldConnections === "gone") return stage;
   return said.oldConnections === "unproven" ? "draining" : "unobserved";
 }

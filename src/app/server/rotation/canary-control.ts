@@ -31,9 +31,15 @@ const nothingAsked = "";
 const proofsOfSidecarMax = 256;
 const proofsOfNodeMax = 4_096;
 
+/** What an agent was asked for last, and has told of it. */
+interface Told {
+  readonly authority: string;
+  readonly proofs: Map<string, HandshakeProof>;
+}
+
 export class CanaryControl {
   readonly #dependencies: CanaryControlDependencies;
-  readonly #proofs = new WeakMap<Session, Map<string, HandshakeProof>>();
+  readonly #told = new WeakMap<Session, Told>();
   /** What each was asked last. */
   readonly #asked = new WeakMap<Session, string>();
   #left: Iterator<Session> | undefined;
@@ -49,6 +55,10 @@ export class CanaryControl {
     const wanted = next === undefined ? nothingAsked : nameOf(next);
     if ((this.#asked.get(session) ?? nothingAsked) === wanted) return;
     this.#asked.set(session, wanted);
+    // It does not tell again what it has told of the same one.
+    if (next !== undefined && this.#told.get(session)?.authority !== wanted) {
+      this.#told.set(session, { authority: wanted, proofs: new Map() });
+    }
     session.call.write(encodeProveHandshakes(next));
   }
 
@@ -68,10 +78,21 @@ export class CanaryControl {
   /** Of whom the stream may speak the gate asks: it looks at proxies that are believed only. */
   take(session: Session, { spiffeId, proxyId, proof }: ToldHandshake): void {
     const key = keyOf({ spiffeId: spiffeId ?? session.peer.id.toString(), proxyId });
-    const proofs = this.#proofs.get(session) ?? new Map<string, HandshakeProof>();
+    const { authority, proofs } = this.#told.get(session) ?? {};
+    if (proofs === undefined || authority !== nameOf(proof)) return;
     const max = session.spokenFor === undefined ? proofsOfSidecarMax : proofsOfNodeMax;
-    if (proofs.size >= max && !proofs.has(key)) return;
-    this.#proofs.set(session, proofs.set(key, proof));
+    if (proofs.size < max || proofs.has(key)) proofs.set(key, proof);
+  }
+
+  /** @param names as `policyKey` makes them: the stream's own identity is not in them */
+  gone(session: Session, names: readonly string[]): void {
+    const { proofs } = this.#told.get(session) ?? {};
+    if (proofs === undefined) return;
+    const spiffeId = session.peer.id.toString();
+    for (const name of names) {
+      proofs.delete(name);
+      proofs.delete(keyOf({ spiffeId, proxyId: name }));
+    }
   }
 
   /** Undefined while no authority is prepared. */
@@ -87,7 +108,7 @@ export class CanaryControl {
       },
       proofOf: (proxy) => {
         const session = sessionOf(proxy.reporter);
-        return session && this.#proofs.get(session)?.get(keyOf(proxy));
+        return session && this.#told.get(session)?.proofs.get(keyOf(proxy));
       },
       unavailable: issuer.problemOf(prepared.rootSha256),
     };

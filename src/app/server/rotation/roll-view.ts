@@ -129,10 +129,15 @@ export class RollView implements RotationView, Disposable {
   }
 
   /** Who has an unexpired certificate. Where it is not complete yet, it is being read. */
-  owners(): { readonly isBuilt: boolean; readonly all: () => Iterable<LeafOwner> } {
+  owners(): {
+    readonly isBuilt: boolean;
+    readonly missedUntilMs: number;
+    readonly all: () => Iterable<LeafOwner>;
+  } {
     const { owners } = this.#dependencies.books.open();
     return {
       isBuilt: owners.isBuilt,
+      missedUntilMs: owners.missedUntilMs,
       all: () => Array.from(owners.entries(), ([, owner]) => owner),
     };
   }

@@ -1,28 +1,29 @@
 /**
- * What the directory's files change in its layer. A file that is bad at a start has no last good state in the process that reads it: the
- * store has one, and what stood in that file stays, and is said. Pure.
+ * What the directory's files change in its layer. A file that is bad at a start, or a directory that is lost, has no last good state in
+ * the process that reads it: the store has one, and what stood there stays, and is said. Pure.
  */
 
-import {
-  manifestLimits,
-  type ManifestProblem,
-  type ParsedManifests,
-} from "../../../../edge/resources/manifest.ts";
+import type { DirectoryState } from "../../../../edge/resources/directory-state.ts";
+import { manifestLimits, type ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import type { LayerChange, StoredByKey } from "./resource-set.ts";
 import { keyOf, type StoredObject } from "./stored-object.ts";
 
 export interface DirectoryChange {
   readonly change: LayerChange;
-  /** Of files that say nothing good since the start. */
+  /** What says nothing good since the start. */
   readonly kept: readonly ManifestProblem[];
 }
 
-/** Also what has only moved to another line. @param before the layer */
+/** Also what has only moved to another line. @param before the layer @param unread as in `DirectoryState` */
 export function directoryChange(
   before: StoredByKey,
   objects: readonly StoredObject[],
-  problems: ParsedManifests["problems"],
+  { problems, unread }: Pick<DirectoryState, "problems" | "unread">,
 ): DirectoryChange {
+  if (unread !== undefined) {
+    const change = { layer: "directory", put: [], remove: [] } as const;
+    return { change, kept: before.size === 0 ? [] : [lostProblem(unread, before.size)] };
+  }
   const put = objects.filter((each) => {
     const old = before.get(keyOf(each));
     return old?.json !== each.json || old.origin !== each.origin;
@@ -32,13 +33,13 @@ export function directoryChange(
   const errors = problems.filter(({ severity }) => severity === "error");
   const bad = new Set(errors.map(({ origin }) => fileOf(origin)));
   const missing = [...before].filter(([key]) => !next.has(key));
-  const isKept = (file: string): boolean => !good.has(file) && isWithin(file, bad);
+  const isKept = (file: string): boolean => !good.has(file) && bad.has(file);
   const byFile = Map.groupBy(missing, ([, { origin }]) => fileOf(origin));
   const remove = [...byFile].flatMap(([file, of]) => (isKept(file) ? [] : of.map(([key]) => key)));
   const kept = [...byFile].filter(([file]) => isKept(file));
   return {
     change: { layer: "directory", put, remove },
-    kept: kept.map(([file, { length }]) => keptProblem(file, length)),
+    kept: kept.map(([file, { length }]) => badProblem(file, length)),
   };
 }
 
@@ -63,26 +64,28 @@ export function fittingObjects(objects: readonly StoredObject[]): {
   return { fitting, tooLarge };
 }
 
-/** It is one of them, or below one that is a directory. */
-function isWithin(file: string, places: ReadonlySet<string>): boolean {
-  if (places.has(file)) return true;
-  for (const place of places) if (file.startsWith(`${place}/`)) return true;
-  return false;
-}
-
 function fileOf(origin: string): string {
   return origin.replace(/:\d+$/, "");
 }
 
-function keptProblem(file: string, count: number): ManifestProblem {
+function badProblem(file: string, count: number): ManifestProblem {
+  return keptProblem(file, count, { why: "the file has been bad since", hint: "mend the file" });
+}
+
+function lostProblem(directory: string, count: number): ManifestProblem {
+  return keptProblem(directory, count, {
+    why: "nothing of the directory has been taken since",
+    hint: "mend the directory; to have none of them, put a file without objects into it: empty.yaml",
+  });
+}
+
+function keptProblem(
+  origin: string,
+  count: number,
+  { why, hint }: { readonly why: string; readonly hint: string },
+): ManifestProblem {
   const objects = count === 1 ? "1 object" : `${count} objects`;
-  return {
-    severity: "warning",
-    code: "kept-from-before",
-    ref: undefined,
-    path: "",
-    text: `${objects} of before the server's start still hold: the file has been bad since`,
-    hint: "mend the file",
-    origin: file,
-  };
+  const text = `${objects} of before the server's start still hold: ${why}`;
+  const code = "kept-from-before";
+  return { severity: "warning", code, ref: undefined, path: "", text, hint, origin };
 }

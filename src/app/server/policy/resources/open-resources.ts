@@ -1,10 +1,7 @@
 /** The configuration at a start: what the store has, and then what the directory's files are now, and from now on. */
 
-import {
-  noManifests,
-  type ManifestProblem,
-  type ParsedManifests,
-} from "../../../../edge/resources/manifest.ts";
+import type { DirectoryState } from "../../../../edge/resources/directory-state.ts";
+import { noManifests, type ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import { openResourceDirectory } from "../../../../edge/resources/resource-directory.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import { failureFields } from "../../failure-fields.ts";
@@ -31,11 +28,11 @@ export async function openResources(
     ending.abort();
     await follower.idle;
   });
-  const onChange = (state: ParsedManifests): void => void follower.take(state);
+  const onChange = (state: DirectoryState): void => void follower.take(state);
+  const isFilled = resources.set.layer("directory").size > 0;
+  const options = { isFilled, onChange, signal: ends };
   const isRead = resourcesDir !== undefined;
-  await follower.take(
-    isRead ? await openResourceDirectory(resourcesDir, { onChange, signal: ends }) : noManifests,
-  );
+  await follower.take(isRead ? await openResourceDirectory(resourcesDir, options) : noManifests);
   return resources;
 }
 
@@ -47,7 +44,7 @@ class DirectoryFollower {
   readonly #resources: Resources;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
-  #newest: ParsedManifests = noManifests;
+  #newest: DirectoryState = noManifests;
   #retry: NodeJS.Timeout | undefined;
   /** Resolves when nothing is being taken. */
   idle: Promise<void> = Promise.resolve();
@@ -58,7 +55,7 @@ class DirectoryFollower {
     this.#signal = signal;
   }
 
-  take(state: ParsedManifests): Promise<void> {
+  take(state: DirectoryState): Promise<void> {
     this.#newest = state;
     clearTimeout(this.#retry);
     this.idle = this.idle.then(() => this.#takeNewest());
@@ -70,7 +67,7 @@ class DirectoryFollower {
     const { set } = this.#resources;
     const before = set.sequence;
     try {
-      await this.#resources.takeDirectory(state);
+      this.#sayProblems(await this.#resources.takeDirectory(state));
     } catch (error) {
       const fields = { event: "resources-not-recorded", ...failureFields(error) };
       this.#log.error(fields, "the directory's objects are not in force");
@@ -78,7 +75,6 @@ class DirectoryFollower {
       this.#retry = setTimeout(() => void this.take(this.#newest), retryMs).unref();
       return;
     }
-    this.#sayProblems(state.problems);
     const { sequence } = set;
     if (sequence === before) return;
     const fields = { event: "resources-read", sequence, objects: state.objects.length };
@@ -86,10 +82,13 @@ class DirectoryFollower {
   }
 
   #sayProblems(problems: readonly ManifestProblem[]): void {
-    for (const { severity, code, origin, path, text } of problems.slice(0, problemsLoggedMax)) {
-      const fields = { event: "resources-problem", code, origin, path, detail: text };
-      if (severity === "error") this.#log.error(fields, "a file of the directory is not taken");
-      else this.#log.warn(fields, "in a file of the directory");
+    for (const { severity, code, origin, path, text, hint } of problems.slice(
+      0,
+      problemsLoggedMax,
+    )) {
+      const fields = { event: "resources-problem", code, origin, path, detail: text, hint };
+      if (severity === "error") this.#log.error(fields, "something of the directory is not taken");
+      else this.#log.warn(fields, "in the directory");
     }
   }
 }

@@ -5,7 +5,8 @@
  */
 
 import type { ResourceRef } from "../../../../core/resources/resource.ts";
-import type { LoadedObject, ParsedManifests } from "../../../../edge/resources/manifest.ts";
+import type { DirectoryState } from "../../../../edge/resources/directory-state.ts";
+import type { LoadedObject, ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import type { ManifestAtRest, StoredResources } from "../../../../edge/store/resources.ts";
 import type { LogEvent } from "../../log/log-keeper.ts";
 import { directoryChange, fittingObjects } from "./directory-layer.ts";
@@ -67,20 +68,24 @@ export class Resources {
     });
   }
 
-  /** What the directory holds now, whole. @throws LogError; whatever SQLite throws */
-  async takeDirectory({ objects, problems }: ParsedManifests): Promise<void> {
-    await this.#inTurn(async () => {
+  /**
+   * What the directory holds now, whole.
+   * @returns its problems, also those that are seen here only
+   * @throws LogError; whatever SQLite throws
+   */
+  async takeDirectory(state: DirectoryState): Promise<readonly ManifestProblem[]> {
+    return await this.#inTurn(async () => {
       const before = this.set.layer("directory");
-      const all = objects.map((each) => this.#storedOf(each));
+      const all = state.objects.map((each) => this.#storedOf(each));
       const { fitting, tooLarge } = fittingObjects(all);
-      const said = [...problems, ...tooLarge];
-      const { change, kept } = directoryChange(before, fitting, said);
+      const problems = [...state.problems, ...tooLarge];
+      const { change, kept } = directoryChange(before, fitting, { ...state, problems });
       await this.#make(change, "", actionsOf(before, change));
+      const said = [...problems, ...kept];
       this.set.directoryHas(
-        [...said, ...kept].map(({ origin, ...each }) => {
-          return { ...each, text: `${origin}: ${each.text}` };
-        }),
+        said.map(({ origin, ...each }) => ({ ...each, text: `${origin}: ${each.text}` })),
       );
+      return said;
     });
   }
 
