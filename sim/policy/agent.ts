@@ -4,6 +4,7 @@ import type { ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
 import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
 import { sameValue } from "../../src/core/policy/same-value.ts";
 import type { SimEnvoy } from "./envoy.ts";
+import type { SimStream } from "./stream.ts";
 
 interface Disk {
   readonly lastGood: ProxyPolicy | undefined;
@@ -21,8 +22,10 @@ export class SimAgent {
   isAlive = true;
   /** The stream to the server: undefined while there is none. */
   stream: SimStream | undefined;
-  /** Never given again before something else was acknowledged. */
+  /** Never given again before something else was wanted, and acknowledged. */
   #refused: ProxyPolicy | undefined;
+  /** What the server wants. */
+  #newest: ProxyPolicy | undefined;
   /** It came on this stream. */
   #tellsRefusal = false;
   /** It has forgotten what its Envoy may have, until that has acknowledged something. */
@@ -79,6 +82,7 @@ export class SimAgent {
   }
 
   receive(policy: ProxyPolicy): void {
+    this.#newest = policy;
     if (sameValue(policy, this.#refused)) this.#tellsRefusal = true;
     else if (!sameValue(policy, this.disk.given.at(-1) ?? this.disk.lastGood)) this.#give(policy);
   }
@@ -88,8 +92,9 @@ export class SimAgent {
     if (reply === undefined) return;
     const { policy, isAck } = reply;
     if (isAck) {
-      // The last good one, given again, clears no refusal.
-      if (policy !== this.disk.lastGood) this.#refused = undefined;
+      // The last good one, given again, clears no refusal; nor does another that of what is wanted.
+      const isOther = policy !== this.disk.lastGood && !sameValue(this.#newest, this.#refused);
+      if (isOther) this.#refused = undefined;
       const at = this.disk.given.indexOf(policy);
       this.disk = { lastGood: policy, given: this.disk.given.slice(at + 1) };
       this.#isUnsure = false;
@@ -136,16 +141,5 @@ export class SimAgent {
     const others = this.disk.given.filter((each) => each !== policy);
     this.disk = { ...this.disk, given: [...others, policy] };
     this.envoy.give(policy);
-  }
-}
-
-export class SimStream {
-  readonly key: string;
-  readonly up: ProxyReport[] = [];
-  readonly down: ProxyPolicy[] = [];
-  isCut = false;
-
-  constructor(key: string) {
-    this.key = key;
   }
 }

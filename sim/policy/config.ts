@@ -12,7 +12,8 @@ export const ports: readonly number[] = [80, 81];
 const foreign = "203.0.113.9";
 
 interface CalledSocket {
-  readonly address: string;
+  /** Of the mesh where it is one's home, and then wherever that is. */
+  readonly home: string;
   readonly port: number;
   rule: (typeof rules)[number];
   isThere: boolean;
@@ -27,7 +28,10 @@ interface CalledHost {
 
 export interface ProxyConfig {
   readonly key: string;
-  readonly address: string;
+  /** Its machine has both. */
+  readonly addresses: readonly string[];
+  /** The one where it is to be called. */
+  address: string;
   readonly hasListeners: boolean;
   readonly modes: Map<number, ServerMode>;
   /** Ports of `modes` where it is to listen. */
@@ -44,6 +48,7 @@ export class MeshConfig {
     const called = random.below(3) === 0 ? [...addresses, foreign] : addresses;
     this.proxies = addresses.map((address, at) => ({
       key: `proxy-${at + 1}`,
+      addresses: [address, `10.0.1.${at + 1}`],
       address,
       hasListeners: random.below(8) > 0,
       modes: new Map(ports.map((port) => [port, modes[random.below(3)] ?? "strict"])),
@@ -61,16 +66,17 @@ export class MeshConfig {
     return same;
   }
 
+  /** @param address one of its machine's */
   at(address: string): ProxyConfig | undefined {
-    return this.proxies.find((each) => each.address === address);
+    return this.proxies.find(({ addresses }) => addresses.includes(address));
   }
 }
 
 function host(at: number, addresses: readonly string[], random: Random): CalledHost {
   const sockets = addresses
     .filter(() => random.below(3) > 0)
-    .map((address) => ({
-      address,
+    .map((home) => ({
+      home,
       port: ports[random.below(4) === 0 ? 1 : 0] ?? 80,
       rule: "auto" as const,
       isThere: true,
@@ -103,7 +109,7 @@ function clustersOf(config: MeshConfig, calls: readonly CalledHost[]): OutboundC
       const endpoints = sockets
         .filter(({ isThere }) => isThere)
         .map((each) => ({
-          address: each.address,
+          address: config.at(each.home)?.address ?? each.home,
           port: each.port,
           weight: 1,
           sends: sends(config, each),
@@ -133,8 +139,8 @@ const originated: NonNullable<OutboundCluster["origination"]> = {
   insecureSkipVerify: false,
 };
 
-function sends(config: MeshConfig, { address, port, rule }: CalledSocket): Sending {
+function sends(config: MeshConfig, { home, port, rule }: CalledSocket): Sending {
   if (rule !== "auto") return rule;
-  const server = config.at(address);
+  const server = config.at(home);
   return server === undefined || server.modes.get(port) === "disable" ? "plaintext" : "mtls";
 }

@@ -1,6 +1,10 @@
 /** A simulated Envoy: it takes a policy part by part, and may refuse it in the middle, with what came before in force. */
 
-import type { OutboundCluster, ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
+import type {
+  InboundPort,
+  OutboundCluster,
+  ProxyPolicy,
+} from "../../src/core/policy/proxy-policy.ts";
 import { modeOf } from "../../src/core/policy/port-modes.ts";
 import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 
@@ -12,7 +16,7 @@ export interface EnvoyReply {
 export class SimEnvoy {
   readonly #hasListeners: boolean;
   #clusters = new Map<string, OutboundCluster>();
-  #ports = new Map<number, ServerMode>();
+  #ports = new Map<number, Pick<InboundPort, "bind" | "mode">>();
   #modes: ProxyPolicy["modes"] | undefined;
   #given: ProxyPolicy[] = [];
   #parts: (() => void)[] = [];
@@ -63,9 +67,10 @@ export class SimEnvoy {
     this.isFrozen = false;
   }
 
-  /** What is in force at a port; undefined where nobody listens. */
-  modeAt(port: number): ServerMode | undefined {
-    if (this.#hasListeners) return this.#ports.get(port);
+  /** What is in force at a socket; undefined where nobody listens. */
+  modeAt(address: string, port: number): ServerMode | undefined {
+    const listener = this.#ports.get(port);
+    if (this.#hasListeners) return listener?.bind === address ? listener.mode : undefined;
     return this.#modes && modeOf(this.#modes, port);
   }
 
@@ -80,9 +85,9 @@ export class SimEnvoy {
     return [
       ...clusters.map((each) => () => void this.#clusters.set(each.name, each)),
       ...inbound.map(
-        ({ port, mode }) =>
+        ({ port, bind, mode }) =>
           () =>
-            void this.#ports.set(port, mode),
+            void this.#ports.set(port, { bind, mode }),
       ),
       () => {
         for (const port of this.#ports.keys()) if (!listens.has(port)) this.#ports.delete(port);

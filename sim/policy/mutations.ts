@@ -6,6 +6,7 @@ const rollout = "src/core/policy/rollout.ts";
 /** Of the simulator: what an agent must keep to, and says in production by code of its own. */
 const agent = "sim/policy/agent.ts";
 const client = "src/core/policy/rollout-client.ts";
+const listening = "src/core/policy/rollout-listening.ts";
 const lingering = "src/core/policy/rollout-lingering.ts";
 const proxy = "src/core/policy/rollout-proxy.ts";
 const server = "src/core/policy/rollout-server.ts";
@@ -15,32 +16,32 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "a client does not wait for its server",
     file: servers,
-    before: "return !isTakenAtLast || (surelyTaken(state, port) & kind) !== 0;",
-    after: "return isTakenAtLast || !isTakenAtLast;",
+    before: "return this.#lateStates(socket, kind).length === 0;",
+    after: "return this.#lateStates(socket, kind).length >= 0;",
   },
   {
     name: "a server surely takes what it has acknowledged, whatever is on its way",
-    file: proxy,
+    file: listening,
     before:
       "return modes.reduce<Kinds>((kinds, mode) => intersection(kinds, kindsTaken(mode)), both);",
     after: "return kindsTaken(modes[0]);",
   },
   {
     name: "a server surely takes what any of its policies takes",
-    file: proxy,
+    file: listening,
     before:
       "return modes.reduce<Kinds>((kinds, mode) => intersection(kinds, kindsTaken(mode)), both);",
     after: "return modes.reduce<Kinds>((kinds, mode) => union(kinds, kindsTaken(mode)), 0);",
   },
   {
     name: "a server may take its first policy only",
-    file: proxy,
+    file: listening,
     before: "(kinds, mode) => union(kinds, mode === undefined ? unlistened : kindsTaken(mode)),",
     after: "(kinds, mode) => (kinds === 0 ? kindsTaken(mode) : kinds),",
   },
   {
     name: "a new server waits for nobody",
-    file: proxy,
+    file: listening,
     before: 'const first = typeof state.applied === "object" ? 0 : unlistened;',
     after: "const first = 0;",
   },
@@ -132,15 +133,39 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "a client that waits is told plaintext",
     file: client,
-    before: "if (kindOf(sends) === kindOf(endpoint.sends)) continue;",
+    before:
+      "if (before.address === address && kindOf(before.sends) === kindOf(endpoint.sends)) continue;",
     after: 'if (endpoint.sends !== "mtls") continue;',
   },
   {
     name: "a client goes back where it was ahead",
     file: client,
-    before:
-      "had.sends.get(endpoint.address, endpoint.port) ?? firstSends(state, endpoint, desired, view);",
-    after: "firstSends(state, endpoint, desired, view);",
+    before: "if (sends !== undefined) return { ...endpoint, sends };",
+    after: "",
+  },
+  {
+    name: "a server takes at its address what it takes at another",
+    file: listening,
+    before: "return desired !== undefined && listenerAt(desired, port)?.bind === bind;",
+    after: "return true;",
+  },
+  {
+    name: "a client is told an address before its server listens there",
+    file: client,
+    before: "return from === undefined || before === undefined || !isFree",
+    after: "return from !== undefined || before === undefined || !isFree",
+  },
+  {
+    name: "a client stays where its server was, and that is away",
+    file: listening,
+    before: "if (!isConnected || hasListeners",
+    after: "if (hasListeners",
+  },
+  {
+    name: "a client is not asked again when its server has moved and is away",
+    file: servers,
+    before: 'return [port, [...taken, movedFrom(state, port)].join(" ")];',
+    after: 'return [port, taken.join(" ")];',
   },
   {
     name: "an agent does not say what its Envoy has not answered",

@@ -72,6 +72,19 @@ export const operatorActions: readonly PolicyAction[] = [
     },
   },
   {
+    name: "move",
+    weight: 3,
+    apply(world) {
+      const movable = world.there.filter(({ hasListeners }) => hasListeners);
+      const proxy = chosen(world, movable);
+      const next = proxy?.addresses.find((each) => each !== proxy.address);
+      if (proxy === undefined || next === undefined) return;
+      world.say(`${proxy.key} is to move from ${proxy.address} to ${next}`);
+      proxy.address = next;
+      world.configure();
+    },
+  },
+  {
     name: "listener",
     weight: 2,
     apply(world) {

@@ -50,9 +50,15 @@ function assertMode({ proxy, policy, desired, possible, report }: Pushed, port: 
   }
   if (typeof report.applied !== "object") return;
   const had = [...possible, report.applied, ...report.pending];
-  if (had.every((each) => modeIn(proxy, each, port) === wanted)) {
+  if (had.every((each) => isAtAddress(proxy, each, port) && modeIn(proxy, each, port) === wanted)) {
     throw new Violation(`${key} is ${wanted} at ${port} and is told ${mode}`);
   }
+}
+
+/** A socket that is new to it is opened as a new port is. */
+function isAtAddress({ address, hasListeners }: ProxyConfig, policy: ProxyPolicy, port: number) {
+  const listener = policy.inbound.find((each) => each.port === port);
+  return !hasListeners || listener === undefined || listener.bind === address;
 }
 
 function modeIn(

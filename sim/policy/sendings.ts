@@ -31,3 +31,8 @@ export function* sendingsOfAgent(agent: SimAgent): Generator<SimSending> {
 export function sendsByPair(key: string, { clusters }: ProxyPolicy): ReadonlyMap<string, Sending> {
   return new Map(Array.from(sendingsOf(key, clusters), ({ pair, sends }) => [pair, sends]));
 }
+
+/** Of any of the policies. */
+export function pairsOf(key: string, policies: readonly ProxyPolicy[]): ReadonlySet<string> {
+  return new Set(policies.flatMap((each) => [...sendsByPair(key, each).keys()]));
+}

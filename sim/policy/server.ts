@@ -3,8 +3,8 @@
 import { Rollout } from "../../src/core/policy/rollout.ts";
 import type { PolicyPush } from "../../src/core/policy/rollout.ts";
 import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
-import type { SimStream } from "./agent.ts";
 import type { MeshConfig, ProxyConfig } from "./config.ts";
+import type { SimStream } from "./stream.ts";
 
 export class SimServer {
   readonly rollout: Rollout = new Rollout();
@@ -30,6 +30,7 @@ export class SimServer {
 
   remove(key: string): void {
     this.#streams.delete(key);
+    this.reports.delete(key);
     this.rollout.remove(key);
   }
 

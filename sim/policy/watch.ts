@@ -7,8 +7,9 @@ import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 import { Violation } from "../world/violation.ts";
 import type { SimAgent } from "./agent.ts";
 import { ports, type ProxyConfig } from "./config.ts";
+import { assertMoved } from "./move-check.ts";
 import { assertPush } from "./push-check.ts";
-import { sendingsOf, sendingsOfAgent, sendsByPair, type SimSending } from "./sendings.ts";
+import { pairsOf, sendingsOf, sendingsOfAgent, sendsByPair, type SimSending } from "./sendings.ts";
 import type { PolicyWorld } from "./world.ts";
 
 const takes: Readonly<Record<ServerMode, readonly Sending[]>> = {
@@ -76,12 +77,14 @@ export class PolicyWatch {
     const possible = [...agent.possible(), ...(agent.stream?.down.slice(0, -1) ?? [])];
     assertPush({ proxy, policy, desired, possible, report });
     const { inbound = [] } = typeof report.applied === "object" ? report.applied : {};
-    const had = new Set(inbound.map(({ port }) => port));
+    const here = inbound.filter(({ bind }) => bind === proxy.address);
+    const had = new Set(here.map(({ port }) => port));
     const isNew = (port: number): boolean =>
       proxy.hasListeners ? !had.has(port) : report.applied === "nothing";
     for (const port of ports) if (isNew(port)) this.#excuseUnknown(proxy, port);
-    const told = new Set(possible.flatMap((each) => [...sendsByPair(key, each).keys()]));
+    const told = pairsOf(key, possible);
     for (const pair of sendsByPair(key, policy).keys()) if (!told.has(pair)) this.#fresh.add(pair);
+    assertMoved({ world: this.#world, client: key, policy, report, fought: this.#fought });
   }
 
   /** Everybody does what it is to do, and nobody waits. */
@@ -131,7 +134,7 @@ export class PolicyWatch {
   #inForceAt(address: string, port: number): ServerMode | undefined {
     const server = this.#world.config.at(address);
     if (server === undefined || this.#world.gone.has(server.key)) return undefined;
-    return this.#world.agent(server.key)?.envoy.modeAt(port);
+    return this.#world.agent(server.key)?.envoy.modeAt(address, port);
   }
 
   *#decisions(): Generator<SimSending & { readonly mode: ServerMode }> {

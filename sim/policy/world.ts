@@ -3,10 +3,11 @@
 import type { ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
 import { Random } from "../run/random.ts";
 import { Violation } from "../world/violation.ts";
-import { SimAgent, SimStream } from "./agent.ts";
+import { SimAgent } from "./agent.ts";
 import { MeshConfig, type ProxyConfig } from "./config.ts";
 import { SimEnvoy } from "./envoy.ts";
 import { SimServer } from "./server.ts";
+import { SimStream } from "./stream.ts";
 import { PolicyWatch } from "./watch.ts";
 
 const settleStepsMax = 4_000;

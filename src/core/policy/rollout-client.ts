@@ -13,6 +13,8 @@ export interface ServerView {
   /** It takes the kind surely, or it never will, or is no proxy of ours: in either case there is nothing to wait for. */
   isReady(socket: Socket, kind: Kind): boolean;
   surelyTaken(socket: Socket): Kinds;
+  /** The address where the one that is to listen there still listens; undefined when somebody is there already. */
+  movedFrom(socket: Socket): string | undefined;
 }
 
 /** An endpoint that does not get what it is to get. */
@@ -52,11 +54,10 @@ function nextCluster(
   const had = hadCluster(state, desired.name);
   const kept = new Map<OutboundEndpoint, OutboundEndpoint>();
   for (const endpoint of late) {
-    const sends =
-      had.sends.get(endpoint.address, endpoint.port) ?? firstSends(state, endpoint, desired, view);
-    if (kindOf(sends) === kindOf(endpoint.sends)) continue;
-    kept.set(endpoint, { ...endpoint, sends });
     const { address, port } = endpoint;
+    const before = hadEndpoint(state, endpoint, desired, had, view);
+    if (before.address === address && kindOf(before.sends) === kindOf(endpoint.sends)) continue;
+    kept.set(endpoint, before);
     held.push({ address, port, waitsToSend: kindOf(endpoint.sends) });
   }
   if (kept.size === 0) return desired;
@@ -91,6 +92,25 @@ function hadCluster(state: ProxyState, name: string): HadCluster {
     origination = cluster?.origination ?? origination;
   }
   return { sends, mtls, origination };
+}
+
+/** Of one that has not moved yet, its address as well: whoever is told where nobody listens loses what it has. */
+function hadEndpoint(
+  state: ProxyState,
+  endpoint: OutboundEndpoint,
+  desired: OutboundCluster,
+  had: HadCluster,
+  view: ServerView,
+): OutboundEndpoint {
+  const { address, port } = endpoint;
+  const sends = had.sends.get(address, port);
+  if (sends !== undefined) return { ...endpoint, sends };
+  const from = address === state.address ? undefined : view.movedFrom(endpoint);
+  const before = from === undefined ? undefined : had.sends.get(from, port);
+  const isFree = !desired.endpoints.some((each) => each.address === from && each.port === port);
+  return from === undefined || before === undefined || !isFree
+    ? { ...endpoint, sends: firstSends(state, endpoint, desired, view) }
+    : { ...endpoint, address: from, sends: before };
 }
 
 /** To an endpoint that is new to it: as its siblings do, which wait. Names for mTLS cannot be made up. */

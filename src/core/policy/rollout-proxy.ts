@@ -1,10 +1,7 @@
-/** What the rollout knows of one proxy: what it is to do, what it may be doing now, and what it takes in any case. */
+/** What the rollout knows of one proxy: what it is to do and what it may be doing now. */
 
-import { modeOf } from "./port-modes.ts";
 import type { ProxyPolicy } from "./proxy-policy.ts";
-import { both, kindsTaken, type Kinds } from "./rollout-kinds.ts";
 import { sameValue } from "./same-value.ts";
-import type { ServerMode } from "./server-mode.ts";
 
 /** "nothing": it never had a policy. Undefined: it has not said, and may have anything. */
 export type Applied = ProxyPolicy | "nothing" | undefined;
@@ -79,54 +76,4 @@ export function possiblePolicies({ applied, pending, sent }: ProxyState): readon
 /** What it has been told last: more that says the same would change nothing. */
 export function newestPolicy({ applied, sent }: ProxyState): ProxyPolicy | undefined {
   return sent ?? (applied === "nothing" ? undefined : applied);
-}
-
-/** What a port takes whichever policy is in force. */
-export function surelyTaken(state: ProxyState, port: number): Kinds {
-  if (typeof state.applied !== "object") return 0;
-  const modes = possiblePolicies(state).map((policy) => portMode(state, policy, port));
-  return modes.reduce<Kinds>((kinds, mode) => intersection(kinds, kindsTaken(mode)), both);
-}
-
-/**
- * What a port may be taking.
- * @param unlistened what it takes where nothing of ours listens yet
- */
-export function perhapsTaken(state: ProxyState, port: number, unlistened: Kinds): Kinds {
-  const modes = possiblePolicies(state).map((policy) => portMode(state, policy, port));
-  const first = typeof state.applied === "object" ? 0 : unlistened;
-  return modes.reduce<Kinds>(
-    (kinds, mode) => union(kinds, mode === undefined ? unlistened : kindsTaken(mode)),
-    first,
-  );
-}
-
-/** What a port is to take in the end; where nothing of ours is to listen, whatever is sent. */
-export function takenAtLast(state: ProxyState, port: number): Kinds {
-  if (state.desired === undefined) return 0;
-  const mode = portMode(state, state.desired, port);
-  return mode === undefined ? both : kindsTaken(mode);
-}
-
-function portMode(
-  { hasListeners }: ProxyState,
-  policy: ProxyPolicy,
-  port: number,
-): ServerMode | undefined {
-  if (hasListeners !== true) return modeOf(policy.modes, port);
-  return policy.inbound.find((each) => each.port === port)?.mode;
-}
-
-/** Where it listens, will or may listen. */
-export function listenedPorts(state: ProxyState): ReadonlySet<number> {
-  const policies = [...possiblePolicies(state), ...(state.desired ? [state.desired] : [])];
-  return new Set(policies.flatMap(({ inbound }) => inbound.map(({ port }) => port)));
-}
-
-function intersection(a: Kinds, b: Kinds): Kinds {
-  return (a & b) as Kinds;
-}
-
-function union(a: Kinds, b: Kinds): Kinds {
-  return (a | b) as Kinds;
 }

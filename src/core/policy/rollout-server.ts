@@ -6,7 +6,8 @@
 import { modeOf } from "./port-modes.ts";
 import type { InboundPort, PortModes, ProxyPolicy } from "./proxy-policy.ts";
 import { both, kindsTaken, mesh, type Kind, type Kinds } from "./rollout-kinds.ts";
-import { perhapsTaken, type ProxyState } from "./rollout-proxy.ts";
+import { perhapsTaken } from "./rollout-listening.ts";
+import type { ProxyState } from "./rollout-proxy.ts";
 import type { ServerMode } from "./server-mode.ts";
 
 /** Of one server. */

@@ -2,7 +2,14 @@
 
 import { both, type Kind, type Kinds } from "./rollout-kinds.ts";
 import type { ServerView } from "./rollout-client.ts";
-import { listenedPorts, surelyTaken, takenAtLast, type ProxyState } from "./rollout-proxy.ts";
+import {
+  listenedPorts,
+  movedFrom,
+  surelyTaken,
+  takenAtLast,
+  takenIfListening,
+} from "./rollout-listening.ts";
+import type { ProxyState } from "./rollout-proxy.ts";
 import { SocketMap, type Socket } from "./rollout-sockets.ts";
 
 type Keys = ReadonlySet<string>;
@@ -52,20 +59,36 @@ export class RolloutServers implements ServerView {
   }
 
   isReady(socket: Socket, kind: Kind): boolean {
-    return this.#statesAt(socket).every((state) => isReady(state, socket.port, kind));
+    return this.#lateStates(socket, kind).length === 0;
   }
 
   surelyTaken(socket: Socket): Kinds {
     const states = this.#statesAt(socket);
-    if (states.length === 0) return 0;
-    const taken = states.map((state) => surelyTaken(state, socket.port));
+    if (states.every((state) => surelyTaken(state, socket.port) === 0)) return 0;
+    const taken = states.map((state) => takenIfListening(state, socket.port));
     return taken.reduce<Kinds>((all, each) => (all & each) as Kinds, both);
+  }
+
+  movedFrom(socket: Socket): string | undefined {
+    const { port } = socket;
+    const states = this.#statesAt(socket);
+    if (states.some((state) => surelyTaken(state, port) !== 0)) return undefined;
+    return states.map((state) => movedFrom(state, port)).find((address) => address !== undefined);
   }
 
   /** Those that are waited for. */
   late(socket: Socket, kind: Kind): string[] {
-    const late = this.#statesAt(socket).filter((state) => !isReady(state, socket.port, kind));
-    return late.map(({ key }) => key);
+    return this.#lateStates(socket, kind).map(({ key }) => key);
+  }
+
+  /** One that surely takes it is enough, and the others of that name need not listen; where they may, they have to take it as well. */
+  #lateStates(socket: Socket, kind: Kind): ProxyState[] {
+    const { port } = socket;
+    const states = this.#statesAt(socket);
+    const wanting = states.filter((state) => (takenAtLast(state, port) & kind) !== 0);
+    const late = wanting.filter((state) => (surelyTaken(state, port) & kind) === 0);
+    if (late.length === wanting.length) return late;
+    return late.filter((state) => (takenIfListening(state, port) & kind) === 0);
   }
 
   /** Whoever listens there, or else all of the address that only ask. */
@@ -76,11 +99,6 @@ export class RolloutServers implements ServerView {
 }
 
 const nobody: Keys = new Set();
-
-function isReady(state: ProxyState, port: number, kind: Kind): boolean {
-  const isTakenAtLast = (takenAtLast(state, port) & kind) !== 0;
-  return !isTakenAtLast || (surelyTaken(state, port) & kind) !== 0;
-}
 
 /** Where something has changed that a client's waiting hangs on. */
 export function* movedSockets(
@@ -100,15 +118,18 @@ export function* movedSockets(
   }
 }
 
-/** What a port surely takes, and is to take in the end, as one number. */
+/** All that a client's waiting hangs on, as one text. */
 function takenByPort(
   state: ProxyState | undefined,
   waited: { ports(address: string): Iterable<number> },
-): ReadonlyMap<number, number> {
+): ReadonlyMap<number, string> {
   if (state?.address === undefined) return new Map();
   const asked = state.hasListeners === true ? [] : waited.ports(state.address);
   const ports = new Set([...listenedPorts(state), ...asked]);
   return new Map(
-    Array.from(ports, (port) => [port, surelyTaken(state, port) * 4 + takenAtLast(state, port)]),
+    Array.from(ports, (port) => {
+      const taken = [surelyTaken, takenIfListening, takenAtLast].map((each) => each(state, port));
+      return [port, [...taken, movedFrom(state, port)].join(" ")];
+    }),
   );
 }

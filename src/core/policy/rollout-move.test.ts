@@ -1,0 +1,165 @@
+/** A server that moves to another address, and several that are one workload by name. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  applied,
+  calling,
+  clientPolicy,
+  cluster,
+  modeAt,
+  sentBy,
+  serverAddress,
+  serverPolicy,
+  SmallMesh,
+} from "../../../test/support/rollout-policies.ts";
+import type { ProxyPolicy, Sending } from "./proxy-policy.ts";
+import type { ServerMode } from "./server-mode.ts";
+
+const next = "10.0.0.2";
+
+function boundTo(bind: string, mode: ServerMode = "permissive"): ProxyPolicy {
+  const policy = serverPolicy(mode);
+  return { ...policy, inbound: policy.inbound.map((each) => ({ ...each, bind })) };
+}
+
+function callingAt(address: string, sends: Sending = "mtls"): ProxyPolicy {
+  return calling([cluster("web", sends, undefined, address)]);
+}
+
+function addressesOf(policy: ProxyPolicy | undefined): string[] {
+  return (policy?.clusters ?? []).flatMap(({ endpoints }) => endpoints.map((each) => each.address));
+}
+
+describe("a server that moves", () => {
+  /** `s` listens at its first address, and is to listen at the next. */
+  const moving = (before: ProxyPolicy, after: ProxyPolicy): SmallMesh => {
+    const mesh = new SmallMesh().has("s", before).has("a", clientPolicy("mtls"));
+    mesh.rollout.target("s", { desired: after, address: next });
+    return mesh.wants("a", callingAt(next));
+  };
+
+  it("listens there before a client is told the address, which stays where it listens until then", () => {
+    const mesh = moving(serverPolicy("permissive"), boundTo(next));
+    assert.deepEqual(mesh.push(), ["s"]);
+    assert.deepEqual(mesh.rollout.waiting().get("a"), [
+      { step: "send-mtls", endpoint: `${next}:8080`, waitsFor: ["s"], count: 1 },
+    ]);
+    assert.deepEqual(mesh.acks("s").push(), ["a"]);
+    assert.deepEqual(mesh.acks("a").push(), []);
+    assert.equal(mesh.rollout.stage("a"), "in-force");
+  });
+
+  it("and cannot keeps its clients: a wrong address takes nothing away", () => {
+    const mesh = moving(serverPolicy("permissive"), boundTo(next));
+    mesh.push();
+    const refused = mesh.sent.get("s");
+    mesh.rollout.reported("s", applied(serverPolicy("permissive"), { refused }));
+    assert.deepEqual(mesh.push(), []);
+    assert.deepEqual(addressesOf(mesh.rollout.next("a").policy), [serverAddress]);
+  });
+
+  it("has clients follow at once where all addresses are listened on", () => {
+    for (const bind of ["0.0.0.0", "::"]) {
+      assert.deepEqual(moving(boundTo(bind), boundTo(bind)).push(), ["a"]);
+    }
+  });
+
+  it("listens on no IPv6 address by 0.0.0.0", () => {
+    const mesh = new SmallMesh().has("s", boundTo("0.0.0.0"));
+    mesh.rollout.target("s", { desired: boundTo("fd00::1"), address: "fd00::1" });
+    mesh.has("a", callingAt("fd00::1", "plaintext")).wants("a", callingAt("fd00::1"));
+    assert.deepEqual(mesh.push(), ["s"]);
+  });
+
+  it("has clients follow at once where a Sidecar says another bind, which stays: so it is behind NAT", () => {
+    assert.deepEqual(moving(boundTo("192.168.0.7"), boundTo("192.168.0.7")).push(), ["a"]);
+  });
+
+  it("holds no client once it is away: another may be at the address", () => {
+    const mesh = moving(serverPolicy("permissive"), boundTo(next));
+    assert.deepEqual(mesh.push(), ["s"]);
+    mesh.rollout.disconnected("s");
+    assert.deepEqual(mesh.push(), ["a"]);
+    assert.deepEqual(addressesOf(mesh.sent.get("a")), [next]);
+  });
+
+  it("gives a client that is new the address at once: it has no other", () => {
+    const mesh = moving(serverPolicy("permissive"), boundTo(next));
+    mesh.rollout.reported("b", applied("nothing", { isFirst: true }));
+    assert.deepEqual(mesh.wants("b", callingAt(next)).push(), ["b", "s"]);
+  });
+
+  it("tells nobody one socket twice where another server takes its old address", () => {
+    const both = (a: string, b: string): ProxyPolicy => {
+      const web = cluster("web", "mtls", undefined, a);
+      const [second] = cluster("web", "mtls", undefined, b).endpoints;
+      return calling([{ ...web, endpoints: [...web.endpoints, ...(second ? [second] : [])] }]);
+    };
+    const mesh = moving(serverPolicy("permissive"), boundTo(next));
+    mesh.wants("a", both(next, serverAddress));
+    assert.deepEqual(mesh.push(), ["a", "s"]);
+    assert.deepEqual(addressesOf(mesh.sent.get("a")), [next, serverAddress]);
+  });
+
+  it("takes at the new address what is sent there to the application, until it is not", () => {
+    const mesh = moving(serverPolicy("strict"), boundTo(next, "strict"));
+    mesh.has("b", callingAt(next, "plaintext")).wants("b", callingAt(next));
+    assert.deepEqual(mesh.push(), ["s"]);
+    assert.equal(modeAt(mesh.sent.get("s")), "permissive");
+    assert.deepEqual(mesh.acks("s").push(), ["a", "b"]);
+    assert.deepEqual(mesh.acks("b").push(), ["s"]);
+    assert.equal(modeAt(mesh.sent.get("s")), "strict");
+  });
+});
+
+describe("a second proxy of a server's name", () => {
+  /** `s` takes all, and a client goes over to mTLS. */
+  const twins = (): SmallMesh => {
+    const mesh = new SmallMesh().has("s", serverPolicy("permissive"));
+    mesh.has("a", clientPolicy("plaintext")).wants("s2", serverPolicy("permissive"));
+    return mesh;
+  };
+
+  it("that has never listened there holds nobody, whatever it refuses", () => {
+    const mesh = twins();
+    mesh.rollout.reported("s2", applied("nothing", { isFirst: true }));
+    assert.deepEqual(mesh.push(), ["s2"]);
+    assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), ["a"]);
+    const pending = mesh.sent.get("s2");
+    const given = pending === undefined ? [] : [pending];
+    mesh.rollout.reported("s2", applied("nothing", { refused: pending, pending: given }));
+    mesh.acks("a").wants("a", clientPolicy("plaintext"));
+    assert.deepEqual(mesh.push(), ["a"]);
+  });
+
+  it("that may listen there otherwise is waited for", () => {
+    const mesh = twins();
+    mesh.rollout.reported("s2", applied(serverPolicy("disable"), { isFirst: true }));
+    assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), ["s2"]);
+    assert.deepEqual(mesh.acks("s2").push(), ["a"]);
+  });
+
+  it("that has not said what it has is waited for, by name", () => {
+    const mesh = twins();
+    mesh.rollout.reported("s2", applied(undefined, { isFirst: true }));
+    assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), []);
+    assert.deepEqual(mesh.rollout.waiting().get("a")?.[0]?.waitsFor, ["s2"]);
+    mesh.rollout.remove("s2");
+    assert.deepEqual(mesh.push(), ["a"]);
+  });
+
+  it("that is away, and has listened at another address, holds nobody when the new one listens", () => {
+    const mesh = new SmallMesh().has("s", serverPolicy("permissive"));
+    mesh.has("a", clientPolicy("plaintext"));
+    mesh.rollout.disconnected("s");
+    for (const key of ["s", "s2"]) {
+      mesh.rollout.target(key, { desired: boundTo(next), address: next });
+    }
+    mesh.rollout.reported("s2", applied("nothing", { isFirst: true }));
+    assert.deepEqual(mesh.wants("a", callingAt(next, "plaintext")).push(), ["a", "s2"]);
+    mesh.acks("s2").acks("a").wants("a", callingAt(next));
+    assert.deepEqual(mesh.push(), ["a"]);
+    assert.equal(sentBy(mesh.sent.get("a")), "mtls");
+  });
+});
