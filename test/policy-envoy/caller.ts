@@ -18,9 +18,10 @@ export interface Answer {
   readonly broke: string | undefined;
 }
 
-export async function callPlain(port: number, say: string): Promise<Answer> {
+/** @param afterMs of silence */
+export async function callPlain(port: number, say: string, afterMs = 0): Promise<Answer> {
   const socket = connectTcp({ host: "127.0.0.1", port });
-  return answerOf(socket, say);
+  return answerOf(socket, say, afterMs);
 }
 
 /** The server's certificate is not judged. */
@@ -55,7 +56,7 @@ export async function callHost(port: number, host = "app"): Promise<string> {
   return (await callPlain(port, request)).text;
 }
 
-async function answerOf(socket: Socket, say: string): Promise<Answer> {
+async function answerOf(socket: Socket, say: string, afterMs = 0): Promise<Answer> {
   let text = "";
   let broke: string | undefined;
   socket.on("data", (data: Buffer) => {
@@ -64,8 +65,10 @@ async function answerOf(socket: Socket, say: string): Promise<Answer> {
   });
   socket.on("error", (error: NodeJS.ErrnoException) => (broke = error.code));
   socket.setTimeout(10_000, () => socket.destroy());
-  socket.write(say);
+  const speak = () => void socket.write(say);
+  const speaking = afterMs > 0 ? setTimeout(speak, afterMs) : speak();
   await new Promise((resolve) => socket.once("close", resolve));
+  if (speaking) clearTimeout(speaking);
   return { text, broke };
 }
 

@@ -21,10 +21,7 @@ export type VirtualHost = MessageInitShape<typeof VirtualHostSchema>;
 export interface HttpManagerOptions {
   readonly statPrefix: string;
   readonly virtualHosts: readonly VirtualHost[];
-  /**
-   * `x-forwarded-client-cert` as a sidecar's application may trust it: what came is removed, and where the caller has a certificate
-   * his own is written.
-   */
+  /** In `x-forwarded-client-cert`, where the caller has a certificate. What came there is removed in any case: Envoy's default. */
   readonly saysWhoCalled: boolean;
 }
 

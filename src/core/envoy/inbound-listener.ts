@@ -41,7 +41,7 @@ export function inboundListener(inbound: InboundPort, trustDomain: TrustDomain):
     continueOnListenerFiltersTimeout: true,
     trafficDirection: TrafficDirection.INBOUND,
     filterChains: [
-      ...inboundChains(mode, protocol).map((chain) => filterChain(port, chain, trustDomain)),
+      ...inboundChains(mode, protocol).map((chain) => filterChain(inbound, chain, trustDomain)),
       canaryChain(port, trustDomain),
     ],
   });
@@ -56,12 +56,16 @@ const silentSeconds = 1;
 /** HTTP's callers speak first: there is nobody to keep waiting. */
 const silentHttpSeconds = 15;
 
-function filterChain(port: number, chain: InboundChain, trustDomain: TrustDomain): FilterChainInit {
+function filterChain(
+  inbound: InboundPort,
+  chain: InboundChain,
+  trustDomain: TrustDomain,
+): FilterChainInit {
   const { name, transport, alpn, endsTls } = chain;
   return {
     name,
     filterChainMatch: { transportProtocol: transport, applicationProtocols: [...alpn] },
-    filters: filters(port, chain),
+    filters: filters(inbound, chain),
     ...(endsTls && {
       transportSocket: meshServerSocket(workloadMatcher(trustDomain)),
       transportSocketConnectTimeout: seconds(10),
@@ -69,14 +73,18 @@ function filterChain(port: number, chain: InboundChain, trustDomain: TrustDomain
   };
 }
 
-function filters(port: number, { name, filter, endsTls }: InboundChain): FilterInit[] {
+function filters(
+  { port, protocol }: InboundPort,
+  { name, filter, endsTls }: InboundChain,
+): FilterInit[] {
   const statPrefix = chainStatPrefix(port, name);
   const cluster = appClusterName(port);
   if (filter === "tcp") {
     return [connectionCount(statPrefix), tcpProxy(statPrefix, cluster, endsTls)];
   }
   const virtualHosts = [{ name: "app", domains: ["*"], routes: [forwardingRoute(cluster)] }];
-  return [httpManager({ statPrefix, virtualHosts, saysWhoCalled: true })];
+  // A port that also passes on octets gives no name: the next caller could write one, and nobody would see the difference.
+  return [httpManager({ statPrefix, virtualHosts, saysWhoCalled: protocol === "http" })];
 }
 
 /** A limit beyond all ports of all callers: it is there to count. */

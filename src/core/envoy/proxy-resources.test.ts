@@ -71,6 +71,18 @@ test("the same policy gives the same octets and versions, and another one others
   assert.equal(new Set(versions(render(policy))).size, 4);
 });
 
+test("a cluster that stays is rendered once, for each trust domain", () => {
+  const [first] = render({ clusters: [cluster] }).clusters;
+  const [again] = render({ inbound: [inbound], clusters: [cluster] }).clusters.slice(1);
+  assert.equal(again, first);
+  const anyone = { ...cluster, mtls: { sni: "server", sans: [] } };
+  const of = (name: string) =>
+    proxyResources({ ...emptyPolicy, clusters: [anyone] }, { trustDomain: TrustDomain.parse(name) })
+      .clusters[0]?.version;
+  assert.notEqual(of("td.test"), of("other.test"));
+  assert.equal(of("td.test"), of("td.test"));
+});
+
 test("a change of mode changes filter chains only, and of those neither mTLS nor canary", () => {
   for (const protocol of protocols) {
     const listeners = modes.map((mode) => listenerOf({ protocol, mode }));

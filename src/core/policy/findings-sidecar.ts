@@ -1,4 +1,4 @@
-/** Sidecars that are nobody's, and inbound listeners that cannot be. */
+/** Sidecars that are nobody's, and inbound listeners that cannot be, or are weaker than they look. */
 
 import type { Sidecar } from "../resources/sidecar.ts";
 import type { Finding } from "./finding.ts";
@@ -13,6 +13,7 @@ export function sidecarFindings(view: MeshView): readonly Finding[] {
     ...view.objects.sidecars.flatMap((sidecar) => [
       ...selectorFindings(view, sidecar, sidecar.workloadSelector, "spec.workloadSelector"),
       ...ingressTwice(sidecar),
+      ...withoutProtocol(sidecar),
       ...egress.findings(sidecar),
     ]),
     ...shadowedSidecars(view),
@@ -27,6 +28,15 @@ function ingressTwice({ ref, ingress }: Sidecar): readonly Finding[] {
     if (!isTwice) return [];
     const text = `port ${number} has a listener already; the first one counts`;
     return [warn("ingress-port-twice", ref, `spec.ingress[${at}].port.number`, text)];
+  });
+}
+
+function withoutProtocol({ ref, ingress }: Sidecar): readonly Finding[] {
+  return ingress.flatMap(({ port: { number, protocol } }, at) => {
+    if (protocol !== "AUTO") return [];
+    const text = `port ${number} has no protocol: callers choose whether they are taken for HTTP, and x-forwarded-client-cert is theirs to write`;
+    const hint = "write protocol: HTTP (HTTP2, GRPC) if that is what it speaks, else TCP or TLS";
+    return [warn("ingress-without-protocol", ref, `spec.ingress[${at}].port`, text, hint)];
   });
 }
 

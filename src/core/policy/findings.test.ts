@@ -453,6 +453,19 @@ const cases: readonly (readonly [
     ["ingress-port-twice shop/s spec.ingress[1].port.number"],
   ],
   [
+    "an ingress port that says no protocol",
+    [
+      ...mesh,
+      sidecar("shop/s", {
+        ingress: [
+          ingress(9),
+          { ...ingress(10), port: { number: 10, name: "http", protocol: "AUTO" } },
+        ],
+      }),
+    ],
+    ["ingress-without-protocol shop/s spec.ingress[1].port"],
+  ],
+  [
     "two Sidecars of a namespace, and two of a workload",
     [
       ...mesh,
