@@ -1,7 +1,7 @@
 /** The configuration of a server: what holds, what is durable before it does, and what a restart finds. */
 
 import assert from "node:assert/strict";
-import { rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -9,6 +9,7 @@ import { refKey } from "../../src/core/resources/policy-object.ts";
 import { LogError } from "../../src/core/log/log-error.ts";
 import { parseManifests } from "../../src/edge/resources/parse-manifests.ts";
 import type { LoadedObject } from "../../src/edge/resources/manifest.ts";
+import { until } from "../support/envoy.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { openResourcesRig, peerYaml, rigNowMs, type ResourcesRig } from "./resources-rig.ts";
 
@@ -251,6 +252,91 @@ describe("the directory", () => {
         assert.deepEqual(codes, ["directory-unreadable", "kept-from-before"]);
       }
       await mkdir(files);
+    });
+  });
+
+  const lost: Readonly<Record<string, (files: string) => string>> = {
+    "that is empty at a start, as a mount that did not come up": (files) => {
+      rmSync(join(files, "a.yaml"));
+      return files;
+    },
+    "that is empty and another one than before": (files) => {
+      const other = join(files, "other");
+      mkdirSync(other);
+      return other;
+    },
+    "whose name is wrong at a start": (files) => join(files, "nowhere"),
+  };
+  for (const [what, lose] of Object.entries(lost)) {
+    it(`${what} takes nothing away, and an error says how to have none`, async () => {
+      await withDirectory(async (data, files, write) => {
+        write("a.yaml", strict);
+        await (await openResourcesRig(data, files))[Symbol.asyncDispose]();
+        const place = lose(files);
+        // The second start has what the first one kept.
+        for (let start = 0; start < 2; start++) {
+          await using rig = await openResourcesRig(data, place);
+          assert.deepEqual(held(rig), { [shop]: "STRICT" });
+          assert.equal(rig.events().length, 1);
+          assert.deepEqual(
+            rig.resources.set.problems.map(({ severity, code, text }) => [
+              severity,
+              code,
+              text.startsWith(`${place}: `),
+            ]),
+            [
+              ["error", "directory-unreadable", true],
+              ["warning", "kept-from-before", true],
+            ],
+          );
+          assert.match(rig.resources.set.problems[1]?.hint ?? "", /file without objects/);
+          const said = rig.lines.map((line) => JSON.parse(line));
+          assert.deepEqual(
+            said.map(({ level, event, origin }) => [level, event, origin]),
+            [
+              [50, "resources-problem", place],
+              [40, "resources-problem", place],
+            ],
+          );
+          assert.match(said[1].hint, /file without objects/);
+        }
+      });
+    });
+  }
+
+  it("with a file without objects has none, also at a start", async () => {
+    await withDirectory(async (data, files, write) => {
+      write("a.yaml", strict);
+      await (await openResourcesRig(data, files))[Symbol.asyncDispose]();
+      rmSync(join(files, "a.yaml"));
+      write("empty.yaml", "# nothing, on purpose\n");
+      await using rig = await openResourcesRig(data, files);
+      assert.deepEqual([held(rig), rig.resources.set.problems], [{}, []]);
+    });
+  });
+
+  it("that is empty says nothing where there was nothing before", async () => {
+    await withDirectory(async (data, files) => {
+      await using rig = await openResourcesRig(data, files);
+      await applied(rig, strict);
+      assert.deepEqual([rig.resources.set.problems, rig.lines], [[], []]);
+    });
+  });
+
+  it("that was lost at a start holds again once its files are there", async () => {
+    await withDirectory(async (data, files, write) => {
+      write("a.yaml", strict);
+      write("b.yaml", peerYaml("shop/b", "STRICT"));
+      await (await openResourcesRig(data, files))[Symbol.asyncDispose]();
+      rmSync(join(files, "a.yaml"));
+      rmSync(join(files, "b.yaml"));
+      await using rig = await openResourcesRig(data, files);
+      const changed = Promise.withResolvers<void>();
+      using _ = rig.resources.set.onChange(() => changed.resolve());
+      write("b.yaml", peerYaml("shop/b", "DISABLE"));
+      await changed.promise;
+      await until(() => rig.resources.set.problems.length === 0, "no problems");
+      assert.deepEqual(held(rig), { "PeerAuthentication/shop/b": "DISABLE" });
     });
   });
 

@@ -4,12 +4,14 @@ import { test } from "node:test";
 import {
   afterFailure,
   afterLook,
-  emptyMemory,
+  memoryAtStart,
   type DirectoryMemory,
 } from "../../src/edge/resources/directory-state.ts";
 
 const pa = (name: string, mode = "STRICT"): string =>
   `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: ${name}}\nspec: {mtls: {mode: ${mode}}}\n`;
+
+const emptyMemory = memoryAtStart("d", false);
 
 type Files = Readonly<Record<string, string | undefined | { readonly failure: string }>>;
 
@@ -76,6 +78,23 @@ test("of an object in two files, the first by path holds, and the problem names 
   assert.deepEqual(said(next), [modeOf("x", "DISABLE", 1, "d/b.yaml")]);
 });
 
+test("an object in a second file is the second one's fault, wherever that sorts", () => {
+  const first = look(emptyMemory, { "d/b.yaml": pa("x") });
+  const next = look(first, { "d/a.yaml": pa("x", "DISABLE"), "d/b.yaml": undefined });
+  assert.deepEqual(said(next), [modeOf("x", "STRICT", 1, "d/b.yaml")]);
+  assert.deepEqual(problemsOf(next), ["error duplicate-object d/a.yaml:1"]);
+  const moved = look(next, { "d/a.yaml": undefined });
+  assert.deepEqual(said(moved), [modeOf("x", "DISABLE", 1, "d/a.yaml")]);
+});
+
+test("a file that is suddenly empty keeps what it said: an editor may be about to write it", () => {
+  const first = look(emptyMemory, { "d/a.yaml": pa("a") });
+  const next = look(first, { "d/a.yaml": " \n" });
+  assert.deepEqual(said(next), [modeOf("a", "STRICT")]);
+  assert.deepEqual(problemsOf(next), ["error file-emptied d/a.yaml"]);
+  assert.deepEqual(said(look(next, { "d/a.yaml": "# nothing any more\n" })), []);
+});
+
 test("a directory that cannot be read keeps everything, and says so once", () => {
   const first = look(emptyMemory, { "d/a.yaml": pa("a") });
   const lost = afterFailure(afterFailure(first, "d", "no such file"), "d", "no such file");
@@ -90,6 +109,37 @@ test("an empty directory in the place of the one that was there keeps everything
   assert.deepEqual(said(other), [modeOf("a", "STRICT")]);
   assert.deepEqual(problemsOf(other), ["error directory-unreadable d"]);
   assert.deepEqual(said(look(other, { "d/b.yaml": pa("b") }, "3")), [modeOf("b", "STRICT")]);
+});
+
+test("an empty directory at a start is believed only where nothing was held", () => {
+  const fresh = look(emptyMemory, {});
+  assert.deepEqual([fresh.state.unread, problemsOf(fresh)], [undefined, []]);
+  const held = look(look(memoryAtStart("d", true), {}), {});
+  assert.equal(held.state.unread, "d");
+  assert.deepEqual(problemsOf(held), ["error directory-unreadable d"]);
+  for (const [file, objects] of [
+    ["d/a.yaml", pa("a")],
+    ["d/empty.yaml", ""],
+  ] as const) {
+    const next = look(held, { [file]: objects });
+    assert.deepEqual([next.state.unread, problemsOf(next)], [undefined, []]);
+    const none = look(next, {});
+    assert.deepEqual([said(none), problemsOf(none)], [[], []], "whoever sees it go believes it");
+  }
+});
+
+test("nothing is taken of a directory until it was read once, and all of it after that", () => {
+  const start = memoryAtStart("d", true);
+  const many = (name: string) => Array.from({ length: 5_001 }, (_, i) => pa(`${name}${i}`));
+  const tooLarge = look(start, {
+    "d/a.yaml": many("a").join("---\n"),
+    "d/b.yaml": many("b").join("---\n"),
+  });
+  const failed = afterFailure(start, "d", "no such file");
+  assert.deepEqual([tooLarge.state.unread, failed.state.unread], ["d", "d"]);
+  const read = look(failed, { "d/a.yaml": pa("a") });
+  assert.equal(read.state.unread, undefined);
+  assert.equal(afterFailure(read, "d", "no such file").state.unread, undefined);
 });
 
 test("more objects than are taken change nothing", () => {

@@ -412,7 +412,7 @@ const refusals: readonly (readonly [title: string, text: string, where: string, 
     "the same object twice",
     `${pa}---\n${pa}`,
     "5 ",
-    "expected each object once, got that of f.yaml:1 again; the first one holds",
+    "expected each object once, got that of f.yaml:1 again; keep one of them",
   ],
 ];
 

@@ -56,7 +56,7 @@ test("validate says 0 for what is good, 3 for warnings, 4 for errors, and where"
   assert.equal(warned.code, 3);
   assert.match(
     warned.stdout,
-    /warning +\S+idle\.yaml:2 +- +kind +Deployment \(apps\/v1\) is without effect here/,
+    /warning +kind-without-effect +\S+idle\.yaml:2 +- +kind +Deployment \(apps\/v1\) is without effect here/,
   );
   const bad = put("bad.yaml", pa("b", "{mtls: {mode: STRCT}}"));
   const refused = await run("validate", "-f", directory.path, "-o", "json");
@@ -85,7 +85,10 @@ test("validate says what the mesh's policies leave open, with file and line", as
   writeFileSync(path, `${pa("a")}---\n${pa("b")}`);
   const { code, stdout } = await run("validate", "-f", path);
   assert.equal(code, 3);
-  assert.match(stdout, new RegExp(`warning +${path}:6 +PeerAuthentication shop/b`));
+  assert.match(
+    stdout,
+    new RegExp(`warning +tie-decided-by-name +${path}:6 +PeerAuthentication shop/b`),
+  );
 });
 
 test("validate refuses what cannot be read", async () => {

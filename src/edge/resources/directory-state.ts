@@ -1,6 +1,7 @@
 /**
  * What a directory of manifests says, from one look to the next. A file is taken whole or not at all: one with an error keeps what it
- * said last, one that is gone says nothing, and a directory that cannot be read keeps everything. Pure.
+ * said last, one that is gone says nothing, and a directory that cannot be read keeps everything. So does one that is suddenly empty, as
+ * a mount is that was lost or did not come up: only files that were seen to go are gone. Pure.
  */
 
 import { mergeManifests } from "./merge-manifests.ts";
@@ -13,7 +14,10 @@ import {
 } from "./manifest.ts";
 import { parseManifests, problemOf } from "./parse-manifests.ts";
 
-export type DirectoryState = ParsedManifests;
+export interface DirectoryState extends ParsedManifests {
+  /** Its path, while nothing of it has been taken since the start: then nothing may be taken for gone. */
+  readonly unread?: string;
+}
 
 interface FileState {
   /** Undefined: to be read again. */
@@ -28,10 +32,16 @@ export interface DirectoryMemory {
   /** "" before the first good look. */
   readonly identity: string;
   readonly files: ReadonlyMap<string, FileState>;
+  /** Something was in it: another one in its place is not empty. */
+  readonly isFilled: boolean;
   readonly state: DirectoryState;
 }
 
-export const emptyMemory: DirectoryMemory = { identity: "", files: new Map(), state: noManifests };
+/** @param isFilled whether something is held that was read before the start */
+export function memoryAtStart(path: string, isFilled: boolean): DirectoryMemory {
+  const state = { ...noManifests, unread: path };
+  return { identity: "", files: new Map(), isFilled, state };
+}
 
 export interface SeenFile {
   readonly path: string;
@@ -47,24 +57,29 @@ export interface SeenDirectory {
   readonly files: readonly SeenFile[];
 }
 
+const emptyHint =
+  "is its mount there? one that is to be empty has a file with a comment only, empty.yaml";
+
 export function afterLook(memory: DirectoryMemory, seen: SeenDirectory): DirectoryMemory {
-  const isOther = memory.identity !== "" && memory.identity !== seen.identity;
-  if (isOther && seen.files.length === 0 && memory.files.size > 0) {
-    // As a mount looks when it is gone.
-    const text = "expected the manifests that were here, got another directory that is empty";
-    const hint = "is its mount there? one that is meant to be empty needs a restart";
-    return keeping(memory, problemOf(seen.path, "directory-unreadable", text, hint));
+  const isFilled = seen.files.length > 0;
+  if (memory.isFilled && !isFilled && memory.identity !== seen.identity) {
+    const text = "expected the manifests that were here before, got an empty directory";
+    return keeping(memory, problemOf(seen.path, "directory-unreadable", text, emptyHint));
   }
   const files = new Map(seen.files.map((file) => [file.path, fileState(memory, file)]));
-  const merged = mergeManifests(Array.from(files.values(), ({ good }) => good));
+  const merged = mergeManifests(
+    Array.from(files.values(), ({ good }) => good),
+    memory.state.objects,
+  );
   if (merged.objects.length > manifestLimits.objects) {
     const text = `expected at most ${manifestLimits.objects} objects, got ${merged.objects.length}`;
     const { identity } = seen;
-    return keeping({ ...memory, identity, files }, problemOf(seen.path, "too-large", text));
+    const problem = problemOf(seen.path, "too-large", text);
+    return keeping({ ...memory, identity, files, isFilled }, problem);
   }
   const bad = Array.from(files.values()).flatMap(({ problems }) => problems);
   const state = { objects: merged.objects, problems: [...bad, ...merged.problems] };
-  return { identity: seen.identity, files, state };
+  return { identity: seen.identity, files, isFilled, state };
 }
 
 /** @param failure without the directory's path */
@@ -78,9 +93,9 @@ export function afterFailure(
 }
 
 function keeping(memory: DirectoryMemory, problem: ManifestProblem): DirectoryMemory {
-  const { objects, problems } = memory.state;
-  const others = problems.filter(({ origin }) => origin !== problem.origin);
-  return { ...memory, state: { objects, problems: [problem, ...others] } };
+  const { state } = memory;
+  const others = state.problems.filter(({ origin }) => origin !== problem.origin);
+  return { ...memory, state: { ...state, problems: [problem, ...others] } };
 }
 
 function fileState({ files }: DirectoryMemory, { path, version, content }: SeenFile): FileState {
@@ -91,6 +106,12 @@ function fileState({ files }: DirectoryMemory, { path, version, content }: SeenF
     const text = content?.failure ?? "not read";
     const problem = problemOf(path, "file-unreadable", text, "what it said before holds");
     return { version: undefined, good: withoutProblems(good), problems: [problem] };
+  }
+  // An editor truncates a file before it writes it, and a full disk leaves it so.
+  if (good.objects.length > 0 && content.text.trim() === "") {
+    const text = "expected the objects that stood here, got an empty file";
+    const problem = problemOf(path, "file-emptied", text, "remove it to take them away");
+    return { version, good: withoutProblems(good), problems: [problem] };
   }
   const parsed = parseManifests(content.text, path);
   if (!hasErrors(parsed.problems)) return { version, good: parsed, problems: [] };

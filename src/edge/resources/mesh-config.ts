@@ -32,11 +32,20 @@ export function readMeshConfig({ resource }: Head, value: Json, place: Place): M
   }
   const at = place.child("mesh");
   const written = parseMesh(mesh, at);
+  for (const key of Object.keys(written)) {
+    const meant = Object.keys(known).find((each) => each.toLowerCase() === key.toLowerCase());
+    if (meant === undefined || meant === key) continue;
+    at.child(key).refuse(`expected "${meant}", got ${shown(key)}`, "", "unknown-field");
+  }
   const idle = Object.keys(written).filter((key) => !Object.hasOwn(known, key));
   if (idle.length > 0) {
     at.warn(
       "field-without-effect",
-      `without effect here: ${idle.toSorted().slice(0, 20).map(clipped).join(", ")}`,
+      `without effect here: ${idle
+        .toSorted()
+        .slice(0, 20)
+        .map((key) => clipped(key))
+        .join(", ")}`,
       idle.includes("trustDomain") ? "the trust domain is what the server was started with" : "",
     );
   }

@@ -59,7 +59,7 @@ export function problemOf(origin: string, code: string, text: string, hint = "")
 /** @param first where the same object stands */
 export function duplicateProblem({ object, origin }: LoadedObject, first: string): ManifestProblem {
   const text = `expected each object once, got that of ${first} again`;
-  const problem = problemOf(origin, "duplicate-object", text, "the first one holds");
+  const problem = problemOf(origin, "duplicate-object", text, "keep one of them");
   return { ...problem, ref: object.object.ref };
 }
 

@@ -11,7 +11,7 @@ import { PrivateFileError } from "../config/private-files.ts";
 import {
   afterFailure,
   afterLook,
-  emptyMemory,
+  memoryAtStart,
   type DirectoryMemory,
   type DirectoryState,
   type SeenFile,
@@ -19,6 +19,8 @@ import {
 import { contentOf, failureOf, listManifests, type ManifestDirectory } from "./manifest-files.ts";
 
 export interface ResourceDirectoryOptions {
+  /** Whether something is held of it that was read before: then an empty one at the start is taken for lost. */
+  readonly isFilled?: boolean;
   /** After the first state, whenever it is another. */
   readonly onChange: (state: DirectoryState) => void;
   /** Ends the watch. */
@@ -47,7 +49,7 @@ class WatchedDirectory {
   readonly #options: ResourceDirectoryOptions;
   readonly #pollMs: number;
   readonly #quietMs: number;
-  #memory: DirectoryMemory = emptyMemory;
+  #memory: DirectoryMemory;
   #watcher: FSWatcher | undefined;
   #watched = "";
   #wake: () => void = () => {};
@@ -56,6 +58,7 @@ class WatchedDirectory {
   constructor(path: string, options: ResourceDirectoryOptions) {
     this.#path = path;
     this.#options = options;
+    this.#memory = memoryAtStart(path, options.isFilled ?? false);
     this.#pollMs = options.pollMs ?? 3_000;
     this.#quietMs = options.quietMs ?? 200;
   }

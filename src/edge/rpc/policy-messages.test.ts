@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { WireType } from "@bufbuild/protobuf/wire";
 import * as fc from "fast-check";
 import { anyPolicy, policyOf } from "../../../test/support/proxy-policies.ts";
@@ -64,6 +64,9 @@ describe("a policy", () => {
         const octets = encodePolicy(policy);
         assert.deepEqual(structuredClone(parsePolicy(octets)), structuredClone(policy));
         assert.deepEqual(encodePolicy(parsePolicy(octets)), octets);
+        // What was encoded before is put together with what was not.
+        const same = toBinary(ProxyPolicySchema, fromBinary(ProxyPolicySchema, octets));
+        assert.deepEqual(encodePolicy({ ...policy }), same);
       }),
     );
   });
