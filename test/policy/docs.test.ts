@@ -33,3 +33,11 @@ test("names each code that findings have, and none that they do not", () => {
 test("names each verdict", () => {
   for (const verdict of verdicts) assert.ok(page.includes(`| \`${verdict}\``), verdict);
 });
+
+test("names each state of a proxy", () => {
+  const proto = read("proto/portcullis/admin/v1/admin.proto");
+  const [, list = ""] = /\/\/ (in-force, .*)\n {2}string state = /.exec(proto) ?? [];
+  const states = list.split(", ");
+  assert.equal(states.length, 8, list);
+  for (const state of states) assert.ok(page.includes(`| \`${state}\` `), state);
+});

@@ -20,7 +20,18 @@ export function callText(configuration: Configuration, call: ExplainedCall): str
     `${source.namespace}/${source.name} -> ${host}:${port}${of}: ` +
     `${verdictWords[verdict]}, ${reasonWords[why]}\n`;
   const blocks = groupsOf(endpoints).map((group) => endpointText(configuration, group));
-  return [head + notes.map((each) => `note: ${each}\n`).join(""), ...blocks].join("\n");
+  const lines = [...notes.map((each) => `note: ${each}\n`), ...nobodyText(call)];
+  return [head + lines.join(""), ...blocks].join("\n");
+}
+
+/** No endpoint has it. */
+function nobodyText({ why, host, service, endpoints }: ExplainedCall): readonly string[] {
+  if (why !== "no-endpoints" || endpoints.length > 0) return [];
+  const of = `ServiceEntry ${service.namespace}/${service.name}`;
+  const advice = host.startsWith("*")
+    ? `name the hosts in ${of}: nobody knows which of many is meant`
+    : `compare workloadSelector and endpoints of ${of}, or the subset's labels, with the WorkloadEntries`;
+  return [`what to do: ${advice}\n`];
 }
 
 /** Those of which the same is to be said. */
@@ -40,7 +51,8 @@ function endpointText(configuration: Configuration, group: readonly EndpointValu
     `sends ${sentWords(client)}\n`,
     `  because ${becauseWords(configuration, client.because)}\n`,
     ...client.overrode.map((each) => `  instead of ${overrodeWords(configuration, each)}\n`),
-    ...(server === null || why === "not-ours-to-decide"
+    // Nobody enforces it where there is no proxy.
+    ...(server === null || why === "not-ours-to-decide" || why === "mtls-to-no-proxy"
       ? []
       : [`takes ${takenWords[server.mode]}\n`, portReasons(configuration, server)]),
     ...(advice === "" ? [] : [`what to do: ${advice}\n`]),

@@ -14,14 +14,19 @@ export interface PlaceAndPort {
   readonly port: number;
 }
 
+const hints = {
+  "NAMESPACE/WORKLOAD:PORT": "shop/web:8080",
+  "DST:PORT": "shop/web api.shop.svc.cluster.local:80",
+} as const;
+
 /** @param name of the argument. @throws UsageError */
-export function parsePlaceAndPort(name: string, text: string): PlaceAndPort {
+export function parsePlaceAndPort(name: keyof typeof hints, text: string): PlaceAndPort {
   const match = /^(?<place>.+):(?<port>[0-9]{1,5})$/.exec(text);
   const port = Number(match?.groups?.["port"]);
   const place = match?.groups?.["place"];
   if (place !== undefined && port >= 1 && port <= 65_535) return { place, port };
-  const message = `${name}: expected a name, a colon and a port, got ${JSON.stringify(text)}`;
-  const hint = "portcullis mtls explain shop/web api.shop.svc.cluster.local:80";
+  const message = `${name}: expected a name, a colon and a port from 1 to 65535, got ${JSON.stringify(text)}`;
+  const hint = `portcullis mtls explain ${hints[name]}`;
   throw new UsageError("usage-invalid-value", message, { hint });
 }
 
@@ -34,7 +39,7 @@ export function findWorkload({ objects, mesh }: MeshView, name: string): Workloa
   const sameName = names.filter((each) => each.endsWith(`/${name}`));
   const near = sameName.length > 0 ? `, did you mean "${sameName[0]}"` : didYouMean(name, names);
   const message = `no WorkloadEntry ${JSON.stringify(name)}${near}`;
-  const hint = "a workload is NAMESPACE/NAME of a WorkloadEntry: portcullis get we -A";
+  const hint = "a workload is NAMESPACE/NAME of a WorkloadEntry; a server's: portcullis get we -A";
   throw new ExplainError("explain-unknown-workload", message, { hint });
 }
 
@@ -69,7 +74,7 @@ export function findTarget(
   const hosts = [...view.hosts()].filter(isSeen);
   const message = `no ServiceEntry has the host ${JSON.stringify(asked)}${didYouMean(asked, hosts)}`;
   const hint =
-    "write the host in full, or NAMESPACE/NAME of one of its endpoints: portcullis get se -A";
+    "write the host in full, or NAMESPACE/NAME of one of its endpoints; a server's: portcullis get se -A";
   throw new ExplainError("explain-unknown-host", message, { hint });
 }
 

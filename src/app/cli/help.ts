@@ -27,7 +27,10 @@ export function commandHelp(entry: CommandEntry, command: Command, columns: numb
   const argRows = positionals.map(({ name, help, choices }) => {
     return [name, choices === undefined ? help : `${help}: ${choices.join(", ")}`] as const;
   });
-  const exampleLines = examples.flatMap((example) => [`# ${example.what}`, example.command]);
+  const exampleLines = examples.flatMap(({ what, command: line }) => [
+    `# ${what}`,
+    ...line.split("\n"),
+  ]);
   return sections([
     wrap(entry.summary, lineWidth(columns)),
     description === "" ? [] : wrap(description, lineWidth(columns)),

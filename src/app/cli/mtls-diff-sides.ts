@@ -8,6 +8,7 @@ import {
   type Configuration,
   type ConfigurationFlags,
 } from "./mtls-configuration.ts";
+import { requireObjects } from "./no-objects.ts";
 import { loadResourceFiles } from "./resource-files.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -16,7 +17,7 @@ export interface DiffSides {
   readonly after: Configuration;
 }
 
-/** @throws UsageError, ManifestsError, AdminClientError */
+/** @throws UsageError, ManifestsError, NoObjectsError, AdminClientError */
 export async function loadSides(flags: ConfigurationFlags, context: Context): Promise<DiffSides> {
   const [first, second, third] = flags.filename;
   if (first === undefined || third !== undefined) {
@@ -27,9 +28,12 @@ export async function loadSides(flags: ConfigurationFlags, context: Context): Pr
   }
   if (second !== undefined) {
     const before = await loadConfiguration([first], flags, context);
-    return { before, after: await loadConfiguration([second], flags, context) };
+    const after = await loadConfiguration([second], flags, context);
+    requireObjects([second], after.objects);
+    return { before, after };
   }
   const { objects } = await loadResourceFiles([first], context);
+  requireObjects([first], objects);
   const before = await loadConfiguration([], flags, context);
   const after = [...withApplied(before.objects, objects, context.nowMs()).values()];
   return { before, after: configurationOf(after, before.view.mesh.trustDomain) };

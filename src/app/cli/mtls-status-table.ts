@@ -1,7 +1,9 @@
-/** `portcullis mtls status` for people: a line for each port, then who waits for whom, then what was refused. */
+/** `portcullis mtls status` for people: a line for each port, then what is not in force, and why. */
 
+import { stateLines } from "./mtls-status-lines.ts";
 import type { PolicyStatusValue, ProxyPolicyValue } from "./mtls-status-value.ts";
 import { formatTable, type Cell } from "./table.ts";
+import { printable } from "./text.ts";
 
 type Port = ProxyPolicyValue["ports"][number];
 
@@ -16,19 +18,46 @@ const colours: ReadonlyMap<string, "green" | "yellow" | "red"> = new Map([
   ["refused", "red"],
 ]);
 
-export function policyStatusText({ proxies }: PolicyStatusValue, colour: boolean): string {
-  if (proxies.length === 0) {
-    return "no proxy takes its listeners from here: portcullis envoy bootstrap --help\n";
-  }
+/** @param namespace the only one that is shown; undefined for all */
+export function policyStatusText(
+  { proxies }: PolicyStatusValue,
+  { namespace, colour }: { readonly namespace: string | undefined; readonly colour: boolean },
+): string {
+  const shown = proxies.filter((each) => isIn(each, namespace));
+  if (shown.length === 0) return nothing(proxies, namespace);
   const columns = ["workload", "proxy", "port", "wanted", "in force", "because", "state"];
   const table = formatTable(
     columns.map((header) => ({ header, ...(header === "port" && { align: "right" }) })),
-    proxies.flatMap(rowsOf),
+    shown.flatMap(rowsOf),
     { colour },
   );
-  return [table, waitsText(proxies), refusalsText(proxies)]
-    .filter((text) => text !== "")
-    .join("\n");
+  const lines = stateLines(shown, proxies);
+  return lines === "" ? table : `${table}\n${lines}`;
+}
+
+export function isIn({ spiffeId }: ProxyPolicyValue, namespace: string | undefined): boolean {
+  return namespace === undefined || namespaceOf(spiffeId) === namespace;
+}
+
+/** `spiffe://TD/ns/NAMESPACE/sa/NAME` */
+function namespaceOf(spiffeId: string): string {
+  return spiffeId.split("/")[4] ?? "";
+}
+
+const namespacesShown = 5;
+
+function nothing(proxies: readonly ProxyPolicyValue[], namespace: string | undefined): string {
+  if (proxies.length === 0 || namespace === undefined) {
+    return (
+      "no proxy has asked for its listeners since the server's start, and none is waited for: " +
+      "portcullis envoy bootstrap --help\n"
+    );
+  }
+  const others = [...new Set(proxies.map(({ spiffeId }) => namespaceOf(spiffeId)))];
+  const more = others.length - namespacesShown;
+  const names = others.slice(0, namespacesShown).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const count = proxies.length === 1 ? "1 proxy" : `${proxies.length} proxies`;
+  return printable(`no proxy in ${namespace}; ${count} in ${names}`) + "\n";
 }
 
 function rowsOf(proxy: ProxyPolicyValue): Cell[][] {
@@ -60,48 +89,3 @@ function inForceOf({ inForce, openPlaintext }: Port): string {
 function becauseOf({ because: { kind, namespace, name, rule } }: Port): string {
   return kind === null ? "default" : `${kind} ${namespace}/${name} (${rule})`;
 }
-
-const steps: ReadonlyMap<string, string> = new Map([
-  ["stop-plaintext", "does not refuse plaintext yet"],
-  ["stop-mtls", "does not refuse mTLS yet"],
-  ["send-mtls", "does not send mTLS yet"],
-  ["send-plaintext", "does not send plaintext yet"],
-]);
-
-function waitsText(proxies: readonly ProxyPolicyValue[]): string {
-  return proxies
-    .flatMap(({ proxy, spiffeId, workload, waits }) =>
-      waits.map(({ step, endpoint, for: names, count }) => {
-        const more = count > names.length ? ` and ${count - names.length} more` : "";
-        const who = workload ?? `${spiffeId} ${proxy}`;
-        return `${who} ${steps.get(step) ?? step} (${endpoint}): waits for ${names.join(", ")}${more}\n`;
-      }),
-    )
-    .join("");
-}
-
-function refusalsText(proxies: readonly ProxyPolicyValue[]): string {
-  return proxies
-    .flatMap(({ proxy, spiffeId, workload, refusal }) => {
-      if (refusal === null) return [];
-      const objects = refusal.objects.map(
-        ({ kind, namespace, name }) => `${kind} ${namespace}/${name}`,
-      );
-      const of = objects.length === 0 ? "" : `, which comes of ${firstOf(objects)}`;
-      const who = workload ?? `${spiffeId} ${proxy}`;
-      const what = refusal.resources.join(", ") || "its policy";
-      return [
-        `${who}: Envoy has refused ${what}${of}, and keeps the last good one: ${refusal.detail}\n`,
-      ];
-    })
-    .join("");
-}
-
-/** The likeliest come first, and all endpoints of a service last. */
-function firstOf(objects: readonly string[]): string {
-  const more = objects.length - objectsShown;
-  const shown = objects.slice(0, objectsShown).join(", ");
-  return more > 0 ? `${shown} and ${more} more` : shown;
-}
-
-const objectsShown = 3;

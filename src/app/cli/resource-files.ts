@@ -39,7 +39,9 @@ export class ManifestsError extends PortcullisError<"manifests-invalid"> {
     const [first] = errors;
     const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : "";
     const text = first === undefined ? "invalid manifests" : problemLine(first);
-    super("manifests-invalid", `${text}${more}`, { hint: "portcullis validate -f ... shows all" });
+    super("manifests-invalid", `${text}${more}`, {
+      hint: "portcullis validate, with the same -f, shows all",
+    });
     this.problems = problems;
   }
 }

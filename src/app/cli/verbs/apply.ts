@@ -2,6 +2,7 @@
 
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { changeFlags, runChange } from "../resource-change.ts";
+import { requireObjects } from "../no-objects.ts";
 import { filenameFlag, loadResourceFiles, problemLine } from "../resource-files.ts";
 import { printable } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
@@ -33,6 +34,7 @@ export const apply: Command = defineCommand({
     for (const each of problems) {
       context.stderr.write(`warning: ${printable(problemLine(each))}\n`);
     }
+    requireObjects(flags.filename, objects);
     const code = await runChange(context, flags, { apply: objects, remove: [] });
     return problems.length === 0 ? code : ExitCode.warning;
   },

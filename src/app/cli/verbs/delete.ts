@@ -3,6 +3,7 @@
 import type { ResourceRef } from "../../../core/resources/resource.ts";
 import { defineCommand, type Command, type Context } from "../command.ts";
 import { changeFlags, runChange } from "../resource-change.ts";
+import { requireObjects } from "../no-objects.ts";
 import { filenameFlag, loadResourceFiles } from "../resource-files.ts";
 import { parseKind } from "../resource-kind.ts";
 import { UsageError } from "../usage-error.ts";
@@ -68,5 +69,6 @@ async function namedByFiles(
     });
   }
   const { objects } = await loadResourceFiles(filename, context);
+  requireObjects(filename, objects);
   return objects.map(({ object }) => object.object.ref);
 }

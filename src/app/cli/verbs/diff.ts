@@ -6,6 +6,7 @@ import type { LoadedObject, Manifest } from "../../../edge/resources/manifest.ts
 import { listResources } from "../../../edge/rpc/resource-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { requireObjects } from "../no-objects.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { filenameFlag, loadResourceFiles } from "../resource-files.ts";
 import { resourceWords } from "../resource-kind.ts";
@@ -34,6 +35,7 @@ export const diff: Command = defineCommand({
       throw new UsageError("usage-missing-flag", "--filename is required", { hint });
     }
     const { objects } = await loadResourceFiles(flags.filename, context);
+    requireObjects(flags.filename, objects);
     const server = await listResources(await resolveAdminAddress(flags, context.env));
     const byKey = new Map(server.objects.map((each) => [refKey(each.object.object.ref), each]));
     const diffs = objects.map((each) => diffOf(each, byKey.get(refKey(each.object.object.ref))));

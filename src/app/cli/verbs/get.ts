@@ -10,6 +10,7 @@ import { defineCommand, ExitCode, type Command, type Context } from "../command.
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { findingLine, parseKind } from "../resource-kind.ts";
 import { objectsTable, objectValue, shownObjects } from "../resource-table.ts";
+import { locatedProblem } from "../server-problems.ts";
 
 /** Nothing has that name. */
 class NotFoundError extends PortcullisError<"resource-unknown"> {
@@ -91,9 +92,8 @@ async function show(
   });
 }
 
-/** Their texts have file and line. */
 function problemLines({ problems }: ServerResources): readonly string[] {
-  return problems.map((each) => findingLine({ ...each, origin: "" }));
+  return problems.map((each) => findingLine(locatedProblem(each)));
 }
 
 function nothing(count: number, namespace: string | undefined): string {

@@ -17,7 +17,7 @@ export const mtlsExplain: Command = defineCommand({
     "becomes of a call: what the client's proxy sends to each endpoint and what is taken there. The second is a " +
     "host with a service's port, or NAMESPACE/WORKLOAD of an endpoint. Workloads are WorkloadEntries.\n\n" +
     "It decides by the configuration, of the server or of files, and not by what proxies do right now: that is " +
-    "portcullis status.\n\n" +
+    "portcullis mtls status.\n\n" +
     "Exits 4 when the call would be refused, or fail.",
   flags: {
     ...configurationFlags,

@@ -3,17 +3,18 @@
 import { fetchPolicyStatus } from "../../../edge/rpc/policy-status-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
-import { policyStatusText } from "../mtls-status-table.ts";
+import { isIn, policyStatusText } from "../mtls-status-table.ts";
 import { policyStatusValue } from "../mtls-status-value.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 
 export const mtlsStatus: Command = defineCommand({
   description:
     "Shows every port of every proxy whose listeners come from here: the mode that the configuration wants, " +
-    "the one that its Envoy has acknowledged, and why; then who waits for whom, and what an Envoy has refused.\n\n" +
+    "the one that its Envoy has acknowledged, and why; then what is not in force, what ends that, who waits for whom, and " +
+    "what an Envoy has refused.\n\n" +
     "States: in-force; draining, where plaintext connections from before strict are open or may be; unobserved, where " +
-    "Envoy does not tell of them; pushed, on its way; held, it waits; refused, by its Envoy; silent, its agent is away; unknown, " +
-    "it has not said what it does.\n\n" +
+    "Envoy does not tell of them; pushed, on its way; held, it waits; refused, by its Envoy; silent, nobody tells of it now; " +
+    "unknown, it has not said what it does.\n\n" +
     "Exits 0 when all of it is in force, 3 while something waits or a proxy is away, and 4 when an Envoy has refused " +
     "what it was sent.",
   flags: {
@@ -38,12 +39,10 @@ export const mtlsStatus: Command = defineCommand({
     const address = await resolveAdminAddress(flags, context.env);
     const { sequence, proxies } = await fetchPolicyStatus(address);
     const { namespace } = flags;
-    const chosen = proxies.filter(
-      ({ spiffeId }) => namespace === undefined || spiffeId.includes(`/ns/${namespace}/`),
-    );
-    const value = policyStatusValue(sequence, chosen);
+    const all = policyStatusValue(sequence, proxies);
+    const value = { ...all, proxies: all.proxies.filter((each) => isIn(each, namespace)) };
     await writeOutput(context, flags.output, value, () =>
-      policyStatusText(value, wantsColour(context)),
+      policyStatusText(all, { namespace, colour: wantsColour(context) }),
     );
     const states = new Set(value.proxies.map(({ state }) => state));
     if (states.has("refused") || value.proxies.some(({ refusal }) => refusal !== null)) {

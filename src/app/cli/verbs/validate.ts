@@ -7,15 +7,17 @@ import { hasErrors, type LoadedObject } from "../../../edge/resources/manifest.t
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { findingTable, findingValue, type LocatedFinding } from "../finding-table.ts";
+import { requireObjects } from "../no-objects.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { filenameFlag, readResourceFiles } from "../resource-files.ts";
+import { locatedProblem } from "../server-problems.ts";
 
 export const validate: Command = defineCommand({
   description:
     "Says what is wrong with manifests, with file, line and path, and what Istio is silent about: objects " +
     "that are ignored, that fight each other, or that are weaker than they look. Without -f it says " +
     "the same of what a server has.\n\n" +
-    "Exits 3 when there are warnings only, and 4 when there are errors.",
+    "Exits 3 when there are warnings only, 4 when there are errors, and 1 when there is nothing to validate.",
   flags: {
     ...filenameFlag,
     "trust-domain": {
@@ -77,12 +79,12 @@ interface Source {
 async function configurationOf(context: Context, flags: Source): Promise<Configuration> {
   if (flags.filename.length > 0) {
     const parsed = await readResourceFiles(flags.filename, context);
+    requireObjects(flags.filename, [...parsed.objects, ...parsed.problems]);
     return { ...parsed, trustDomain: flags["trust-domain"] };
   }
   const { listResources } = await import("../../../edge/rpc/resource-client.ts");
   const served = await listResources(await resolveAdminAddress(flags, context.env));
-  // Their texts have file and line.
-  return { ...served, problems: served.problems.map((each) => ({ ...each, origin: "" })) };
+  return { ...served, problems: served.problems.map(locatedProblem) };
 }
 
 function count(of: number, what: string): string {
