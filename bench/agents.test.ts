@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fetchStatus } from "../src/edge/rpc/admin-client.ts";
+import { fetchPolicyStatus } from "../src/edge/rpc/policy-status-client.ts";
+import { changeResources } from "../src/edge/rpc/resource-client.ts";
 import { changeRoot, fetchRootStatus, type RootCommand } from "../src/edge/rpc/root-client.ts";
 import { mint, startControlPlane, type TestControlPlane } from "../test/support/control-plane.ts";
 import { temporaryDirectory } from "../test/support/temporary-directory.ts";
@@ -24,7 +27,7 @@ class Rig implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  static async open(tokens: readonly string[]): Promise<Rig> {
+  static async open(tokens: readonly string[], takesPolicy = false): Promise<Rig> {
     await using owned = new AsyncDisposableStack();
     const { path } = owned.use(temporaryDirectory());
     const plane = owned.use(await startControlPlane());
@@ -33,7 +36,7 @@ class Rig implements AsyncDisposable {
     const { address, config } = plane;
     const rootFile = join(config.dataDir, "root-cert.pem");
     const agents = owned.use(
-      new Agents({ program: programs.agents, address, rootFile, tokensFile }),
+      new Agents({ program: programs.agents, address, rootFile, tokensFile, takesPolicy }),
     );
     return new Rig(plane, agents, owned.move());
   }
@@ -113,6 +116,23 @@ describe("the agents of a bench", { skip, timeout: 60_000 }, () => {
     await rig.agents.done("renewed", 1, timeoutMs);
     const { verifiers, reissue } = await fetchRootStatus(rig.admin, 0);
     assert.deepEqual([verifiers?.lagging, reissue?.left], [0n, 0n]);
+  });
+
+  it("have proxies that are told policies, and acknowledge them", async () => {
+    await using rig = await Rig.open(tokens, true);
+    await rig.greet();
+    const spec = { mtls: { mode: "STRICT" } };
+    const metadata = { name: "default", namespace: "istio-system" };
+    const apiVersion = "security.istio.io/v1";
+    const manifest = { apiVersion, kind: "PeerAuthentication", metadata, spec };
+    const apply = [{ manifest, origin: "test" }];
+    await changeResources(rig.admin, { apply, remove: [], isDryRun: false, operator: "bench" });
+    let states: string[] = [];
+    for (const endMs = Date.now() + timeoutMs; Date.now() < endMs; await sleep(20)) {
+      states = (await fetchPolicyStatus(rig.admin)).proxies.map(({ state }) => state);
+      if (states.length === count && states.every((state) => state === "in-force")) return;
+    }
+    assert.fail(states.join());
   });
 
   it("fail when one of them gets no certificate", async () => {

@@ -35,6 +35,8 @@ export interface AgentsOptions {
   readonly rootFile: string;
   /** A token a line: each makes an agent. */
   readonly tokensFile: string;
+  /** Their proxies acknowledge policies. */
+  readonly takesPolicy?: boolean;
 }
 
 export class Agents implements AsyncDisposable {
@@ -44,8 +46,9 @@ export class Agents implements AsyncDisposable {
   readonly #exited: Promise<unknown>;
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
 
-  constructor({ program, address, rootFile, tokensFile }: AgentsOptions) {
-    const args = ["-addr", address, "-root", rootFile, "-tokens", tokensFile];
+  constructor({ program, address, rootFile, tokensFile, takesPolicy = false }: AgentsOptions) {
+    const files = ["-root", rootFile, "-tokens", tokensFile];
+    const args = ["-addr", address, ...files, `-policy=${takesPolicy}`];
     this.#child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
     this.pid = this.#child.pid ?? 0;
     this.#exited = once(this.#child, "exit");

@@ -23,7 +23,8 @@ export async function findPrograms(): Promise<{
     return { programs: await buildPrograms(), skip: false };
   } catch (error) {
     if (!(error instanceof LoadError) || error.code !== "load-go-missing") throw error;
-    return { programs: { load: "", sds: "", agents: "" }, skip: error.message };
+    const programs = { load: "", sds: "", agents: "", outsider: "" };
+    return { programs, skip: error.message };
   }
 }
 

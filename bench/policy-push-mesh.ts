@@ -27,15 +27,15 @@ export function pushedManifests(
   app: string,
 ): readonly Manifest[] {
   return [
-    meshMode("PERMISSIVE"),
+    meshMode("permissive"),
     ...workloads.flatMap((workload) => [entryOf(workload), sidecarOf(workload, app)]),
     ...workloads.filter(isCalled).map(serviceOf),
   ];
 }
 
 /** Of all ports. */
-export function meshMode(mode: "STRICT" | "PERMISSIVE"): Manifest {
-  const spec = { mtls: { mode } };
+export function meshMode(mode: "strict" | "permissive"): Manifest {
+  const spec = { mtls: { mode: mode.toUpperCase() } };
   return manifest("security.istio.io/v1", "PeerAuthentication", "istio-system", "default", spec);
 }
 

@@ -42,9 +42,7 @@ export async function benchPushedStreams(fixture: Fixture): Promise<readonly Mea
       await sleep(settleMs, undefined, { signal });
       progress(`${name}: ${mode} ${round} of ${rounds}`);
       const before = await readUsage(rig.server.pid);
-      const acceptedAtMs = await orders.apply([
-        meshMode(mode === "strict" ? "STRICT" : "PERMISSIVE"),
-      ]);
+      const acceptedAtMs = await orders.apply([meshMode(mode)]);
       const took = await orders.acknowledged(mode, acceptedAtMs, agents);
       const after = await readUsage(rig.server.pid);
       if (round === 0) continue;

@@ -29,6 +29,8 @@ export interface Programs {
   readonly sds: string;
   /** Is many agents, as a server sees them. */
   readonly agents: string;
+  /** Connects in plaintext, and answers as the application. */
+  readonly outsider: string;
 }
 
 const SOURCES = join(import.meta.dirname, "load");
@@ -43,17 +45,22 @@ export async function buildPrograms(signal?: AbortSignal): Promise<Programs> {
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   const directory = join(cache, "portcullis", "bench", await hashSources());
   const path = (name: string): string => join(directory, name);
-  const programs = { load: path("load"), sds: path("sds"), agents: path("agents") };
+  const [load, sds, agents] = [path("load"), path("sds"), path("agents")];
+  const programs = { load, sds, agents, outsider: path("outsider") };
   if (await exists(directory)) return programs;
   // Built aside and renamed: whoever finds the name finds whole programs.
   const unfinished = `${directory}.${process.pid}`;
   try {
     await mkdir(unfinished, { recursive: true });
-    await run("go", ["build", "-trimpath", "-o", unfinished, ".", "./sds", "./agents"], {
-      cwd: SOURCES,
-      env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" },
-      ...(signal && { signal }),
-    });
+    await run(
+      "go",
+      ["build", "-trimpath", "-o", unfinished, ".", "./sds", "./agents", "./outsider"],
+      {
+        cwd: SOURCES,
+        env: { ...process.env, CGO_ENABLED: "0", GOFLAGS: "-mod=readonly", GOWORK: "off" },
+        ...(signal && { signal }),
+      },
+    );
     await rename(unfinished, directory);
   } catch (cause) {
     signal?.throwIfAborted();

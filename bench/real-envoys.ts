@@ -33,7 +33,7 @@ const trustDomain = TrustDomain.parse("cluster.local");
 /** Nothing where there is no Envoy for this machine. */
 export async function benchRealEnvoys(fixture: Fixture): Promise<Measure[]> {
   const { size, progress, signal } = fixture;
-  const binary = await findBinary(fixture);
+  const binary = await findEnvoyHere(fixture);
   if (binary === undefined) return [];
   const name = `node agent, ${size.envoys} real Envoys`;
   await using node = await startNodeRig(fixture, "real-envoys");
@@ -65,7 +65,8 @@ export async function benchRealEnvoys(fixture: Fixture): Promise<Measure[]> {
   ];
 }
 
-async function findBinary({ progress, signal }: Fixture): Promise<string | undefined> {
+/** Undefined where there is none. */
+export async function findEnvoyHere({ progress, signal }: Fixture): Promise<string | undefined> {
   try {
     return await findEnvoy({ env: process.env, notify: progress, signal });
   } catch (error) {

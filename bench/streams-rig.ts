@@ -34,11 +34,11 @@ export class StreamsRig implements AsyncDisposable {
     this.#owned = owned;
   }
 
-  /** @param kind the floor takes reports, and keeps nothing of them */
+  /** @param kind the floor takes reports, and keeps nothing of them; with `policy`, proxies acknowledge that, too */
   static async open(
     fixture: Fixture,
     count: number,
-    kind: "server" | "floor" = "server",
+    kind: "server" | "floor" | "policy" = "server",
   ): Promise<StreamsRig> {
     const { programs, progress, signal } = fixture;
     const directory = join(fixture.directory, `streams-${count}-${kind}`);
@@ -55,6 +55,7 @@ export class StreamsRig implements AsyncDisposable {
         address: first.address,
         rootFile: join(dataDir, "root-cert.pem"),
         tokensFile: await writeTokens({ ...fixture, directory }, count),
+        takesPolicy: kind === "policy",
       }),
     );
     agents.command("certify");
@@ -62,9 +63,9 @@ export class StreamsRig implements AsyncDisposable {
     // What issuance has left behind would hide what streams need.
     await first[Symbol.asyncDispose]();
     const server =
-      kind === "server"
-        ? await BenchServer.start({ ...options, port })
-        : await BenchServer.startFloor(dataDir, port);
+      kind === "floor"
+        ? await BenchServer.startFloor(dataDir, port)
+        : await BenchServer.start({ ...options, port });
     owned.defer(async () => {
       await agents[Symbol.asyncDispose]();
       await server[Symbol.asyncDispose]();

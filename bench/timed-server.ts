@@ -1,20 +1,58 @@
 /**
- * `portcullis server` as it is, which writes into a file, a line each, the Unix milliseconds at which a trust state was
- * durable: what is published is measured from there. Beside the data directory: `accepted`.
+ * `portcullis server` as it is, which notes in files beside its data directory, a line each, in Unix milliseconds:
  *
- * Usage: timed-server.ts server --data-dir DIR FLAGS...
+ * - `accepted`: when a trust state was durable,
+ * - `configured`: when a configuration was,
+ * - `acknowledged`: when it was told what a proxy has acknowledged, the mode of its first port, and whose it is.
+ *
+ * What is published is measured from there, and to there. Usage: timed-server.ts server --data-dir DIR FLAGS...
  */
 
 import { appendFileSync } from "node:fs";
+import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Rollout } from "../src/core/policy/rollout.ts";
+import type { ProxyReport } from "../src/core/policy/rollout-proxy.ts";
+import { StoredResources, type ResourcesWrite } from "../src/edge/store/resources.ts";
 import { Store, type NextTrust } from "../src/edge/store/store.ts";
 
 const dataDir = process.argv[process.argv.indexOf("--data-dir") + 1] ?? "";
+const fileOf = (name: string): string => join(dataDir, "..", name);
 const replace = Reflect.get(Store.prototype, "replaceTrustState");
+const change = Reflect.get(StoredResources.prototype, "change");
+const reported = Reflect.get(Rollout.prototype, "reported");
 
 Store.prototype.replaceTrustState = function (this: Store, next: NextTrust): void {
   replace.call(this, next);
-  appendFileSync(join(dataDir, "..", "accepted"), `${Date.now()}\n`);
+  appendFileSync(fileOf("accepted"), `${Date.now()}\n`);
+};
+
+StoredResources.prototype.change = function (
+  this: StoredResources,
+  before: number,
+  write: ResourcesWrite,
+): number {
+  const sequence = change.call(this, before, write);
+  appendFileSync(fileOf("configured"), `${Date.now()}\n`);
+  return sequence;
+};
+
+/** The file is not to be written for each. */
+const writeMs = 250;
+let lines = "";
+let timer: NodeJS.Timeout | undefined;
+
+Rollout.prototype.reported = function (this: Rollout, key: string, report: ProxyReport): void {
+  reported.call(this, key, report);
+  const { applied } = report;
+  if (typeof applied !== "object") return;
+  lines += `${Date.now()} ${applied.inbound[0]?.mode ?? "none"} ${key}\n`;
+  timer ??= setTimeout(() => {
+    const due = lines;
+    lines = "";
+    timer = undefined;
+    void appendFile(fileOf("acknowledged"), due);
+  }, writeMs);
 };
 
 await import("../src/app/cli/main.ts");

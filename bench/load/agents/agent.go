@@ -32,6 +32,10 @@ func newAgent(mesh *mesh, number int, token string) *agent {
 	return &agent{mesh: mesh, number: number, id: fmt.Sprintf("agent-%d", number), token: token}
 }
 
+func (a *agent) proxyID() string {
+	return a.id + "-envoy"
+}
+
 func (a *agent) fail(err error) {
 	a.tally.fail(fmt.Errorf("agent %d: %w", a.number, err))
 }

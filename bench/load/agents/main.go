@@ -1,6 +1,6 @@
 // Command agents is many agents of a mesh, reduced to what a server sees of them: each has a token, a
 // certificate of its own, a TLS connection, and a stream on which it confirms each bundle, for itself
-// and for one proxy. They share one key.
+// and for one proxy; and that the proxy has acknowledged each policy, with -policy. They share one key.
 //
 // Commands come on standard input, a line each:
 //
@@ -36,6 +36,7 @@ func run() error {
 	serverName := flag.String("server-name", "localhost", "DNS name of the server")
 	rootFile := flag.String("root", "", "PEM `file` of the roots to verify the server with")
 	tokensFile := flag.String("tokens", "", "`file` of tokens, one a line and one for each agent")
+	policy := flag.Bool("policy", false, "acknowledge policies for the proxies")
 	flag.Parse()
 	tokens, err := readLines(*tokensFile)
 	if err != nil {
@@ -52,6 +53,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	mesh.wantsPolicy = *policy
 	agents := make([]*agent, len(tokens))
 	for number, token := range tokens {
 		agents[number] = newAgent(mesh, number, token)

@@ -35,6 +35,7 @@ const (
 // mesh is what all agents share.
 type mesh struct {
 	addr, serverName string
+	wantsPolicy      bool
 	tally            *tally
 	key              *ecdsa.PrivateKey
 	csr              []byte // PEM

@@ -14,11 +14,13 @@ const (
 	requestHello  = 1
 	requestReport = 2
 	requestLeaves = 6
+	requestPolicy = 8
 
 	helloAgent      = 1
 	helloVersion    = 2
 	helloCheckpoint = 4
 	helloTime       = 5
+	helloPolicy     = 6
 
 	reportSequence     = 1
 	reportFull         = 2
@@ -45,9 +47,21 @@ const (
 	leafSerial = 1
 	leafEnd    = 2
 
+	policyFull     = 1
+	policyComplete = 2
+	policyProxy    = 3
+
+	policyProxyID        = 1
+	policyProxyDigest    = 5
+	policyProxyListeners = 8
+
 	responseBundle = 1
 	responseAck    = 2
 	responseRenew  = 4
+	responsePolicy = 5
+
+	snapshotAssignment = 1
+	assignmentPolicy   = 3
 
 	bundleSequence = 2
 	bundleRoot     = 3
@@ -56,11 +70,14 @@ const (
 )
 
 // helloMessage is that of an agent that witnesses the log, at first contact.
-func helloMessage(agentID string, now time.Time) []byte {
+func helloMessage(agentID string, wantsPolicy bool, now time.Time) []byte {
 	hello := wire.AppendBytes(nil, helloAgent, []byte(agentID))
 	hello = wire.AppendBytes(hello, helloVersion, []byte("bench"))
 	hello = wire.AppendBytes(hello, helloCheckpoint, nil)
 	hello = wire.AppendBytes(hello, helloTime, timestamp(now))
+	if wantsPolicy {
+		hello = wire.AppendVarint(hello, helloPolicy, 1)
+	}
 	return wire.AppendBytes(nil, requestHello, hello)
 }
 
@@ -103,6 +120,22 @@ func leavesMessage(leaf *x509.Certificate) []byte {
 	held = wire.AppendBytes(held, leafEnd, timestamp(leaf.NotAfter))
 	leaves := wire.AppendBytes(wire.AppendVarint(nil, leavesFull, 1), leavesHeld, held)
 	return wire.AppendBytes(nil, requestLeaves, leaves)
+}
+
+// policyMessage is what one proxy has acknowledged: the digest of a policy that this stream was sent, or nothing yet, which is
+// the first thing that is said.
+func policyMessage(proxy string, digest []byte) []byte {
+	said := wire.AppendBytes(nil, policyProxyID, []byte(proxy))
+	var report []byte
+	if digest == nil {
+		report = wire.AppendVarint(report, policyFull, 1)
+		report = wire.AppendVarint(report, policyComplete, 1)
+	} else {
+		said = wire.AppendBytes(said, policyProxyDigest, digest)
+	}
+	said = wire.AppendVarint(said, policyProxyListeners, 1)
+	report = wire.AppendBytes(report, policyProxy, said)
+	return wire.AppendBytes(nil, requestPolicy, report)
 }
 
 func timestamp(at time.Time) []byte {

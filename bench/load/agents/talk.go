@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"portcullis/bench/load/stream"
+	"portcullis/bench/load/wire"
 )
 
 // talk is one stream of an agent. All but its opening happens in one goroutine, or under the mutex.
@@ -21,13 +23,15 @@ type talk struct {
 	stream   *stream.Stream
 	sequence uint64
 	bundle   bundle
+	// The server has said that it knows policies.
+	tellsPolicy bool
 	// What is to be done when a report has been taken.
 	onTaken map[uint64]func()
 }
 
 // open says Hello. It returns when the server has answered something.
 func (t *talk) open(onFirst func()) error {
-	hello := helloMessage(t.agent.id, time.Now())
+	hello := helloMessage(t.agent.id, t.agent.wantsPolicy, time.Now())
 	opened, err := stream.Open(t.connection.http, t.agent.url(connectPath), http.Header{}, hello)
 	if err != nil {
 		return err
@@ -64,7 +68,7 @@ func (t *talk) report(proxy []byte, onTaken func()) error {
 }
 
 func (t *talk) proxy() []byte {
-	return proxyEvidence(t.agent.id+"-envoy", t.own.Leaf, t.bundle, time.Now())
+	return proxyEvidence(t.agent.proxyID(), t.own.Leaf, t.bundle, time.Now())
 }
 
 func (t *talk) listen(onFirst func()) error {
@@ -84,6 +88,11 @@ func (t *talk) listen(onFirst func()) error {
 		}
 		for _, ack := range fields[responseAck] {
 			if err := t.takeAck(ack); err != nil {
+				return err
+			}
+		}
+		for _, policy := range fields[responsePolicy] {
+			if err := t.takePolicy(policy); err != nil {
 				return err
 			}
 		}
@@ -135,6 +144,31 @@ func (t *talk) takeBundle(message []byte, onFirst func()) error {
 	}
 	if isNews {
 		t.agent.tally.add(acked, came.sequence)
+	}
+	return nil
+}
+
+// takePolicy acknowledges at once what the proxy is to do.
+func (t *talk) takePolicy(snapshot []byte) error {
+	_, fields, err := fieldsOf(snapshot)
+	if err != nil {
+		return err
+	}
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if !t.tellsPolicy {
+		t.tellsPolicy = true
+		return t.stream.Send(policyMessage(t.agent.proxyID(), nil))
+	}
+	for _, assignment := range fields[snapshotAssignment] {
+		policy, err := wire.Find(assignment, assignmentPolicy)
+		if err != nil {
+			return err
+		}
+		digest := sha256.Sum256(policy)
+		if err := t.stream.Send(policyMessage(t.agent.proxyID(), digest[:])); err != nil {
+			return err
+		}
 	}
 	return nil
 }
