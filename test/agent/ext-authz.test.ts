@@ -83,6 +83,25 @@ test("denies where it is not known whose Envoy asks, in an answer and not in an 
   assertDenied(await scene.check(asking(80, client)), /whose proxy/);
 });
 
+test("denies where a part of the agent's fails, in an answer, and says why in the log", async () => {
+  await using scene = await openScene();
+  const { findPeer } = scene.rig;
+  scene.rig.findPeer = () => {
+    throw new RangeError("out of places");
+  };
+  assertDenied(await scene.check(asking(80, client)), /cannot decide/);
+  scene.rig.findPeer = findPeer;
+  scene.rig.feed.open = () => {
+    throw new RangeError("out of places");
+  };
+  assertDenied(await scene.check(asking(80, client), ["web-9"]), /cannot decide/);
+  const lines = scene.rig.lines.filter(({ event }) => event === "call-denied");
+  assert.deepEqual(
+    lines.map(({ reason, error }) => [reason, error !== undefined]),
+    [["not-decided", true]],
+  );
+});
+
 test("denies an Envoy that does not say which it is, or says it twice, unless it is the only one", async () => {
   await using scene = await openScene();
   scene.rig.feed.feed.give(strict);

@@ -39,6 +39,12 @@ const faults: Steps = {
   "envoy acks silently": ({ envoy }) => envoy.answer(true, true),
   "envoy refuses silently": ({ envoy }) => envoy.answer(false, true),
   "envoy restarts": ({ envoy }) => envoy.restart(),
+  "envoy begins anew": (world) => {
+    world.envoy.restart();
+    while (world.streams.length > 0) world.closeStream();
+    world.openStream();
+  },
+  "server is silent": (world) => world.serverIsSilent(),
   "ads opens": (world) => world.openStream(),
   "ads closes": (world) => world.closeStream(),
   "ads comes back": (world) => {

@@ -106,7 +106,8 @@ export class PolicyMesh implements AsyncDisposable {
   /** A file of the server's directory is another one, from one moment to the next. */
   write(name: string, manifests: readonly Manifest[]): void {
     const path = join(this.#stage.resources, `${name}.yaml`);
-    writeFileSync(`${path}.new`, yamlOf(manifests));
+    // One that is suddenly empty would be taken for an editor's.
+    writeFileSync(`${path}.new`, `# ${name}\n${yamlOf(manifests)}`);
     renameSync(`${path}.new`, path);
   }
 

@@ -35,6 +35,11 @@ class Envoy {
   stream: OpenPolicy | undefined;
   #isWithin = false;
 
+  /** It brings no versions along. */
+  get isFresh(): boolean {
+    return this.doing.size === 0;
+  }
+
   open(proxy: FedProxy): OpenPolicy {
     this.given = [];
     this.#isWithin = false;
@@ -43,6 +48,7 @@ class Envoy {
       proxy: name,
       labels: new Map(),
       hasListeners: true,
+      isFresh: this.isFresh,
       onPolicy: ({ digest }) => void given.push(digest),
     });
     if (stream.given !== undefined) given.push(stream.given.digest);
@@ -91,6 +97,13 @@ export class World {
   /** The agent's, in memory and on the disk. */
   #stored: ReceivedPolicy | undefined;
   #disk: ReceivedPolicy | undefined;
+  /** Ends the waiting of one that has begun anew. */
+  #silence: (() => void) | undefined;
+  #hasAsked = false;
+  /** It was given the last good one though the server was told that it has nothing. */
+  #isAlone = false;
+  /** The server hears of that by any of these. */
+  #news = new WeakSet<ConnectRequest>();
   #proxy = this.#newProxy();
   #wire: Wire | undefined;
   /** Those that have ended, and the server has not noticed. */
@@ -110,7 +123,7 @@ export class World {
       onGood: () => {},
       keep: (policy) => {
         // A first one is given before it is on the disk: that an agent is killed within these milliseconds is left out.
-        const isFirst = this.#stored === undefined;
+        const isFirst = this.#stored === undefined || proxy.state?.proxy.applied === undefined;
         this.#stored = policy;
         if (isFirst) this.write();
       },
@@ -119,9 +132,29 @@ export class World {
         this.#disk = undefined;
       },
       onRefused: () => {},
+      awaitServer: (onSilence) => {
+        this.#isAlone ||= this.#wire === undefined;
+        if (this.#wire === undefined) return undefined;
+        this.#silence = onSilence;
+        this.#hasAsked = true;
+        return () => (this.#silence = undefined);
+      },
       onChange: () => {},
     });
+    this.#silence = undefined;
+    this.#hasAsked = false;
     return proxy;
+  }
+
+  #look(): void {
+    const said = this.#proxy.state?.proxy;
+    if (this.#hasAsked && said?.isUnsure === true) this.#isAlone = true;
+    if (said === undefined || said.isUnsure || said.applied !== undefined) this.#hasAsked = false;
+  }
+
+  /** For too long for whoever waits for it. */
+  serverIsSilent(): void {
+    this.#silence?.();
   }
 
   write(): void {
@@ -167,11 +200,20 @@ export class World {
   connect(): void {
     this.cut();
     this.#wire = new Wire();
-    this.#wire.up.push(...this.#wire.reporter.begin(this.#known()));
+    this.#tell(this.#wire, this.#wire.reporter.begin(this.#known()));
   }
 
   report(): void {
-    this.#wire?.up.push(...this.#wire.reporter.update(this.#known()));
+    if (this.#wire !== undefined) {
+      this.#tell(this.#wire, this.#wire.reporter.update(this.#known()));
+    }
+  }
+
+  #tell(wire: Wire, messages: readonly ConnectRequest[]): void {
+    this.#look();
+    wire.up.push(...messages);
+    const last = messages.at(-1);
+    if (last !== undefined && this.#isAlone) this.#news.add(last);
   }
 
   #known() {
@@ -205,10 +247,14 @@ export class World {
         this.#rollout.target(key, { desired: this.#desired, address: undefined });
       },
       left: ({ identity: { key } }) => {
-        this.state = { ...this.state, isConnected: false };
+        const { applied } = this.state;
+        // It may begin anew where nobody can be asked.
+        const known = applied === "nothing" ? undefined : applied;
+        this.state = { ...this.state, isConnected: false, applied: known };
         this.#rollout.disconnected(key);
       },
       refused: () => {},
+      dropped: () => {},
       desired: () => this.#desired,
       nowMs: () => 0,
     });
@@ -230,9 +276,11 @@ export class World {
   }
 
   serverReads(): void {
-    const message = this.#wire?.up.shift()?.message;
-    if (this.#wire === undefined || message?.case !== "policy") return;
+    const request = this.#wire?.up.shift();
+    const message = request?.message;
+    if (request === undefined || this.#wire === undefined || message?.case !== "policy") return;
     this.noticeEnd();
+    if (this.#news.has(request)) this.#isAlone = false;
     this.#proxies.take(this.#wire.session, reporter, parsePolicyReport(message.value));
   }
 
@@ -246,8 +294,10 @@ export class World {
     }
   }
 
-  /** What Envoy may be doing that the server thinks it cannot. */
+  /** What Envoy may be doing that the server thinks it cannot, but for what it is given because the server does not answer. */
   get unknown(): readonly string[] {
+    this.#look();
+    if (this.#isAlone) return [];
     if (this.state.applied === undefined) return [];
     const possible = new Set(possiblePolicies(this.state).map(digestOfPolicy));
     return [...this.envoy.doing].filter((digest) => !possible.has(digest));

@@ -168,6 +168,7 @@ export class MeshLink {
     const close = (): void => {
       if (this.#open === opened) this.#open = undefined;
       signal.removeEventListener("abort", close);
+      talk.close();
       stream.cancel();
       client.close();
     };

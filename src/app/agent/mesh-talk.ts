@@ -96,6 +96,11 @@ export class MeshTalk {
     stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note, nowMs(), true));
   }
 
+  /** Nothing more is taken of what it has brought. */
+  close(): void {
+    this.#policies.close();
+  }
+
   /** Tells what has changed. */
   update(): void {
     if (!this.#isOpen) return;

@@ -4,13 +4,8 @@
  */
 
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { proxyKey, type HeldCertificate, type ProxyEvidence } from "../../core/roll/evidence.ts";
-import {
-  PrivateFileError,
-  readPrivateFile,
-  writeFileAtomic,
-} from "../../edge/config/private-files.ts";
+import { PrivateFileError, readPrivateFile } from "../../edge/config/private-files.ts";
 import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import type { Evidence } from "./mesh-report.ts";
 import { nodeIdLengthMax } from "./proxy-evidence.ts";
@@ -24,7 +19,7 @@ import {
   type RememberedProxy,
   type StoredProxy,
 } from "./remembered-proxy.ts";
-import { removeForGood } from "./remove-file.ts";
+import { StateFile } from "./state-file.ts";
 import { StateFileError } from "./workload-set.ts";
 
 export interface ProxyMemoryOptions {
@@ -47,14 +42,17 @@ export class ProxyMemory {
   readonly #options: ProxyMemoryOptions;
   /** By `proxyKey`. */
   readonly #proxies: Map<string, RememberedProxy>;
-  readonly #ending = new AbortController();
-  #isDue = false;
-  #isDestroyed = false;
-  #writing: Promise<void> | undefined;
+  readonly #file: StateFile;
 
   private constructor(options: ProxyMemoryOptions, stored: readonly RememberedProxy[]) {
     this.#options = options;
     this.#proxies = new Map(stored.map((each) => [proxyKey(each.evidence), each]));
+    this.#file = new StateFile({
+      path: join(options.stateDir, fileName),
+      encode: () => this.#encode(),
+      onFailure: (error) => options.events.stateNotWritten(error),
+      pauseMs,
+    });
   }
 
   static async open(options: ProxyMemoryOptions): Promise<ProxyMemory> {
@@ -72,7 +70,7 @@ export class ProxyMemory {
     if (known.sent !== undefined && known.sent.notAfterMs >= notAfterMs) return;
     const sent = { serialHex, notAfterMs, atMs: this.#options.nowMs() };
     this.#proxies.set(key, { ...known, sent });
-    this.#write();
+    this.#file.write();
   }
 
   /**
@@ -87,7 +85,7 @@ export class ProxyMemory {
       const known = this.#proxies.get(key);
       const proxy = seen(known, evidence, nowMs);
       this.#proxies.set(key, proxy);
-      if (proxy.sent !== undefined && hasOtherNames(known, proxy)) this.#write();
+      if (proxy.sent !== undefined && hasOtherNames(known, proxy)) this.#file.write();
       const more = evidenceHere(proxy, nowMs);
       if (more !== undefined) remembered.set(key, more);
     }
@@ -101,38 +99,19 @@ export class ProxyMemory {
     return remembered;
   }
 
-  /** Resolves when all is on disk. */
+  /** Resolves when all is on disk, or was tried once more. */
   async settled(): Promise<void> {
-    this.#ending.abort();
-    await this.#writing;
+    await this.#file.settled();
   }
 
   /** The workload ends, and its proxies with it. @throws what the file system says */
   async destroy(): Promise<void> {
-    this.#isDestroyed = true;
-    await this.settled();
-    await removeForGood(join(this.#options.stateDir, fileName));
+    await this.#file.destroy();
   }
 
-  #write(): void {
-    if (this.#isDestroyed) return;
-    this.#isDue = true;
-    this.#writing ??= this.#drain();
-  }
-
-  async #drain(): Promise<void> {
-    while (this.#isDue) {
-      this.#isDue = false;
-      const proxies = [...this.#proxies.values()].flatMap((each) => encodeRemembered(each) ?? []);
-      const bytes = Buffer.from(JSON.stringify({ version: 1, proxies }));
-      const path = join(this.#options.stateDir, fileName);
-      await writeFileAtomic(path, bytes, 0o600).catch((error: unknown) =>
-        this.#options.events.stateNotWritten(error),
-      );
-      const { signal } = this.#ending;
-      if (this.#isDue) await sleep(pauseMs, undefined, { signal }).catch(() => {});
-    }
-    this.#writing = undefined;
+  #encode(): Uint8Array {
+    const proxies = [...this.#proxies.values()].flatMap((each) => encodeRemembered(each) ?? []);
+    return Buffer.from(JSON.stringify({ version: 1, proxies }));
   }
 }
 

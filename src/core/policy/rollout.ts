@@ -47,7 +47,10 @@ export class Rollout {
   /** It goes on with what it has, and may yet get what was sent. */
   disconnected(key: string): void {
     const state = this.#proxies.get(key);
-    if (state !== undefined) this.#change(key, { ...state, isConnected: false });
+    if (state === undefined) return;
+    // It may begin anew where nobody can be asked.
+    const applied = state.applied === "nothing" ? undefined : state.applied;
+    this.#change(key, { ...state, isConnected: false, applied });
   }
 
   /** It is not there any more, and cannot come back: nobody waits for it. */

@@ -48,6 +48,7 @@ async function open(): Promise<AgentPolicies> {
     events: agentEvents,
     nowMs: () => nowMs,
     onChange: () => {},
+    silenceMs: 50,
   });
 }
 
@@ -65,12 +66,14 @@ interface User {
 function use(
   proxy: { readonly proxyId: string; readonly spiffeId: string | undefined },
   acks = true,
+  isFresh = false,
 ): User {
   const given: GivenPolicy[] = [];
   const stream: OpenPolicy = policies.open({
     proxy,
     labels: new Map([["app", "web"]]),
     hasListeners: true,
+    isFresh,
     onPolicy: (policy) => {
       given.push(policy);
       if (acks) stream.acked(policy.digest);
@@ -182,6 +185,48 @@ describe("an agent's policies", () => {
     nowMs += 2 * dayMs;
     await restart();
     assert.deepEqual([...policies.known(() => true).away.keys()], ["proxy-1"]);
+  });
+});
+
+describe("an Envoy that starts anew", () => {
+  beforeEach(async () => {
+    const { stream } = use(one);
+    await take(permissive);
+    stream.close();
+  });
+
+  it("is given what the server says, and not what is on the disk, which it has after a restart of the agent", async () => {
+    const { stream, given } = use(one, true, true);
+    assert.equal(stream.given, undefined);
+    assert.deepEqual(
+      [stateOf("proxy-1")?.applied, stateOf("proxy-1")?.isUnsure],
+      [undefined, false],
+    );
+    await take(strict);
+    assert.deepEqual(
+      given.map(({ policy }) => policy),
+      [strict],
+    );
+    await restart();
+    assert.deepEqual(use(one).stream.given?.policy, strict);
+  });
+
+  it("is given what is on the disk when the server says nothing in time", async () => {
+    const { given } = use(one, true, true);
+    await until(() => given.length > 0, "the last good one");
+    assert.deepEqual(given[0]?.policy, permissive);
+    assert.equal(stateOf("proxy-1")?.applied?.digest, digestOf(permissive));
+  });
+
+  it("is given what is on the disk at once when no server is there", () => {
+    policies.talks.ended({});
+    assert.deepEqual(use(one, true, true).stream.given?.policy, permissive);
+  });
+
+  it("leaves what is on the disk there when it goes before it was told anything", async () => {
+    use(one, true, true).stream.close();
+    await restart();
+    assert.deepEqual(use(one).stream.given?.policy, permissive);
   });
 });
 

@@ -9,6 +9,7 @@ import { FedProxy, type PolicyState } from "./fed-proxy.ts";
 import { receivePolicy, type KeptPolicy, type ReceivedPolicy } from "./kept-policy.ts";
 import type { OpenPolicy, PolicyFeed, PolicyProxyName, PolicyUser } from "./policy-feed.ts";
 import { PolicyStore } from "./policy-store.ts";
+import { PolicyTalks } from "./policy-talks.ts";
 
 export interface AgentPoliciesOptions {
   readonly stateDir: string;
@@ -16,6 +17,8 @@ export interface AgentPoliciesOptions {
   readonly nowMs: () => number;
   /** There may be something to report. */
   readonly onChange: () => void;
+  /** How long whoever begins anew waits for the server's word. @default 2 s */
+  readonly silenceMs?: number;
 }
 
 /** All that there is to say, by `policyKey`. */
@@ -38,6 +41,7 @@ const nothing: OpenPolicy = {
 };
 
 export class AgentPolicies implements PolicyFeed {
+  readonly talks: PolicyTalks;
   readonly #options: AgentPoliciesOptions;
   /** By `policyKey`; who has gone last is last. */
   readonly #proxies: Map<string, FedProxy>;
@@ -48,6 +52,7 @@ export class AgentPolicies implements PolicyFeed {
     proxies: Map<string, FedProxy>,
     store: PolicyStore,
   ) {
+    this.talks = new PolicyTalks(options.silenceMs);
     this.#options = options;
     this.#proxies = proxies;
     this.#store = store;
@@ -128,6 +133,7 @@ export class AgentPolicies implements PolicyFeed {
       keep: (received) => this.#keep(key, proxy, received),
       drop: () => this.#store.drop(key),
       onRefused: (nack) => events.policyRefused(name, nack),
+      awaitServer: (onSilence) => this.talks.wait(onSilence),
       onChange,
     });
     this.#proxies.set(key, proxy);

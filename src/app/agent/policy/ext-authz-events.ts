@@ -11,7 +11,9 @@ export type DenialReason =
   | "unknown-workload"
   /** The workload has several Envoys, or none that is known, and this one does not say which it is. */
   | "unnamed-proxy"
-  | "too-many-proxies";
+  | "too-many-proxies"
+  /** By a fault of the agent's own. */
+  | "not-decided";
 
 export interface Denial {
   readonly reason: DenialReason;
@@ -19,6 +21,8 @@ export interface Denial {
   readonly proxyId: string | undefined;
   readonly port: number | undefined;
   readonly principal: string | undefined;
+  /** Why it was not decided. */
+  readonly error?: unknown;
 }
 
 const quietMs = 60_000;
@@ -36,7 +40,7 @@ export class ExtAuthzEvents {
     this.#nowMs = nowMs;
   }
 
-  denied({ reason, spiffeId, proxyId, port, principal }: Denial): void {
+  denied({ reason, spiffeId, proxyId, port, principal, error }: Denial): void {
     const key = JSON.stringify([reason, spiffeId, proxyId, port]);
     const known = this.#said.get(key);
     const nowMs = this.#nowMs();
@@ -49,7 +53,7 @@ export class ExtAuthzEvents {
     for (const oldest of this.#said.keys()) {
       if (this.#said.size > kindsMax) this.#said.delete(oldest);
     }
-    const fields = { event: "call-denied", reason, spiffeId, proxyId, port };
+    const fields = { event: "call-denied", reason, spiffeId, proxyId, port, error };
     const count = (known?.since ?? 0) + 1;
     const who = principal?.slice(0, principalLengthMax);
     this.#log.warn({ ...fields, principal: who, count }, "a caller was kept out by the policy");

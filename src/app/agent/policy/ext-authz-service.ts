@@ -46,6 +46,7 @@ const texts: Readonly<Record<DenialReason, string>> = {
   "unknown-workload": "the agent does not know whose proxy asks",
   "unnamed-proxy": `the proxy does not say which it is: ${nodeIdHeader}`,
   "too-many-proxies": "too many proxies ask",
+  "not-decided": "the agent cannot decide",
 };
 
 export class ExtAuthzService implements Disposable {
@@ -72,7 +73,9 @@ export class ExtAuthzService implements Disposable {
     { request, metadata }: CheckCall,
     reply: sendUnaryData<CheckResponse>,
   ): Promise<void> {
-    const answer = await this.#answer(request, metadata);
+    const answer = await this.#answer(request, metadata).catch((error: unknown) =>
+      deny("not-decided", { error }),
+    );
     if (answer.kind === "allow") return reply(null, allowed);
     this.#options.events.denied(answer);
     reply(null, denied(request, texts[answer.reason]));
@@ -100,8 +103,8 @@ export class ExtAuthzService implements Disposable {
 }
 
 function deny(reason: DenialReason, who: Partial<Denial>): Answer {
-  const { spiffeId, proxyId, port, principal } = who;
-  return { kind: "deny", reason, spiffeId, proxyId, port, principal };
+  const { spiffeId, proxyId, port, principal, error } = who;
+  return { kind: "deny", reason, spiffeId, proxyId, port, principal, error };
 }
 
 function knownId(owner: PolicyOwner): SpiffeId | undefined {

@@ -16,10 +16,13 @@ class Scene {
   /** What the disk is asked to have. */
   disk: ReceivedPolicy | undefined;
   changes = 0;
+  /** Ends the waiting for the server's word. */
+  silence: (() => void) | undefined;
   readonly proxy: FedProxy;
 
   /** @param isDurable a good one is on the disk at once */
-  constructor(good?: ReceivedPolicy, isDurable = true) {
+  constructor(good?: ReceivedPolicy, isDurable = true, isServed = false) {
+    this.disk = good;
     this.proxy = new FedProxy({
       name: { proxyId: "proxy-1", spiffeId: undefined },
       good,
@@ -30,12 +33,22 @@ class Scene {
       },
       drop: () => (this.disk = undefined),
       onRefused: () => {},
+      awaitServer: (onSilence) => {
+        if (!isServed) return undefined;
+        this.silence = onSilence;
+        return () => (this.silence = undefined);
+      },
       onChange: () => (this.changes += 1),
     });
   }
 
   open(hasListeners = true): Envoy {
-    return new Envoy(this.proxy, hasListeners);
+    return new Envoy(this.proxy, hasListeners, false);
+  }
+
+  /** One that has nothing. */
+  openFresh(): Envoy {
+    return new Envoy(this.proxy, true, true);
   }
 
   get applied(): string | undefined {
@@ -64,11 +77,12 @@ class Envoy {
   readonly given: ReceivedPolicy[] = [];
   readonly stream: OpenPolicy;
 
-  constructor(proxy: FedProxy, hasListeners: boolean) {
+  constructor(proxy: FedProxy, hasListeners: boolean, isFresh: boolean) {
     this.stream = proxy.open({
       proxy: { proxyId: "proxy-1", spiffeId: undefined },
       labels: new Map([["app", "web"]]),
       hasListeners,
+      isFresh,
       onPolicy: (given) => void this.given.push(given as ReceivedPolicy),
     });
     if (this.stream.given !== undefined) this.given.push(this.stream.given as ReceivedPolicy);
@@ -366,8 +380,97 @@ describe("a proxy", () => {
   });
 });
 
+describe("a proxy that has just started, with a server there", () => {
+  const start = (): { readonly scene: Scene; readonly envoy: Envoy } => {
+    const scene = new Scene(p1, true, true);
+    return { scene, envoy: scene.openFresh() };
+  };
+
+  it("is given nothing before the server's word, and has nothing, for sure", () => {
+    const { scene, envoy } = start();
+    assert.deepEqual([envoy.given, scene.applied, scene.isUnsure], [[], undefined, false]);
+    assert.equal(scene.proxy.isAnswering, false);
+    scene.proxy.take(p2);
+    assert.deepEqual([envoy.given, scene.applied, scene.silence], [[p2], undefined, undefined]);
+    envoy.stream.acked(p2.digest);
+    assert.deepEqual([scene.applied, scene.isUnsure, scene.disk], [p2.digest, false, p2]);
+  });
+
+  it("has applied what it had before once it is told that again, and has taken it", () => {
+    const { scene, envoy } = start();
+    scene.proxy.take(p1);
+    assert.deepEqual([envoy.given, scene.applied], [[p1], undefined]);
+    envoy.stream.acked(p1.digest);
+    assert.deepEqual([scene.applied, scene.isUnsure], [p1.digest, false]);
+  });
+
+  it("is given the last good one when the server says nothing, and is unsure until it has answered", () => {
+    const { scene, envoy } = start();
+    scene.silence?.();
+    assert.deepEqual([envoy.given, scene.applied, scene.isUnsure], [[p1], p1.digest, true]);
+    envoy.stream.acked(p1.digest);
+    assert.deepEqual([scene.isUnsure, scene.silence], [false, undefined]);
+    scene.proxy.take(p2);
+    assert.deepEqual(envoy.given, [p1, p2]);
+  });
+
+  it("is given the last good one when it refuses the server's word, and that is on the disk again", () => {
+    const { scene, envoy } = start();
+    scene.proxy.take(p2);
+    envoy.stream.nacked(nackOf(p2));
+    assert.deepEqual([envoy.given, scene.disk], [[p2, p1], p1]);
+    assert.deepEqual([scene.applied, scene.nacked, scene.isUnsure], [p1.digest, p2.digest, true]);
+    envoy.stream.acked(p1.digest);
+    assert.deepEqual([scene.applied, scene.isUnsure, scene.isPartial], [p1.digest, false, false]);
+  });
+
+  it("is given the last good one when nobody can read the server's word", () => {
+    const { scene, envoy } = start();
+    scene.proxy.takeUnreadable(p2.digest, new TypeError("of a newer server"));
+    assert.deepEqual([envoy.given, scene.nacked, scene.isUnsure], [[p1], p2.digest, true]);
+  });
+
+  it("comes back with what it was given, and not with the last good one", () => {
+    const { scene, envoy } = start();
+    scene.proxy.take(p2);
+    envoy.stream.close();
+    const again = scene.open();
+    assert.deepEqual([again.given, scene.isUnsure, scene.disk], [[p2], true, p2]);
+  });
+
+  it("waits anew when it starts anew, and does not once it has gone", () => {
+    const { scene, envoy } = start();
+    envoy.stream.close();
+    assert.equal(scene.silence, undefined);
+    assert.deepEqual([scene.openFresh().given, scene.disk], [[], p1]);
+    assert.notEqual(scene.silence, undefined);
+  });
+
+  it("waits with another that has nothing either, and no more once one has something", () => {
+    const { scene, envoy } = start();
+    const other = scene.openFresh();
+    assert.deepEqual([other.given, scene.isUnsure], [[], false]);
+    const old = scene.open();
+    for (const each of [envoy, other, old]) assert.deepEqual(each.given, [p1]);
+    assert.deepEqual([scene.isUnsure, scene.silence], [true, undefined]);
+  });
+
+  it("is unsure once another comes that has something, though it has its own from the server", () => {
+    const { scene } = start();
+    scene.proxy.take(p2);
+    const old = scene.open();
+    assert.deepEqual([old.given, scene.isUnsure], [[p2], true]);
+  });
+});
+
+it("a proxy that has just started is given the last good one at once where no server is there, and nothing that is not there", () => {
+  assert.deepEqual(new Scene(p1).openFresh().given, [p1]);
+  const scene = new Scene(undefined, true, true);
+  assert.deepEqual([scene.openFresh().given, scene.silence], [[], undefined]);
+});
+
 interface Step {
-  readonly kind: "take" | "ack" | "ack-old" | "nack" | "open" | "close";
+  readonly kind: "take" | "ack" | "ack-old" | "nack" | "open" | "fresh" | "silence" | "close";
   readonly at: number;
 }
 
@@ -381,6 +484,8 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       "ack-old",
       "nack",
       "open",
+      "fresh",
+      "silence",
       "close",
     ),
     at: fc.nat({ max: 3 }),
@@ -391,7 +496,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 it("whatever comes in whatever order, nobody is given what was refused while he is here, and what counts was taken", () => {
   fc.assert(
     fc.property(steps, (steps) => {
-      const scene = new Scene();
+      const scene = new Scene(undefined, true, true);
       const refused = new Set<string>();
       const taken = new Map<string, Set<Envoy>>();
       const envoys: Envoy[] = [];
@@ -405,6 +510,8 @@ it("whatever comes in whatever order, nobody is given what was refused while he 
         const lengths = envoys.map(({ given }) => given.length);
         const before = new Set(refused);
         if (kind === "open" && envoys.length < 3) envoys.push(scene.open());
+        if (kind === "fresh" && envoys.length < 3) envoys.push(scene.openFresh());
+        if (kind === "silence") scene.silence?.();
         if (kind === "take" && all[at] !== undefined) scene.proxy.take(all[at]);
         if (envoy === undefined) continue;
         if (kind === "ack") ack(envoy, envoy.last);

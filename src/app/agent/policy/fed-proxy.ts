@@ -1,6 +1,7 @@
 /**
  * What one proxy is to do: what it was told, what all of its streams have taken, and what they have refused. What was refused is
- * not given again while the proxy is here; the last good one is, at once.
+ * not given again while the proxy is here; the last good one is, at once. An Envoy that has just started has nothing to go on with: while
+ * it was away the others may have gone on without it, so the server is asked first, and the last good one is for when it does not answer.
  */
 
 import type {
@@ -26,6 +27,8 @@ export interface FedProxyOptions {
   /** A later life is to begin with nothing. */
   readonly drop: () => void;
   readonly onRefused: (nack: PolicyNack) => void;
+  /** @returns what ends the waiting; undefined where nobody is there to wait for */
+  readonly awaitServer: (onSilence: () => void) => (() => void) | undefined;
   /** What there is to report. */
   readonly onChange: () => void;
 }
@@ -48,6 +51,7 @@ export class FedProxy {
   #newest: string | undefined;
   #nack: PolicyNack | undefined;
   #state: PolicyState | undefined;
+  #stopWaiting: (() => void) | undefined;
 
   constructor(options: FedProxyOptions) {
     const { good: found, keep, drop } = options;
@@ -79,8 +83,11 @@ export class FedProxy {
   }
 
   open(user: PolicyUser): OpenPolicy {
-    if (!this.isHere) this.#begin();
-    const use = this.#uses.add(user, this.#good.policy !== undefined);
+    const { isFresh = false } = user;
+    if (!this.isHere) this.#begin(isFresh);
+    else if (!isFresh) this.#waitNoMore();
+    const mayHave = this.#good.policy !== undefined || (this.#good.isAside && !isFresh);
+    const use = this.#uses.add(user, mayHave);
     this.#changed();
     return {
       given: this.#current,
@@ -123,13 +130,39 @@ export class FedProxy {
     return this.#given.newest ?? (isGiven ? good : undefined);
   }
 
-  #begin(): void {
+  #begin(isFresh: boolean): void {
     this.#life = Symbol("life");
+    if (isFresh && this.#good.policy !== undefined) {
+      this.#stopWaiting = this.#options.awaitServer(() => this.#waitNoMore());
+      if (this.#stopWaiting !== undefined) this.#good.setAside();
+    }
     const current = this.#current;
     if (current !== undefined) this.#given.add(current);
   }
 
+  /** The last good one, after all: the server hears that what it was told counts no more. */
+  #waitNoMore(): void {
+    if (this.#stopWaiting === undefined) return;
+    this.#heard();
+    this.#goBack();
+    const current = this.#current;
+    if (current !== undefined) this.#offer(current);
+  }
+
+  #heard(): void {
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
+  }
+
+  #goBack(): void {
+    if (!this.#good.isAside) return;
+    this.#good.restore();
+    for (const use of this.#uses.all()) use.isUnsure = true;
+    this.#changed();
+  }
+
   #offer(policy: ReceivedPolicy): void {
+    this.#heard();
     this.#uses.unack(policy.digest);
     this.#given.add(policy);
     this.#good.begin(policy);
@@ -161,13 +194,16 @@ export class FedProxy {
     const isKnown = this.#given.find(digest) !== undefined || this.#newest === digest;
     if (!isKnown && this.#good.policy?.digest !== digest) return;
     const refusal = this.#refusals.add(nack);
+    const hasNothing = this.#stopWaiting !== undefined;
     this.#given.passOver(wasCurrent ? undefined : digest);
     this.#good.refuse(digest);
     // The server waits for the answer to what it has sent, also where the last good one is refused, too.
     this.#tell(this.#refusals.get(this.#newest ?? digest) ?? refusal);
     this.#options.onRefused(refusal);
+    if (!wasCurrent && !hasNothing) return;
+    this.#goBack();
     const current = this.#current;
-    if (wasCurrent && current !== undefined) this.#offer(current);
+    if (current !== undefined) this.#offer(current);
   }
 
   #acked(use: PolicyUse, digest: string): void {
@@ -214,6 +250,7 @@ export class FedProxy {
 
   /** Whoever comes back begins with what was good, and the server says anew what it wants. */
   #end(): void {
+    this.#heard();
     this.#good.end(this.#given.newest);
     this.#given.passOver();
     this.#newest = undefined;

@@ -18,6 +18,7 @@ export class LastGood {
   /** Digests of what the disk has, and is to have. */
   #stored: string | undefined;
   #storing: string | undefined;
+  #aside: Pick<LastGood, "policy" | "kept"> | undefined;
 
   constructor(options: LastGoodOptions) {
     const { found } = options;
@@ -37,8 +38,31 @@ export class LastGood {
     return this.#kept;
   }
 
+  /** Whether there is one that the proxy does not have. */
+  get isAside(): boolean {
+    return this.#aside !== undefined;
+  }
+
+  /** The proxy has nothing, and may be told another. */
+  setAside(): void {
+    const { policy, kept } = this;
+    this.#aside = { policy, kept };
+    this.#policy = undefined;
+    this.#kept = undefined;
+  }
+
+  /** The proxy is to have it after all. */
+  restore(): void {
+    if (this.#aside === undefined) return;
+    ({ policy: this.#policy, kept: this.#kept } = this.#aside);
+    this.#aside = undefined;
+    if (this.#policy !== undefined) this.#keep(this.#policy);
+    this.#look();
+  }
+
   /** @returns whether `kept` is another */
   becomes(policy: ReceivedPolicy): boolean {
+    this.#aside = undefined;
     this.#policy = policy;
     this.#keep(policy);
     return this.#look();
@@ -51,7 +75,7 @@ export class LastGood {
 
   /** What was begun with was refused. */
   refuse(digest: string): void {
-    if (this.#policy !== undefined || this.#storing !== digest) return;
+    if (this.#policy !== undefined || this.isAside || this.#storing !== digest) return;
     this.#storing = undefined;
     this.#stored = undefined;
     this.#options.drop();
@@ -59,6 +83,8 @@ export class LastGood {
 
   /** The proxy has gone: it begins with the same as after a restart of the agent. */
   end(begun: ReceivedPolicy | undefined): void {
+    if (begun === undefined) this.restore();
+    this.#aside = undefined;
     this.#policy ??= begun;
     this.#kept ??= begun;
   }

@@ -54,7 +54,8 @@ export function policyKind(typeUrl: string): PolicyKind | undefined {
 
 export class PolicyChannel {
   readonly #options: PolicyChannelOptions;
-  readonly #stopWaiting: () => void;
+  #stopWaiting: (() => void) | undefined;
+  #isFresh = false;
   #stream: PolicyStream;
   #open: OpenPolicy | undefined;
   #isClosed = false;
@@ -63,22 +64,42 @@ export class PolicyChannel {
     this.#options = options;
     const noncePrefix = `${randomBytes(6).toString("hex")}-`;
     this.#stream = openPolicyStream({ protocol: options.protocol, typeUrls, noncePrefix });
-    this.#stopWaiting = options.owner.whenKnown((id) => this.#begin(id));
   }
 
   receiveSotw(kind: PolicyKind, request: SotwRequest): void {
+    const { versionInfo, responseNonce } = request;
+    this.#meet(kind, responseNonce === "", versionInfo !== "");
     this.#take(receivePolicySotw(this.#stream, kind, request, this.#options.nowMs()));
   }
 
   receiveDelta(kind: PolicyKind, request: DeltaRequest): void {
+    const { initialVersions, responseNonce } = request;
+    this.#meet(kind, responseNonce === "", initialVersions.size > 0);
     this.#take(receivePolicyDelta(this.#stream, kind, request, this.#options.nowMs()));
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopWaiting();
+    this.#stopWaiting?.();
     this.#open?.close();
+  }
+
+  /**
+   * An Envoy that has something says so in the first request for it on a new stream, and asks for endpoints only of clusters that it has.
+   * What it has of one type may be nothing, though it has something of another.
+   */
+  #meet(kind: PolicyKind, isFirst: boolean, hasVersions: boolean): void {
+    const { owner } = this.#options;
+    if (this.#stopWaiting === undefined) {
+      this.#isFresh = kind !== "endpoints" && !hasVersions;
+    } else if (this.#isFresh && isFirst && hasVersions) {
+      this.#isFresh = false;
+      this.#stopWaiting();
+      this.#open?.close();
+      this.#open = undefined;
+    } else return;
+    this.#stopWaiting = owner.whenKnown((id) => this.#begin(id));
   }
 
   #begin(id: SpiffeId): void {
@@ -88,6 +109,7 @@ export class PolicyChannel {
       proxy: { proxyId, spiffeId },
       labels,
       hasListeners: true,
+      isFresh: this.#isFresh,
       onPolicy: (given) => this.#give(given, id),
     });
     const { given } = this.#open;

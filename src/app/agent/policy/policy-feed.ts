@@ -26,12 +26,14 @@ export interface PolicyUser {
   readonly labels: Labels;
   /** Its listeners are ours. */
   readonly hasListeners: boolean;
+  /** Its Envoy has just started, and has nothing: what it is given first may wait for the server's word. */
+  readonly isFresh?: boolean;
   /** There is a new one, be it from the server or the last good one again. */
   readonly onPolicy: (given: GivenPolicy) => void;
 }
 
 export interface OpenPolicy {
-  /** From the disk after a restart, until the server says another; undefined where there never was one. */
+  /** From the disk after a restart, until the server says another; undefined where there never was one, or it is yet to come. */
   readonly given: GivenPolicy | undefined;
   /** All of it is acknowledged: it becomes the last good one. */
   readonly acked: (digest: string) => void;

@@ -4,11 +4,9 @@
  */
 
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { policyKey } from "../../../core/policy/policy-report.ts";
-import { writeFileAtomic } from "../../../edge/config/private-files.ts";
 import type { AgentEvents } from "../../../edge/telemetry/agent-events.ts";
-import { removeForGood } from "../remove-file.ts";
+import { StateFile } from "../state-file.ts";
 import { encodeKept, type KeptPolicy } from "./kept-policy.ts";
 import { readKept } from "./stored-policies.ts";
 
@@ -28,7 +26,6 @@ const policiesMax = 4_096;
 const unseenMsMax = 30 * 86_400_000;
 /** How old `seenMs` may be of one that is here. */
 const seenMsMax = 86_400_000;
-const retryMs = 5_000;
 
 export class PolicyStore {
   readonly #options: PolicyStoreOptions;
@@ -36,16 +33,20 @@ export class PolicyStore {
   readonly #all: Map<string, KeptPolicy>;
   /** As JSON. */
   readonly #texts = new WeakMap<KeptPolicy, string>();
-  #isDirty = false;
-  /** What of `#all` is not on the disk yet. */
-  #due = new Map<string, KeptPolicy>();
-  readonly #ending = new AbortController();
-  #isDestroyed = false;
-  #writing: Promise<void> | undefined;
+  /** What of `#all` is not on the disk yet, and what of it is being written. */
+  readonly #due = new Map<string, KeptPolicy>();
+  #underway = new Map<string, KeptPolicy>();
+  readonly #file: StateFile;
 
   private constructor(options: PolicyStoreOptions, stored: readonly KeptPolicy[]) {
     this.#options = options;
     this.#all = new Map(stored.map((each) => [policyKey(each), each]));
+    this.#file = new StateFile({
+      path: join(options.stateDir, fileName),
+      encode: () => this.#encode(),
+      onWritten: () => this.#wasWritten(),
+      onFailure: (error) => options.events.policyNotKept(error),
+    });
     this.#forget();
   }
 
@@ -68,12 +69,12 @@ export class PolicyStore {
   keep(key: string, kept: KeptPolicy): void {
     this.#all.set(key, kept);
     this.#due.set(key, kept);
-    this.#write();
+    this.#file.write();
   }
 
   drop(key: string): void {
     this.#due.delete(key);
-    if (this.#all.delete(key)) this.#write();
+    if (this.#all.delete(key)) this.#file.write();
   }
 
   /** Asked after each change of who is here: of those the time is kept, roughly. */
@@ -88,55 +89,27 @@ export class PolicyStore {
 
   /** Resolves when all is on disk, or was tried once more. */
   async settled(): Promise<void> {
-    this.#ending.abort();
-    await this.#writing;
+    await this.#file.settled();
   }
 
   /** The workload ends, and its proxies with it. @throws what the file system says */
   async destroy(): Promise<void> {
-    this.#isDestroyed = true;
-    await this.settled();
-    await removeForGood(join(this.#options.stateDir, fileName));
+    await this.#file.destroy();
   }
 
-  #write(): void {
-    if (this.#isDestroyed) return;
-    this.#isDirty = true;
-    this.#writing ??= this.#drain().finally(() => (this.#writing = undefined));
-  }
-
-  /** What comes during one write goes out with the next. */
-  async #drain(): Promise<void> {
-    const { signal } = this.#ending;
-    // What else this turn of the event loop brings, too.
-    await new Promise((resolve) => void setImmediate(resolve));
-    while (this.#isDirty) {
-      this.#isDirty = false;
-      const due = this.#due;
-      this.#due = new Map();
-      if (await this.#writeAll()) {
-        for (const [key, kept] of due) this.#options.onKept(key, kept);
-      } else {
-        this.#isDirty = true;
-        this.#due = new Map([...due, ...this.#due]);
-        if (signal.aborted) return;
-        await sleep(retryMs, undefined, { signal }).catch(() => {});
-      }
-    }
-  }
-
-  async #writeAll(): Promise<boolean> {
-    const { stateDir, events } = this.#options;
+  #encode(): Uint8Array {
+    // Those of a write that has failed are still among them.
+    this.#underway = new Map([...this.#underway, ...this.#due]);
+    this.#due.clear();
     this.#forget();
     const texts = Array.from(this.#all.values(), (kept) => this.#textOf(kept));
-    const bytes = Buffer.from(`{"version":1,"proxies":[${texts.join(",\n")}]}`);
-    try {
-      await writeFileAtomic(join(stateDir, fileName), bytes, 0o600);
-      return true;
-    } catch (error) {
-      events.policyNotKept(error);
-      return false;
-    }
+    return Buffer.from(`{"version":1,"proxies":[${texts.join(",\n")}]}`);
+  }
+
+  #wasWritten(): void {
+    const written = this.#underway;
+    this.#underway = new Map();
+    for (const [key, kept] of written) this.#options.onKept(key, kept);
   }
 
   #textOf(kept: KeptPolicy): string {

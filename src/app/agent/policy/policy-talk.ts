@@ -23,6 +23,7 @@ export class PolicyTalk {
   readonly #options: PolicyTalkOptions;
   readonly #reporter = new PolicyReporter();
   #isWaiting = false;
+  #isOver = false;
 
   constructor(
     stream: ClientDuplexStream<ConnectRequest, ConnectResponse>,
@@ -37,10 +38,17 @@ export class PolicyTalk {
     const { policies, known } = this.#options;
     if (!this.#reporter.hasBegun) {
       this.#write(this.#reporter.begin(policies.known(mayAct(known()))));
+      if (!this.#isOver) policies.talks.began(this);
     }
     for (const [key, digest] of policies.take(policyAssignments(snapshot))) {
       this.#reporter.assigned(key, digest);
     }
+  }
+
+  /** Another stream has taken its place, or will. */
+  close(): void {
+    this.#isOver = true;
+    this.#options.policies.talks.ended(this);
   }
 
   /** Connections are counted all the time: a server that does not read hears the last count only. */

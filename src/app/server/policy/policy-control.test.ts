@@ -162,7 +162,7 @@ describe("what an agent tells of its proxies", () => {
     let isProven = true;
     const session = sessionOf(ofNode.spiffeId, { has: () => isProven });
     control.take(session, ofNode, whole(webByNode));
-    const [name = ""] = [`${idOf("web")} web-0`];
+    const name = `${idOf("web")} web-0`;
     control.take(session, ofNode, { ...news(), gone: [name] });
     assert.equal(keys()[0]?.goneSinceMs, 0);
     isProven = false;
