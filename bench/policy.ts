@@ -125,7 +125,14 @@ function decisionMicros(): number {
   if (called === undefined || port === undefined) throw new Error("expected a service with a port");
   const { ref, isInternal } = called;
   const identities = ["spiffe://cluster.local/ns/team-0/sa/service-0"];
-  const of = { ref, host: called.hosts[0] ?? "", port, isInternal, identities };
+  const of = {
+    ref,
+    host: called.hosts[0] ?? "",
+    port,
+    isInternal,
+    identities,
+    subjectAltNames: [],
+  };
   const { labels } = workloadOf(service, 0);
   const target = { namespace: namespaceOf(service), labels };
   const before = process.threadCpuUsage();

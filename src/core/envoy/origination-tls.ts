@@ -25,19 +25,21 @@ export interface Origination {
 
 export function originationSocket(origination: Origination): TransportSocket {
   const { tls, host, alpn } = origination;
-  const { clientCertificate, privateKey } = tls;
   return clientSocket({
     sni: serverName(tls.sni ?? host),
     commonTlsContext: {
       tlsParams,
       alpnProtocols: [...alpn],
-      tlsCertificates:
-        clientCertificate === undefined || privateKey === undefined
-          ? []
-          : [{ certificateChain: file(clientCertificate), privateKey: file(privateKey) }],
+      tlsCertificates: certificatesOf(tls),
       validationContextType: { case: "validationContext", value: validation(origination) },
     },
   });
+}
+
+/** SIMPLE shows none, whatever files are named: the server was not meant to see them. */
+function certificatesOf({ mode, clientCertificate, privateKey }: ClientTls) {
+  if (mode !== "MUTUAL" || clientCertificate === undefined || privateKey === undefined) return [];
+  return [{ certificateChain: file(clientCertificate), privateKey: file(privateKey) }];
 }
 
 function validation({

@@ -92,8 +92,8 @@ export function decideServiceCalls(
         ? serverMode(mesh.peers, { namespace, labels }, at)
         : undefined;
       const called = { takesMeshTls: takesMeshTls(endpoint), mode: server?.mode };
-      const { ref, isInternal } = service;
-      const of = { ref, host: target.host, port, isInternal, identities };
+      const { ref, isInternal, subjectAltNames } = service;
+      const of = { ref, host: target.host, port, isInternal, identities, subjectAltNames };
       const { enableAutoMtls } = mesh.config;
       const call = { service: of, subset: target.subset, endpoint: called, rule, enableAutoMtls };
       return {

@@ -40,7 +40,7 @@ function decide(it: Case): ClientDecision {
   const ref = refOf("ServiceEntry", "shop/api");
   const port = { number: 80, name: "http", protocol: "HTTP", targetPort: undefined } as const;
   const call: Call = {
-    service: { ref, host: apiHost, port, isInternal, identities },
+    service: { ref, host: apiHost, port, isInternal, identities, subjectAltNames: [] },
     subset: it.subset ?? "",
     endpoint: {
       takesMeshTls: it.takesMeshTls ?? isInternal,

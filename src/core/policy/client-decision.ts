@@ -26,6 +26,8 @@ export interface CalledService {
   readonly isInternal: boolean;
   /** SPIFFE IDs of all that may answer for it, sorted. */
   readonly identities: readonly string[];
+  /** The service's own. */
+  readonly subjectAltNames: readonly string[];
 }
 
 export interface Call {
@@ -95,7 +97,10 @@ function autoMtls({ enableAutoMtls, service, endpoint }: Call): ClientRule {
 
 function sentBy(call: Call, tls: ClientTls): Sent {
   if (tls.mode === "DISABLE") return { kind: "plaintext" };
-  return tls.mode === "ISTIO_MUTUAL" ? mtls(call, tls) : { kind: "origination", tls };
+  if (tls.mode === "ISTIO_MUTUAL") return mtls(call, tls);
+  const { subjectAltNames } = call.service;
+  const isNamed = tls.subjectAltNames.length > 0 || subjectAltNames.length === 0;
+  return { kind: "origination", tls: isNamed ? tls : { ...tls, subjectAltNames } };
 }
 
 function mtls({ service, subset }: Call, tls: ClientTls | undefined): Sent {

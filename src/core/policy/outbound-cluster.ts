@@ -94,11 +94,11 @@ function isReachable(address: string, addresses: OutboundCluster["addresses"]): 
 /** Endpoints differ in few ways: what is decided for one holds for all like it. */
 function sentBy(parts: ClusterParts): (endpoint: CalledEndpoint) => Sent {
   const { service, port, host } = parts.called;
-  const { ref, isInternal } = service;
+  const { ref, isInternal, subjectAltNames } = service;
   const identities = identitiesOf(parts.trustDomain, service, parts.endpoints);
   const decided = new Map<string, Sent>();
   const call: Omit<Call, "endpoint"> = {
-    service: { ref, host, port, isInternal, identities },
+    service: { ref, host, port, isInternal, identities, subjectAltNames },
     subset: "",
     rule: parts.tls && ruleThatSays(parts.tls, service),
     enableAutoMtls: parts.enableAutoMtls,
