@@ -120,9 +120,9 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "a proxy that is away is not waited for",
     file: rollout,
-    before: "if (state !== undefined) this.#change(key, { ...state, isConnected: false });",
+    before: "this.#change(key, { ...state, isConnected: false, applied });",
     after:
-      'if (state !== undefined) this.#change(key, { ...state, isConnected: false, applied: "nothing", pending: [], sent: undefined });',
+      'this.#change(key, { ...state, isConnected: false, applied: "nothing", pending: [], sent: undefined }); void applied;',
   },
   {
     name: "a client that keeps mTLS loses its names",

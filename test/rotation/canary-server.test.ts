@@ -63,6 +63,7 @@ class Agent {
   readonly #bundles: TrustBundle[] = [];
   #acked = 0n;
   #reports = 0n;
+  #hasTold = false;
 
   constructor(identity: ClientIdentity) {
     this.client = dialAs(identity);
@@ -97,7 +98,9 @@ class Agent {
       oldConnections,
     };
     const proxies = [{ ...own, hasListeners, applied, isUnsure: false, nack: undefined }];
-    const report = { full: true, complete: true, proxies, gone: [] };
+    const full = !this.#hasTold;
+    this.#hasTold = true;
+    const report = { full, complete: full, proxies, gone: [] };
     for (const each of encodePolicyReports(report)) this.#stream.write(each);
     return digest;
   }
