@@ -21,7 +21,7 @@ interface AlphaTls {
 }
 
 describe("Istio 1.0: a policy that is imported ends TLS where it did", () => {
-  const { cases } = readVectors<AlphaTls>("alpha-tls.json");
+  const { cases } = readVectors("alpha-tls.json") as AlphaTls;
   for (const { name, spec, endsTls, ours = endsTls ? "strict" : "disable" } of cases) {
     test(name, () => {
       const metadata = { namespace: "default", name: "p" };

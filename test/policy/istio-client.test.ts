@@ -43,7 +43,7 @@ describe("Istio's mtlsCases: the same endpoints are sent mTLS", () => {
   const of = { location: "MESH_INTERNAL", resolution: "STATIC" };
   const spec = { hosts: [host], ports, endpoints, ...of };
   const service = { kind: "ServiceEntry", namespace: "ns", name: "example", spec };
-  const { cases } = readVectors<EndpointCases>("endpoint-mtls.json");
+  const { cases } = readVectors("endpoint-mtls.json") as EndpointCases;
   for (const { name, subset, objects, istio } of cases) {
     test(name, () => {
       const kinds = sentTo([...objects, service], host, subset).map(({ kind }) => kind);
@@ -75,7 +75,7 @@ interface AutoCases {
 
 describe("TestBuildAutoMtlsSettings", () => {
   const host = "api.test";
-  const { cases } = readVectors<AutoCases>("auto-mtls.json");
+  const { cases } = readVectors("auto-mtls.json") as AutoCases;
   for (const { name, tls, auto, isExternal, mode, istio, ours = istio } of cases) {
     test(name, () => {
       const location = isExternal ? "MESH_EXTERNAL" : "MESH_INTERNAL";

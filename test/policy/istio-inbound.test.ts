@@ -64,7 +64,7 @@ function comesThrough(mode: ServerMode, protocol: InboundProtocol, call: Call): 
   return chain.filter === "tcp" || (isReadable && call.isHttp);
 }
 
-const { objects: named, suites } = readVectors<Vectors>("inbound.json");
+const { objects: named, suites } = readVectors("inbound.json") as Vectors;
 
 for (const { name: suite, refused: path, configs } of suites) {
   describe(suite, () => {

@@ -34,7 +34,7 @@ interface Settings {
 }
 
 describe("TestInboundMTLSSettings", () => {
-  const { context, cases } = readVectors<Settings>("inbound-mtls-settings.json");
+  const { context, cases } = readVectors("inbound-mtls-settings.json") as Settings;
   const workload = { namespace: "my-ns", labels: labelsOf({ app: "foo" }) };
   for (const { name, policies, istio } of cases) {
     test(name, () => {
@@ -103,8 +103,9 @@ interface Selection {
 }
 
 describe("TestGetPoliciesForWorkload: the same policies count", () => {
-  const { rootNamespace, policies, ofMesh, suites } =
-    readVectors<Selection>("policy-selection.json");
+  const { rootNamespace, policies, ofMesh, suites } = readVectors(
+    "policy-selection.json",
+  ) as Selection;
   for (const { name, hasMesh, cases } of suites) {
     const all = hasMesh ? [...policies, ...ofMesh] : policies;
     for (const { namespace, labels, selected, namespaceMode, ours = namespaceMode } of cases) {

@@ -24,7 +24,7 @@ interface ServiceModes {
 }
 
 describe("TestBestEffortInferServiceMTLSMode: each endpoint for itself", () => {
-  const { policies, cases } = readVectors<ServiceModes>("service-mode.json");
+  const { policies, cases } = readVectors("service-mode.json") as ServiceModes;
   for (const { name, namespace, isHeadless, ours } of cases) {
     for (const isInternal of [true, false]) {
       test(isInternal ? name : `${name}, outside of the mesh`, () => {

@@ -119,7 +119,7 @@ interface Vectors {
   readonly suites: readonly { readonly name: string; readonly cases: readonly Case[] }[];
 }
 
-for (const { name: suite, cases } of readVectors<Vectors>("upstream-tls.json").suites) {
+for (const { name: suite, cases } of (readVectors("upstream-tls.json") as Vectors).suites) {
   describe(suite, () => {
     for (const each of cases) {
       const { name, fault, istio, ours = istio } = each;
