@@ -7,7 +7,7 @@ import { modeOf } from "../../src/core/policy/port-modes.ts";
 import type { InboundProtocol } from "../../src/core/policy/proxy-policy.ts";
 import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 import { labelsOf } from "../support/policy-objects.ts";
-import { renderedChains } from "../support/rendered-chains.ts";
+import { chainFor, renderedChains } from "../support/rendered-chains.ts";
 import { readObjects, readVectors, type WrittenObject } from "./istio-vectors.ts";
 
 type CallKind = "http" | "tcp" | "tls" | "https" | "mtls" | "mtls-http";
@@ -53,12 +53,7 @@ const calls: Readonly<Record<CallKind, Call>> = {
 };
 
 function comesThrough(mode: ServerMode, protocol: InboundProtocol, call: Call): boolean {
-  const fitting = renderedChains(mode, protocol).filter(({ serverNames, transport }) => {
-    return serverNames.length === 0 && transport === call.transport;
-  });
-  const chain =
-    fitting.find(({ alpn }) => alpn.some((each) => call.alpn.includes(each))) ??
-    fitting.find(({ alpn }) => alpn.length === 0);
+  const chain = chainFor(renderedChains(mode, protocol), call);
   if (chain === undefined || (chain.endsTls && !call.hasCertificate)) return false;
   const isReadable = call.transport === "raw_buffer" || chain.endsTls;
   return chain.filter === "tcp" || (isReadable && call.isHttp);

@@ -17,6 +17,28 @@ export interface RenderedChain {
   readonly filter: "http" | "tcp";
 }
 
+/** What Envoy knows of a connection when it chooses. */
+export interface Offer {
+  readonly transport: string;
+  readonly serverName?: string;
+  /** What the client offers, or the HTTP inspector has found. */
+  readonly alpn?: readonly string[];
+}
+
+/** Envoy's order for what differs here: the server name, the transport, then the ALPN, whoever names one first; it never goes back. */
+export function chainFor(
+  chains: readonly RenderedChain[],
+  { transport, serverName = "", alpn = [] }: Offer,
+): RenderedChain | undefined {
+  const named = chains.filter(({ serverNames }) => serverNames.includes(serverName));
+  const ofName = named.length > 0 ? named : chains.filter((each) => each.serverNames.length === 0);
+  const fitting = ofName.filter((chain) => chain.transport === transport);
+  return (
+    fitting.find((chain) => chain.alpn.some((each) => alpn.includes(each))) ??
+    fitting.find((chain) => chain.alpn.length === 0)
+  );
+}
+
 const trustDomain = TrustDomain.parse("td.test");
 
 export function renderedChains(mode: ServerMode, protocol: InboundProtocol): RenderedChain[] {

@@ -1,5 +1,6 @@
 /** What each proxy does, is to do, and waits for, as `-o json` has it. */
 
+import { compareText } from "../../core/compare-text.ts";
 import type {
   ProxyPolicyStatus,
   ProxyRefusal,
@@ -102,7 +103,5 @@ function nameValue(name: ResourceName | undefined): NameValue {
 }
 
 function byName(a: ProxyPolicyValue, b: ProxyPolicyValue): number {
-  const [x, y] = [`${a.spiffeId} ${a.proxy}`, `${b.spiffeId} ${b.proxy}`];
-  if (x === y) return 0;
-  return x < y ? -1 : 1;
+  return compareText(`${a.spiffeId} ${a.proxy}`, `${b.spiffeId} ${b.proxy}`);
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ServerMode } from "../policy/server-mode.ts";
 import type { InboundProtocol } from "../policy/proxy-policy.ts";
-import { renderedChains, type RenderedChain } from "../../../test/support/rendered-chains.ts";
+import { chainFor, renderedChains } from "../../../test/support/rendered-chains.ts";
 import { canaryServerName } from "./canary-chain.ts";
 import { inboundChains, type InboundChain } from "./inbound-chains.ts";
 
@@ -18,18 +18,6 @@ interface Call {
 }
 
 type Outcome = "http" | "tcp" | "canary" | "refused";
-
-/** Envoy's order for what differs here: the server name, the transport, then the ALPN, whoever names one first; it never goes back. */
-function chainFor(chains: readonly RenderedChain[], call: Call): RenderedChain | undefined {
-  const { transport, serverName = "", alpn = [] } = call;
-  const named = chains.filter(({ serverNames }) => serverNames.includes(serverName));
-  const ofName = named.length > 0 ? named : chains.filter((each) => each.serverNames.length === 0);
-  const fitting = ofName.filter((chain) => chain.transport === transport);
-  return (
-    fitting.find((chain) => chain.alpn.some((each) => alpn.includes(each))) ??
-    fitting.find((chain) => chain.alpn.length === 0)
-  );
-}
 
 function outcome(mode: ServerMode, protocol: InboundProtocol, call: Call): Outcome {
   const chain = chainFor(renderedChains(mode, protocol), call);

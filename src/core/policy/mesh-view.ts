@@ -8,7 +8,7 @@ import type { Endpoint, WorkloadEntry } from "../resources/workload-entry.ts";
 import type { MeshPolicy } from "./calls.ts";
 import { matchesHost } from "./explain-egress.ts";
 import { LabelIndex } from "./label-index.ts";
-import type { Labelled } from "./labels.ts";
+import { labelsKey, type Labelled } from "./labels.ts";
 import { meshOf, objectsByKind, type MeshObjects } from "./mesh-of.ts";
 import { endpointPort, type ServiceEndpoint } from "./services.ts";
 import { Sidecars } from "./sidecars.ts";
@@ -134,9 +134,4 @@ function groupsOf(workloads: readonly WorkloadEntry[]): readonly WorkloadGroup[]
     labels: each[0]?.labels ?? new Map(),
     workloads: each,
   }));
-}
-
-/** The same for equal labels only. */
-function labelsKey(labels: Labels): string {
-  return JSON.stringify([...labels].toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

@@ -8,7 +8,7 @@ import type { Protocol, ServiceEntry, ServicePort } from "../resources/service-e
 import { takesMeshTls } from "../resources/workload-entry.ts";
 import { identitiesOf } from "./calls.ts";
 import { clientDecision, type Call, type CalledEndpoint, type Sent } from "./client-decision.ts";
-import { compareText } from "./compare-text.ts";
+import { compareText } from "../compare-text.ts";
 import { isIpAddress, isUnixAddress } from "./host-address.ts";
 import type { MergedRule } from "./merged-rule.ts";
 import { modeOf } from "./port-modes.ts";

@@ -5,7 +5,7 @@
 
 import { compareAge } from "../resources/resource.ts";
 import type { EgressListener, Sidecar, SidecarPort } from "../resources/sidecar.ts";
-import { compareText } from "./compare-text.ts";
+import { compareText } from "../compare-text.ts";
 import { calledHosts } from "./egress-services.ts";
 import { takenAddresses } from "./inbound-ports.ts";
 import { clusterName, isHttp, type CalledPort } from "./outbound-cluster.ts";

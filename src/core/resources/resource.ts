@@ -1,5 +1,7 @@
 /** What every object of the configuration has, and which of two that say different things is the older. */
 
+import { compareText } from "../compare-text.ts";
+
 export type ResourceKind =
   | "PeerAuthentication"
   | "DestinationRule"
@@ -40,10 +42,4 @@ export function compareAge(a: Resource, b: Resource): number {
   // Infinity - Infinity is no number: both are without.
   if (byTime !== 0 && !Number.isNaN(byTime)) return byTime;
   return compareText(a.ref.namespace, b.ref.namespace) || compareText(a.ref.name, b.ref.name);
-}
-
-/** By code units: the same on every machine, whatever its locale. */
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -1,7 +1,12 @@
 /** The operator's side of `portcullis.admin.v1`. */
 
-import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
-import { Client, credentials, type Interceptor, type ServiceError } from "@grpc/grpc-js";
+import {
+  create,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import { Client, credentials, Metadata, type Interceptor, type ServiceError } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import {
   AdminService,
@@ -54,6 +59,40 @@ export async function callAdmin<M extends DescMethodUnary>(
   } finally {
     client.close();
   }
+}
+
+/**
+ * All that a method streams.
+ * @param errorOf as of `callAdmin`
+ */
+export async function collectAdmin<M extends DescMethodServerStreaming>(
+  address: string,
+  method: M,
+  message: MessageShape<M["input"]>,
+  errorOf: (error: ServiceError) => Error | undefined,
+  timeoutMs: number,
+): Promise<readonly MessageShape<M["output"]>[]> {
+  const client = new Client(address, credentials.createInsecure());
+  const { path, requestSerialize, responseDeserialize } = methodDefinition(AdminService, method);
+  const call = client.makeServerStreamRequest(
+    path,
+    requestSerialize,
+    responseDeserialize,
+    message,
+    new Metadata(),
+    { deadline: Date.now() + timeoutMs },
+  );
+  try {
+    return await Array.fromAsync<MessageShape<M["output"]>>(call);
+  } catch (error) {
+    throw (isServiceError(error) && errorOf(error)) || unreachable(address, error);
+  } finally {
+    client.close();
+  }
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "code" in error && "details" in error;
 }
 
 export function unreachable(address: string, cause: unknown): AdminClientError {

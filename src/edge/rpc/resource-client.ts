@@ -1,21 +1,18 @@
 /** The operator's side of ChangeResources and ListResources in `portcullis.admin.v1`. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import type { Finding } from "../../core/policy/finding.ts";
 import type { ResourceRef } from "../../core/resources/resource.ts";
 import {
   AdminService,
   ChangeResourcesRequestSchema,
   ListResourcesRequestSchema,
-  type ListResourcesResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { LoadedObject } from "../resources/manifest.ts";
 import { parseManifest } from "../resources/parse-manifests.ts";
-import { callAdmin, unreachable } from "./admin-client.ts";
+import { callAdmin, collectAdmin } from "./admin-client.ts";
 import { findingOf, nameMessage, refOf } from "./resource-messages.ts";
 import { refusalOf, ResourcesRefusedError, resourcesTimeoutMs } from "./resource-refusal.ts";
-import { methodDefinition } from "./service-definition.ts";
 
 export interface ServerResources {
   readonly trustDomain: string;
@@ -78,7 +75,13 @@ export async function changeResources(
 
 /** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, ResourcesRefusedError */
 export async function listResources(address: string): Promise<ServerResources> {
-  const pages = await listPages(address);
+  const pages = await collectAdmin(
+    address,
+    AdminService.method.listResources,
+    create(ListResourcesRequestSchema),
+    refusalOf,
+    resourcesTimeoutMs,
+  );
   const [head] = pages;
   return {
     trustDomain: head?.trustDomain ?? "",
@@ -99,28 +102,4 @@ function read(json: string, origin: string): LoadedObject {
   throw new ResourcesRefusedError("resources-failed", message, {
     hint: "use the portcullis of the server's version: portcullis status",
   });
-}
-
-async function listPages(address: string): Promise<readonly ListResourcesResponse[]> {
-  const client = new Client(address, credentials.createInsecure());
-  const method = methodDefinition(AdminService, AdminService.method.listResources);
-  const call = client.makeServerStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
-    create(ListResourcesRequestSchema),
-    new Metadata(),
-    { deadline: Date.now() + resourcesTimeoutMs },
-  );
-  try {
-    return await Array.fromAsync<ListResourcesResponse>(call);
-  } catch (error) {
-    throw (isServiceError(error) && refusalOf(error)) || unreachable(address, error);
-  } finally {
-    client.close();
-  }
-}
-
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && "code" in error && "details" in error;
 }

@@ -4,12 +4,13 @@ import type { PolicyObject } from "../../../core/resources/policy-object.ts";
 import { refKey } from "../../../core/resources/policy-object.ts";
 import { findings } from "../../../core/policy/findings.ts";
 import { hasErrors, type LoadedObject } from "../../../edge/resources/manifest.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { findingTable, findingValue, type LocatedFinding } from "../finding-table.ts";
+import { configurationFlags, type ConfigurationFlags } from "../mtls-configuration.ts";
 import { requireObjects } from "../no-objects.ts";
 import { outputFlag, writeOutput } from "../output.ts";
-import { filenameFlag, readResourceFiles } from "../resource-files.ts";
+import { readResourceFiles } from "../resource-files.ts";
 import { locatedProblem } from "../server-problems.ts";
 
 export const validate: Command = defineCommand({
@@ -19,14 +20,7 @@ export const validate: Command = defineCommand({
     "the same of what a server has.\n\n" +
     "Exits 3 when there are warnings only, 4 when there are errors, and 1 when there is nothing to validate.",
   flags: {
-    ...filenameFlag,
-    "trust-domain": {
-      type: "string",
-      valueName: "NAME",
-      help: "the mesh's, with -f",
-      default: "cluster.local",
-    },
-    ...connectionFlags,
+    ...configurationFlags,
     ...outputFlag,
   },
   examples: [
@@ -69,14 +63,10 @@ interface Configuration {
   readonly trustDomain: string;
 }
 
-interface Source {
-  readonly filename: readonly string[];
-  readonly "trust-domain": string;
-  readonly admin: string | undefined;
-  readonly "data-dir": string | undefined;
-}
-
-async function configurationOf(context: Context, flags: Source): Promise<Configuration> {
+async function configurationOf(
+  context: Context,
+  flags: ConfigurationFlags,
+): Promise<Configuration> {
   if (flags.filename.length > 0) {
     const parsed = await readResourceFiles(flags.filename, context);
     requireObjects(flags.filename, [...parsed.objects, ...parsed.problems]);
