@@ -52,6 +52,17 @@ describe("a watch", () => {
     });
   }
 
+  test("tells once of what may have changed before its first look", async () => {
+    using directory = temporaryDirectory();
+    const paths = [join(directory.path, "a")];
+    let told = 0;
+    using _ = new QuietWatch({ paths, pollMs, quietMs, onQuiet: () => told++ });
+    writeFileSync(join(directory.path, "a"), "a");
+    await eventually(() => told === 1);
+    await setTimeout(2 * quietMs);
+    assert.equal(told, 1);
+  });
+
   test("tells nothing while files change, and once when they are quiet", async () => {
     using rig = await startRig();
     for (let round = 0; round < 8; round++) {

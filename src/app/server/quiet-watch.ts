@@ -56,9 +56,8 @@ export class QuietWatch implements Disposable {
 
   #compare(found: string): void {
     const nowMs = performance.now();
-    if (this.#seen === undefined) {
-      this.#seen = found;
-    } else if (found !== this.#seen) {
+    // The first look is a change, too: nobody knows what was there when the files were read.
+    if (found !== this.#seen) {
       this.#seen = found;
       this.#changedMs = nowMs;
     } else if (this.#changedMs !== undefined && nowMs - this.#changedMs >= this.#options.quietMs) {
