@@ -1,11 +1,13 @@
 /**
  * `npm test`, and with `--all` what takes longer (`*.slow.test.ts`). Checks come first, because they are fast; then what goes
  * by the real clock, alone; then every other test file, two at a time. Words after the options choose files by a part of their path.
- * `--compat` is `*.compat.test.ts` and nothing else: what others wrote against ours, which needs Go.
+ * `--compat` is `*.compat.test.ts` and nothing else: what others wrote against ours, which needs Go. It ends with the names of all that failed.
  */
 
 import { spawnSync } from "node:child_process";
-import { globSync } from "node:fs";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const words = process.argv.slice(2);
 const all = words.includes("--all");
@@ -45,11 +47,31 @@ function testFiles(): string[] {
 /** What goes by the real clock, and would take a crowded machine for a fault. */
 const needsQuiet = (file: string): boolean => /\.(?:paced|slow|compat)\.test\.ts$/.test(file);
 
-/** @returns whether all passed */
-function runTests(files: readonly string[], concurrency: number): boolean {
-  if (files.length === 0) return true;
-  const flags = ["--test", `--test-concurrency=${concurrency}`, `--test-timeout=${timeoutMs}`];
-  return spawnSync(process.execPath, [...flags, ...files], { stdio: "inherit" }).status === 0;
+interface Outcome {
+  readonly hasPassed: boolean;
+  /** A line for each. */
+  readonly failed: string;
+}
+
+function runTests(files: readonly string[], concurrency: number): Outcome {
+  if (files.length === 0) return { hasPassed: true, failed: "" };
+  const directory = mkdtempSync(join(tmpdir(), "portcullis-run-"));
+  const failed = join(directory, "failed");
+  const flags = [
+    "--test",
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${timeoutMs}`,
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    "--test-reporter=./test/failed-tests.ts",
+    `--test-reporter-destination=${failed}`,
+  ];
+  const { status } = spawnSync(process.execPath, [...flags, ...files], { stdio: "inherit" });
+  try {
+    return { hasPassed: status === 0, failed: readFileSync(failed, "utf8") };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
 }
 
 if (chosen.length === 0 && !compat) runChecks();
@@ -58,9 +80,13 @@ if (files.length === 0) {
   console.error(`no test file has any of: ${chosen.join(", ")}`);
   process.exit(2);
 }
-const quiet = runTests(files.filter(needsQuiet), 1);
-const crowd = runTests(
-  files.filter((file) => !needsQuiet(file)),
-  2,
-);
-process.exitCode = quiet && crowd ? 0 : 1;
+const outcomes = [
+  runTests(files.filter(needsQuiet), 1),
+  runTests(
+    files.filter((file) => !needsQuiet(file)),
+    2,
+  ),
+];
+const failed = outcomes.map((outcome) => outcome.failed).join("");
+if (failed !== "") console.log(`\nfailed:\n${failed}`);
+process.exitCode = outcomes.every(({ hasPassed }) => hasPassed) ? 0 : 1;

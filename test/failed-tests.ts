@@ -1,0 +1,39 @@
+/**
+ * A reporter of `node --test` that names what has failed, each in one line: file, title, and the first line of the error. `test/run.ts`
+ * ends with these, because thousands of lines stand between a failure and the end.
+ */
+
+import type { TestEvent } from "node:test/reporters";
+import { relative } from "node:path";
+
+/** Of a process that has ended too early the runner itself says no more than "test failed". */
+const crash = /^\w*Error\b.*/;
+
+// Node takes a reporter as the default export only.
+// oxlint-disable-next-line no-default-export
+export default async function* failedTests(
+  events: AsyncIterable<TestEvent>,
+): AsyncGenerator<string, void> {
+  /** By file, of what has begun and what it is in. */
+  const titles = new Map<string, readonly string[]>();
+  /** By file as the command line names it. */
+  const crashes = new Map<string, string>();
+  for await (const { type, data } of events) {
+    if (type === "test:stderr") {
+      const [line] = crash.exec(data.message) ?? [];
+      if (line !== undefined) crashes.set(data.file, line);
+    } else if (type === "test:start") {
+      const { file = "", nesting, name } = data;
+      titles.set(file, [...(titles.get(file)?.slice(0, nesting) ?? []), name]);
+    } else if (type === "test:fail" && data.todo === undefined) {
+      const { file = "", nesting, name, details } = data;
+      const { error } = details;
+      // Those that it is about are there already.
+      if ("failureType" in error && error.failureType === "subtestsFailed") continue;
+      const { message } = error.cause instanceof Error ? error.cause : error;
+      const [line = ""] = (crashes.get(name) ?? message).trim().split("\n");
+      const title = [...(titles.get(file)?.slice(0, nesting) ?? []), name].join(" > ");
+      yield `${relative(process.cwd(), file)}: ${title}: ${line}\n`;
+    }
+  }
+}
