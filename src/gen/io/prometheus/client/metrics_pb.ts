@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file io/prometheus/client/metrics.proto.
  */
 export const file_io_prometheus_client_metrics: GenFile = /*@__PURE__*/
-  fileDesc("CiJpby9wcm9tZXRoZXVzL2NsaWVudC9tZXRyaWNzLnByb3RvEhRpby5wcm9tZXRoZXVzLmNsaWVudCIWCgVHYXVnZRINCgV2YWx1ZRgBIAEoASJKCgZNZXRyaWMSKgoFZ2F1Z2UYAiABKAsyGy5pby5wcm9tZXRoZXVzLmNsaWVudC5HYXVnZRIUCgx0aW1lc3RhbXBfbXMYBiABKAMiSgoMTWV0cmljRmFtaWx5EgwKBG5hbWUYASABKAkSLAoGbWV0cmljGAQgAygLMhwuaW8ucHJvbWV0aGV1cy5jbGllbnQuTWV0cmlj");
+  fileDesc("CiJpby9wcm9tZXRoZXVzL2NsaWVudC9tZXRyaWNzLnByb3RvEhRpby5wcm9tZXRoZXVzLmNsaWVudCIWCgVHYXVnZRINCgV2YWx1ZRgBIAEoASIYCgdDb3VudGVyEg0KBXZhbHVlGAEgASgBInoKBk1ldHJpYxIqCgVnYXVnZRgCIAEoCzIbLmlvLnByb21ldGhldXMuY2xpZW50LkdhdWdlEi4KB2NvdW50ZXIYAyABKAsyHS5pby5wcm9tZXRoZXVzLmNsaWVudC5Db3VudGVyEhQKDHRpbWVzdGFtcF9tcxgGIAEoAyJKCgxNZXRyaWNGYW1pbHkSDAoEbmFtZRgBIAEoCRIsCgZtZXRyaWMYBCADKAsyHC5pby5wcm9tZXRoZXVzLmNsaWVudC5NZXRyaWM");
 
 /**
  * @generated from message io.prometheus.client.Gauge
@@ -30,6 +30,23 @@ export const GaugeSchema: GenMessage<Gauge> = /*@__PURE__*/
   messageDesc(file_io_prometheus_client_metrics, 0);
 
 /**
+ * @generated from message io.prometheus.client.Counter
+ */
+export type Counter = Message<"io.prometheus.client.Counter"> & {
+  /**
+   * @generated from field: optional double value = 1;
+   */
+  value: number;
+};
+
+/**
+ * Describes the message io.prometheus.client.Counter.
+ * Use `create(CounterSchema)` to create a new message.
+ */
+export const CounterSchema: GenMessage<Counter> = /*@__PURE__*/
+  messageDesc(file_io_prometheus_client_metrics, 1);
+
+/**
  * @generated from message io.prometheus.client.Metric
  */
 export type Metric = Message<"io.prometheus.client.Metric"> & {
@@ -37,6 +54,11 @@ export type Metric = Message<"io.prometheus.client.Metric"> & {
    * @generated from field: optional io.prometheus.client.Gauge gauge = 2;
    */
   gauge?: Gauge | undefined;
+
+  /**
+   * @generated from field: optional io.prometheus.client.Counter counter = 3;
+   */
+  counter?: Counter | undefined;
 
   /**
    * When Envoy has taken it.
@@ -51,7 +73,7 @@ export type Metric = Message<"io.prometheus.client.Metric"> & {
  * Use `create(MetricSchema)` to create a new message.
  */
 export const MetricSchema: GenMessage<Metric> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 1);
+  messageDesc(file_io_prometheus_client_metrics, 2);
 
 /**
  * @generated from message io.prometheus.client.MetricFamily
@@ -73,5 +95,5 @@ export type MetricFamily = Message<"io.prometheus.client.MetricFamily"> & {
  * Use `create(MetricFamilySchema)` to create a new message.
  */
 export const MetricFamilySchema: GenMessage<MetricFamily> = /*@__PURE__*/
-  messageDesc(file_io_prometheus_client_metrics, 2);
+  messageDesc(file_io_prometheus_client_metrics, 3);
 

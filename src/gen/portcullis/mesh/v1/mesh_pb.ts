@@ -15,7 +15,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file portcullis/mesh/v1/mesh.proto.
  */
 export const file_portcullis_mesh_v1_mesh: GenFile = /*@__PURE__*/
-  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIvEDCg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSAASMAoGbGVhdmVzGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRMZWF2ZXNIABIuCgdnb29kYnllGAcgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkdvb2RieWVIABIyCgZwb2xpY3kYCCABKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UmVwb3J0SAASOAoJaGFuZHNoYWtlGAkgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhhbmRzaGFrZVJlcG9ydEgAQgkKB21lc3NhZ2Ui2wIKD0Nvbm5lY3RSZXNwb25zZRIxCgZidW5kbGUYASABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuVHJ1c3RCdW5kbGVIABIzCgpyZXBvcnRfYWNrGAIgASgLMh0ucG9ydGN1bGxpcy5tZXNoLnYxLlJlcG9ydEFja0gAEjEKCWxvZ19wcm9vZhgDIAEoCzIcLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dQcm9vZkgAEjYKBXJlbmV3GAQgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlJlbmV3Q2VydGlmaWNhdGVzSAASNAoGcG9saWN5GAUgASgLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeVNuYXBzaG90SAASNAoFcHJvdmUYBiABKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdmVIYW5kc2hha2VzSABCCQoHbWVzc2FnZSK/AQoFSGVsbG8SEAoIYWdlbnRfaWQYASABKAkSFQoNYWdlbnRfdmVyc2lvbhgCIAEoCRIXCg9idW5kbGVfc2VxdWVuY2UYAyABKAQSGwoObG9nX2NoZWNrcG9pbnQYBCABKAlIAIgBARIuCgphZ2VudF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgx3YW50c19wb2xpY3kYBiABKAhCEQoPX2xvZ19jaGVja3BvaW50InIKC1RydXN0QnVuZGxlEhQKDHRydXN0X2RvbWFpbhgBIAEoCRIQCghzZXF1ZW5jZRgCIAEoBBINCgVyb290cxgDIAMoDBIsCghqd3Rfa2V5cxgEIAMoCzIaLnBvcnRjdWxsaXMubWVzaC52MS5Kd3RLZXkiLAoGSnd0S2V5Eg4KBmtleV9pZBgBIAEoCRISCgpwdWJsaWNfa2V5GAIgASgMIiAKDldvcmtsb2FkVG9rZW5zEg4KBnRva2VucxgBIAMoCSLHAQoORXZpZGVuY2VSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSDAoEZnVsbBgCIAEoCBIyCgdwcm94aWVzGAMgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLlByb3h5RXZpZGVuY2USDAoEZ29uZRgEIAMoCRIZChFoZWxkX3Jvb3RzX2RpZ2VzdBgFIAEoDBIaChJ1bm9ic2VydmVkX3JlYWRlcnMYBiABKA0SHAoUaGVsZF9idW5kbGVfc2VxdWVuY2UYByABKAQiVwoKSGVsZExlYXZlcxIMCgRmdWxsGAEgASgIEioKBGhlbGQYAiADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZExlYWYSDwoHZHJvcHBlZBgDIAMoDCJJCghIZWxkTGVhZhIOCgZzZXJpYWwYASABKAwSLQoJbm90X2FmdGVyGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCIJCgdHb29kYnllIiQKEVJlbmV3Q2VydGlmaWNhdGVzEg8KB3NlcmlhbHMYASADKAwiPgoPUHJvdmVIYW5kc2hha2VzEhMKC3Jvb3Rfc2hhMjU2GAEgASgMEhYKDnJvb3RzX3NlcXVlbmNlGAIgASgEIrEBCg9IYW5kc2hha2VSZXBvcnQSEwoLcm9vdF9zaGEyNTYYASABKAwSFgoOcm9vdHNfc2VxdWVuY2UYAiABKAQSEAoIcHJveHlfaWQYAyABKAkSEQoJc3BpZmZlX2lkGAQgASgJEhUKDXBvbGljeV9kaWdlc3QYBSABKAwSNQoHZmFpbHVyZRgGIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5IYW5kc2hha2VGYWlsdXJlIjQKEEhhbmRzaGFrZUZhaWx1cmUSEAoIbGlzdGVuZXIYASABKAkSDgoGZGV0YWlsGAIgASgJIm4KDFBvbGljeVJlcG9ydBIMCgRmdWxsGAEgASgIEhAKCGNvbXBsZXRlGAIgASgIEjAKB3Byb3hpZXMYAyADKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UHJveHkSDAoEZ29uZRgEIAMoCSKQAwoLUG9saWN5UHJveHkSEAoIcHJveHlfaWQYASABKAkSEQoJc3BpZmZlX2lkGAIgASgJEjsKBmxhYmVscxgDIAMoCzIrLnBvcnRjdWxsaXMubWVzaC52MS5Qb2xpY3lQcm94eS5MYWJlbHNFbnRyeRIPCgdhcHBsaWVkGAQgASgMEhYKDmFwcGxpZWRfZGlnZXN0GAUgASgMEiwKBG5hY2sYBiABKAsyHi5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5TmFjaxI1CghkcmFpbmluZxgHIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5PcGVuQ29ubmVjdGlvbnMSFQoNaGFzX2xpc3RlbmVycxgIIAEoCBIOCgZ1bnN1cmUYCSABKAgSOwoPb2xkX2Nvbm5lY3Rpb25zGAogASgOMiIucG9ydGN1bGxpcy5tZXNoLnYxLk9sZENvbm5lY3Rpb25zGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiYAoKUG9saWN5TmFjaxIOCgZkaWdlc3QYASABKAwSDgoGZGV0YWlsGAIgASgJEhEKCXJlc291cmNlcxgDIAMoCRIOCgZwb2xpY3kYBCABKAwSDwoHcGFydGlhbBgFIAEoCCIuCg9PcGVuQ29ubmVjdGlvbnMSDAoEcG9ydBgBIAEoDRINCgVjb3VudBgCIAEoDSJHCg5Qb2xpY3lTbmFwc2hvdBI1Cgdwcm94aWVzGAEgAygLMiQucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeUFzc2lnbm1lbnQiRwoQUG9saWN5QXNzaWdubWVudBIQCghwcm94eV9pZBgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSDgoGcG9saWN5GAMgASgMIpACCgtQcm94eVBvbGljeRIwCgdpbmJvdW5kGAEgAygLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLkluYm91bmRQb3J0EjIKCG91dGJvdW5kGAIgAygLMiAucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kUG9ydBI1CghjbHVzdGVycxgDIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5PdXRib3VuZENsdXN0ZXISMgoKb3RoZXJfbW9kZRgEIAEoDjIeLnBvcnRjdWxsaXMubWVzaC52MS5TZXJ2ZXJNb2RlEjAKCnBvcnRfbW9kZXMYBSADKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9ydE1vZGUiRgoIUG9ydE1vZGUSDAoEcG9ydBgBIAEoDRIsCgRtb2RlGAIgASgOMh4ucG9ydGN1bGxpcy5tZXNoLnYxLlNlcnZlck1vZGUizAEKC0luYm91bmRQb3J0EgwKBHBvcnQYASABKA0SDAoEYmluZBgCIAEoCRIuCghwcm90b2NvbBgDIAEoDjIcLnBvcnRjdWxsaXMubWVzaC52MS5Qcm90b2NvbBINCgVodHRwMhgEIAEoCBIQCghhcHBfaG9zdBgFIAEoCRIQCghhcHBfcG9ydBgGIAEoDRIQCghhcHBfcGF0aBgHIAEoCRIsCgRtb2RlGAggASgOMh4ucG9ydGN1bGxpcy5tZXNoLnYxLlNlcnZlck1vZGUijQEKDE91dGJvdW5kUG9ydBIMCgRiaW5kGAEgASgJEgwKBHBvcnQYAiABKA0SLgoIcHJvdG9jb2wYAyABKA4yHC5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdG9jb2wSMQoGcm91dGVzGAQgAygLMiEucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kUm91dGUiMQoNT3V0Ym91bmRSb3V0ZRIPCgdkb21haW5zGAEgAygJEg8KB2NsdXN0ZXIYAiABKAkihQIKD091dGJvdW5kQ2x1c3RlchIMCgRuYW1lGAEgASgJEgsKA2RucxgCIAEoCBINCgVodHRwMhgDIAEoCBIuCghwcm90b2NvbBgEIAEoDjIcLnBvcnRjdWxsaXMubWVzaC52MS5Qcm90b2NvbBIpCgRtdGxzGAUgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLk1lc2hUbHMSNAoLb3JpZ2luYXRpb24YBiABKAsyHy5wb3J0Y3VsbGlzLm1lc2gudjEuT3JpZ2luYXRpb24SNwoJZW5kcG9pbnRzGAcgAygLMiQucG9ydGN1bGxpcy5tZXNoLnYxLk91dGJvdW5kRW5kcG9pbnQiJAoHTWVzaFRscxILCgNzbmkYASABKAkSDAoEc2FucxgCIAMoCSKEAgoLT3JpZ2luYXRpb24SDgoGbXV0dWFsGAEgASgIEhAKA3NuaRgCIAEoCUgAiAEBEhkKEXN1YmplY3RfYWx0X25hbWVzGAMgAygJEhwKD2NhX2NlcnRpZmljYXRlcxgEIAEoCUgBiAEBEh8KEmNsaWVudF9jZXJ0aWZpY2F0ZRgFIAEoCUgCiAEBEhgKC3ByaXZhdGVfa2V5GAYgASgJSAOIAQESHAoUaW5zZWN1cmVfc2tpcF92ZXJpZnkYByABKAhCBgoEX3NuaUISChBfY2FfY2VydGlmaWNhdGVzQhUKE19jbGllbnRfY2VydGlmaWNhdGVCDgoMX3ByaXZhdGVfa2V5Im0KEE91dGJvdW5kRW5kcG9pbnQSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEg4KBndlaWdodBgDIAEoDRIqCgVzZW5kcxgEIAEoDjIbLnBvcnRjdWxsaXMubWVzaC52MS5TZW5kaW5nIi8KCVJlcG9ydEFjaxIQCghzZXF1ZW5jZRgBIAEoBBIQCgh1bnByb3ZlbhgCIAMoCSLBAQoITG9nUHJvb2YSEgoKY2hlY2twb2ludBgBIAEoCRIUCgx2ZXJpZmllcl9rZXkYAiABKAkSEQoJZnJvbV9zaXplGAMgASgEEhMKC2NvbnNpc3RlbmN5GAQgAygMEi0KCHJlc3RvcmVkGAUgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSNAoKaW5jbHVzaW9ucxgGIAMoCzIgLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dJbmNsdXNpb24iNgoHTG9nTGVhZhINCgVpbmRleBgBIAEoBBINCgVlbnRyeRgCIAEoDBINCgVwcm9vZhgDIAMoDCIjChBJbmNsdXNpb25SZXF1ZXN0Eg8KB3NlcmlhbHMYASADKAwiiQEKDExvZ0luY2x1c2lvbhIOCgZzZXJpYWwYASABKAwSKwoGaW50ZW50GAIgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSKwoGcmVzdWx0GAMgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0xlYWYSDwoHZm9yZWlnbhgEIAEoCCJrCghMb2dBbGFybRIMCgRraW5kGAEgASgJEg4KBmRldGFpbBgCIAEoCRIXCg9oZWxkX2NoZWNrcG9pbnQYAyABKAkSGAoQc2hvd25fY2hlY2twb2ludBgEIAEoCRIOCgZzZXJpYWwYBSABKAwigwEKDVByb3h5RXZpZGVuY2USEAoIcHJveHlfaWQYASABKAkSPwoNc3Vic2NyaXB0aW9ucxgCIAMoCzIoLnBvcnRjdWxsaXMubWVzaC52MS5TdWJzY3JpcHRpb25FdmlkZW5jZRIRCglzcGlmZmVfaWQYAyABKAkSDAoEd2VhaxgEIAEoCCL/AQoUU3Vic2NyaXB0aW9uRXZpZGVuY2USEQoJc3RyZWFtX2lkGAEgASgEEhUKDXJlc291cmNlX25hbWUYAiABKAkSOAoLY2VydGlmaWNhdGUYAyABKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuSGVsZENlcnRpZmljYXRlEhcKD2J1bmRsZV9zZXF1ZW5jZRgEIAEoBBIsCghhY2tlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoEbmFjaxgGIAEoCzIYLnBvcnRjdWxsaXMubWVzaC52MS5OYWNrEhQKDHJvb3RzX2RpZ2VzdBgHIAEoDCJQCg9IZWxkQ2VydGlmaWNhdGUSDgoGc2VyaWFsGAEgASgJEi0KCW5vdF9hZnRlchgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiTwoETmFjaxIPCgd2ZXJzaW9uGAEgASgJEg4KBmRldGFpbBgCIAEoCRImCgJhdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiRwoQU2lnbkJhdGNoUmVxdWVzdBIzCgdlbnRyaWVzGAEgAygLMiIucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaEVudHJ5IkcKDlNpZ25CYXRjaEVudHJ5Eg0KBXRva2VuGAEgASgJEgsKA2NzchgCIAEoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgDIAEoAyJJChFTaWduQmF0Y2hSZXNwb25zZRI0CgdyZXN1bHRzGAEgAygLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25CYXRjaFJlc3VsdCKJAQoPU2lnbkJhdGNoUmVzdWx0EjwKC2NlcnRpZmljYXRlGAEgASgLMiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25lZENlcnRpZmljYXRlSAASLgoHcmVmdXNhbBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5SZWZ1c2FsSABCCAoGcmVzdWx0InAKEVNpZ25lZENlcnRpZmljYXRlEhIKCmNlcnRfY2hhaW4YASADKAkSEQoJc3BpZmZlX2lkGAIgASgJEjQKEHRva2VuX2V4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKB1JlZnVzYWwSDAoEY29kZRgBIAEoBRIPCgdtZXNzYWdlGAIgASgJEhYKDnJldHJ5X2FmdGVyX21zGAMgASgDIkEKEk1pbnRKd3RTdmlkUmVxdWVzdBIQCghhdWRpZW5jZRgBIAMoCRIZChF2YWxpZGl0eV9kdXJhdGlvbhgCIAEoAyJmChNNaW50Snd0U3ZpZFJlc3BvbnNlEhEKCXNwaWZmZV9pZBgBIAEoCRIMCgRzdmlkGAIgASgJEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjUKEVNpZ25DYW5hcnlSZXF1ZXN0EgsKA2NzchgBIAEoCRITCgtyb290X3NoYTI1NhgCIAEoDCIoChJTaWduQ2FuYXJ5UmVzcG9uc2USEgoKY2VydF9jaGFpbhgBIAMoCSppCg5PbGRDb25uZWN0aW9ucxIfChtPTERfQ09OTkVDVElPTlNfVU5TUEVDSUZJRUQQABIcChhPTERfQ09OTkVDVElPTlNfVU5QUk9WRU4QARIYChRPTERfQ09OTkVDVElPTlNfR09ORRACKnYKClNlcnZlck1vZGUSGwoXU0VSVkVSX01PREVfVU5TUEVDSUZJRUQQABIXChNTRVJWRVJfTU9ERV9ESVNBQkxFEAESGgoWU0VSVkVSX01PREVfUEVSTUlTU0lWRRACEhYKElNFUlZFUl9NT0RFX1NUUklDVBADKlwKCFByb3RvY29sEhgKFFBST1RPQ09MX1VOU1BFQ0lGSUVEEAASEAoMUFJPVE9DT0xfVENQEAESEQoNUFJPVE9DT0xfSFRUUBACEhEKDVBST1RPQ09MX0FVVE8QAypcCgdTZW5kaW5nEhcKE1NFTkRJTkdfVU5TUEVDSUZJRUQQABIVChFTRU5ESU5HX1BMQUlOVEVYVBABEhAKDFNFTkRJTkdfTVRMUxACEg8KC1NFTkRJTkdfVExTEAMy/AIKC01lc2hTZXJ2aWNlElYKB0Nvbm5lY3QSIi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlcXVlc3QaIy5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJYCglTaWduQmF0Y2gSJC5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVxdWVzdBolLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXNwb25zZRJeCgtNaW50Snd0U3ZpZBImLnBvcnRjdWxsaXMubWVzaC52MS5NaW50Snd0U3ZpZFJlcXVlc3QaJy5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXNwb25zZRJbCgpTaWduQ2FuYXJ5EiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXF1ZXN0GiYucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1wb3J0Y3VsbGlzL21lc2gvdjEvbWVzaC5wcm90bxIScG9ydGN1bGxpcy5tZXNoLnYxIq4ECg5Db25uZWN0UmVxdWVzdBIqCgVoZWxsbxgBIAEoCzIZLnBvcnRjdWxsaXMubWVzaC52MS5IZWxsb0gAEjQKBnJlcG9ydBgCIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5FdmlkZW5jZVJlcG9ydEgAEjQKBnRva2VucxgDIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Xb3JrbG9hZFRva2Vuc0gAEjkKCWluY2x1c2lvbhgEIAEoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5JbmNsdXNpb25SZXF1ZXN0SAASMQoJbG9nX2FsYXJtGAUgASgLMhwucG9ydGN1bGxpcy5tZXNoLnYxLkxvZ0FsYXJtSAASMAoGbGVhdmVzGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRMZWF2ZXNIABIuCgdnb29kYnllGAcgASgLMhsucG9ydGN1bGxpcy5tZXNoLnYxLkdvb2RieWVIABIyCgZwb2xpY3kYCCABKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UmVwb3J0SAASOAoJaGFuZHNoYWtlGAkgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhhbmRzaGFrZVJlcG9ydEgAEjsKC2Nvbm5lY3Rpb25zGAogASgLMiQucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3Rpb25SZXBvcnRIAEIJCgdtZXNzYWdlItQDCg9Db25uZWN0UmVzcG9uc2USMQoGYnVuZGxlGAEgASgLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLlRydXN0QnVuZGxlSAASMwoKcmVwb3J0X2FjaxgCIAEoCzIdLnBvcnRjdWxsaXMubWVzaC52MS5SZXBvcnRBY2tIABIxCglsb2dfcHJvb2YYAyABKAsyHC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nUHJvb2ZIABI2CgVyZW5ldxgEIAEoCzIlLnBvcnRjdWxsaXMubWVzaC52MS5SZW5ld0NlcnRpZmljYXRlc0gAEjQKBnBvbGljeRgFIAEoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5Qb2xpY3lTbmFwc2hvdEgAEjQKBXByb3ZlGAYgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLlByb3ZlSGFuZHNoYWtlc0gAEjkKB2NvbGxlY3QYByABKAsyJi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29sbGVjdENvbm5lY3Rpb25zSAASPAoPY29ubmVjdGlvbnNfYWNrGAggASgLMiEucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3Rpb25BY2tIAEIJCgdtZXNzYWdlIr8BCgVIZWxsbxIQCghhZ2VudF9pZBgBIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAIgASgJEhcKD2J1bmRsZV9zZXF1ZW5jZRgDIAEoBBIbCg5sb2dfY2hlY2twb2ludBgEIAEoCUgAiAEBEi4KCmFnZW50X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhQKDHdhbnRzX3BvbGljeRgGIAEoCEIRCg9fbG9nX2NoZWNrcG9pbnQicgoLVHJ1c3RCdW5kbGUSFAoMdHJ1c3RfZG9tYWluGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEEg0KBXJvb3RzGAMgAygMEiwKCGp3dF9rZXlzGAQgAygLMhoucG9ydGN1bGxpcy5tZXNoLnYxLkp3dEtleSIsCgZKd3RLZXkSDgoGa2V5X2lkGAEgASgJEhIKCnB1YmxpY19rZXkYAiABKAwiIAoOV29ya2xvYWRUb2tlbnMSDgoGdG9rZW5zGAEgAygJIscBCg5FdmlkZW5jZVJlcG9ydBIQCghzZXF1ZW5jZRgBIAEoBBIMCgRmdWxsGAIgASgIEjIKB3Byb3hpZXMYAyADKAsyIS5wb3J0Y3VsbGlzLm1lc2gudjEuUHJveHlFdmlkZW5jZRIMCgRnb25lGAQgAygJEhkKEWhlbGRfcm9vdHNfZGlnZXN0GAUgASgMEhoKEnVub2JzZXJ2ZWRfcmVhZGVycxgGIAEoDRIcChRoZWxkX2J1bmRsZV9zZXF1ZW5jZRgHIAEoBCJXCgpIZWxkTGVhdmVzEgwKBGZ1bGwYASABKAgSKgoEaGVsZBgCIAMoCzIcLnBvcnRjdWxsaXMubWVzaC52MS5IZWxkTGVhZhIPCgdkcm9wcGVkGAMgAygMIkkKCEhlbGRMZWFmEg4KBnNlcmlhbBgBIAEoDBItCglub3RfYWZ0ZXIYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIgkKB0dvb2RieWUiJAoRUmVuZXdDZXJ0aWZpY2F0ZXMSDwoHc2VyaWFscxgBIAMoDCI+Cg9Qcm92ZUhhbmRzaGFrZXMSEwoLcm9vdF9zaGEyNTYYASABKAwSFgoOcm9vdHNfc2VxdWVuY2UYAiABKAQisQEKD0hhbmRzaGFrZVJlcG9ydBITCgtyb290X3NoYTI1NhgBIAEoDBIWCg5yb290c19zZXF1ZW5jZRgCIAEoBBIQCghwcm94eV9pZBgDIAEoCRIRCglzcGlmZmVfaWQYBCABKAkSFQoNcG9saWN5X2RpZ2VzdBgFIAEoDBI1CgdmYWlsdXJlGAYgASgLMiQucG9ydGN1bGxpcy5tZXNoLnYxLkhhbmRzaGFrZUZhaWx1cmUiNAoQSGFuZHNoYWtlRmFpbHVyZRIQCghsaXN0ZW5lchgBIAEoCRIOCgZkZXRhaWwYAiABKAkiKQoSQ29sbGVjdENvbm5lY3Rpb25zEhMKC2ludGVydmFsX21zGAEgASgNImsKEENvbm5lY3Rpb25SZXBvcnQSDgoGcnVuX2lkGAEgASgMEhAKCHNlcXVlbmNlGAIgASgEEjUKB3Byb3hpZXMYAyADKAsyJC5wb3J0Y3VsbGlzLm1lc2gudjEuUHJveHlDb25uZWN0aW9ucyJDCg1Db25uZWN0aW9uQWNrEg4KBnJ1bl9pZBgBIAEoDBIQCghzZXF1ZW5jZRgCIAEoBBIQCgh1bnByb3ZlbhgDIAMoCSKwAQoQUHJveHlDb25uZWN0aW9ucxIQCghwcm94eV9pZBgBIAEoCRIRCglzcGlmZmVfaWQYAiABKAkSEAoIZXBvY2hfbXMYAyABKAQSMQoEc2VlbhgEIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5TZWVuQ29ubmVjdGlvbnMSMgoIY292ZXJhZ2UYBSADKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuUG9ydENvdmVyYWdlItUBCg9TZWVuQ29ubmVjdGlvbnMSDAoEcG9ydBgBIAEoDRIwCgRraW5kGAIgASgOMiIucG9ydGN1bGxpcy5tZXNoLnYxLkNvbm5lY3Rpb25LaW5kEg8KB3JlZnVzZWQYAyABKAgSGAoQc291cmNlX3NwaWZmZV9pZBgEIAEoCRIWCg5zb3VyY2VfYWRkcmVzcxgFIAEoDBIQCghmaXJzdF9tcxgGIAEoBBIPCgdsYXN0X21zGAcgASgEEg0KBWNvdW50GAggASgEEg0KBWNsYWltGAkgASgJIoIBCgxQb3J0Q292ZXJhZ2USDAoEcG9ydBgBIAEoDRIQCghzaW5jZV9tcxgCIAEoBBIQCgh1bnRpbF9tcxgDIAEoBBIVCg1sb3N0X3VubWVzaGVkGAQgASgEEhMKC2xvc3RfbWVzaGVkGAUgASgEEhQKDG9wZW5fdW5uYW1lZBgGIAEoDSJuCgxQb2xpY3lSZXBvcnQSDAoEZnVsbBgBIAEoCBIQCghjb21wbGV0ZRgCIAEoCBIwCgdwcm94aWVzGAMgAygLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeVByb3h5EgwKBGdvbmUYBCADKAkirgMKC1BvbGljeVByb3h5EhAKCHByb3h5X2lkGAEgASgJEhEKCXNwaWZmZV9pZBgCIAEoCRI7CgZsYWJlbHMYAyADKAsyKy5wb3J0Y3VsbGlzLm1lc2gudjEuUG9saWN5UHJveHkuTGFiZWxzRW50cnkSDwoHYXBwbGllZBgEIAEoDBIWCg5hcHBsaWVkX2RpZ2VzdBgFIAEoDBIsCgRuYWNrGAYgASgLMh4ucG9ydGN1bGxpcy5tZXNoLnYxLlBvbGljeU5hY2sSNQoIZHJhaW5pbmcYByADKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuT3BlbkNvbm5lY3Rpb25zEhUKDWhhc19saXN0ZW5lcnMYCCABKAgSDgoGdW5zdXJlGAkgASgIEjsKD29sZF9jb25uZWN0aW9ucxgKIAEoDjIiLnBvcnRjdWxsaXMubWVzaC52MS5PbGRDb25uZWN0aW9ucxIcChRhc3NpZ25tZW50c19hbnN3ZXJlZBgLIAEoBBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBImAKClBvbGljeU5hY2sSDgoGZGlnZXN0GAEgASgMEg4KBmRldGFpbBgCIAEoCRIRCglyZXNvdXJjZXMYAyADKAkSDgoGcG9saWN5GAQgASgMEg8KB3BhcnRpYWwYBSABKAgiLgoPT3BlbkNvbm5lY3Rpb25zEgwKBHBvcnQYASABKA0SDQoFY291bnQYAiABKA0iRwoOUG9saWN5U25hcHNob3QSNQoHcHJveGllcxgBIAMoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5Qb2xpY3lBc3NpZ25tZW50IkcKEFBvbGljeUFzc2lnbm1lbnQSEAoIcHJveHlfaWQYASABKAkSEQoJc3BpZmZlX2lkGAIgASgJEg4KBnBvbGljeRgDIAEoDCKQAgoLUHJveHlQb2xpY3kSMAoHaW5ib3VuZBgBIAMoCzIfLnBvcnRjdWxsaXMubWVzaC52MS5JbmJvdW5kUG9ydBIyCghvdXRib3VuZBgCIAMoCzIgLnBvcnRjdWxsaXMubWVzaC52MS5PdXRib3VuZFBvcnQSNQoIY2x1c3RlcnMYAyADKAsyIy5wb3J0Y3VsbGlzLm1lc2gudjEuT3V0Ym91bmRDbHVzdGVyEjIKCm90aGVyX21vZGUYBCABKA4yHi5wb3J0Y3VsbGlzLm1lc2gudjEuU2VydmVyTW9kZRIwCgpwb3J0X21vZGVzGAUgAygLMhwucG9ydGN1bGxpcy5tZXNoLnYxLlBvcnRNb2RlIkYKCFBvcnRNb2RlEgwKBHBvcnQYASABKA0SLAoEbW9kZRgCIAEoDjIeLnBvcnRjdWxsaXMubWVzaC52MS5TZXJ2ZXJNb2RlIswBCgtJbmJvdW5kUG9ydBIMCgRwb3J0GAEgASgNEgwKBGJpbmQYAiABKAkSLgoIcHJvdG9jb2wYAyABKA4yHC5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdG9jb2wSDQoFaHR0cDIYBCABKAgSEAoIYXBwX2hvc3QYBSABKAkSEAoIYXBwX3BvcnQYBiABKA0SEAoIYXBwX3BhdGgYByABKAkSLAoEbW9kZRgIIAEoDjIeLnBvcnRjdWxsaXMubWVzaC52MS5TZXJ2ZXJNb2RlIo0BCgxPdXRib3VuZFBvcnQSDAoEYmluZBgBIAEoCRIMCgRwb3J0GAIgASgNEi4KCHByb3RvY29sGAMgASgOMhwucG9ydGN1bGxpcy5tZXNoLnYxLlByb3RvY29sEjEKBnJvdXRlcxgEIAMoCzIhLnBvcnRjdWxsaXMubWVzaC52MS5PdXRib3VuZFJvdXRlIjEKDU91dGJvdW5kUm91dGUSDwoHZG9tYWlucxgBIAMoCRIPCgdjbHVzdGVyGAIgASgJIoUCCg9PdXRib3VuZENsdXN0ZXISDAoEbmFtZRgBIAEoCRILCgNkbnMYAiABKAgSDQoFaHR0cDIYAyABKAgSLgoIcHJvdG9jb2wYBCABKA4yHC5wb3J0Y3VsbGlzLm1lc2gudjEuUHJvdG9jb2wSKQoEbXRscxgFIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5NZXNoVGxzEjQKC29yaWdpbmF0aW9uGAYgASgLMh8ucG9ydGN1bGxpcy5tZXNoLnYxLk9yaWdpbmF0aW9uEjcKCWVuZHBvaW50cxgHIAMoCzIkLnBvcnRjdWxsaXMubWVzaC52MS5PdXRib3VuZEVuZHBvaW50IiQKB01lc2hUbHMSCwoDc25pGAEgASgJEgwKBHNhbnMYAiADKAkihAIKC09yaWdpbmF0aW9uEg4KBm11dHVhbBgBIAEoCBIQCgNzbmkYAiABKAlIAIgBARIZChFzdWJqZWN0X2FsdF9uYW1lcxgDIAMoCRIcCg9jYV9jZXJ0aWZpY2F0ZXMYBCABKAlIAYgBARIfChJjbGllbnRfY2VydGlmaWNhdGUYBSABKAlIAogBARIYCgtwcml2YXRlX2tleRgGIAEoCUgDiAEBEhwKFGluc2VjdXJlX3NraXBfdmVyaWZ5GAcgASgIQgYKBF9zbmlCEgoQX2NhX2NlcnRpZmljYXRlc0IVChNfY2xpZW50X2NlcnRpZmljYXRlQg4KDF9wcml2YXRlX2tleSJtChBPdXRib3VuZEVuZHBvaW50Eg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDRIOCgZ3ZWlnaHQYAyABKA0SKgoFc2VuZHMYBCABKA4yGy5wb3J0Y3VsbGlzLm1lc2gudjEuU2VuZGluZyIvCglSZXBvcnRBY2sSEAoIc2VxdWVuY2UYASABKAQSEAoIdW5wcm92ZW4YAiADKAkiwQEKCExvZ1Byb29mEhIKCmNoZWNrcG9pbnQYASABKAkSFAoMdmVyaWZpZXJfa2V5GAIgASgJEhEKCWZyb21fc2l6ZRgDIAEoBBITCgtjb25zaXN0ZW5jeRgEIAMoDBItCghyZXN0b3JlZBgFIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEjQKCmluY2x1c2lvbnMYBiADKAsyIC5wb3J0Y3VsbGlzLm1lc2gudjEuTG9nSW5jbHVzaW9uIjYKB0xvZ0xlYWYSDQoFaW5kZXgYASABKAQSDQoFZW50cnkYAiABKAwSDQoFcHJvb2YYAyADKAwiIwoQSW5jbHVzaW9uUmVxdWVzdBIPCgdzZXJpYWxzGAEgAygMIokBCgxMb2dJbmNsdXNpb24SDgoGc2VyaWFsGAEgASgMEisKBmludGVudBgCIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEisKBnJlc3VsdBgDIAEoCzIbLnBvcnRjdWxsaXMubWVzaC52MS5Mb2dMZWFmEg8KB2ZvcmVpZ24YBCABKAgiawoITG9nQWxhcm0SDAoEa2luZBgBIAEoCRIOCgZkZXRhaWwYAiABKAkSFwoPaGVsZF9jaGVja3BvaW50GAMgASgJEhgKEHNob3duX2NoZWNrcG9pbnQYBCABKAkSDgoGc2VyaWFsGAUgASgMIoMBCg1Qcm94eUV2aWRlbmNlEhAKCHByb3h5X2lkGAEgASgJEj8KDXN1YnNjcmlwdGlvbnMYAiADKAsyKC5wb3J0Y3VsbGlzLm1lc2gudjEuU3Vic2NyaXB0aW9uRXZpZGVuY2USEQoJc3BpZmZlX2lkGAMgASgJEgwKBHdlYWsYBCABKAgi/wEKFFN1YnNjcmlwdGlvbkV2aWRlbmNlEhEKCXN0cmVhbV9pZBgBIAEoBBIVCg1yZXNvdXJjZV9uYW1lGAIgASgJEjgKC2NlcnRpZmljYXRlGAMgASgLMiMucG9ydGN1bGxpcy5tZXNoLnYxLkhlbGRDZXJ0aWZpY2F0ZRIXCg9idW5kbGVfc2VxdWVuY2UYBCABKAQSLAoIYWNrZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKBG5hY2sYBiABKAsyGC5wb3J0Y3VsbGlzLm1lc2gudjEuTmFjaxIUCgxyb290c19kaWdlc3QYByABKAwiUAoPSGVsZENlcnRpZmljYXRlEg4KBnNlcmlhbBgBIAEoCRItCglub3RfYWZ0ZXIYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIk8KBE5hY2sSDwoHdmVyc2lvbhgBIAEoCRIOCgZkZXRhaWwYAiABKAkSJgoCYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkcKEFNpZ25CYXRjaFJlcXVlc3QSMwoHZW50cmllcxgBIAMoCzIiLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hFbnRyeSJHCg5TaWduQmF0Y2hFbnRyeRINCgV0b2tlbhgBIAEoCRILCgNjc3IYAiABKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAyABKAMiSQoRU2lnbkJhdGNoUmVzcG9uc2USNAoHcmVzdWx0cxgBIAMoCzIjLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXN1bHQiiQEKD1NpZ25CYXRjaFJlc3VsdBI8CgtjZXJ0aWZpY2F0ZRgBIAEoCzIlLnBvcnRjdWxsaXMubWVzaC52MS5TaWduZWRDZXJ0aWZpY2F0ZUgAEi4KB3JlZnVzYWwYAiABKAsyGy5wb3J0Y3VsbGlzLm1lc2gudjEuUmVmdXNhbEgAQggKBnJlc3VsdCJwChFTaWduZWRDZXJ0aWZpY2F0ZRISCgpjZXJ0X2NoYWluGAEgAygJEhEKCXNwaWZmZV9pZBgCIAEoCRI0ChB0b2tlbl9leHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJACgdSZWZ1c2FsEgwKBGNvZGUYASABKAUSDwoHbWVzc2FnZRgCIAEoCRIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoAyJBChJNaW50Snd0U3ZpZFJlcXVlc3QSEAoIYXVkaWVuY2UYASADKAkSGQoRdmFsaWRpdHlfZHVyYXRpb24YAiABKAMiZgoTTWludEp3dFN2aWRSZXNwb25zZRIRCglzcGlmZmVfaWQYASABKAkSDAoEc3ZpZBgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI1ChFTaWduQ2FuYXJ5UmVxdWVzdBILCgNjc3IYASABKAkSEwoLcm9vdF9zaGEyNTYYAiABKAwiKAoSU2lnbkNhbmFyeVJlc3BvbnNlEhIKCmNlcnRfY2hhaW4YASADKAkqpAEKDkNvbm5lY3Rpb25LaW5kEh8KG0NPTk5FQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEhgKFENPTk5FQ1RJT05fS0lORF9NVExTEAESFwoTQ09OTkVDVElPTl9LSU5EX1RMUxACEh8KG0NPTk5FQ1RJT05fS0lORF9QQVNTVEhST1VHSBADEh0KGUNPTk5FQ1RJT05fS0lORF9QTEFJTlRFWFQQBCppCg5PbGRDb25uZWN0aW9ucxIfChtPTERfQ09OTkVDVElPTlNfVU5TUEVDSUZJRUQQABIcChhPTERfQ09OTkVDVElPTlNfVU5QUk9WRU4QARIYChRPTERfQ09OTkVDVElPTlNfR09ORRACKnYKClNlcnZlck1vZGUSGwoXU0VSVkVSX01PREVfVU5TUEVDSUZJRUQQABIXChNTRVJWRVJfTU9ERV9ESVNBQkxFEAESGgoWU0VSVkVSX01PREVfUEVSTUlTU0lWRRACEhYKElNFUlZFUl9NT0RFX1NUUklDVBADKlwKCFByb3RvY29sEhgKFFBST1RPQ09MX1VOU1BFQ0lGSUVEEAASEAoMUFJPVE9DT0xfVENQEAESEQoNUFJPVE9DT0xfSFRUUBACEhEKDVBST1RPQ09MX0FVVE8QAypcCgdTZW5kaW5nEhcKE1NFTkRJTkdfVU5TUEVDSUZJRUQQABIVChFTRU5ESU5HX1BMQUlOVEVYVBABEhAKDFNFTkRJTkdfTVRMUxACEg8KC1NFTkRJTkdfVExTEAMy/AIKC01lc2hTZXJ2aWNlElYKB0Nvbm5lY3QSIi5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlcXVlc3QaIy5wb3J0Y3VsbGlzLm1lc2gudjEuQ29ubmVjdFJlc3BvbnNlKAEwARJYCglTaWduQmF0Y2gSJC5wb3J0Y3VsbGlzLm1lc2gudjEuU2lnbkJhdGNoUmVxdWVzdBolLnBvcnRjdWxsaXMubWVzaC52MS5TaWduQmF0Y2hSZXNwb25zZRJeCgtNaW50Snd0U3ZpZBImLnBvcnRjdWxsaXMubWVzaC52MS5NaW50Snd0U3ZpZFJlcXVlc3QaJy5wb3J0Y3VsbGlzLm1lc2gudjEuTWludEp3dFN2aWRSZXNwb25zZRJbCgpTaWduQ2FuYXJ5EiUucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXF1ZXN0GiYucG9ydGN1bGxpcy5tZXNoLnYxLlNpZ25DYW5hcnlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * @generated from message portcullis.mesh.v1.ConnectRequest
@@ -84,6 +84,14 @@ export type ConnectRequest = Message<"portcullis.mesh.v1.ConnectRequest"> & {
      */
     value: HandshakeReport;
     case: "handshake";
+  } | {
+    /**
+     * Only after a CollectConnections.
+     *
+     * @generated from field: portcullis.mesh.v1.ConnectionReport connections = 10;
+     */
+    value: ConnectionReport;
+    case: "connections";
   } | { case: undefined; value?: undefined };
 };
 
@@ -145,6 +153,20 @@ export type ConnectResponse = Message<"portcullis.mesh.v1.ConnectResponse"> & {
      */
     value: ProveHandshakes;
     case: "prove";
+  } | {
+    /**
+     * To an agent whose Hello wants policy.
+     *
+     * @generated from field: portcullis.mesh.v1.CollectConnections collect = 7;
+     */
+    value: CollectConnections;
+    case: "collect";
+  } | {
+    /**
+     * @generated from field: portcullis.mesh.v1.ConnectionAck connections_ack = 8;
+     */
+    value: ConnectionAck;
+    case: "connectionsAck";
   } | { case: undefined; value?: undefined };
 };
 
@@ -550,6 +572,247 @@ export const HandshakeFailureSchema: GenMessage<HandshakeFailure> = /*@__PURE__*
   messageDesc(file_portcullis_mesh_v1_mesh, 13);
 
 /**
+ * Who connects to the ports of the agent's Envoys is to be told, summed up.
+ *
+ * @generated from message portcullis.mesh.v1.CollectConnections
+ */
+export type CollectConnections = Message<"portcullis.mesh.v1.CollectConnections"> & {
+  /**
+   * What is new in kind goes out at once; all else after this time.
+   *
+   * @generated from field: uint32 interval_ms = 1;
+   */
+  intervalMs: number;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.CollectConnections.
+ * Use `create(CollectConnectionsSchema)` to create a new message.
+ */
+export const CollectConnectionsSchema: GenMessage<CollectConnections> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+
+/**
+ * What was seen since the last one. The next one is sent after the acknowledgement of this one; on another stream it is sent again.
+ *
+ * @generated from message portcullis.mesh.v1.ConnectionReport
+ */
+export type ConnectionReport = Message<"portcullis.mesh.v1.ConnectionReport"> & {
+  /**
+   * Random, 16 octets, of this life of the agent: with the sequence it makes a report count once.
+   *
+   * @generated from field: bytes run_id = 1;
+   */
+  runId: Uint8Array;
+
+  /**
+   * Rises by one.
+   *
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.ProxyConnections proxies = 3;
+   */
+  proxies: ProxyConnections[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.ConnectionReport.
+ * Use `create(ConnectionReportSchema)` to create a new message.
+ */
+export const ConnectionReportSchema: GenMessage<ConnectionReport> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+
+/**
+ * The report is durable.
+ *
+ * @generated from message portcullis.mesh.v1.ConnectionAck
+ */
+export type ConnectionAck = Message<"portcullis.mesh.v1.ConnectionAck"> & {
+  /**
+   * @generated from field: bytes run_id = 1;
+   */
+  runId: Uint8Array;
+
+  /**
+   * @generated from field: uint64 sequence = 2;
+   */
+  sequence: bigint;
+
+  /**
+   * As in ReportAck: what was said of these is dropped, and the agent says it again when it has shown their tokens.
+   *
+   * @generated from field: repeated string unproven = 3;
+   */
+  unproven: string[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.ConnectionAck.
+ * Use `create(ConnectionAckSchema)` to create a new message.
+ */
+export const ConnectionAckSchema: GenMessage<ConnectionAck> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+
+/**
+ * @generated from message portcullis.mesh.v1.ProxyConnections
+ */
+export type ProxyConnections = Message<"portcullis.mesh.v1.ProxyConnections"> & {
+  /**
+   * @generated from field: string proxy_id = 1;
+   */
+  proxyId: string;
+
+  /**
+   * From a node agent: the workload that the proxy authenticated as. Empty from a sidecar's: the stream's own.
+   *
+   * @generated from field: string spiffe_id = 2;
+   */
+  spiffeId: string;
+
+  /**
+   * When this life of the Envoy began, in ms since 1970.
+   *
+   * @generated from field: uint64 epoch_ms = 3;
+   */
+  epochMs: bigint;
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.SeenConnections seen = 4;
+   */
+  seen: SeenConnections[];
+
+  /**
+   * @generated from field: repeated portcullis.mesh.v1.PortCoverage coverage = 5;
+   */
+  coverage: PortCoverage[];
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.ProxyConnections.
+ * Use `create(ProxyConnectionsSchema)` to create a new message.
+ */
+export const ProxyConnectionsSchema: GenMessage<ProxyConnections> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+
+/**
+ * @generated from message portcullis.mesh.v1.SeenConnections
+ */
+export type SeenConnections = Message<"portcullis.mesh.v1.SeenConnections"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * @generated from field: portcullis.mesh.v1.ConnectionKind kind = 2;
+   */
+  kind: ConnectionKind;
+
+  /**
+   * @generated from field: bool refused = 3;
+   */
+  refused: boolean;
+
+  /**
+   * One of the two; neither where the agent's bound was reached. The identity only if it was verified.
+   *
+   * @generated from field: string source_spiffe_id = 4;
+   */
+  sourceSpiffeId: string;
+
+  /**
+   * An IP address, 4 or 16 octets.
+   *
+   * @generated from field: bytes source_address = 5;
+   */
+  sourceAddress: Uint8Array;
+
+  /**
+   * In ms since 1970.
+   *
+   * @generated from field: uint64 first_ms = 6;
+   */
+  firstMs: bigint;
+
+  /**
+   * @generated from field: uint64 last_ms = 7;
+   */
+  lastMs: bigint;
+
+  /**
+   * @generated from field: uint64 count = 8;
+   */
+  count: bigint;
+
+  /**
+   * What the caller says of itself; printable, cut at 64 characters.
+   *
+   * @generated from field: string claim = 9;
+   */
+  claim: string;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.SeenConnections.
+ * Use `create(SeenConnectionsSchema)` to create a new message.
+ */
+export const SeenConnectionsSchema: GenMessage<SeenConnections> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+
+/**
+ * For which time the agent can answer, and what it has missed of it by Envoy's own counters.
+ *
+ * @generated from message portcullis.mesh.v1.PortCoverage
+ */
+export type PortCoverage = Message<"portcullis.mesh.v1.PortCoverage"> & {
+  /**
+   * @generated from field: uint32 port = 1;
+   */
+  port: number;
+
+  /**
+   * In ms since 1970.
+   *
+   * @generated from field: uint64 since_ms = 2;
+   */
+  sinceMs: bigint;
+
+  /**
+   * @generated from field: uint64 until_ms = 3;
+   */
+  untilMs: bigint;
+
+  /**
+   * Connections that Envoy has counted and not told: those that were not mTLS, and those that were.
+   *
+   * @generated from field: uint64 lost_unmeshed = 4;
+   */
+  lostUnmeshed: bigint;
+
+  /**
+   * @generated from field: uint64 lost_meshed = 5;
+   */
+  lostMeshed: bigint;
+
+  /**
+   * Open ones that are not mTLS, and whose source is not known yet.
+   *
+   * @generated from field: uint32 open_unnamed = 6;
+   */
+  openUnnamed: number;
+};
+
+/**
+ * Describes the message portcullis.mesh.v1.PortCoverage.
+ * Use `create(PortCoverageSchema)` to create a new message.
+ */
+export const PortCoverageSchema: GenMessage<PortCoverage> = /*@__PURE__*/
+  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+
+/**
  * What an agent's Envoys do now. All of them are told anew on each stream.
  *
  * @generated from message portcullis.mesh.v1.PolicyReport
@@ -587,7 +850,7 @@ export type PolicyReport = Message<"portcullis.mesh.v1.PolicyReport"> & {
  * Use `create(PolicyReportSchema)` to create a new message.
  */
 export const PolicyReportSchema: GenMessage<PolicyReport> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 14);
+  messageDesc(file_portcullis_mesh_v1_mesh, 20);
 
 /**
  * @generated from message portcullis.mesh.v1.PolicyProxy
@@ -658,6 +921,14 @@ export type PolicyProxy = Message<"portcullis.mesh.v1.PolicyProxy"> & {
    * @generated from field: portcullis.mesh.v1.OldConnections old_connections = 10;
    */
   oldConnections: OldConnections;
+
+  /**
+   * So many of this stream's assignments, in their order and to whomever, were read, and what came of those to this proxy is said here;
+   * less where it has not answered yet. More than were sent are refused.
+   *
+   * @generated from field: uint64 assignments_answered = 11;
+   */
+  assignmentsAnswered: bigint;
 };
 
 /**
@@ -665,7 +936,7 @@ export type PolicyProxy = Message<"portcullis.mesh.v1.PolicyProxy"> & {
  * Use `create(PolicyProxySchema)` to create a new message.
  */
 export const PolicyProxySchema: GenMessage<PolicyProxy> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 15);
+  messageDesc(file_portcullis_mesh_v1_mesh, 21);
 
 /**
  * @generated from message portcullis.mesh.v1.PolicyNack
@@ -710,7 +981,7 @@ export type PolicyNack = Message<"portcullis.mesh.v1.PolicyNack"> & {
  * Use `create(PolicyNackSchema)` to create a new message.
  */
 export const PolicyNackSchema: GenMessage<PolicyNack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 16);
+  messageDesc(file_portcullis_mesh_v1_mesh, 22);
 
 /**
  * @generated from message portcullis.mesh.v1.OpenConnections
@@ -732,7 +1003,7 @@ export type OpenConnections = Message<"portcullis.mesh.v1.OpenConnections"> & {
  * Use `create(OpenConnectionsSchema)` to create a new message.
  */
 export const OpenConnectionsSchema: GenMessage<OpenConnections> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 17);
+  messageDesc(file_portcullis_mesh_v1_mesh, 23);
 
 /**
  * What proxies are to do. What it does not name stays.
@@ -751,7 +1022,7 @@ export type PolicySnapshot = Message<"portcullis.mesh.v1.PolicySnapshot"> & {
  * Use `create(PolicySnapshotSchema)` to create a new message.
  */
 export const PolicySnapshotSchema: GenMessage<PolicySnapshot> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 18);
+  messageDesc(file_portcullis_mesh_v1_mesh, 24);
 
 /**
  * @generated from message portcullis.mesh.v1.PolicyAssignment
@@ -782,7 +1053,7 @@ export type PolicyAssignment = Message<"portcullis.mesh.v1.PolicyAssignment"> & 
  * Use `create(PolicyAssignmentSchema)` to create a new message.
  */
 export const PolicyAssignmentSchema: GenMessage<PolicyAssignment> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 19);
+  messageDesc(file_portcullis_mesh_v1_mesh, 25);
 
 /**
  * core/policy/proxy-policy.ts says what each field is.
@@ -821,7 +1092,7 @@ export type ProxyPolicy = Message<"portcullis.mesh.v1.ProxyPolicy"> & {
  * Use `create(ProxyPolicySchema)` to create a new message.
  */
 export const ProxyPolicySchema: GenMessage<ProxyPolicy> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 20);
+  messageDesc(file_portcullis_mesh_v1_mesh, 26);
 
 /**
  * @generated from message portcullis.mesh.v1.PortMode
@@ -843,7 +1114,7 @@ export type PortMode = Message<"portcullis.mesh.v1.PortMode"> & {
  * Use `create(PortModeSchema)` to create a new message.
  */
 export const PortModeSchema: GenMessage<PortMode> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 21);
+  messageDesc(file_portcullis_mesh_v1_mesh, 27);
 
 /**
  * @generated from message portcullis.mesh.v1.InboundPort
@@ -897,7 +1168,7 @@ export type InboundPort = Message<"portcullis.mesh.v1.InboundPort"> & {
  * Use `create(InboundPortSchema)` to create a new message.
  */
 export const InboundPortSchema: GenMessage<InboundPort> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 22);
+  messageDesc(file_portcullis_mesh_v1_mesh, 28);
 
 /**
  * @generated from message portcullis.mesh.v1.OutboundPort
@@ -929,7 +1200,7 @@ export type OutboundPort = Message<"portcullis.mesh.v1.OutboundPort"> & {
  * Use `create(OutboundPortSchema)` to create a new message.
  */
 export const OutboundPortSchema: GenMessage<OutboundPort> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 23);
+  messageDesc(file_portcullis_mesh_v1_mesh, 29);
 
 /**
  * @generated from message portcullis.mesh.v1.OutboundRoute
@@ -951,7 +1222,7 @@ export type OutboundRoute = Message<"portcullis.mesh.v1.OutboundRoute"> & {
  * Use `create(OutboundRouteSchema)` to create a new message.
  */
 export const OutboundRouteSchema: GenMessage<OutboundRoute> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 24);
+  messageDesc(file_portcullis_mesh_v1_mesh, 30);
 
 /**
  * @generated from message portcullis.mesh.v1.OutboundCluster
@@ -1000,7 +1271,7 @@ export type OutboundCluster = Message<"portcullis.mesh.v1.OutboundCluster"> & {
  * Use `create(OutboundClusterSchema)` to create a new message.
  */
 export const OutboundClusterSchema: GenMessage<OutboundCluster> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 25);
+  messageDesc(file_portcullis_mesh_v1_mesh, 31);
 
 /**
  * @generated from message portcullis.mesh.v1.MeshTls
@@ -1022,7 +1293,7 @@ export type MeshTls = Message<"portcullis.mesh.v1.MeshTls"> & {
  * Use `create(MeshTlsSchema)` to create a new message.
  */
 export const MeshTlsSchema: GenMessage<MeshTls> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 26);
+  messageDesc(file_portcullis_mesh_v1_mesh, 32);
 
 /**
  * @generated from message portcullis.mesh.v1.Origination
@@ -1071,7 +1342,7 @@ export type Origination = Message<"portcullis.mesh.v1.Origination"> & {
  * Use `create(OriginationSchema)` to create a new message.
  */
 export const OriginationSchema: GenMessage<Origination> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 27);
+  messageDesc(file_portcullis_mesh_v1_mesh, 33);
 
 /**
  * @generated from message portcullis.mesh.v1.OutboundEndpoint
@@ -1103,7 +1374,7 @@ export type OutboundEndpoint = Message<"portcullis.mesh.v1.OutboundEndpoint"> & 
  * Use `create(OutboundEndpointSchema)` to create a new message.
  */
 export const OutboundEndpointSchema: GenMessage<OutboundEndpoint> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 28);
+  messageDesc(file_portcullis_mesh_v1_mesh, 34);
 
 /**
  * @generated from message portcullis.mesh.v1.ReportAck
@@ -1129,7 +1400,7 @@ export type ReportAck = Message<"portcullis.mesh.v1.ReportAck"> & {
  * Use `create(ReportAckSchema)` to create a new message.
  */
 export const ReportAckSchema: GenMessage<ReportAck> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 29);
+  messageDesc(file_portcullis_mesh_v1_mesh, 35);
 
 /**
  * What the transparency log is now, as docs/log.md describes it. The witness believes nothing of it unverified.
@@ -1182,7 +1453,7 @@ export type LogProof = Message<"portcullis.mesh.v1.LogProof"> & {
  * Use `create(LogProofSchema)` to create a new message.
  */
 export const LogProofSchema: GenMessage<LogProof> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 30);
+  messageDesc(file_portcullis_mesh_v1_mesh, 36);
 
 /**
  * One entry, and its inclusion proof in the tree of the message's checkpoint.
@@ -1211,7 +1482,7 @@ export type LogLeaf = Message<"portcullis.mesh.v1.LogLeaf"> & {
  * Use `create(LogLeafSchema)` to create a new message.
  */
 export const LogLeafSchema: GenMessage<LogLeaf> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 31);
+  messageDesc(file_portcullis_mesh_v1_mesh, 37);
 
 /**
  * Whether certificates of the stream's own, or of those that it speaks for, are in the log. Asked again when no answer comes.
@@ -1232,7 +1503,7 @@ export type InclusionRequest = Message<"portcullis.mesh.v1.InclusionRequest"> & 
  * Use `create(InclusionRequestSchema)` to create a new message.
  */
 export const InclusionRequestSchema: GenMessage<InclusionRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 32);
+  messageDesc(file_portcullis_mesh_v1_mesh, 38);
 
 /**
  * @generated from message portcullis.mesh.v1.LogInclusion
@@ -1268,7 +1539,7 @@ export type LogInclusion = Message<"portcullis.mesh.v1.LogInclusion"> & {
  * Use `create(LogInclusionSchema)` to create a new message.
  */
 export const LogInclusionSchema: GenMessage<LogInclusion> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 33);
+  messageDesc(file_portcullis_mesh_v1_mesh, 39);
 
 /**
  * The agent has kept its own checkpoint, and says why. It goes on serving.
@@ -1313,7 +1584,7 @@ export type LogAlarm = Message<"portcullis.mesh.v1.LogAlarm"> & {
  * Use `create(LogAlarmSchema)` to create a new message.
  */
 export const LogAlarmSchema: GenMessage<LogAlarm> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 34);
+  messageDesc(file_portcullis_mesh_v1_mesh, 40);
 
 /**
  * @generated from message portcullis.mesh.v1.ProxyEvidence
@@ -1351,7 +1622,7 @@ export type ProxyEvidence = Message<"portcullis.mesh.v1.ProxyEvidence"> & {
  * Use `create(ProxyEvidenceSchema)` to create a new message.
  */
 export const ProxyEvidenceSchema: GenMessage<ProxyEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 35);
+  messageDesc(file_portcullis_mesh_v1_mesh, 41);
 
 /**
  * One resource name on one xDS stream. A proxy confirms a bundle only when each of its open ones has.
@@ -1407,7 +1678,7 @@ export type SubscriptionEvidence = Message<"portcullis.mesh.v1.SubscriptionEvide
  * Use `create(SubscriptionEvidenceSchema)` to create a new message.
  */
 export const SubscriptionEvidenceSchema: GenMessage<SubscriptionEvidence> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 36);
+  messageDesc(file_portcullis_mesh_v1_mesh, 42);
 
 /**
  * @generated from message portcullis.mesh.v1.HeldCertificate
@@ -1431,7 +1702,7 @@ export type HeldCertificate = Message<"portcullis.mesh.v1.HeldCertificate"> & {
  * Use `create(HeldCertificateSchema)` to create a new message.
  */
 export const HeldCertificateSchema: GenMessage<HeldCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 37);
+  messageDesc(file_portcullis_mesh_v1_mesh, 43);
 
 /**
  * @generated from message portcullis.mesh.v1.Nack
@@ -1460,7 +1731,7 @@ export type Nack = Message<"portcullis.mesh.v1.Nack"> & {
  * Use `create(NackSchema)` to create a new message.
  */
 export const NackSchema: GenMessage<Nack> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 38);
+  messageDesc(file_portcullis_mesh_v1_mesh, 44);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchRequest
@@ -1477,7 +1748,7 @@ export type SignBatchRequest = Message<"portcullis.mesh.v1.SignBatchRequest"> & 
  * Use `create(SignBatchRequestSchema)` to create a new message.
  */
 export const SignBatchRequestSchema: GenMessage<SignBatchRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 39);
+  messageDesc(file_portcullis_mesh_v1_mesh, 45);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchEntry
@@ -1510,7 +1781,7 @@ export type SignBatchEntry = Message<"portcullis.mesh.v1.SignBatchEntry"> & {
  * Use `create(SignBatchEntrySchema)` to create a new message.
  */
 export const SignBatchEntrySchema: GenMessage<SignBatchEntry> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 40);
+  messageDesc(file_portcullis_mesh_v1_mesh, 46);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResponse
@@ -1529,7 +1800,7 @@ export type SignBatchResponse = Message<"portcullis.mesh.v1.SignBatchResponse"> 
  * Use `create(SignBatchResponseSchema)` to create a new message.
  */
 export const SignBatchResponseSchema: GenMessage<SignBatchResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 41);
+  messageDesc(file_portcullis_mesh_v1_mesh, 47);
 
 /**
  * @generated from message portcullis.mesh.v1.SignBatchResult
@@ -1558,7 +1829,7 @@ export type SignBatchResult = Message<"portcullis.mesh.v1.SignBatchResult"> & {
  * Use `create(SignBatchResultSchema)` to create a new message.
  */
 export const SignBatchResultSchema: GenMessage<SignBatchResult> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 42);
+  messageDesc(file_portcullis_mesh_v1_mesh, 48);
 
 /**
  * @generated from message portcullis.mesh.v1.SignedCertificate
@@ -1589,7 +1860,7 @@ export type SignedCertificate = Message<"portcullis.mesh.v1.SignedCertificate"> 
  * Use `create(SignedCertificateSchema)` to create a new message.
  */
 export const SignedCertificateSchema: GenMessage<SignedCertificate> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 43);
+  messageDesc(file_portcullis_mesh_v1_mesh, 49);
 
 /**
  * @generated from message portcullis.mesh.v1.Refusal
@@ -1620,7 +1891,7 @@ export type Refusal = Message<"portcullis.mesh.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 44);
+  messageDesc(file_portcullis_mesh_v1_mesh, 50);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidRequest
@@ -1644,7 +1915,7 @@ export type MintJwtSvidRequest = Message<"portcullis.mesh.v1.MintJwtSvidRequest"
  * Use `create(MintJwtSvidRequestSchema)` to create a new message.
  */
 export const MintJwtSvidRequestSchema: GenMessage<MintJwtSvidRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 45);
+  messageDesc(file_portcullis_mesh_v1_mesh, 51);
 
 /**
  * @generated from message portcullis.mesh.v1.MintJwtSvidResponse
@@ -1673,7 +1944,7 @@ export type MintJwtSvidResponse = Message<"portcullis.mesh.v1.MintJwtSvidRespons
  * Use `create(MintJwtSvidResponseSchema)` to create a new message.
  */
 export const MintJwtSvidResponseSchema: GenMessage<MintJwtSvidResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 46);
+  messageDesc(file_portcullis_mesh_v1_mesh, 52);
 
 /**
  * @generated from message portcullis.mesh.v1.SignCanaryRequest
@@ -1699,7 +1970,7 @@ export type SignCanaryRequest = Message<"portcullis.mesh.v1.SignCanaryRequest"> 
  * Use `create(SignCanaryRequestSchema)` to create a new message.
  */
 export const SignCanaryRequestSchema: GenMessage<SignCanaryRequest> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 47);
+  messageDesc(file_portcullis_mesh_v1_mesh, 53);
 
 /**
  * @generated from message portcullis.mesh.v1.SignCanaryResponse
@@ -1718,7 +1989,54 @@ export type SignCanaryResponse = Message<"portcullis.mesh.v1.SignCanaryResponse"
  * Use `create(SignCanaryResponseSchema)` to create a new message.
  */
 export const SignCanaryResponseSchema: GenMessage<SignCanaryResponse> = /*@__PURE__*/
-  messageDesc(file_portcullis_mesh_v1_mesh, 48);
+  messageDesc(file_portcullis_mesh_v1_mesh, 54);
+
+/**
+ * @generated from enum portcullis.mesh.v1.ConnectionKind
+ */
+export const ConnectionKind = {
+  /**
+   * @generated from enum value: CONNECTION_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * With a certificate of the mesh that was verified, or, where it was refused, with an ALPN of the mesh.
+   *
+   * @generated from enum value: CONNECTION_KIND_MTLS = 1;
+   */
+  MTLS: 1,
+
+  /**
+   * TLS that was to end here, without a certificate of the mesh.
+   *
+   * @generated from enum value: CONNECTION_KIND_TLS = 2;
+   */
+  TLS: 2,
+
+  /**
+   * TLS that does not end here.
+   *
+   * @generated from enum value: CONNECTION_KIND_PASSTHROUGH = 3;
+   */
+  PASSTHROUGH: 3,
+
+  /**
+   * @generated from enum value: CONNECTION_KIND_PLAINTEXT = 4;
+   */
+  PLAINTEXT: 4,
+} as const;
+
+/**
+ * @generated from enum portcullis.mesh.v1.ConnectionKind
+ */
+export type ConnectionKind = (typeof ConnectionKind)[keyof typeof ConnectionKind] | UnknownEnum;
+
+/**
+ * Describes the enum portcullis.mesh.v1.ConnectionKind.
+ */
+export const ConnectionKindSchema: GenEnum<ConnectionKind> = /*@__PURE__*/
+  enumDesc(file_portcullis_mesh_v1_mesh, 0);
 
 /**
  * Plaintext connections from before their port took none.
@@ -1755,7 +2073,7 @@ export type OldConnections = (typeof OldConnections)[keyof typeof OldConnections
  * Describes the enum portcullis.mesh.v1.OldConnections.
  */
 export const OldConnectionsSchema: GenEnum<OldConnections> = /*@__PURE__*/
-  enumDesc(file_portcullis_mesh_v1_mesh, 0);
+  enumDesc(file_portcullis_mesh_v1_mesh, 1);
 
 /**
  * @generated from enum portcullis.mesh.v1.ServerMode
@@ -1791,7 +2109,7 @@ export type ServerMode = (typeof ServerMode)[keyof typeof ServerMode] | UnknownE
  * Describes the enum portcullis.mesh.v1.ServerMode.
  */
 export const ServerModeSchema: GenEnum<ServerMode> = /*@__PURE__*/
-  enumDesc(file_portcullis_mesh_v1_mesh, 1);
+  enumDesc(file_portcullis_mesh_v1_mesh, 2);
 
 /**
  * @generated from enum portcullis.mesh.v1.Protocol
@@ -1827,7 +2145,7 @@ export type Protocol = (typeof Protocol)[keyof typeof Protocol] | UnknownEnum;
  * Describes the enum portcullis.mesh.v1.Protocol.
  */
 export const ProtocolSchema: GenEnum<Protocol> = /*@__PURE__*/
-  enumDesc(file_portcullis_mesh_v1_mesh, 2);
+  enumDesc(file_portcullis_mesh_v1_mesh, 3);
 
 /**
  * @generated from enum portcullis.mesh.v1.Sending
@@ -1863,7 +2181,7 @@ export type Sending = (typeof Sending)[keyof typeof Sending] | UnknownEnum;
  * Describes the enum portcullis.mesh.v1.Sending.
  */
 export const SendingSchema: GenEnum<Sending> = /*@__PURE__*/
-  enumDesc(file_portcullis_mesh_v1_mesh, 3);
+  enumDesc(file_portcullis_mesh_v1_mesh, 4);
 
 /**
  * @generated from service portcullis.mesh.v1.MeshService

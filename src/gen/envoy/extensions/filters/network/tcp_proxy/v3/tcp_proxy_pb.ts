@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AccessLog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
+import { file_envoy_config_accesslog_v3_accesslog } from "../../../../../config/accesslog/v3/accesslog_pb.ts";
 import { file_google_protobuf_wrappers } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
@@ -11,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.proto.
  */
 export const file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy: GenFile = /*@__PURE__*/
-  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90Y3BfcHJveHkvdjMvdGNwX3Byb3h5LnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50Y3BfcHJveHkudjMi5gEKCFRjcFByb3h5EhMKC3N0YXRfcHJlZml4GAEgASgJEhEKB2NsdXN0ZXIYAiABKAlIABJhChV1cHN0cmVhbV9jb25uZWN0X21vZGUYFSABKA4yQi5lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50Y3BfcHJveHkudjMuVXBzdHJlYW1Db25uZWN0TW9kZRI6ChRtYXhfZWFybHlfZGF0YV9ieXRlcxgWIAEoCzIcLmdvb2dsZS5wcm90b2J1Zi5VSW50MzJWYWx1ZUITChFjbHVzdGVyX3NwZWNpZmllcipFChNVcHN0cmVhbUNvbm5lY3RNb2RlEg0KCUlNTUVESUFURRAAEh8KG09OX0RPV05TVFJFQU1fVExTX0hBTkRTSEFLRRACYgZwcm90bzM", [file_google_protobuf_wrappers]);
+  fileDesc("Cj1lbnZveS9leHRlbnNpb25zL2ZpbHRlcnMvbmV0d29yay90Y3BfcHJveHkvdjMvdGNwX3Byb3h5LnByb3RvEi1lbnZveS5leHRlbnNpb25zLmZpbHRlcnMubmV0d29yay50Y3BfcHJveHkudjMiwwMKCFRjcFByb3h5EhMKC3N0YXRfcHJlZml4GAEgASgJEhEKB2NsdXN0ZXIYAiABKAlIABI4CgphY2Nlc3NfbG9nGAUgAygLMiQuZW52b3kuY29uZmlnLmFjY2Vzc2xvZy52My5BY2Nlc3NMb2cSZwoSYWNjZXNzX2xvZ19vcHRpb25zGBEgASgLMksuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlRjcFByb3h5LlRjcEFjY2Vzc0xvZ09wdGlvbnMSYQoVdXBzdHJlYW1fY29ubmVjdF9tb2RlGBUgASgOMkIuZW52b3kuZXh0ZW5zaW9ucy5maWx0ZXJzLm5ldHdvcmsudGNwX3Byb3h5LnYzLlVwc3RyZWFtQ29ubmVjdE1vZGUSOgoUbWF4X2Vhcmx5X2RhdGFfYnl0ZXMYFiABKAsyHC5nb29nbGUucHJvdG9idWYuVUludDMyVmFsdWUaOAoTVGNwQWNjZXNzTG9nT3B0aW9ucxIhChlmbHVzaF9hY2Nlc3NfbG9nX29uX3N0YXJ0GAMgASgIQhMKEWNsdXN0ZXJfc3BlY2lmaWVyKkUKE1Vwc3RyZWFtQ29ubmVjdE1vZGUSDQoJSU1NRURJQVRFEAASHwobT05fRE9XTlNUUkVBTV9UTFNfSEFORFNIQUtFEAJiBnByb3RvMw", [file_envoy_config_accesslog_v3_accesslog, file_google_protobuf_wrappers]);
 
 /**
  * @generated from message envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy
@@ -34,6 +36,16 @@ export type TcpProxy = Message<"envoy.extensions.filters.network.tcp_proxy.v3.Tc
   } | { case: undefined; value?: undefined };
 
   /**
+   * @generated from field: repeated envoy.config.accesslog.v3.AccessLog access_log = 5;
+   */
+  accessLog: AccessLog[];
+
+  /**
+   * @generated from field: envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions access_log_options = 17;
+   */
+  accessLogOptions?: TcpProxy_TcpAccessLogOptions | undefined;
+
+  /**
    * @generated from field: envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode upstream_connect_mode = 21;
    */
   upstreamConnectMode: UpstreamConnectMode;
@@ -50,6 +62,23 @@ export type TcpProxy = Message<"envoy.extensions.filters.network.tcp_proxy.v3.Tc
  */
 export const TcpProxySchema: GenMessage<TcpProxy> = /*@__PURE__*/
   messageDesc(file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy, 0);
+
+/**
+ * @generated from message envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions
+ */
+export type TcpProxy_TcpAccessLogOptions = Message<"envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions"> & {
+  /**
+   * @generated from field: bool flush_access_log_on_start = 3;
+   */
+  flushAccessLogOnStart: boolean;
+};
+
+/**
+ * Describes the message envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy.TcpAccessLogOptions.
+ * Use `create(TcpProxy_TcpAccessLogOptionsSchema)` to create a new message.
+ */
+export const TcpProxy_TcpAccessLogOptionsSchema: GenMessage<TcpProxy_TcpAccessLogOptions> = /*@__PURE__*/
+  messageDesc(file_envoy_extensions_filters_network_tcp_proxy_v3_tcp_proxy, 0, 0);
 
 /**
  * @generated from enum envoy.extensions.filters.network.tcp_proxy.v3.UpstreamConnectMode
