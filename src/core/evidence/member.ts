@@ -1,0 +1,36 @@
+/** The proxies of which a verdict asks what they saw, and what they told. */
+
+import type { PortCoverage, SeenConnections } from "./connection.ts";
+
+/** A life of a proxy, from when it was first heard of until it was gone. A key that comes again has several. */
+export interface Member {
+  readonly key: string;
+  /** NAMESPACE/NAME of its workload. */
+  readonly name: string;
+  readonly bornMs: number;
+  /** Undefined for one that is not proven gone, connected or not. */
+  readonly goneMs: number | undefined;
+  /** Those that its Envoy is to listen on, by its policy; undefined: those that it has told of. */
+  readonly ports?: readonly number[] | undefined;
+}
+
+export interface MemberSeen extends SeenConnections {
+  /** Key of the member. */
+  readonly member: string;
+}
+
+export interface MemberSpan extends PortCoverage {
+  readonly member: string;
+  /** When the life of the Envoy began of which it tells. */
+  readonly epochMs: number;
+}
+
+/** Whether it was there at any time since. */
+export function wasThere({ goneMs }: Member, fromMs: number): boolean {
+  return goneMs === undefined || goneMs > fromMs;
+}
+
+/** @param ports that are asked for; undefined: all */
+export function isAsked(ports: readonly number[] | undefined, port: number): boolean {
+  return ports === undefined || ports.includes(port);
+}

@@ -1,0 +1,102 @@
+/**
+ * Whether a target can go strict: SAFE, UNSAFE, with the callers that would be refused, or UNKNOWN, with the proxies whose evidence is
+ * missing. UNSAFE stands above UNKNOWN, and UNKNOWN above SAFE; what is waived does not count, and is shown.
+ */
+
+import type { Holder } from "./address-history.ts";
+import { callersOf, type BrokenCall, type Caller } from "./callers.ts";
+import { isAsked, wasThere, type Member, type MemberSeen, type MemberSpan } from "./member.ts";
+import { silentOf, type Silent } from "./silent.ts";
+
+export interface VerdictInput {
+  /** As the operator names it. */
+  readonly target: string;
+  readonly nowMs: number;
+  readonly lookBackMs: number;
+  /** Of the target; undefined: all. */
+  readonly ports: readonly number[] | undefined;
+  /** All that there were since the look-back began. */
+  readonly members: readonly Member[];
+  /** Where others of the target are not asked for: when the first of all was there. */
+  readonly firstBornMs?: number | undefined;
+  /** Of these members, each key once. */
+  readonly seen: Iterable<MemberSeen>;
+  /** Of these members, joined or not. */
+  readonly spans: readonly MemberSpan[];
+  readonly holderOf: (address: string, firstMs: number, lastMs: number) => Holder;
+  /** Names of callers and of silent ones. */
+  readonly waived: ReadonlySet<string>;
+  /** Calls that the configuration, as it is to be, breaks. */
+  readonly brokenCalls: readonly BrokenCall[];
+  /** What is newer than this may still be on its way. */
+  readonly lagMs: number;
+}
+
+export interface Verdict {
+  readonly kind: "safe" | "unsafe" | "unknown";
+  readonly callers: readonly Caller[];
+  readonly silent: readonly Silent[];
+  readonly coverage: VerdictCoverage;
+  /** Those that are about somebody here. */
+  readonly waivedNames: readonly string[];
+}
+
+export interface VerdictCoverage {
+  readonly fromMs: number;
+  /** Until then all proxies that are there have told; at most `fromMs` where one has told nothing. */
+  readonly toMs: number;
+  /** Proxies that were there at any time of it. */
+  readonly members: number;
+  readonly connections: { readonly mtls: number; readonly unmeshed: number };
+  /** Connections that Envoy has counted and not told; those with mTLS decide nothing. */
+  readonly lost: { readonly mtls: number; readonly unmeshed: number };
+}
+
+export function verdictOf(input: VerdictInput): Verdict {
+  const { nowMs, lookBackMs, ports } = input;
+  const fromMs = nowMs - lookBackMs;
+  // However short a look-back is, something of it must be covered.
+  const dueMs = nowMs - Math.min(input.lagMs, lookBackMs / 2);
+  const { callers, connections } = callersOf({ ...input, fromMs });
+  const silent = silentOf({ ...input, fromMs, dueMs });
+  const waivedNames = [...callers, ...silent].filter(({ isWaived }) => isWaived);
+  const told = input.spans.filter(({ port, untilMs }) => untilMs >= fromMs && isAsked(ports, port));
+  return {
+    kind: kindOf(callers, silent),
+    callers,
+    silent,
+    coverage: {
+      fromMs,
+      toMs: toldUntil(input),
+      members: new Set(input.members.filter((each) => wasThere(each, fromMs)).map(keyOf)).size,
+      connections,
+      lost: {
+        mtls: sum(told.map(({ lostMeshed }) => lostMeshed)),
+        unmeshed: sum(told.map(({ lostUnmeshed }) => lostUnmeshed)),
+      },
+    },
+    waivedNames: [...new Set(waivedNames.map(({ name }) => name))].toSorted(),
+  };
+}
+
+function kindOf(callers: readonly Caller[], silent: readonly Silent[]): Verdict["kind"] {
+  if (callers.some(({ isWaived }) => !isWaived)) return "unsafe";
+  return silent.some(({ isWaived }) => !isWaived) ? "unknown" : "safe";
+}
+
+function toldUntil({ members, spans, nowMs, lookBackMs }: VerdictInput): number {
+  const until = new Map<string, number>();
+  for (const { member, untilMs } of spans) {
+    until.set(member, Math.max(until.get(member) ?? 0, untilMs));
+  }
+  const there = members.filter(({ goneMs }) => goneMs === undefined);
+  return Math.min(nowMs, ...there.map(({ key }) => until.get(key) ?? nowMs - lookBackMs));
+}
+
+function keyOf({ key }: Member): string {
+  return key;
+}
+
+function sum(all: readonly number[]): number {
+  return all.reduce((total, each) => total + each, 0);
+}

@@ -1,0 +1,371 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { flipOf, flipWorkloads, memberOf, refusedOf, viewOf } from "../../../test/support/flips.ts";
+import { isRefusal } from "./flip-error.ts";
+import { heldBack, holdOf } from "./flip-hold.ts";
+import { nextFlip, revertFlip } from "./flip-machine.ts";
+import type { FlipView, MemberState, RefusedCall } from "./flip-view.ts";
+import { waitsFor } from "./flip-waits.ts";
+import type { Flip, NewFlip } from "./flip.ts";
+
+/** Until nothing more is to be done at that time. */
+function settle(flip: Flip, view: FlipView, nowMs: number): Flip {
+  const next = nextFlip(flip, view, nowMs);
+  return next === undefined ? flip : settle(next, view, nowMs);
+}
+
+/** The first stage is in force at 10 s, and its evidence has not come yet. */
+function firstStage(more: Partial<NewFlip> = {}): Flip {
+  return settle(flipOf(more), viewOf({ workloads: withAll({ evidenceUntilMs: 10_000 }) }), 10_000);
+}
+
+function allOpen(more: Partial<NewFlip> = {}): Flip {
+  return settle(flipOf(more), viewOf(), 20_000);
+}
+
+function withAll(more: Partial<MemberState>): readonly MemberState[] {
+  return flipWorkloads.map((name) => memberOf(name, more));
+}
+
+function withFirst(more: Partial<MemberState>): readonly MemberState[] {
+  return flipWorkloads.map((name, at) => memberOf(name, at === 0 ? more : {}));
+}
+
+const waits = (flip: Flip, view: FlipView, nowMs = 30_000): readonly string[] =>
+  waitsFor(flip, view, nowMs).map(({ kind, name }) => `${kind} ${name}`.trim());
+
+const strictOf = (flip: Flip): readonly string[] =>
+  flipWorkloads.filter((each) => !heldBack(flip, each, 8080)).map((each) => each.slice(-1));
+
+test("a flip whose object is written goes stage by stage, watches and is done", () => {
+  let flip = flipOf();
+  const seen: string[] = [];
+  for (let nowMs = 2_000; nowMs < 1_000_000; nowMs += 1_500) {
+    const next = nextFlip(flip, viewOf(), nowMs);
+    if (next === undefined) continue;
+    flip = next;
+    seen.push(
+      `${flip.state.kind} ${strictOf(flip).join("")} ${flip.opened.at(-1)?.inForceMs === undefined ? "" : "in force"}`.trim(),
+    );
+  }
+  assert.deepEqual(seen, [
+    "stage a",
+    "stage a in force",
+    "stage ab",
+    "stage ab in force",
+    "stage abcde",
+    "stage abcde in force",
+    "watching abcde in force",
+    "done abcde in force",
+  ]);
+  assert.equal(flip.state.kind, "done");
+  const since = flip.opened.at(-1)?.inForceMs ?? 0;
+  assert.ok("endedMs" in flip.state && flip.state.endedMs >= since + flip.revertWindowMs);
+});
+
+test("nobody is strict before the object is, and before the verdict is SAFE", () => {
+  assert.equal(nextFlip(flipOf(), viewOf({ object: "before" }), 2_000), undefined);
+  assert.equal(nextFlip(flipOf(), viewOf({ object: "partly" }), 2_000), undefined);
+  const unsafe = viewOf({ verdict: { kind: "unsafe", names: ["shop/cron"] } });
+  assert.equal(nextFlip(flipOf(), unsafe, 2_000), undefined);
+  assert.deepEqual(waits(flipOf(), { ...unsafe, object: "before" }), [
+    "object shop/api",
+    "verdict shop/cron",
+  ]);
+  assert.deepEqual(strictOf(flipOf()), []);
+});
+
+const held: readonly (readonly [
+  title: string,
+  view: Partial<FlipView>,
+  waits: readonly string[],
+])[] = [
+  [
+    "a proxy that has not acknowledged",
+    { workloads: withFirst({ stage: "pushed" }) },
+    ["proxy shop/api-a"],
+  ],
+  ["a proxy that refuses", { workloads: withFirst({ stage: "refused" }) }, ["proxy shop/api-a"]],
+  ["a proxy that is silent", { workloads: withFirst({ stage: "silent" }) }, ["proxy shop/api-a"]],
+  [
+    "plaintext of before",
+    { workloads: withFirst({ stage: "draining", draining: 2 }) },
+    ["connections shop/api-a"],
+  ],
+  [
+    "evidence of after",
+    { workloads: withFirst({ evidenceUntilMs: 10_999 }) },
+    ["evidence shop/api-a"],
+  ],
+  [
+    "evidence that never came",
+    { workloads: withFirst({ evidenceUntilMs: undefined }) },
+    ["evidence shop/api-a"],
+  ],
+  [
+    "callers",
+    { verdict: { kind: "unsafe", names: ["shop/cron", "10.0.0.9"] } },
+    ["verdict shop/cron", "verdict 10.0.0.9"],
+  ],
+  [
+    "who is silent",
+    { verdict: { kind: "unknown", names: ["proxy/shop/api-d"] } },
+    ["verdict proxy/shop/api-d"],
+  ],
+  [
+    "a verdict that names nobody",
+    { verdict: { kind: "unknown", names: [] } },
+    ["verdict shop/api"],
+  ],
+  ["the object, which others changed in part", { object: "partly" }, ["object shop/api"]],
+  ["whoever is there", { workloads: [memberOf("shop/api-a")] }, ["verdict shop/api"]],
+  [
+    "nobody, where a waiver names the silence",
+    { workloads: withFirst({ stage: "silent", evidenceUntilMs: undefined, isWaived: true }) },
+    [],
+  ],
+  [
+    "nobody, where no proxy is",
+    { workloads: withFirst({ stage: "no-proxy", evidenceUntilMs: undefined }) },
+    [],
+  ],
+  ["nobody, where the workload is gone", { workloads: withAll({}).slice(1) }, []],
+  [
+    "nobody, where nobody is left",
+    { workloads: [memberOf("shop/api-a")], verdict: { kind: "nobody", names: [] } },
+    [],
+  ],
+];
+
+describe("the second stage waits for", () => {
+  for (const [title, more, expected] of held) {
+    test(title, () => {
+      const flip = firstStage();
+      assert.equal(flip.opened[0]?.inForceMs, 10_000);
+      const view = viewOf(more);
+      assert.deepEqual(waits(flip, view), expected);
+      const next = nextFlip(flip, view, 30_000);
+      assert.equal(next?.opened.length, expected.length === 0 ? 2 : undefined);
+    });
+  }
+});
+
+test("a stage that would make nobody more strict is passed over", () => {
+  const flip = settle(flipOf(), viewOf({ workloads: withAll({}).slice(0, 2) }), 30_000);
+  assert.deepEqual(
+    flip.opened.map(({ index, workloads }) => [index, workloads]),
+    [
+      [0, ["shop/api-a"]],
+      [2, []],
+    ],
+  );
+});
+
+test("who comes while stages are open is held back until the last one", () => {
+  const flip = firstStage();
+  assert.ok(heldBack(flip, "shop/api-new", 8080));
+  assert.deepEqual([...(holdOf(flip)?.strict ?? [])], ["shop/api-a"]);
+  assert.ok(!heldBack(allOpen(), "shop/api-new", 8080));
+  assert.equal(holdOf(allOpen()), undefined);
+});
+
+test("only the ports of the flip are held back", () => {
+  const flip = flipOf({ exceptPorts: [9000] });
+  assert.deepEqual(
+    [8080, 9000].map((port) => heldBack(flip, "shop/api-a", port)),
+    [true, false],
+  );
+  const one = flipOf({ ports: [9000] });
+  assert.deepEqual(
+    [8080, 9000].map((port) => heldBack(one, "shop/api-a", port)),
+    [false, true],
+  );
+});
+
+const meshed = (name: string, more: Partial<RefusedCall> = {}): RefusedCall =>
+  refusedOf(name, { kind: "mtls", holder: { kind: "workload", name, isMeshed: true }, ...more });
+
+const causes: readonly (readonly [
+  title: string,
+  refused: readonly RefusedCall[],
+  cause: string | undefined,
+])[] = [
+  ["one caller of the mesh that fails", [meshed("shop/web")], "meshed-failure shop/web"],
+  ["not TLS of a workload's own", [meshed("shop/web", { kind: "tls" })], undefined],
+  [
+    "two workloads that are refused",
+    [refusedOf("shop/x"), refusedOf("shop/y")],
+    "refused shop/x,shop/y",
+  ],
+  [
+    "two whose own TLS is refused",
+    [refusedOf("shop/x", { kind: "tls" }), refusedOf("shop/y", { kind: "passthrough" })],
+    "refused shop/x,shop/y",
+  ],
+  [
+    "not own TLS that was refused before",
+    [
+      refusedOf("shop/x", { kind: "tls" }),
+      refusedOf("shop/y", { kind: "tls" }),
+      refusedOf("shop/y", { kind: "passthrough", firstMs: 500, lastMs: 500 }),
+    ],
+    undefined,
+  ],
+  [
+    "not one alone, however often",
+    [1, 2, 3].map((port) => refusedOf("shop/x", { port })),
+    undefined,
+  ],
+  [
+    "not addresses that nobody knows",
+    [1, 2, 3].map((port) =>
+      refusedOf("", { port, kind: port > 1 ? "plaintext" : "mtls", holder: { kind: "unknown" } }),
+    ),
+    undefined,
+  ],
+  ["not its own host", [meshed("", { holder: { kind: "own", name: "shop/api-a" } })], undefined],
+  [
+    "not an address of several",
+    [meshed("", { holder: { kind: "several", names: ["a", "b"] } })],
+    undefined,
+  ],
+  ["not a failure of who has no proxy", [refusedOf("shop/x", { kind: "mtls" })], undefined],
+  [
+    "not who failed before",
+    [meshed("shop/web"), meshed("shop/web", { member: "shop/api-e", firstMs: 500, lastMs: 500 })],
+    undefined,
+  ],
+  ["not a failure at who is held back", [meshed("shop/web", { member: "shop/api-e" })], undefined],
+  [
+    "not refusals of before the stage was in force",
+    ["shop/x", "shop/y"].map((name) => refusedOf(name, { lastMs: 9_999 })),
+    undefined,
+  ],
+  [
+    "not refusals at who is held back",
+    ["shop/x", "shop/y"].map((name) => refusedOf(name, { member: "shop/api-e" })),
+    undefined,
+  ],
+];
+
+describe("a stage is taken back by", () => {
+  for (const [title, refused, cause] of causes) {
+    test(title, () => {
+      const flip = nextFlip(
+        firstStage(),
+        viewOf({ refused, verdict: { kind: "unknown", names: [] } }),
+        60_000,
+      );
+      const state = flip?.state;
+      assert.equal(state?.kind, cause === undefined ? undefined : "reverting");
+      if (state?.kind !== "reverting" || !("callers" in state.cause)) return;
+      assert.equal(`${state.cause.kind} ${state.cause.callers.join()}`, cause);
+      assert.deepEqual(flip && strictOf(flip), []);
+    });
+  }
+});
+
+test("refused plaintext takes nothing back where that was not asked for", () => {
+  const refused = ["a", "b", "c"].map((each) => refusedOf(each));
+  const flip = firstStage({ revertOnRefused: undefined });
+  assert.equal(nextFlip(flip, viewOf({ refused, object: "partly" }), 60_000), undefined);
+});
+
+test("another port of the workload is nothing to the flip", () => {
+  const flip = firstStage({ ports: [9000] });
+  assert.equal(
+    nextFlip(flip, viewOf({ refused: [meshed("shop/web")], object: "partly" }), 60_000),
+    undefined,
+  );
+});
+
+test("what happens after the window takes nothing back, and late evidence of the window does", () => {
+  const watching = allOpen();
+  assert.deepEqual(watching.state, { kind: "watching", sinceMs: 20_000 });
+  const late = withAll({ evidenceUntilMs: 600_000 });
+  const [inTime, after] = [619_000, 621_000].map((firstMs) => [
+    meshed("shop/web", { firstMs, lastMs: 625_000 }),
+  ]);
+  assert.deepEqual(waits(watching, viewOf({ workloads: late }), 600_000), ["window"]);
+  assert.equal(waits(watching, viewOf({ workloads: late }), 625_000).length, 5);
+  assert.equal(
+    nextFlip(watching, viewOf({ workloads: late, refused: inTime ?? [] }), 625_000)?.state.kind,
+    "reverting",
+  );
+  assert.equal(
+    nextFlip(watching, viewOf({ workloads: late, refused: after ?? [] }), 625_000),
+    undefined,
+  );
+  assert.equal(nextFlip(watching, viewOf({ refused: after ?? [] }), 625_000)?.state.kind, "done");
+  // Nobody is waited for without end.
+  assert.equal(nextFlip(watching, viewOf({ workloads: late }), 680_000)?.state.kind, "done");
+});
+
+test("an object that others have changed ends the flip, unless the target is strict all the same", () => {
+  for (const flip of [firstStage(), allOpen()]) {
+    for (const object of ["other", "before"] as const) {
+      assert.equal(nextFlip(flip, viewOf({ object }), 60_000)?.state.kind, "superseded");
+    }
+    assert.notEqual(nextFlip(flip, viewOf({ object: "partly" }), 60_000)?.state.kind, "superseded");
+  }
+  assert.equal(nextFlip(flipOf(), viewOf({ object: "other" }), 60_000)?.state.kind, "superseded");
+  const theirs = flipOf({ edit: { ...flipOf().edit, isOurs: false } });
+  assert.equal(nextFlip(theirs, viewOf({ object: "other" }), 60_000), undefined);
+  assert.match(
+    waitsFor(theirs, viewOf({ object: "before" }), 0)[0]?.detail ?? "",
+    /yours to change/,
+  );
+});
+
+const cause = { kind: "operator", operator: "ada", reason: "too early" } as const;
+
+test("a failure counts from when the stage of whom it called has opened", () => {
+  const all = settle(firstStage(), viewOf(), 50_000);
+  assert.deepEqual(
+    all.opened.map(({ openedMs }) => openedMs),
+    [10_000, 50_000, 50_000],
+  );
+  const failed = (ms: number) => [
+    meshed("shop/web", { member: "shop/api-e", firstMs: ms, lastMs: ms }),
+  ];
+  assert.equal(nextFlip(all, viewOf({ refused: failed(45_000) }), 60_000), undefined);
+  assert.equal(nextFlip(all, viewOf({ refused: failed(50_000) }), 60_000)?.state.kind, "reverting");
+});
+
+test("a stage is not in force where the object does not say so", () => {
+  const flip = settle(flipOf(), viewOf({ workloads: withFirst({ stage: "pushed" }) }), 10_000);
+  assert.equal(nextFlip(flip, viewOf({ object: "partly" }), 20_000), undefined);
+  assert.equal(nextFlip(flip, viewOf(), 20_000)?.opened[0]?.inForceMs, 20_000);
+});
+
+test("a clock that was set back does not make a revert earlier than what it takes back", () => {
+  const done = settle(allOpen(), viewOf(), 900_000);
+  const reverting = revertFlip(done, cause, "after", 1);
+  assert.ok(!isRefusal(reverting) && reverting.state.kind === "reverting");
+  assert.equal(reverting.state.sinceMs, 900_000);
+});
+
+test("an operator takes a flip back at any time, once", () => {
+  for (const flip of [flipOf(), firstStage(), allOpen(), settle(allOpen(), viewOf(), 900_000)]) {
+    const reverting = revertFlip(flip, cause, "after", 950_000);
+    assert.ok(!isRefusal(reverting));
+    assert.deepEqual(reverting.state, { kind: "reverting", cause, sinceMs: 950_000 });
+    assert.deepEqual(strictOf(reverting), []);
+    assert.equal(revertFlip(reverting, { ...cause, operator: "bob" }, "after", 960_000), reverting);
+    assert.equal(nextFlip(reverting, viewOf(), 960_000), undefined);
+    assert.deepEqual(waits(reverting, viewOf()), ["object shop/api"]);
+    const reverted = nextFlip(reverting, viewOf({ object: "before" }), 960_000);
+    assert.deepEqual(reverted?.state, { kind: "reverted", cause, endedMs: 960_000 });
+    const again = reverted && revertFlip(reverted, cause, "after", 970_000);
+    assert.ok(again && isRefusal(again));
+    assert.equal(again.code, "nothing-to-revert");
+  }
+});
+
+test("there is nothing to take back where others have changed the object since", () => {
+  const done = settle(allOpen(), viewOf(), 900_000);
+  for (const object of ["before", "other"] as const) {
+    assert.ok(isRefusal(revertFlip(done, cause, object, 950_000)));
+  }
+  assert.ok(!isRefusal(revertFlip(done, cause, "partly", 950_000)));
+});

@@ -1,0 +1,46 @@
+/** The stored form of where a flip is. What reads throws TypeError, which `flip-codec.ts` catches. */
+
+import { isJsonObject } from "../identity/json-object.ts";
+import { parseText, parseTime, unexpected } from "../trust/stored-values.ts";
+import type { FlipState, RevertCause } from "./flip.ts";
+import { parseNames, textLike } from "./stored-flip-values.ts";
+
+export function parseState(value: unknown): FlipState {
+  if (!isJsonObject(value)) throw unexpected("a state");
+  const { kind, cause, sinceMs, endedMs, why } = value;
+  switch (kind) {
+    case "editing":
+    case "stage":
+      return { kind };
+    case "watching":
+      return { kind, sinceMs: parseTime(sinceMs) };
+    case "reverting":
+      return { kind, cause: parseCause(cause), sinceMs: parseTime(sinceMs) };
+    case "done":
+      return { kind, endedMs: parseTime(endedMs) };
+    case "reverted":
+      return { kind, cause: parseCause(cause), endedMs: parseTime(endedMs) };
+    case "superseded":
+      return { kind, endedMs: parseTime(endedMs), why: parseText(why, textLike) };
+    default:
+      throw unexpected("a known state");
+  }
+}
+
+function parseCause(value: unknown): RevertCause {
+  if (!isJsonObject(value)) throw unexpected("a cause");
+  const { kind, operator, reason, callers } = value;
+  switch (kind) {
+    case "operator":
+      return {
+        kind,
+        operator: parseText(operator, textLike),
+        reason: parseText(reason, textLike),
+      };
+    case "meshed-failure":
+    case "refused":
+      return { kind, callers: parseNames(callers) };
+    default:
+      throw unexpected("a known cause");
+  }
+}

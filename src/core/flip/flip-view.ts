@@ -1,0 +1,60 @@
+/** What is known when a flip is asked for its next step: of one moment, put together by who asks. */
+
+import type { Holder } from "../evidence/address-history.ts";
+import type { ConnectionKind } from "../evidence/connection.ts";
+import type { Verdict } from "../evidence/verdict.ts";
+import type { ObjectSays } from "./object-says.ts";
+
+/** How far STRICT is at a workload's proxies. */
+export type MemberStage =
+  /** Nobody could refuse anything there. */
+  | "no-proxy"
+  | "pushed"
+  /** Acknowledged, and plaintext of before is open or may be. */
+  | "draining"
+  | "in-force"
+  | "silent"
+  | "refused";
+
+export interface MemberState {
+  /** `NAMESPACE/NAME`. */
+  readonly name: string;
+  /** Of its proxy that is least far; without a meaning while the workload is held back. */
+  readonly stage: MemberStage;
+  /** Its agent tells of it now. */
+  readonly isConnected: boolean;
+  /** Open connections with plaintext of before. */
+  readonly draining: number;
+  /** Until when all of its proxies have told whom they saw; undefined: nothing was told. */
+  readonly evidenceUntilMs: number | undefined;
+  /** A waiver names its silence. */
+  readonly isWaived: boolean;
+}
+
+/** Connections to a port of the target that were refused, of one source; since the look-back of the flip's start. */
+export interface RefusedCall {
+  /** `NAMESPACE/NAME` of the workload that was called. */
+  readonly member: string;
+  readonly port: number;
+  readonly kind: ConnectionKind;
+  /** Of the source's address, then; of a verified identity nobody is asked. */
+  readonly holder: Holder;
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+export interface FlipVerdict {
+  /** `nobody`: by the evidence, too, no workload is left that is not strict. */
+  readonly kind: Verdict["kind"] | "nobody";
+  /** Callers, or who is silent: those that are not waived. */
+  readonly names: readonly string[];
+}
+
+export interface FlipView {
+  /** All of the target, each once: by the configuration, and by the evidence's members that are not proven gone. */
+  readonly workloads: readonly MemberState[];
+  readonly object: ObjectSays;
+  /** Over the look-back, of the workloads that are not strict yet. */
+  readonly verdict: FlipVerdict;
+  readonly refused: readonly RefusedCall[];
+}

@@ -1,0 +1,128 @@
+/** Why the next step of a flip is not taken yet, by name. What the machine goes by, so that nobody is told something else. */
+
+import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
+import { endMs } from "./flip-causes.ts";
+import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
+
+export interface FlipWait {
+  readonly kind: "object" | "proxy" | "connections" | "evidence" | "verdict" | "window";
+  /** Who, or which object; "" for time. */
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** How long after a stage is in force its evidence has to reach. */
+const settledMs = 1_000;
+/** Evidence that is not there so long after the end of the window is not waited for. */
+const lateMs = 60_000;
+
+/** @returns none where a step can be taken, or nothing is left to do */
+export function waitsFor(flip: Flip, view: FlipView, nowMs: number): readonly FlipWait[] {
+  switch (flip.state.kind) {
+    case "editing":
+      return [...objectWaits(flip, view), ...verdictWaits(flip, view)];
+    case "stage":
+      return [...objectWaits(flip, view), ...forceWaits(flip, view), ...nextWaits(flip, view)];
+    case "watching":
+      return windowWaits(flip, view, nowMs);
+    case "reverting":
+      return isBack(view) ? [] : [objectWait("is to say again what it said before the flip", flip)];
+    case "done":
+    case "reverted":
+    case "superseded":
+      return [];
+    default:
+      return flip.state satisfies never;
+  }
+}
+
+/** Nothing of the target is strict by the objects. */
+export function isBack({ object }: FlipView): boolean {
+  return object === "before" || object === "other";
+}
+
+const stageWords = {
+  pushed: "has not acknowledged STRICT",
+  silent: "no agent tells of it now",
+  refused: "its Envoy refuses what it was sent: portcullis mtls status",
+} as const;
+
+export function forceWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
+  return strictOf(flip, view).flatMap(({ name, stage, draining, isWaived }): FlipWait[] => {
+    if (stage === "in-force" || (stage === "silent" && isWaived)) return [];
+    if (stage !== "draining") return [{ kind: "proxy", name, detail: stageWords[stage] }];
+    const open = draining === 0 ? "what was open may still be" : `${draining} are still open`;
+    return [{ kind: "connections", name, detail: `plaintext of before: ${open}` }];
+  });
+}
+
+/** Before another stage. Of the last one nothing more is asked: the flip watches. */
+function nextWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
+  if (isOpenToAll(flip)) return [];
+  const inForceMs = flip.opened.at(-1)?.inForceMs;
+  const late =
+    inForceMs === undefined ? [] : evidenceWaits(strictOf(flip, view), inForceMs + settledMs);
+  return [...late, ...verdictWaits(flip, view)];
+}
+
+function windowWaits(flip: Flip, view: FlipView, nowMs: number): readonly FlipWait[] {
+  const untilMs = endMs(flip);
+  const atMs = Math.max(nowMs, lastMs(flip));
+  if (atMs < untilMs) {
+    const detail = `is watched until ${new Date(untilMs).toISOString().replace(/\.\d{3}Z$/, "Z")}`;
+    return [{ kind: "window", name: "", detail }];
+  }
+  if (atMs >= untilMs + lateMs) return [];
+  return evidenceWaits(
+    view.workloads.filter(({ isConnected }) => isConnected),
+    untilMs,
+  );
+}
+
+function evidenceWaits(members: readonly MemberState[], untilMs: number): readonly FlipWait[] {
+  return members
+    .filter(({ evidenceUntilMs = 0, isWaived, stage }) => {
+      return evidenceUntilMs < untilMs && !isWaived && stage !== "no-proxy";
+    })
+    .map(({ name }) => ({
+      kind: "evidence",
+      name,
+      detail: "has not told yet whom it has refused since",
+    }));
+}
+
+function objectWaits(flip: Flip, { object }: FlipView): readonly FlipWait[] {
+  if (object === "after") return [];
+  const detail =
+    object === "partly" ? "some of the target is strict, and some is not" : "is to say STRICT";
+  return [objectWait(detail, flip)];
+}
+
+function objectWait(detail: string, { edit: { ref, isOurs } }: Flip): FlipWait {
+  const whose = isOurs ? "" : ": it is yours to change";
+  return { kind: "object", name: `${ref.namespace}/${ref.name}`, detail: `${detail}${whose}` };
+}
+
+/** Not asked of nobody. Where somebody is left and none of them is known here yet, nobody can be chosen. */
+function verdictWaits(flip: Flip, { verdict, workloads }: FlipView): readonly FlipWait[] {
+  const { text } = flip.target;
+  if (verdict.kind === "nobody" && flip.opened.length > 0) return [];
+  if (verdict.kind === "safe") {
+    const stageOf = stagesOf(flip);
+    if (workloads.some(({ name }) => stageOf(name) === undefined)) return [];
+    return [{ kind: "verdict", name: text, detail: "it is not known yet who is there" }];
+  }
+  const detail = verdict.kind === "unsafe" ? "calls without mTLS" : "its evidence is missing";
+  const names = verdict.names.length > 0 ? verdict.names : [text];
+  return names.map((name) => ({ kind: "verdict", name, detail }));
+}
+
+type Enforcing = MemberState & { readonly stage: Exclude<MemberStage, "no-proxy"> };
+
+/** Made strict by the flip, and somebody is there who refuses. */
+function strictOf(flip: Flip, { workloads }: FlipView): readonly Enforcing[] {
+  const stageOf = stagesOf(flip);
+  return workloads.filter(
+    (each): each is Enforcing => each.stage !== "no-proxy" && stageOf(each.name) !== undefined,
+  );
+}

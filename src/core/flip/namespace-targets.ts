@@ -1,0 +1,66 @@
+/** What a namespace can be flipped by: each ServiceEntry's workloads, and those that none selects. */
+
+import { labelsKey } from "../policy/labels.ts";
+import type { MeshView } from "../policy/mesh-view.ts";
+import { nameKey } from "../resources/resource.ts";
+import { takesMeshTls } from "../resources/workload-entry.ts";
+import { FlipError } from "./flip-error.ts";
+import { resolveTarget } from "./resolve-target.ts";
+import { membersOf, selectorOf, type FlipTarget } from "./target.ts";
+
+export interface NamespaceTargets {
+  /** Of each selector one, with a member that has a proxy. */
+  readonly targets: readonly FlipTarget[];
+  /** Workloads with a proxy that no target has, and why. */
+  readonly others: readonly { readonly name: string; readonly why: string }[];
+}
+
+export function namespaceTargets(view: MeshView, namespace: string): NamespaceTargets {
+  const targets = new Map<string, FlipTarget>();
+  const others: { name: string; why: string }[] = [];
+  const add = (text: string, target: FlipTarget): void => {
+    const key = labelsKey(selectorOf(target));
+    if (!targets.has(key)) targets.set(key, named(view, text, target));
+  };
+  for (const { ref, workloadSelector } of view.objects.services) {
+    if (ref.namespace !== namespace || workloadSelector.size === 0) continue;
+    const target = resolveTarget(`${namespace}/serviceentry/${ref.name}`, view);
+    if (membersOf(view, target).members.length > 0) add(nameKey(ref), target);
+  }
+  for (const name of unselected(view, namespace, [...targets.values()])) {
+    try {
+      const target = resolveTarget(`${namespace}/workloadentry/${name}`, view);
+      if (membersOf(view, target).members.length > 0) add(`${namespace}/${name}`, target);
+    } catch (error) {
+      if (!(error instanceof FlipError)) throw error;
+      others.push({ name: `${namespace}/${name}`, why: error.message });
+    }
+  }
+  return { targets: [...targets.values()], others };
+}
+
+/** By the shorter text, where that means the same. */
+function named(view: MeshView, text: string, target: FlipTarget): FlipTarget {
+  try {
+    const short = resolveTarget(text, view);
+    return labelsKey(selectorOf(short)) === labelsKey(selectorOf(target)) ? short : target;
+  } catch (error) {
+    if (error instanceof FlipError) return target;
+    throw error;
+  }
+}
+
+function unselected(
+  view: MeshView,
+  namespace: string,
+  targets: readonly FlipTarget[],
+): readonly string[] {
+  const selected = new Set(
+    targets.flatMap((each) => membersOf(view, each).members.map(({ name }) => name)),
+  );
+  return view.objects.workloads
+    .filter((each) => each.ref.namespace === namespace && takesMeshTls(each))
+    .filter(({ ref }) => !selected.has(nameKey(ref)))
+    .map(({ ref }) => ref.name)
+    .toSorted();
+}

@@ -1,0 +1,73 @@
+/** What the ports of a target take by the objects, whatever a flip holds back. */
+
+import type { MeshView } from "../policy/mesh-view.ts";
+import { serverMode, type ServerDecision, type ServerMode } from "../policy/server-mode.ts";
+import { takesMeshTls } from "../resources/workload-entry.ts";
+import {
+  concerns,
+  labelledOf,
+  likeTarget,
+  membersOf,
+  otherPorts,
+  selectorOf,
+  type FlipTarget,
+} from "./target.ts";
+
+export interface TargetPort {
+  /** `NAMESPACE/NAME`; the target's own text where nobody of it is known. */
+  readonly name: string;
+  /** 0: all that nobody names. */
+  readonly port: number;
+  readonly decision: ServerDecision;
+}
+
+/** Of each member, by name and port; where nobody is known, of a workload that would be one. */
+export function targetPorts(view: MeshView, target: FlipTarget): readonly TargetPort[] {
+  const { peers } = view.mesh;
+  const { members } = membersOf(view, target);
+  const portsOf = (
+    name: string,
+    labelled: ReturnType<typeof likeTarget>,
+    named: readonly number[],
+  ) =>
+    [...new Set([...named, ...target.ports, otherPorts])]
+      .filter((port) => concerns(peers, target, labelled, port))
+      .map((port) => ({ name, port, decision: serverMode(peers, labelled, port) }));
+  const found = members.flatMap(({ name, workload, named }) =>
+    portsOf(name, labelledOf(workload), named),
+  );
+  if (members.length > 0) return found;
+  const like = likeTarget(target);
+  const named = peers.selecting(like).flatMap(({ ports }) => [...ports.keys()]);
+  return portsOf(target.text, like, named);
+}
+
+/** As `targetPorts`, of workloads that no policy can tell apart once: a target may have thousands. */
+export function targetDecisions(
+  view: MeshView,
+  target: FlipTarget,
+): readonly Pick<TargetPort, "port" | "decision">[] {
+  const { peers } = view.mesh;
+  const groups = view
+    .selected(target.namespace, selectorOf(target))
+    .filter(({ workloads }) => workloads.some(takesMeshTls));
+  const decided = groups.flatMap((group) => {
+    const ports = new Set([...target.ports, otherPorts]);
+    for (const port of peers.selecting(group)[0]?.ports.keys() ?? []) ports.add(port);
+    for (const each of group.workloads) {
+      if (takesMeshTls(each)) for (const port of view.portsOf(each)) ports.add(port);
+    }
+    return [...ports]
+      .filter((port) => concerns(peers, target, group, port))
+      .map((port) => ({ port, decision: serverMode(peers, group, port) }));
+  });
+  return decided.length > 0 ? decided : targetPorts(view, target);
+}
+
+export type TargetMode = ServerMode | "mixed";
+
+export function targetMode(view: MeshView, target: FlipTarget): TargetMode {
+  const modes = new Set(targetDecisions(view, target).map(({ decision }) => decision.mode));
+  const [first = "permissive"] = modes;
+  return modes.size > 1 ? "mixed" : first;
+}
