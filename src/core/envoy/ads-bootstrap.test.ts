@@ -39,7 +39,7 @@ test("says its labels in the node's metadata, under Istio's name", () => {
   assert.deepEqual(adsBootstrap(options)["node"], { id: "proxy-1", cluster: "shop" });
 });
 
-test("reads a token's file by Google's gRPC client, which needs no cluster and takes large answers", () => {
+test("reads a token's file by Google's gRPC client, which takes large answers, and in the agent's cluster", () => {
   const sdsCredential = {
     kind: "token-file",
     path: "/var/run/secrets/tokens/istio-token",
@@ -47,7 +47,7 @@ test("reads a token's file by Google's gRPC client, which needs no cluster and t
   const text = JSON.stringify(adsBootstrap({ ...options, sdsCredential }));
   assert.match(text, /"filename":"\/var\/run\/secrets\/tokens\/istio-token"/);
   assert.match(text, /"grpc.max_receive_message_length"/);
-  assert.doesNotMatch(text, /sds-grpc/);
+  assert.match(text, /"static_resources":\{"clusters":\[\{"name":"sds-grpc"/);
 });
 
 const refused: readonly (readonly [string, Partial<AdsBootstrapOptions>, string])[] = [

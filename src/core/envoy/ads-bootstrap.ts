@@ -3,9 +3,10 @@
  * is nothing in it that a policy could change.
  */
 
+import { agentCluster } from "./agent-cluster.ts";
 import type { Labels } from "../resources/resource.ts";
 import { assertNode, assertSocketPath, bootstrapFrame, type FrameOptions } from "./bootstrap.ts";
-import { sdsCluster, sdsService, type EnvoyObject } from "./tls-context.ts";
+import { sdsService, type EnvoyObject } from "./tls-context.ts";
 
 export interface AdsBootstrapOptions extends FrameOptions {
   readonly variant: "sotw" | "delta";
@@ -36,10 +37,7 @@ export function adsBootstrap(options: AdsBootstrapOptions): EnvoyObject {
       cds_config: fromAds,
       lds_config: fromAds,
     },
-    // Google's gRPC client dials by itself.
-    static_resources: {
-      clusters: credential.kind === "token-file" ? [] : [sdsCluster(sdsSocketPath)],
-    },
+    static_resources: { clusters: [agentCluster(sdsSocketPath, credential)] },
   };
 }
 

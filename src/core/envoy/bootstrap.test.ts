@@ -25,6 +25,12 @@ test("keeps the admin interface to its owner", () => {
   assert.deepEqual(envoyBootstrap(options)["admin"], admin);
 });
 
+test("lets an idle Envoy sleep: its watchdogs look once a second", () => {
+  const watchdog = { miss_timeout: "1s" };
+  const watchdogs = { main_thread_watchdog: watchdog, worker_watchdog: watchdog };
+  assert.deepEqual(envoyBootstrap(options)["watchdogs"], watchdogs);
+});
+
 test("names only DNS hosts as TLS server names", () => {
   const outbound = [parseOutbound("127.0.0.1:9001=192.0.2.1:8443@spiffe://td.test/ns/a/sa/b")];
   assert.match(JSON.stringify(envoyBootstrap(options)), /"sni":"server\.shop\.svc"/);

@@ -20,6 +20,7 @@ import {
 export type BootstrapErrorCode =
   | "node-missing"
   | "socket-path-invalid"
+  | "token-path-invalid"
   | "listener-missing"
   | "listen-port-taken";
 
@@ -78,8 +79,14 @@ export function bootstrapFrame(
   return {
     node: { id: nodeId, cluster: nodeCluster, ...(metadata !== undefined && { metadata }) },
     admin: { address: { pipe: { path: adminSocketPath, mode: 0o600 } } },
+    watchdogs: { main_thread_watchdog: watchdog, worker_watchdog: watchdog },
   };
 }
+
+/**
+ * They only count threads that hang, and cost an idle Envoy half of its CPU: by default they wake up each thread ten times a second.
+ */
+const watchdog = { miss_timeout: "1s" };
 
 /**
  * How long connections live on that a port takes no more, in seconds: a request that takes longer and was sent before its client

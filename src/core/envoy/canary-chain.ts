@@ -11,7 +11,7 @@ import { SubjectAltNameMatcher_SanType as SanType } from "../../gen/envoy/extens
 import type { TrustDomain } from "../spiffe/id.ts";
 import { chainStatPrefix } from "./chain-stats.ts";
 import { seconds } from "./extension.ts";
-import { answeringRoute, httpManager } from "./http-manager.ts";
+import { answeringManager } from "./http-manager.ts";
 import { exactMatcher, meshServerSocket } from "./mesh-tls.ts";
 
 export const canaryServerName = "canary.portcullis";
@@ -22,13 +22,11 @@ export function canaryChain(
   port: number,
   trustDomain: TrustDomain,
 ): MessageInitShape<typeof FilterChainSchema> {
-  const virtualHosts = [{ name, domains: ["*"], routes: [answeringRoute(200)] }];
-  const statPrefix = chainStatPrefix(port, name);
   const identity = canaryId(trustDomain).toString();
   return {
     name,
     filterChainMatch: { transportProtocol: "tls", serverNames: [canaryServerName] },
-    filters: [httpManager({ statPrefix, virtualHosts, saysWhoCalled: false })],
+    filters: [answeringManager(chainStatPrefix(port, name), 200)],
     transportSocket: meshServerSocket(exactMatcher(SanType.URI, identity)),
     transportSocketConnectTimeout: seconds(10),
   };

@@ -27,3 +27,38 @@ export function openConnectionsStat(
     ? `http.${prefix}.downstream_cx_active`
     : `connection_limit.${prefix}.active_connections`;
 }
+
+/** What Envoy counts of the connections to an inbound port. */
+export interface PortStat {
+  readonly port: number;
+  /** "" for those that found none; undefined for all that found one. */
+  readonly chain: string | undefined;
+  readonly stat: "begun" | "ended" | "open";
+}
+
+const statsOfChains: Readonly<Record<string, PortStat["stat"]>> = {
+  "tcp downstream_cx_total": "begun",
+  "http downstream_cx_destroy": "ended",
+  "http downstream_cx_active": "open",
+  "connection_limit active_connections": "open",
+};
+
+/** Who was gone before a chain was looked for is in neither. */
+const statsOfListeners: ReadonlyMap<string, PortStat["chain"]> = new Map([
+  ["downstream_cx_destroy", undefined],
+  ["no_filter_chain_match", ""],
+]);
+
+/** @returns undefined for what says nothing of it; a worker's own counters have a name more */
+export function parsePortStat(name: string): PortStat | undefined {
+  const [kind = "", listener = "", first = "", second, ...more] = name.split(".");
+  const [, digits] = /^inbound_(\d{1,5})$/.exec(listener) ?? [];
+  if (digits === undefined || more.length > 0) return undefined;
+  const port = Number(digits);
+  if (second === undefined) {
+    const isOfAll = kind === "listener" && statsOfListeners.has(first);
+    return isOfAll ? { port, chain: statsOfListeners.get(first), stat: "ended" } : undefined;
+  }
+  const stat = statsOfChains[`${kind} ${second}`];
+  return stat && { port, chain: first, stat };
+}

@@ -11,7 +11,11 @@ export function configResource<D extends DescMessage>(
   name: string,
   init: MessageInitShape<D>,
 ): ConfigResource {
-  const body = toBinary(schema, create(schema, init));
+  return encodedResource(name, toBinary(schema, create(schema, init)));
+}
+
+/** @param body the message, of one part or of several that stand one after the other: they are merged */
+export function encodedResource(name: string, body: Uint8Array): ConfigResource {
   const version = createHash("sha256").update(body).digest("hex").slice(0, 32);
   return Object.freeze({ name, version, body, evidence: undefined });
 }

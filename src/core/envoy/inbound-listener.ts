@@ -3,7 +3,7 @@
  * else, the listener filters included, would drain every connection of the port.
  */
 
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { TrafficDirection } from "../../gen/envoy/config/core/v3/base_pb.ts";
 import {
   ListenerSchema,
@@ -19,20 +19,26 @@ import { listenAddress } from "./address.ts";
 import { appClusterName } from "./app-cluster.ts";
 import { canaryChain } from "./canary-chain.ts";
 import { chainStatPrefix, inboundName } from "./chain-stats.ts";
-import { configResource, type ConfigResource } from "./config-resource.ts";
+import { encodedResource, type ConfigResource } from "./config-resource.ts";
+import { endLog } from "./connection-log.ts";
 import { seconds, typedConfig } from "./extension.ts";
 import { forwardingRoute, httpManager } from "./http-manager.ts";
 import { inboundChains, type InboundChain } from "./inbound-chains.ts";
 import { meshServerSocket, workloadMatcher } from "./mesh-tls.ts";
+import { Recent } from "./recent.ts";
 import { tcpProxy } from "./tcp-proxy.ts";
 
 type FilterChainInit = MessageInitShape<typeof FilterChainSchema>;
 type FilterInit = MessageInitShape<typeof FilterSchema>;
 
 export function inboundListener(inbound: InboundPort, trustDomain: TrustDomain): ConfigResource {
-  const { port, bind, protocol, mode } = inbound;
-  const name = inboundName(port);
-  return configResource(ListenerSchema, name, {
+  const name = inboundName(inbound.port);
+  return encodedResource(name, Buffer.concat([frame(name, inbound), chains(inbound, trustDomain)]));
+}
+
+/** All that a change of mode leaves as it is. */
+function frame(name: string, { port, bind, protocol }: InboundPort): Uint8Array {
+  return octetsOf({
     name,
     statPrefix: name,
     address: listenAddress(bind, port),
@@ -40,11 +46,27 @@ export function inboundListener(inbound: InboundPort, trustDomain: TrustDomain):
     listenerFiltersTimeout: seconds(protocol === "http" ? silentHttpSeconds : silentSeconds),
     continueOnListenerFiltersTimeout: true,
     trafficDirection: TrafficDirection.INBOUND,
-    filterChains: [
-      ...inboundChains(mode, protocol).map((chain) => filterChain(inbound, chain, trustDomain)),
-      canaryChain(port, trustDomain),
-    ],
+    accessLog: [endLog],
   });
+}
+
+/** Most of the octets, and the same on each address: the workloads of a node have one each, and few kinds of ports. */
+const recentChains = new Recent<Uint8Array>(256);
+
+function chains(inbound: ChainsOf, trustDomain: TrustDomain): Uint8Array {
+  const { port, protocol, mode } = inbound;
+  return recentChains.of(`${trustDomain.name} ${port} ${protocol} ${mode}`, () =>
+    octetsOf({
+      filterChains: [
+        ...inboundChains(mode, protocol).map((chain) => filterChain(inbound, chain, trustDomain)),
+        canaryChain(port, trustDomain),
+      ],
+    }),
+  );
+}
+
+function octetsOf(init: MessageInitShape<typeof ListenerSchema>): Uint8Array {
+  return toBinary(ListenerSchema, create(ListenerSchema, init));
 }
 
 /**
@@ -56,8 +78,11 @@ const silentSeconds = 1;
 /** HTTP's callers speak first: there is nobody to keep waiting. */
 const silentHttpSeconds = 15;
 
+/** What the chains are made of. */
+type ChainsOf = Pick<InboundPort, "port" | "protocol" | "mode">;
+
 function filterChain(
-  inbound: InboundPort,
+  inbound: ChainsOf,
   chain: InboundChain,
   trustDomain: TrustDomain,
 ): FilterChainInit {
@@ -74,17 +99,19 @@ function filterChain(
 }
 
 function filters(
-  { port, protocol }: InboundPort,
+  { port, protocol }: ChainsOf,
   { name, filter, endsTls }: InboundChain,
 ): FilterInit[] {
   const statPrefix = chainStatPrefix(port, name);
   const cluster = appClusterName(port);
   if (filter === "tcp") {
-    return [connectionCount(statPrefix), tcpProxy(statPrefix, cluster, endsTls)];
+    const proxy = { statPrefix, cluster, awaitsTls: endsTls, logsBegin: !endsTls };
+    return [connectionCount(statPrefix), tcpProxy(proxy)];
   }
   const virtualHosts = [{ name: "app", domains: ["*"], routes: [forwardingRoute(cluster)] }];
   // A port that also passes on octets gives no name: the next caller could write one, and nobody would see the difference.
-  return [httpManager({ statPrefix, virtualHosts, saysWhoCalled: protocol === "http" })];
+  const saysWhoCalled = protocol === "http";
+  return [httpManager({ statPrefix, virtualHosts, saysWhoCalled, logsBegin: !endsTls })];
 }
 
 /** A limit beyond all ports of all callers: it is there to count. */

@@ -28,8 +28,11 @@ export function outboundListener(outbound: OutboundPort): ConfigResource {
 
 function filter(statPrefix: string, { protocol, routes }: OutboundPort): FilterInit {
   const [first] = routes;
-  if (protocol === "tcp" && first !== undefined) return tcpProxy(statPrefix, first.cluster, false);
-  return httpManager({ statPrefix, virtualHosts: routes.map(virtualHost), saysWhoCalled: false });
+  if (protocol === "tcp" && first !== undefined) {
+    return tcpProxy({ statPrefix, cluster: first.cluster, awaitsTls: false, logsBegin: false });
+  }
+  const virtualHosts = routes.map(virtualHost);
+  return httpManager({ statPrefix, virtualHosts, saysWhoCalled: false, logsBegin: false });
 }
 
 /** Its name is its first domain, because no two virtual hosts have one in common. */

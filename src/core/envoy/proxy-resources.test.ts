@@ -83,6 +83,42 @@ test("a cluster that stays is rendered once, for each trust domain", () => {
   assert.equal(of("td.test"), of("td.test"));
 });
 
+test("ports that differ in one thing have each a listener of its own, however often and in whatever order they are rendered", () => {
+  const all = ["td.test", "other.test"].flatMap((name) =>
+    [8080, 8081].flatMap((port) =>
+      ["10.0.0.1", "10.0.0.2"].flatMap((bind) =>
+        protocols.flatMap((protocol) =>
+          modes.map((mode) => ({ name, ports: [{ ...inbound, port, bind, protocol, mode }] })),
+        ),
+      ),
+    ),
+  );
+  const renderOne = ({ name, ports }: (typeof all)[number]): ProxyResources =>
+    proxyResources({ ...emptyPolicy, inbound: ports }, { trustDomain: TrustDomain.parse(name) });
+  const versions = all.map((each) => renderOne(each).listeners[0]?.version);
+  assert.equal(new Set(versions).size, all.length);
+  assert.deepEqual(
+    all.toReversed().map((each) => renderOne(each).listeners[0]?.version),
+    versions.toReversed(),
+  );
+});
+
+test("an application's cluster is rendered once for all addresses and modes of its port", () => {
+  const of = (change: Partial<InboundPort>) =>
+    render({ inbound: [{ ...inbound, ...change }] }).clusters[0];
+  assert.equal(of({ bind: "10.0.0.2", mode: "strict" }), of({}));
+  const app = { kind: "ip", host: "127.0.0.1", port: 81 } as const;
+  const others: readonly Partial<InboundPort>[] = [
+    {},
+    { port: 8081 },
+    { protocol: "http" },
+    { protocol: "http", isHttp2: true },
+    { app },
+  ];
+  const versions = others.map((change) => of(change)?.version);
+  assert.equal(new Set(versions).size, versions.length);
+});
+
 test("a change of mode changes filter chains only, and of those neither mTLS nor canary", () => {
   for (const protocol of protocols) {
     const listeners = modes.map((mode) => listenerOf({ protocol, mode }));

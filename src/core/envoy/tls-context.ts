@@ -6,8 +6,8 @@ import { certificateSecretName, validationSecretName } from "./secret.ts";
 /** A part of Envoy's configuration, in the JSON form of its protobuf messages. */
 export type EnvoyObject = Readonly<Record<string, unknown>>;
 
-/** Istio's name for it. */
-const sdsClusterName = "sds-grpc";
+/** The agent's socket, for all of its services. Istio's name for it. */
+export const agentClusterName = "sds-grpc";
 
 /** How Envoy proves to a node agent whose it is; a sidecar's own agent asks for nothing. */
 export type SdsCredential =
@@ -58,14 +58,16 @@ export function upstreamTls(
   });
 }
 
-export function sdsCluster(socketPath: string): EnvoyObject {
+/** @param filters of requests, if any */
+export function sdsCluster(socketPath: string, filters: readonly EnvoyObject[] = []): EnvoyObject {
   return {
-    name: sdsClusterName,
+    name: agentClusterName,
     type: "STATIC",
     connect_timeout: "1s",
     typed_extension_protocol_options: {
       "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        ...(filters.length > 0 && { http_filters: filters }),
         explicit_http_config: {
           http2_protocol_options: {
             // Envoy never asks again by itself: an agent that hangs would otherwise go unnoticed
@@ -76,7 +78,7 @@ export function sdsCluster(socketPath: string): EnvoyObject {
       },
     },
     load_assignment: {
-      cluster_name: sdsClusterName,
+      cluster_name: agentClusterName,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: socketPath } } } }] }],
     },
   };
@@ -118,7 +120,7 @@ function sdsSecret(name: string, sds: EnvoyObject): EnvoyObject {
 }
 
 const envoyGrpc = {
-  cluster_name: sdsClusterName,
+  cluster_name: agentClusterName,
   // The default back-off of 0.5 s to 30 s leaves proxies without certificates long after the
   // agent is back. Beside `envoy_grpc`, where GrpcService has this field, too, it does nothing.
   retry_policy: { retry_back_off: { base_interval: "0.2s", max_interval: "2s" } },

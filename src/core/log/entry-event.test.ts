@@ -19,6 +19,7 @@ const numbers: readonly EventType[] = [
   "alarm",
   "goodbye",
   "resources-changed",
+  "flip-changed",
 ];
 
 test("gives each type of event its number for ever", () => {

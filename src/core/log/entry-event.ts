@@ -24,6 +24,7 @@ const eventTypes: readonly EventType[] = [
   "alarm",
   "goodbye",
   "resources-changed",
+  "flip-changed",
 ];
 
 /** @throws LogError */

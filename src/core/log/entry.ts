@@ -103,7 +103,8 @@ export type EventType =
   | "clock-accepted"
   | "alarm"
   | "goodbye"
-  | "resources-changed";
+  | "resources-changed"
+  | "flip-changed";
 
 export interface EventEntry {
   readonly kind: "event";

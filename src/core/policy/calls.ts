@@ -6,8 +6,9 @@ import { takesMeshTls } from "../resources/workload-entry.ts";
 import { clientDecision, type ClientDecision } from "./client-decision.ts";
 import type { DestinationRules } from "./destination-rules.ts";
 import { selects, type Labelled } from "./labels.ts";
+import { decidePort, type Holds } from "./holds.ts";
 import type { PeerPolicies } from "./peer-policies.ts";
-import { serverMode, type ServerDecision } from "./server-mode.ts";
+import type { ServerDecision } from "./server-mode.ts";
 import { endpointPort, type ServiceEndpoint, type Services } from "./services.ts";
 
 export interface MeshPolicy {
@@ -17,6 +18,8 @@ export interface MeshPolicy {
   readonly peers: PeerPolicies;
   readonly rules: DestinationRules;
   readonly services: Services;
+  /** Of the flips that are under way: no client is told by it what to send. */
+  readonly holds?: Holds;
 }
 
 export interface CallTarget {
@@ -89,7 +92,7 @@ export function decideServiceCalls(
       const at = endpointPort(endpoint, port);
       const { labels } = endpoint;
       const server = service.isInternal
-        ? serverMode(mesh.peers, { namespace, labels }, at)
+        ? decidePort(mesh, { namespace, labels, name: each.ref?.name }, at)
         : undefined;
       const called = { takesMeshTls: takesMeshTls(endpoint), mode: server?.mode };
       const { ref, isInternal, subjectAltNames } = service;

@@ -20,6 +20,8 @@ export type PortValue = {
   /** From the widest scope on. */
   readonly overrode: readonly OverrodeValue[];
   readonly ignored: readonly BecauseValue[];
+  /** The flip that holds it back; absent where none does. */
+  readonly flip?: number;
 };
 
 export function becauseValue({ ref, rule }: Because<string>): BecauseValue {
@@ -27,11 +29,13 @@ export function becauseValue({ ref, rule }: Because<string>): BecauseValue {
   return { kind, namespace, name, rule };
 }
 
-export function portValue({ mode, because, overrode, ignored }: ServerDecision): PortValue {
+export function portValue(decision: ServerDecision): PortValue {
+  const { mode, because, overrode, ignored, flip } = decision;
   return {
     mode,
     because: becauseValue(because),
     overrode: overrode.map((each) => ({ ...becauseValue(each), mode: each.mode })),
     ignored: ignored.map(becauseValue),
+    ...(flip !== undefined && { flip }),
   };
 }

@@ -205,6 +205,25 @@ test("a call is said with both sides' reasons, as JSON that stays as it is", () 
   });
 });
 
+test("a call to who is held back by a flip is not refused, and the port says which flip", () => {
+  const hold = { flip: 7, namespace: "shop", selector: new Map(), ports: [], exceptPorts: [] };
+  const objects = [...base, strict, sends("DISABLE")];
+  for (const [held, verdict, mode] of [
+    [[], "plaintext", "permissive"],
+    [["shop/api"], "refused", "strict"],
+  ] as const) {
+    const { mesh } = new MeshView(objects, "td", [{ ...hold, strict: new Set<string>(held) }]);
+    const answer = explainCall(mesh, web, target);
+    assert(answer.kind === "known");
+    assert.equal(answer.call.verdict, verdict);
+    const workload = { namespace: "shop", labels: new Map(), name: "api" };
+    const value = explainPort(mesh, workload, 8080);
+    assert.equal(value.mode, mode);
+    assert.equal(value.flip, mode === "strict" ? undefined : 7);
+    assert.equal(value.because.rule, mode === "strict" ? "namespace" : "flip");
+  }
+});
+
 test("a port that nobody speaks of has the default, and no object for it", () => {
   const value = explainPort(meshOf(...base), { namespace: "shop", labels: new Map() }, 8080);
   assert.deepEqual(value, {

@@ -11,13 +11,12 @@ import {
   type Verdict,
   type VerdictReason,
 } from "./explain-verdict.ts";
-import type { Labelled } from "./labels.ts";
+import { decidePort, type NamedWorkload } from "./holds.ts";
 import type { Sending } from "./proxy-policy.ts";
-import { serverMode } from "./server-mode.ts";
 
 /** @param port the workload's own */
-export function explainPort({ peers }: MeshPolicy, workload: Labelled, port: number): PortValue {
-  return portValue(serverMode(peers, workload, port));
+export function explainPort(mesh: MeshPolicy, workload: NamedWorkload, port: number): PortValue {
+  return portValue(decidePort(mesh, workload, port));
 }
 
 export type ClientValue = {

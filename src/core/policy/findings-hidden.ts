@@ -2,9 +2,9 @@
 
 import type { DestinationRule } from "../resources/destination-rule.ts";
 import { refKey } from "../resources/policy-object.ts";
-import type { ResourceRef } from "../resources/resource.ts";
+import { refWords, type ResourceRef } from "../resources/resource.ts";
 import type { Finding } from "./finding.ts";
-import { named, shadowed, warn } from "./findings-words.ts";
+import { shadowed, warn } from "./findings-words.ts";
 import { mergeRules } from "./merged-rule.ts";
 import type { MeshView } from "./mesh-view.ts";
 
@@ -43,7 +43,7 @@ function hiddenSubsets(rules: readonly DestinationRule[]): readonly Finding[] {
       const by = first.get(name);
       first.set(name, by ?? ref);
       if (by === undefined || by === ref) return [];
-      const text = `${named(by)} has a subset ${name} for this host already, and is older; this one does not count`;
+      const text = `${refWords(by)} has a subset ${name} for this host already, and is older; this one does not count`;
       return [warn("subset-hidden", ref, `spec.subsets[${at}]`, text)];
     }),
   );
@@ -104,7 +104,7 @@ function hiddenByNearer(view: MeshView, rules: readonly DestinationRule[]): read
       }
     }
     if (by === undefined) return [];
-    const text = `it counts for nobody: ${named(by)} is nearer to whoever would be asking`;
+    const text = `it counts for nobody: ${refWords(by)} is nearer to whoever would be asking`;
     const hint =
       "a rule of the service's namespace goes before the root namespace's, a host before a wildcard";
     return [warn("hidden-by-another", ref, "", text, hint)];

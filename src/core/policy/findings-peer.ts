@@ -1,9 +1,10 @@
 /** PeerAuthentications that say less than they seem to. */
 
 import type { PeerAuthentication } from "../resources/peer-authentication.ts";
+import { refWords } from "../resources/resource.ts";
 import type { Finding } from "./finding.ts";
 import { selectorFindings } from "./findings-selected.ts";
-import { firstOf, named, shadowed, warn, workloadNames } from "./findings-words.ts";
+import { firstOf, shadowed, warn, workloadNames } from "./findings-words.ts";
 import type { Labelled } from "./labels.ts";
 import type { MeshView, WorkloadGroup } from "./mesh-view.ts";
 import { endpointPort } from "./services.ts";
@@ -77,7 +78,7 @@ function targetOf(
     for (const service of view.servicesOf(workload)) {
       const asked = service.ports.find(({ number }) => number === port);
       if (asked === undefined) continue;
-      return `${port} of ${named(service.ref)} is ${endpointPort(workload, asked)} there`;
+      return `${port} of ${refWords(service.ref)} is ${endpointPort(workload, asked)} there`;
     }
   }
   return undefined;

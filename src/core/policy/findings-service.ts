@@ -1,10 +1,11 @@
 /** ServiceEntries that cannot be called as they stand, or whoever may answer for. */
 
+import { refWords } from "../resources/resource.ts";
 import type { ServiceEntry } from "../resources/service-entry.ts";
 import { takesMeshTls } from "../resources/workload-entry.ts";
 import type { Finding } from "./finding.ts";
 import { exportFindings, selectorFindings } from "./findings-selected.ts";
-import { firstOf, named, warn } from "./findings-words.ts";
+import { firstOf, warn } from "./findings-words.ts";
 import { isIpAddress, isUnixAddress } from "./host-address.ts";
 import type { MeshView } from "./mesh-view.ts";
 
@@ -69,7 +70,7 @@ function hostsTwice(view: MeshView, service: ServiceEntry): readonly Finding[] {
       return [];
     }
     const text =
-      `${named(first.service.ref)} has ${host}, too; a client is given its own namespace's, ` +
+      `${refWords(first.service.ref)} has ${host}, too; a client is given its own namespace's, ` +
       "else the oldest that has the port, and never both";
     return [
       warn("host-twice", ref, "spec.hosts", text, "keep one, or put the endpoints of both into it"),

@@ -1,6 +1,6 @@
 /** How findings speak of objects, and of several of them. */
 
-import type { Resource, ResourceRef } from "../resources/resource.ts";
+import { refWords, type Resource, type ResourceRef } from "../resources/resource.ts";
 import type { Finding } from "./finding.ts";
 import type { WorkloadGroup } from "./mesh-view.ts";
 
@@ -12,10 +12,6 @@ export function warn(
   hint = "",
 ): Finding {
   return { severity: "warning", code, ref, path, text, hint };
-}
-
-export function named({ kind, namespace, name }: ResourceRef): string {
-  return `${kind} ${namespace}/${name}`;
 }
 
 /** `shop/web`, or `shop/web and 2 more`. @param names not empty */
@@ -34,7 +30,7 @@ export function workloadNames(groups: readonly WorkloadGroup[]): readonly string
  * Of two that are for the same the older counts. @param where for whom: `for shop/web`
  */
 export function shadowed(winner: Resource, loser: Resource, where: string): Finding {
-  const by = `${named(winner.ref)} counts ${where}, and this does not: `;
+  const by = `${refWords(winner.ref)} counts ${where}, and this does not: `;
   if (winner.createdMs !== loser.createdMs) {
     const why = loser.createdMs === undefined ? "this has no creationTimestamp" : "it is older";
     return warn("not-the-oldest", loser.ref, "", by + why, "keep one of them, or merge them");

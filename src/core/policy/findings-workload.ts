@@ -1,8 +1,9 @@
 /** WorkloadEntries whose identity, place or proxy is not what it seems. */
 
+import { refWords } from "../resources/resource.ts";
 import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts";
 import type { Finding } from "./finding.ts";
-import { firstOf, named, warn, workloadNames } from "./findings-words.ts";
+import { firstOf, warn, workloadNames } from "./findings-words.ts";
 import type { MeshView } from "./mesh-view.ts";
 
 export function workloadFindings(view: MeshView): readonly Finding[] {
@@ -58,7 +59,7 @@ function addressesTwice(view: MeshView): readonly Finding[] {
       const owner = owners.get(socket) ?? workload;
       owners.set(socket, owner);
       if (owner === workload || address === "") continue;
-      const text = `${named(owner.ref)} has ${socket}, too: which of them answers cannot be told`;
+      const text = `${refWords(owner.ref)} has ${socket}, too: which of them answers cannot be told`;
       return [
         warn("address-twice", ref, "spec.address", text, "an address and port of its own for each"),
       ];

@@ -5,13 +5,14 @@
 
 import type { PolicyObject } from "../resources/policy-object.ts";
 import { refKey } from "../resources/policy-object.ts";
+import { refWords } from "../resources/resource.ts";
 import type { Finding } from "./finding.ts";
 import { hiddenRules } from "./findings-hidden.ts";
 import { peerFindings } from "./findings-peer.ts";
 import { ruleFindings } from "./findings-rule.ts";
 import { serviceFindings } from "./findings-service.ts";
 import { sidecarFindings } from "./findings-sidecar.ts";
-import { named, warn } from "./findings-words.ts";
+import { warn } from "./findings-words.ts";
 import { workloadFindings } from "./findings-workload.ts";
 import { MeshView } from "./mesh-view.ts";
 
@@ -54,7 +55,7 @@ function configFindings({ objects }: MeshView): readonly Finding[] {
   const [first, ...others] = objects.configs;
   if (first === undefined) return [];
   return others.map(({ ref }) => {
-    const text = `${named(first.ref)} is the mesh's; this one does nothing`;
+    const text = `${refWords(first.ref)} is the mesh's; this one does nothing`;
     return warn("mesh-config-twice", ref, "", text, "keep one");
   });
 }

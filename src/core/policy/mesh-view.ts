@@ -7,6 +7,7 @@ import type { Sidecar } from "../resources/sidecar.ts";
 import type { Endpoint, WorkloadEntry } from "../resources/workload-entry.ts";
 import type { MeshPolicy } from "./calls.ts";
 import { matchesHost } from "./explain-egress.ts";
+import { Holds, type Hold } from "./holds.ts";
 import { LabelIndex } from "./label-index.ts";
 import { labelsKey, type Labelled } from "./labels.ts";
 import { meshOf, objectsByKind, type MeshObjects } from "./mesh-of.ts";
@@ -40,9 +41,10 @@ export class MeshView {
   readonly #endpoints = new Map<ServiceEntry, readonly ServiceEndpoint[]>();
   #facts: ReadonlyMap<Endpoint, WorkloadFacts> | undefined;
 
-  constructor(objects: readonly PolicyObject[], trustDomain: string) {
+  /** @param holds of the flips that are under way, where what holds now is asked for, and not what the objects say */
+  constructor(objects: readonly PolicyObject[], trustDomain: string, holds: readonly Hold[] = []) {
     this.objects = objectsByKind(objects);
-    this.mesh = meshOf(this.objects, trustDomain);
+    this.mesh = { ...meshOf(this.objects, trustDomain), holds: new Holds(holds) };
     this.groups = groupsOf(this.objects.workloads);
     this.#groups = new LabelIndex(this.groups);
     this.#sidecars = new Sidecars(this.mesh.config.rootNamespace);

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { naivePolicy } from "../../../test/support/naive-policy.ts";
 import { policyChanges, type PolicyChange } from "../../../test/support/policy-changes.ts";
 import { refKey, type PolicyObject } from "../resources/policy-object.ts";
+import type { Hold } from "./holds.ts";
 import { PolicyIndex } from "./policy-index.ts";
 import type { ProxyIdentity } from "./proxy-identity.ts";
 import type { ProxyPolicy } from "./proxy-policy.ts";
@@ -20,6 +21,7 @@ class Model {
   readonly objects: Map<string, PolicyObject> = new Map();
   readonly proxies: Map<string, ProxyIdentity> = new Map();
   readonly taken: Map<string, Told> = new Map();
+  holds: readonly Hold[] = [];
 
   apply(change: PolicyChange): void {
     switch (change.kind) {
@@ -36,6 +38,9 @@ class Model {
         this.proxies.delete(change.key);
         this.taken.delete(change.key);
         return this.index.removeProxy(change.key);
+      case "hold":
+        this.holds = change.holds;
+        return this.index.hold(change.holds);
       case "look":
         return this.look();
       case "take":
@@ -75,7 +80,7 @@ class Model {
   }
 
   naive(identity: ProxyIdentity): ProxyPolicy {
-    return naivePolicy([...this.objects.values()], trustDomain, identity);
+    return naivePolicy([...this.objects.values()], trustDomain, identity, this.holds);
   }
 }
 

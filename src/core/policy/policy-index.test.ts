@@ -13,6 +13,7 @@ import {
 import type { PolicyObject } from "../resources/policy-object.ts";
 import type { ResourceRef } from "../resources/resource.ts";
 import type { Sidecar } from "../resources/sidecar.ts";
+import type { Hold } from "./holds.ts";
 import { PolicyIndex } from "./policy-index.ts";
 import type { ProxyIdentity } from "./proxy-identity.ts";
 import { emptyPolicy } from "./proxy-policy.ts";
@@ -187,4 +188,64 @@ test("a rule that is for one client is that client's, though another one saw the
   index.delete(rule.ref);
   assert.deepEqual([...index.takeChanged().keys()], ["other"]);
   assert.equal(index.desired("front")?.clusters, index.desired("other")?.clusters);
+});
+
+const heldApi: Hold = {
+  flip: 7,
+  namespace: "shop",
+  selector: labelsOf(selector),
+  ports: [],
+  exceptPorts: [],
+  strict: new Set(),
+};
+
+test("who is held back by a flip is permissive where the objects say STRICT, and nobody else has another policy", () => {
+  const index = indexOf([
+    proxyOf("api-0"),
+    proxyOf("api-1"),
+    proxyOf("api-2", { claimedLabels: labelsOf(selector) }),
+    proxyOf("other"),
+  ]);
+  index.takeChanged();
+  index.hold([{ ...heldApi, strict: new Set(["shop/api-1"]) }]);
+  assert.deepEqual([...index.takeChanged().keys()].toSorted(), ["api-0", "api-2"]);
+  const modes = { other: "permissive", ports: new Map([[8081, "disable"]]) };
+  assert.deepEqual(index.desired("api-0")?.modes, modes);
+  assert.equal(index.desired("api-0")?.inbound[0]?.mode, "permissive");
+  assert.equal(index.desired("api-1")?.inbound[0]?.mode, "strict");
+  index.hold([{ ...heldApi, strict: new Set(["shop/api-1", "shop/api-2"]) }]);
+  assert.deepEqual([...index.takeChanged().keys()], ["api-2"]);
+  index.addProxy(proxyOf("api-3", { claimedLabels: labelsOf(selector) }));
+  assert.equal(index.takeChanged().get("api-3")?.inbound[0]?.mode, "permissive");
+  index.hold([]);
+  assert.deepEqual([...index.takeChanged().keys()].toSorted(), ["api-0", "api-3"]);
+});
+
+test("a decision that is held back names the flip, the object and what it stands over", () => {
+  const index = indexOf([proxyOf("api-0")]);
+  index.hold([{ ...heldApi, exceptPorts: [9] }]);
+  assert.deepEqual(index.portDecision("api-0", 8080), {
+    mode: "permissive",
+    because: { ref: strict.ref, rule: "flip" },
+    overrode: [{ ref: strict.ref, rule: "workload", mode: "strict" }],
+    ignored: [],
+    flip: 7,
+  });
+  assert.equal(index.portDecision("api-0", 9)?.mode, "strict");
+  assert.equal(index.portDecision("api-0", 8081)?.mode, "disable");
+  const [, because] = index.because("api-0", "inbound_8080");
+  assert.deepEqual(because, strict.ref);
+});
+
+test("a namespace that is held back leaves strict whose own policy says so, as soon as it does", () => {
+  const index = indexOf([proxyOf("api-0"), proxyOf("other")]);
+  index.delete(strict.ref);
+  index.set(peer(peerOf({ at: "shop/all", mode: "STRICT" })));
+  index.hold([{ ...heldApi, selector: new Map() }]);
+  index.takeChanged();
+  assert.equal(index.desired("api-0")?.modes.other, "permissive");
+  index.set(peer(peerOf({ at: "shop/api", mode: "STRICT", selector })));
+  assert.deepEqual([...index.takeChanged().keys()], ["api-0"]);
+  assert.equal(index.desired("api-0")?.modes.other, "strict");
+  assert.equal(index.desired("other")?.modes.other, "permissive");
 });

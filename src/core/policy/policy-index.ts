@@ -6,39 +6,33 @@
 import type { PolicyObject } from "../resources/policy-object.ts";
 import { nameKey, type ResourceRef } from "../resources/resource.ts";
 import type { WorkloadEntry } from "../resources/workload-entry.ts";
-import { inboundPorts } from "./inbound-ports.ts";
-import type { Labelled } from "./labels.ts";
+import { heldDecision, Holds, type Hold } from "./holds.ts";
+import { labelledOf, namedOf, nameOf, policyOf, type IndexedProxy } from "./indexed-proxy.ts";
 import { MultiMap } from "./multi-map.ts";
 import { policyBecause } from "./policy-because.ts";
 import { PolicyGraph } from "./policy-graph.ts";
 import { PolicyState } from "./policy-state.ts";
+import { portModes } from "./port-modes.ts";
 import type { ProxyIdentity } from "./proxy-identity.ts";
-import { emptyPolicy, type ProxyPolicy } from "./proxy-policy.ts";
+import { emptyPolicy, type PortModes, type ProxyPolicy } from "./proxy-policy.ts";
 import { sameValue } from "./same-value.ts";
 import { serverMode, type ServerDecision } from "./server-mode.ts";
 import type { WorkloadClass } from "./workload-classes.ts";
 
-interface Proxy {
-  identity: ProxyIdentity;
-  /** Its own: the one of its name, namespace and service account. */
-  entry: WorkloadEntry | undefined;
-  of: WorkloadClass;
-  policy: ProxyPolicy;
-  taken: ProxyPolicy | undefined;
-  takenAddress: string | undefined;
-}
-
 export class PolicyIndex {
   readonly #state: PolicyState;
   readonly #graph: PolicyGraph;
-  readonly #proxies = new Map<string, Proxy>();
-  readonly #ofClass = new MultiMap<WorkloadClass, Proxy>();
+  readonly #proxies = new Map<string, IndexedProxy>();
+  readonly #ofClass = new MultiMap<WorkloadClass, IndexedProxy>();
   /** By namespace and node id, as a WorkloadEntry is named. */
-  readonly #named = new MultiMap<string, Proxy>();
+  readonly #named = new MultiMap<string, IndexedProxy>();
   /** To be put together anew. */
-  readonly #dirty = new Set<Proxy>();
+  readonly #dirty = new Set<IndexedProxy>();
   /** Put together, and maybe other than what was taken. */
-  readonly #decided = new Set<Proxy>();
+  readonly #decided = new Set<IndexedProxy>();
+  #holds = new Holds();
+  /** What is held back goes by the rule that makes it strict, too: a class has the same mode by another one. */
+  #areHoldsStale = false;
 
   constructor(trustDomain: string) {
     this.#state = new PolicyState(trustDomain);
@@ -55,6 +49,13 @@ export class PolicyIndex {
   delete(ref: ResourceRef): void {
     const old = this.#state.of(ref);
     if (old !== undefined) this.#change(old, undefined);
+  }
+
+  /** In the place of all that were held back. */
+  hold(holds: readonly Hold[]): void {
+    this.#markHeld();
+    this.#holds = new Holds(holds);
+    this.#markHeld();
   }
 
   /** In the place of the one of its key. */
@@ -115,7 +116,9 @@ export class PolicyIndex {
 
   portDecision(key: string, port: number): ServerDecision | undefined {
     const proxy = this.#proxies.get(key);
-    return proxy && serverMode(this.#state.peers, proxy.of, port);
+    if (proxy === undefined) return undefined;
+    const holds = this.#holds.of(namedOf(proxy));
+    return heldDecision(serverMode(this.#state.peers, proxy.of, port), holds, port);
   }
 
   /**
@@ -135,6 +138,9 @@ export class PolicyIndex {
     else if (old !== undefined) this.#state.delete(old.object.ref);
     this.#graph.change(old, object);
     if (!sameValue(config, this.#state.config)) this.#graph.changeAll();
+    if (config !== this.#state.config || (object ?? old)?.kind === "PeerAuthentication") {
+      this.#areHoldsStale = true;
+    }
     for (const each of [old, object])
       if (each?.kind === "WorkloadEntry") this.#placeRenamed(each.object);
   }
@@ -153,7 +159,7 @@ export class PolicyIndex {
     }
   }
 
-  #leave(proxy: Proxy): void {
+  #leave(proxy: IndexedProxy): void {
     this.#ofClass.delete(proxy.of, proxy);
     this.#graph.release(proxy.of);
   }
@@ -163,12 +169,26 @@ export class PolicyIndex {
     return entry?.serviceAccount === serviceAccount ? entry : undefined;
   }
 
+  #markHeld(): void {
+    if (this.#holds.isEmpty) return;
+    for (const proxy of this.#proxies.values()) {
+      if (this.#holds.of(namedOf(proxy)).length > 0) this.#dirty.add(proxy);
+    }
+  }
+
+  #modesOf(proxy: IndexedProxy): PortModes {
+    const holds = this.#holds.of(namedOf(proxy));
+    return holds.length === 0 ? proxy.of.modes : portModes(this.#state.peers, proxy.of, holds);
+  }
+
   #decide(): void {
+    if (this.#areHoldsStale) this.#markHeld();
+    this.#areHoldsStale = false;
     for (const each of this.#graph.decide((of) => this.#ofClass.has(of))) {
       for (const proxy of this.#ofClass.of(each)) this.#dirty.add(proxy);
     }
     for (const proxy of this.#dirty) {
-      const policy = policyOf(proxy);
+      const policy = policyOf(proxy, this.#modesOf(proxy));
       const isThere = proxy.taken !== undefined && proxy.takenAddress === proxy.entry?.address;
       if (isThere && sameValue(policy, proxy.policy)) continue;
       proxy.policy = policy;
@@ -176,25 +196,4 @@ export class PolicyIndex {
     }
     this.#dirty.clear();
   }
-}
-
-function policyOf({ entry, of }: Proxy): ProxyPolicy {
-  const { modes, sidecar, view } = of;
-  return {
-    inbound: sidecar === undefined ? [] : inboundPorts(sidecar, entry?.address, modes),
-    outbound: view?.outbound ?? emptyPolicy.outbound,
-    clusters: view?.clusters ?? emptyPolicy.clusters,
-    modes,
-  };
-}
-
-function labelledOf(
-  { namespace, claimedLabels }: ProxyIdentity,
-  entry: WorkloadEntry | undefined,
-): Labelled {
-  return { namespace, labels: entry?.labels ?? claimedLabels };
-}
-
-function nameOf({ namespace, nodeId }: ProxyIdentity): string {
-  return nameKey({ namespace, name: nodeId });
 }

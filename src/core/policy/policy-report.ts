@@ -27,7 +27,8 @@ export type OldConnections =
   | "unproven"
   | "gone";
 
-export interface ReportedPolicy {
+/** What an agent has to say of a proxy, whatever the stream. */
+export interface LocalPolicy {
   /** Envoy's node id. */
   readonly proxyId: string;
   /** From a node agent: the workload that the proxy authenticated as. Otherwise the reporter itself. */
@@ -45,6 +46,14 @@ export interface ReportedPolicy {
   /** Plaintext connections that are still open on ports that take none, by port. */
   readonly draining: ReadonlyMap<number, number>;
   readonly oldConnections: OldConnections;
+}
+
+export interface ReportedPolicy extends LocalPolicy {
+  /**
+   * What came of as many of this stream's assignments is in the other fields, counted in their order and to whomever: what was sent later is
+   * on its way, or not answered yet.
+   */
+  readonly assignmentsAnswered: number;
 }
 
 export interface AppliedPolicy {

@@ -1,7 +1,8 @@
 /** What all ports of a workload take, in one value: most workloads have one mode, and share it. */
 
-import type { PeerPolicies } from "./peer-policies.ts";
+import { heldDecision, type Hold } from "./holds.ts";
 import type { Labelled } from "./labels.ts";
+import type { PeerPolicies } from "./peer-policies.ts";
 import type { PortModes } from "./proxy-policy.ts";
 import { serverMode, type ServerMode } from "./server-mode.ts";
 
@@ -14,13 +15,22 @@ const plain: Readonly<Record<ServerMode, PortModes>> = {
 /** No policy can name it. */
 const noPort = 0;
 
-export function portModes(policies: PeerPolicies, target: Labelled): PortModes {
-  const other = serverMode(policies, target, noPort).mode;
+/** @param holds of the workload */
+export function portModes(
+  policies: PeerPolicies,
+  target: Labelled,
+  holds: readonly Hold[] = [],
+): PortModes {
+  const modeAt = (port: number): ServerMode =>
+    heldDecision(serverMode(policies, target, port), holds, port).mode;
+  const other = modeAt(noPort);
   const [counting] = policies.selecting(target);
-  if (counting === undefined || counting.ports.size === 0) return plain[other];
-  const ports = Array.from(counting.ports.keys())
+  const held = holds.flatMap(({ ports, exceptPorts }) => [...ports, ...exceptPorts]);
+  if (held.length === 0 && (counting === undefined || counting.ports.size === 0))
+    return plain[other];
+  const ports = Array.from(new Set([...(counting?.ports.keys() ?? []), ...held]))
     .toSorted((a, b) => a - b)
-    .map((port) => [port, serverMode(policies, target, port).mode] as const)
+    .map((port) => [port, modeAt(port)] as const)
     .filter(([, mode]) => mode !== other);
   return ports.length === 0 ? plain[other] : { other, ports: new Map(ports) };
 }

@@ -4,9 +4,10 @@
  */
 
 import type { OutboundCluster, OutboundEndpoint, ProxyPolicy } from "./proxy-policy.ts";
+import { hadCluster, type HadCluster } from "./rollout-had.ts";
 import { kindOf, otherKind, type Kind, type Kinds } from "./rollout-kinds.ts";
-import { newestPolicy, possiblePolicies, type ProxyState } from "./rollout-proxy.ts";
-import { SocketMap, type Socket } from "./rollout-sockets.ts";
+import { newestPolicy, type ProxyState } from "./rollout-proxy.ts";
+import { unlikeSockets, type Socket } from "./rollout-sockets.ts";
 
 /** Who serves a socket. */
 export interface ServerView {
@@ -15,6 +16,8 @@ export interface ServerView {
   surelyTaken(socket: Socket): Kinds;
   /** The address where the one that is to listen there still listens; undefined when somebody is there already. */
   movedFrom(socket: Socket): string | undefined;
+  /** Somebody is to listen there, and has not said where it listens now; nobody else surely does. */
+  isUnheard(socket: Socket): boolean;
 }
 
 /** An endpoint that does not get what it is to get. */
@@ -51,17 +54,19 @@ function nextCluster(
 ): OutboundCluster {
   const late = desired.endpoints.filter((each) => !view.isReady(each, kindOf(each.sends)));
   if (late.length === 0) return desired;
-  const had = hadCluster(state, desired.name);
-  const kept = new Map<OutboundEndpoint, OutboundEndpoint>();
+  const had = hadCluster(state, desired);
+  const kept = new Map<OutboundEndpoint, readonly OutboundEndpoint[]>();
   for (const endpoint of late) {
     const { address, port } = endpoint;
-    const before = hadEndpoint(state, endpoint, desired, had, view);
-    if (before.address === address && kindOf(before.sends) === kindOf(endpoint.sends)) continue;
+    const before = hadEndpoints(state, endpoint, desired, had, view);
+    if (before.some((each) => isSame(each, endpoint))) continue;
     kept.set(endpoint, before);
     held.push({ address, port, waitsToSend: kindOf(endpoint.sends) });
   }
   if (kept.size === 0) return desired;
-  const endpoints = desired.endpoints.map((each) => kept.get(each) ?? each);
+  // Several that were not heard keep one place, and one that has moved may have been there.
+  const places = new Set(desired.endpoints.map((each) => kept.get(each) ?? [each]));
+  const endpoints = unlikeSockets([...places].flat());
   const sent = new Set(endpoints.map(({ sends }) => sends));
   return {
     ...desired,
@@ -72,45 +77,30 @@ function nextCluster(
   };
 }
 
-interface HadCluster extends Pick<OutboundCluster, "mtls" | "origination"> {
-  readonly sends: SocketMap<OutboundEndpoint["sends"]>;
+function isSame(a: OutboundEndpoint, b: OutboundEndpoint): boolean {
+  return a.address === b.address && kindOf(a.sends) === kindOf(b.sends);
 }
 
-/** The newest of what it was told of a cluster and of each of its sockets. */
-function hadCluster(state: ProxyState, name: string): HadCluster {
-  const sends = new SocketMap<OutboundEndpoint["sends"]>();
-  let [mtls, origination]: [OutboundCluster["mtls"], OutboundCluster["origination"]] = [
-    undefined,
-    undefined,
-  ];
-  for (const { clusters } of possiblePolicies(state)) {
-    const cluster = clusters.find((each) => each.name === name);
-    for (const { address, port, sends: each } of cluster?.endpoints ?? []) {
-      sends.set(address, port, each);
-    }
-    mtls = cluster?.mtls ?? mtls;
-    origination = cluster?.origination ?? origination;
-  }
-  return { sends, mtls, origination };
-}
-
-/** Of one that has not moved yet, its address as well: whoever is told where nobody listens loses what it has. */
-function hadEndpoint(
+/**
+ * Of one that has not moved yet, its address as well: whoever is told where nobody listens loses what it has. One of which nothing was
+ * heard may be at any that has no other use.
+ */
+function hadEndpoints(
   state: ProxyState,
   endpoint: OutboundEndpoint,
   desired: OutboundCluster,
   had: HadCluster,
   view: ServerView,
-): OutboundEndpoint {
+): readonly OutboundEndpoint[] {
   const { address, port } = endpoint;
-  const sends = had.sends.get(address, port);
-  if (sends !== undefined) return { ...endpoint, sends };
-  const from = address === state.address ? undefined : view.movedFrom(endpoint);
-  const before = from === undefined ? undefined : had.sends.get(from, port);
-  const isFree = !desired.endpoints.some((each) => each.address === from && each.port === port);
-  return from === undefined || before === undefined || !isFree
-    ? { ...endpoint, sends: firstSends(state, endpoint, desired, view) }
-    : { ...endpoint, address: from, sends: before };
+  const before = had.endpoints.get(address, port);
+  if (before !== undefined) return [{ ...endpoint, sends: before.sends }];
+  const left = address === state.address ? undefined : had.left.get(port);
+  const from = left && view.movedFrom(endpoint);
+  const moved = from === undefined ? undefined : left?.find((each) => each.address === from);
+  if (moved !== undefined) return [{ ...endpoint, address: moved.address, sends: moved.sends }];
+  if (left !== undefined && view.isUnheard(endpoint)) return left;
+  return [{ ...endpoint, sends: firstSends(state, endpoint, desired, view) }];
 }
 
 /** To an endpoint that is new to it: as its siblings do, which wait. Names for mTLS cannot be made up. */

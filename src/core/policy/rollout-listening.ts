@@ -44,10 +44,10 @@ export function takenAtLast(state: ProxyState, port: number): Kinds {
   return mode === undefined ? both : kindsTaken(mode);
 }
 
-/** Where a proxy listens that is there and has not moved yet; one that is away may be no more, and its address another's. */
+/** Where a proxy listens that has not moved yet; one that is away still does, as far as anybody knows. */
 export function movedFrom(state: ProxyState, port: number): string | undefined {
-  const { applied, hasListeners, isConnected } = state;
-  if (!isConnected || hasListeners !== true || typeof applied !== "object") return undefined;
+  const { applied, hasListeners } = state;
+  if (hasListeners !== true || typeof applied !== "object") return undefined;
   const listener = listenerAt(applied, port);
   return listener === undefined || isAtAddress(state, listener) ? undefined : listener.bind;
 }

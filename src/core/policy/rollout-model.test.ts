@@ -141,7 +141,7 @@ class Model {
   #report(key: Key, isFirst: boolean): void {
     const { applied: had, sent, refused } = this.#true(key);
     const pending = isFirst && sent !== undefined ? [sent] : [];
-    this.rollout.reported(key, applied(had, { isFirst, refused, pending }));
+    this.rollout.reported(key, applied(had, { refused, pending }));
   }
 
   /** Nobody has said anything yet. */

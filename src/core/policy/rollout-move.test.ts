@@ -14,6 +14,7 @@ import {
   SmallMesh,
 } from "../../../test/support/rollout-policies.ts";
 import type { ProxyPolicy, Sending } from "./proxy-policy.ts";
+import type { Applied } from "./rollout-proxy.ts";
 import type { ServerMode } from "./server-mode.ts";
 
 const next = "10.0.0.2";
@@ -42,7 +43,7 @@ describe("a server that moves", () => {
   it("listens there before a client is told the address, which stays where it listens until then", () => {
     const mesh = moving(serverPolicy("permissive"), boundTo(next));
     assert.deepEqual(mesh.push(), ["s"]);
-    assert.deepEqual(mesh.rollout.waiting().get("a"), [
+    assert.deepEqual(mesh.rollout.progress().get("a")?.held, [
       { step: "send-mtls", endpoint: `${next}:8080`, waitsFor: ["s"], count: 1 },
     ]);
     assert.deepEqual(mesh.acks("s").push(), ["a"]);
@@ -56,7 +57,7 @@ describe("a server that moves", () => {
     const refused = mesh.sent.get("s");
     mesh.rollout.reported("s", applied(serverPolicy("permissive"), { refused }));
     assert.deepEqual(mesh.push(), []);
-    assert.deepEqual(addressesOf(mesh.rollout.next("a").policy), [serverAddress]);
+    assert.deepEqual(addressesOf(mesh.rollout.progress().get("a")?.policy), [serverAddress]);
   });
 
   it("has clients follow at once where all addresses are listened on", () => {
@@ -76,17 +77,61 @@ describe("a server that moves", () => {
     assert.deepEqual(moving(boundTo("192.168.0.7"), boundTo("192.168.0.7")).push(), ["a"]);
   });
 
-  it("holds no client once it is away: another may be at the address", () => {
+  it("holds its clients also while its agent is away, until it is gone", () => {
     const mesh = moving(serverPolicy("permissive"), boundTo(next));
     assert.deepEqual(mesh.push(), ["s"]);
     mesh.rollout.disconnected("s");
+    assert.deepEqual(mesh.push(), []);
+    mesh.rollout.remove("s");
     assert.deepEqual(mesh.push(), ["a"]);
     assert.deepEqual(addressesOf(mesh.sent.get("a")), [next]);
   });
 
+  it("and of which nothing was heard since the server's start holds its clients until it is", () => {
+    const unheard = (): SmallMesh => {
+      const mesh = new SmallMesh().has("a", clientPolicy("mtls"));
+      mesh.rollout.target("s", { desired: boundTo(next), address: next });
+      mesh.wants("a", callingAt(next));
+      assert.deepEqual(mesh.push(), []);
+      assert.deepEqual(addressesOf(mesh.rollout.progress().get("a")?.policy), [serverAddress]);
+      assert.deepEqual(mesh.rollout.progress().get("a")?.held[0]?.waitsFor, ["s"]);
+      return mesh;
+    };
+    const report = (policy: Applied): SmallMesh => {
+      const mesh = unheard();
+      mesh.rollout.reported("s", applied(policy));
+      return mesh;
+    };
+    assert.deepEqual(report(serverPolicy("permissive")).push(), ["s"], "it has not moved yet");
+    assert.deepEqual(report(boundTo(next)).push(), ["a"], "it listens there");
+    assert.deepEqual(report("nothing").push(), ["a", "s"], "it is new");
+    const mesh = unheard();
+    mesh.rollout.remove("s");
+    assert.deepEqual(mesh.push(), ["a"], "it is gone");
+  });
+
+  it("and was not heard holds none of a client's other endpoints", () => {
+    const web = (...addresses: readonly string[]): ProxyPolicy => {
+      const clusters = addresses.map((each) => cluster("web", "mtls", undefined, each));
+      const [first = cluster("web", "mtls")] = clusters;
+      return calling([{ ...first, endpoints: clusters.flatMap(({ endpoints }) => endpoints) }]);
+    };
+    const before = web(serverAddress, "10.0.0.8", "10.0.0.9");
+    for (const isMoving of [false, true]) {
+      const mesh = new SmallMesh().has("a", before);
+      for (const address of [next, "10.0.0.3"]) {
+        mesh.rollout.target(address, { desired: boundTo(address), address });
+      }
+      if (isMoving) mesh.rollout.reported(next, applied(serverPolicy("permissive")));
+      mesh.wants("a", web(next, "10.0.0.3", "10.0.0.9", "10.0.0.10")).push();
+      const told = [serverAddress, "10.0.0.8", "10.0.0.9", "10.0.0.10"];
+      assert.deepEqual(addressesOf(mesh.sent.get("a")), told);
+    }
+  });
+
   it("gives a client that is new the address at once: it has no other", () => {
     const mesh = moving(serverPolicy("permissive"), boundTo(next));
-    mesh.rollout.reported("b", applied("nothing", { isFirst: true }));
+    mesh.rollout.reported("b", applied("nothing"));
     assert.deepEqual(mesh.wants("b", callingAt(next)).push(), ["b", "s"]);
   });
 
@@ -123,7 +168,7 @@ describe("a second proxy of a server's name", () => {
 
   it("that has never listened there holds nobody, whatever it refuses", () => {
     const mesh = twins();
-    mesh.rollout.reported("s2", applied("nothing", { isFirst: true }));
+    mesh.rollout.reported("s2", applied("nothing"));
     assert.deepEqual(mesh.push(), ["s2"]);
     assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), ["a"]);
     const pending = mesh.sent.get("s2");
@@ -135,31 +180,31 @@ describe("a second proxy of a server's name", () => {
 
   it("that may listen there otherwise is waited for", () => {
     const mesh = twins();
-    mesh.rollout.reported("s2", applied(serverPolicy("disable"), { isFirst: true }));
+    mesh.rollout.reported("s2", applied(serverPolicy("disable")));
     assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), ["s2"]);
     assert.deepEqual(mesh.acks("s2").push(), ["a"]);
   });
 
   it("that has not said what it has is waited for, by name", () => {
     const mesh = twins();
-    mesh.rollout.reported("s2", applied(undefined, { isFirst: true }));
+    mesh.rollout.reported("s2", applied(undefined));
     assert.deepEqual(mesh.wants("a", clientPolicy("mtls")).push(), []);
-    assert.deepEqual(mesh.rollout.waiting().get("a")?.[0]?.waitsFor, ["s2"]);
+    assert.deepEqual(mesh.rollout.progress().get("a")?.held[0]?.waitsFor, ["s2"]);
     mesh.rollout.remove("s2");
     assert.deepEqual(mesh.push(), ["a"]);
   });
 
-  it("that is away, and has listened at another address, holds nobody when the new one listens", () => {
+  it("that is away, and has listened at another address, holds nobody once the new one listens", () => {
     const mesh = new SmallMesh().has("s", serverPolicy("permissive"));
     mesh.has("a", clientPolicy("plaintext"));
     mesh.rollout.disconnected("s");
     for (const key of ["s", "s2"]) {
       mesh.rollout.target(key, { desired: boundTo(next), address: next });
     }
-    mesh.rollout.reported("s2", applied("nothing", { isFirst: true }));
-    assert.deepEqual(mesh.wants("a", callingAt(next, "plaintext")).push(), ["a", "s2"]);
-    mesh.acks("s2").acks("a").wants("a", callingAt(next));
-    assert.deepEqual(mesh.push(), ["a"]);
+    mesh.rollout.reported("s2", applied("nothing"));
+    assert.deepEqual(mesh.wants("a", callingAt(next, "plaintext")).push(), ["s2"]);
+    assert.deepEqual(mesh.acks("s2").push(), ["a"]);
+    assert.deepEqual(mesh.acks("a").wants("a", callingAt(next)).push(), ["a"]);
     assert.equal(sentBy(mesh.sent.get("a")), "mtls");
   });
 });

@@ -15,8 +15,8 @@ export interface ProxyTarget {
 
 /** By its agent, whole each time. */
 export interface ProxyReport {
-  /** Of a stream: what was sent on an older one and is not in the report never arrived. */
-  readonly isFirst: boolean;
+  /** By what it says, nothing is on its way to it: of what was sent the report says what came of it, or it never arrived. */
+  readonly isAnswered: boolean;
   /** False for one that only asks `ext_authz`: it takes by `modes` on all ports of its address, and sends what we do not know. */
   readonly hasListeners: boolean;
   /** What it has acknowledged, whole, and the agent has on its disk. */
@@ -27,7 +27,7 @@ export interface ProxyReport {
   readonly refused: ProxyPolicy | undefined;
 }
 
-export interface ProxyState extends ProxyTarget, Omit<ProxyReport, "isFirst" | "hasListeners"> {
+export interface ProxyState extends ProxyTarget, Omit<ProxyReport, "isAnswered" | "hasListeners"> {
   readonly key: string;
   /** Undefined: it has not said, and may be either. */
   readonly hasListeners: boolean | undefined;
@@ -55,12 +55,28 @@ export function afterTarget(state: ProxyState, { desired, address }: ProxyTarget
   return { ...state, desired, address, applied: sharedWith([desired], state.applied) };
 }
 
-export function afterReport(state: ProxyState, { isFirst, ...report }: ProxyReport): ProxyState {
+/** The same object where nothing is new: agents report more than policies. */
+export function afterReport(state: ProxyState, { isAnswered, ...report }: ProxyReport): ProxyState {
   const { sent } = state;
-  const answers = [report.applied, report.refused];
-  const isAnswered = isFirst || answers.some((answer) => sameValue(answer, sent));
   const applied = sharedWith([state.desired, sent, state.applied], report.applied);
-  return { ...state, ...report, applied, isConnected: true, sent: isAnswered ? undefined : sent };
+  const told = { ...report, applied, isConnected: true, sent: isAnswered ? undefined : sent };
+  return saysTheSame(state, told) ? state : { ...state, ...told };
+}
+
+function saysTheSame(
+  state: ProxyState,
+  told: Omit<ProxyState, "key" | keyof ProxyTarget>,
+): boolean {
+  const { pending, applied, refused, sent, hasListeners, isConnected } = told;
+  return (
+    applied === state.applied &&
+    refused === state.refused &&
+    sent === state.sent &&
+    hasListeners === state.hasListeners &&
+    isConnected === state.isConnected &&
+    pending.length === state.pending.length &&
+    pending.every((each, at) => each === state.pending[at])
+  );
 }
 
 /** The same object where there is one that says the same: most proxies do what they are to do, and then cost nothing more. */

@@ -70,10 +70,13 @@ export class RolloutServers implements ServerView {
   }
 
   movedFrom(socket: Socket): string | undefined {
-    const { port } = socket;
-    const states = this.#statesAt(socket);
-    if (states.some((state) => surelyTaken(state, port) !== 0)) return undefined;
-    return states.map((state) => movedFrom(state, port)).find((address) => address !== undefined);
+    const states = this.#statesOfNone(socket);
+    const addresses = states.map((state) => movedFrom(state, socket.port));
+    return addresses.find((address) => address !== undefined);
+  }
+
+  isUnheard(socket: Socket): boolean {
+    return this.#statesOfNone(socket).some(({ applied }) => applied === undefined);
   }
 
   /** Those that are waited for. */
@@ -89,6 +92,12 @@ export class RolloutServers implements ServerView {
     const late = wanting.filter((state) => (surelyTaken(state, port) & kind) === 0);
     if (late.length === wanting.length) return late;
     return late.filter((state) => (takenIfListening(state, port) & kind) === 0);
+  }
+
+  /** Where anybody surely listens, the others do not matter. */
+  #statesOfNone(socket: Socket): ProxyState[] {
+    const states = this.#statesAt(socket);
+    return states.some((state) => surelyTaken(state, socket.port) !== 0) ? [] : states;
   }
 
   /** Whoever listens there, or else all of the address that only ask. */

@@ -19,6 +19,10 @@ export class SocketMap<Value> {
     if (ports?.size === 0) this.#addresses.delete(address);
   }
 
+  *values(): Generator<Value> {
+    for (const ports of this.#addresses.values()) yield* ports.values();
+  }
+
   ports(address: string): Iterable<number> {
     return this.#addresses.get(address)?.keys() ?? [];
   }
@@ -27,6 +31,16 @@ export class SocketMap<Value> {
 export interface Socket {
   readonly address: string;
   readonly port: number;
+}
+
+/** The first of each socket. */
+export function unlikeSockets<Each extends Socket>(all: readonly Each[]): readonly Each[] {
+  const firsts = new SocketMap<Each>();
+  for (const each of all) {
+    const { address, port } = each;
+    if (firsts.get(address, port) === undefined) firsts.set(address, port, each);
+  }
+  return all.filter((each) => firsts.get(each.address, each.port) === each);
 }
 
 /** For people; an IPv6 address stands in brackets. A path has no port. */

@@ -29,21 +29,21 @@ describe("a change of mode", () => {
     assert.deepEqual(mesh.push(), []);
     assert.deepEqual(mesh.acks("s").push(), ["a", "b"]);
     assert.deepEqual(mesh.acks("a").push(), []);
-    assert.deepEqual(mesh.rollout.waiting().get("s"), [
+    assert.deepEqual(mesh.rollout.progress().get("s")?.held, [
       { step: "stop-plaintext", endpoint, waitsFor: ["b"], count: 1 },
     ]);
     assert.deepEqual(mesh.acks("b").push(), ["s"]);
     assert.equal(modeAt(mesh.sent.get("s")), "strict");
     assert.equal(mesh.rollout.stage("s"), "pushed");
     assert.equal(mesh.acks("s").rollout.stage("s"), "in-force");
-    assert.equal(mesh.rollout.waiting().size, 0);
+    assert.ok([...mesh.rollout.progress().values()].every(({ held }) => held.length === 0));
   });
 
   it("goes from STRICT to DISABLE through PERMISSIVE", () => {
     const mesh = new SmallMesh().has("s", serverPolicy("strict")).has("a", clientPolicy("mtls"));
     mesh.wants("s", serverPolicy("disable")).wants("a", clientPolicy("plaintext"));
     assert.deepEqual(mesh.push(), ["s"]);
-    assert.deepEqual(mesh.rollout.waiting().get("a"), [
+    assert.deepEqual(mesh.rollout.progress().get("a")?.held, [
       { step: "send-plaintext", endpoint, waitsFor: ["s"], count: 1 },
     ]);
     assert.equal(modeAt(mesh.sent.get("s")), "permissive");
@@ -140,9 +140,9 @@ describe("a client", () => {
   for (const [mode, wanted, sends, told] of first) {
     it(`that is new and is to send ${sends} is told ${told} where ${mode} is on its way to ${wanted}`, () => {
       const mesh = new SmallMesh().has("s", serverPolicy(mode));
-      mesh.rollout.reported("a", applied("nothing", { isFirst: true }));
+      mesh.rollout.reported("a", applied("nothing"));
       mesh.wants("a", clientPolicy(sends)).wants("s", serverPolicy(wanted));
-      assert.equal(sentBy(mesh.rollout.next("a").policy), told);
+      assert.equal(sentBy(mesh.rollout.progress().get("a")?.policy), told);
     });
   }
 
@@ -161,11 +161,11 @@ describe("who is not known", () => {
 
   it("is told nothing, and holds the ports that it is to call, by name", () => {
     const mesh = silent().wants("s", serverPolicy("strict"));
-    mesh.rollout.reported("b", applied(undefined, { isFirst: true }));
+    mesh.rollout.reported("b", applied(undefined));
     assert.deepEqual(mesh.push(), []);
     assert.equal(mesh.rollout.stage("b"), "unknown");
     assert.equal(mesh.rollout.stage("s"), "held");
-    assert.deepEqual(mesh.rollout.waiting().get("s")?.[0]?.waitsFor, ["b"]);
+    assert.deepEqual(mesh.rollout.progress().get("s")?.held[0]?.waitsFor, ["b"]);
     mesh.rollout.reported("b", applied(clientPolicy("mtls")));
     assert.deepEqual(mesh.push(), ["s"]);
   });
@@ -189,8 +189,8 @@ describe("who is not known", () => {
       ["disable", "plaintext", "permissive"],
     ] as const) {
       const mesh = new SmallMesh().wants("b", clientPolicy(sends)).wants("s", serverPolicy(wanted));
-      mesh.rollout.reported("s", applied("nothing", { isFirst: true }));
-      assert.equal(modeAt(mesh.rollout.next("s").policy), told);
+      mesh.rollout.reported("s", applied("nothing"));
+      assert.equal(modeAt(mesh.rollout.progress().get("s")?.policy), told);
     }
   });
 
@@ -198,7 +198,7 @@ describe("who is not known", () => {
     const mesh = new SmallMesh().wants("s", askingPolicy("strict"));
     mesh.has("a", clientPolicy("plaintext")).wants("a", clientPolicy("mtls"));
     assert.deepEqual(mesh.push(), []);
-    assert.deepEqual(mesh.rollout.waiting().get("a")?.[0]?.waitsFor, ["s"]);
+    assert.deepEqual(mesh.rollout.progress().get("a")?.held[0]?.waitsFor, ["s"]);
   });
 
   it("counts with what it had and was sent while it is silent, until it says otherwise", () => {
@@ -209,7 +209,7 @@ describe("who is not known", () => {
     assert.equal(mesh.rollout.stage("a"), "silent");
     mesh.wants("a", clientPolicy("plaintext")).wants("s", serverPolicy("disable"));
     assert.deepEqual(mesh.push(), []);
-    mesh.rollout.reported("a", applied(clientPolicy("plaintext"), { isFirst: true }));
+    mesh.rollout.reported("a", applied(clientPolicy("plaintext")));
     assert.deepEqual(mesh.push(), ["s"]);
   });
 });
@@ -217,7 +217,7 @@ describe("who is not known", () => {
 describe("a new server", () => {
   it("is told at once what it is to take", () => {
     const mesh = new SmallMesh().wants("s", serverPolicy("strict"));
-    mesh.rollout.reported("s", applied("nothing", { isFirst: true }));
+    mesh.rollout.reported("s", applied("nothing"));
     assert.deepEqual(mesh.push(), ["s"]);
     assert.equal(modeAt(mesh.sent.get("s")), "strict");
   });
@@ -225,7 +225,7 @@ describe("a new server", () => {
   it("takes what its callers send to the application until they have moved", () => {
     const mesh = new SmallMesh().has("a", clientPolicy("plaintext"));
     mesh.wants("a", clientPolicy("mtls")).wants("s", serverPolicy("strict"));
-    mesh.rollout.reported("s", applied("nothing", { isFirst: true }));
+    mesh.rollout.reported("s", applied("nothing"));
     assert.deepEqual(mesh.push(), ["s"]);
     assert.equal(modeAt(mesh.sent.get("s")), "permissive");
     assert.deepEqual(mesh.acks("s").push(), ["a"]);
@@ -279,7 +279,7 @@ describe("pushes", () => {
     const mesh = new SmallMesh().has("s", serverPolicy("permissive"));
     mesh.wants("s", serverPolicy("strict")).push();
     mesh.rollout.disconnected("s");
-    mesh.rollout.reported("s", applied(serverPolicy("permissive"), { isFirst: true }));
+    mesh.rollout.reported("s", applied(serverPolicy("permissive")));
     assert.deepEqual(mesh.push(), ["s"]);
   });
 

@@ -27,6 +27,14 @@ export interface PolicyPush {
   readonly policy: ProxyPolicy;
 }
 
+/** How far a proxy is. */
+export interface ProxyProgress {
+  /** What it is to do now; undefined: it is told nothing. */
+  readonly policy: ProxyPolicy | undefined;
+  readonly stage: RolloutStage;
+  readonly held: readonly HeldStep[];
+}
+
 export class Rollout {
   readonly #proxies = new Map<string, ProxyState>();
   readonly #servers = new RolloutServers((key) => this.#proxies.get(key));
@@ -41,7 +49,9 @@ export class Rollout {
   }
 
   reported(key: string, report: ProxyReport): void {
-    this.#change(key, afterReport(this.#proxies.get(key) ?? unheard(key), report));
+    const before = this.#proxies.get(key);
+    const next = afterReport(before ?? unheard(key), report);
+    if (next !== before) this.#change(key, next);
   }
 
   /** It goes on with what it has, and may yet get what was sent. */
@@ -81,20 +91,24 @@ export class Rollout {
     return pushes;
   }
 
-  next(key: string): NextPolicy {
-    const state = this.#proxies.get(key);
-    return state === undefined ? untold : this.#next(state);
-  }
-
   stage(key: string): RolloutStage {
     const state = this.#proxies.get(key);
     return state === undefined ? "unknown" : stageOf(state, this.#next(state));
   }
 
-  /** All that waits, by proxy, with the names of those whom it waits for: one pass over everybody. */
-  waiting(): ReadonlyMap<string, readonly HeldStep[]> {
+  /** How far all of them are, by key, with the names of those whom they wait for: one pass over everybody. */
+  progress(): ReadonlyMap<string, ProxyProgress> {
     const proxies = [...this.#proxies.values()].map((state) => ({ state, ...this.#next(state) }));
-    return namesOfWaited(proxies, (socket, kind) => this.#servers.late(socket, kind));
+    const held = namesOfWaited(proxies, (socket, kind) => this.#servers.late(socket, kind));
+    return new Map(
+      proxies.map(({ state, ...next }) => {
+        const { key } = state;
+        return [
+          key,
+          { policy: next.policy, stage: stageOf(state, next), held: held.get(key) ?? [] },
+        ];
+      }),
+    );
   }
 
   #next(state: ProxyState): NextPolicy {

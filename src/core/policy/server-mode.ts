@@ -10,8 +10,8 @@ import type { PeerPolicies } from "./peer-policies.ts";
 
 export type ServerMode = "disable" | "permissive" | "strict";
 
-/** The scope that has said it. */
-export type ServerRule = "default" | "mesh" | "namespace" | "workload" | "port";
+/** The scope that has said it; `flip`: the object says STRICT, and a flip holds the workload back (`holds.ts`). */
+export type ServerRule = "default" | "mesh" | "namespace" | "workload" | "port" | "flip";
 
 /** Why a policy that is about this workload says nothing. */
 export type IgnoredRule =
@@ -28,6 +28,8 @@ export interface ServerDecision {
   /** From the widest scope on: what would hold without the narrower one. */
   readonly overrode: readonly (Because<ServerRule> & { readonly mode: ServerMode })[];
   readonly ignored: readonly Because<IgnoredRule>[];
+  /** The one that holds it back; absent where none does. */
+  readonly flip?: number;
 }
 
 type Said = Because<ServerRule> & { readonly mode: ServerMode };

@@ -22,6 +22,14 @@ export interface Resource {
   readonly createdMs: number | undefined;
 }
 
+/** Of a kind that need not be known here. */
+type ResourceWords = Readonly<Record<keyof ResourceRef, string>>;
+
+/** How people are told of it, wherever they are. */
+export function refWords({ kind, namespace, name }: ResourceWords): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
 /** By which one of its kind is found, changed and taken away. */
 export type ResourceName = Pick<ResourceRef, "namespace" | "name">;
 

@@ -196,6 +196,13 @@ class World {
     assert(policy !== undefined);
     if (outcome.kind === "acked") {
       assert(!isBad(policy), "nothing bad is taken");
+      for (const kind of ["clusters", "endpoints", "listeners"] as const)
+        for (const [n, v] of versionsOf(policy[kind]))
+          assert.equal(
+            new Map(this.#client.held(kind)).get(n),
+            v,
+            `acked, and has another of ${kind}`,
+          );
       this.#good = policy;
       return;
     }

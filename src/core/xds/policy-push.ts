@@ -60,6 +60,9 @@ function warmingClusters(draft: Draft): readonly string[] {
 function isReady({ clusters, endpoints }: Draft, target: PolicyResources): boolean {
   if (!clusters.isSubscribed) return true;
   if (!isTaken(clusters) || endpoints.unanswered.length > 0) return false;
+  // Another policy's of the same name may be in force, where that was given since and its listeners were not.
+  const wanted = [...target.clusters.resources.values()];
+  if (wanted.some(({ name, version }) => clusters.taken.get(name) !== version)) return false;
   return [...target.endpoints.resources.values()].every(
     ({ name, version }) => endpoints.subscriptions.get(name)?.acked?.version === version,
   );
