@@ -43,6 +43,9 @@ restore:
 rotation:
   reissuePerSecond: 50
   unobserved: [files]
+evidence:
+  retention: 14d
+  lookBack: 3d
 limits:
   callsInFlight: 64
   queueLength: 1000

@@ -46,6 +46,8 @@ test("needs a directory, and has a default for everything else", () => {
     restoreWaitSeconds: 120,
     reissuePerSecond: 25,
     unobserved: [],
+    evidenceRetentionSeconds: 604_800,
+    lookBackSeconds: 604_800,
     rootKeyType: "p256",
     resourcesDir: undefined,
     caDir: undefined,
@@ -157,6 +159,15 @@ test("lets dev listen on loopback and nowhere else", () => {
   }
 });
 
+test("looks back no further than evidence is kept", () => {
+  const table: readonly FlagTexts[] = [{ "look-back": "8d" }, { "evidence-retention": "6d" }];
+  for (const flags of table) {
+    assert.throws(() => configOf(flags), withCode("config-conflict", "--look-back"));
+  }
+  const config = configOf({ "look-back": "8d", "evidence-retention": "8d" });
+  assert.equal(config.lookBackSeconds, config.evidenceRetentionSeconds);
+});
+
 test("refuses a setting that means nothing without another one", () => {
   const table: readonly (readonly [FlagTexts, string])[] = [
     [{ "token-issuer": undefined }, "--jwks"],
@@ -192,6 +203,8 @@ test("sorts every setting that changed into reloadable or not", () => {
     "renew-by-certificate": "true",
     "restore-wait": "1m",
     "reissue-per-second": "50",
+    "evidence-retention": "14d",
+    "look-back": "1d",
     unobserved: "files",
     "jwt-ttl": "1m",
     resources: "/resources",

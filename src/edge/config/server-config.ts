@@ -57,6 +57,9 @@ export interface ServerConfig {
   readonly reissuePerSecond: number;
   /** Classes of readers of the roots that exist and that nobody can observe. */
   readonly unobserved: readonly string[];
+  readonly evidenceRetentionSeconds: number;
+  /** At most the retention. */
+  readonly lookBackSeconds: number;
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -123,6 +126,16 @@ export function resolveServerConfig(
       reason,
     );
   }
+  const evidenceRetentionSeconds = read(SERVER_SETTINGS.evidenceRetentionSeconds);
+  const lookBackSeconds = read(SERVER_SETTINGS.lookBackSeconds);
+  if (lookBackSeconds > evidenceRetentionSeconds) {
+    const reason = `expected at most ${evidenceRetentionSeconds}s (the retention), got ${lookBackSeconds}s`;
+    const { flag } = SERVER_SETTINGS.evidenceRetentionSeconds;
+    const at = locate(SERVER_SETTINGS.lookBackSeconds, sources);
+    throw new ConfigError("config-conflict", at, reason, {
+      hint: `give both, or a longer --${flag}`,
+    });
+  }
   for (const [name, needed] of dependentSettings) {
     const setting: Setting<unknown> = SERVER_SETTINGS[name];
     if (read(setting) === undefined || read<unknown>(SERVER_SETTINGS[needed]) !== undefined)
@@ -162,6 +175,8 @@ export function resolveServerConfig(
     restoreWaitSeconds: read(SERVER_SETTINGS.restoreWaitSeconds),
     reissuePerSecond: read(SERVER_SETTINGS.reissuePerSecond),
     unobserved: read(SERVER_SETTINGS.unobserved),
+    evidenceRetentionSeconds,
+    lookBackSeconds,
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),

@@ -43,31 +43,39 @@ export const clientTls: Reader<ClientTls> = (value, place) => {
 };
 
 /** Istio's rules of what goes with which mode. */
-function checkFiles({ mode, insecureSkipVerify, ...written }: WrittenTls, place: Place): void {
-  const files = ["caCertificates", "clientCertificate", "privateKey"] as const;
-  if (mode === "ISTIO_MUTUAL") {
-    for (const name of files) {
-      if (written[name] === undefined) continue;
-      place.child(name).refuse("expected nothing: ISTIO_MUTUAL uses the mesh's certificates");
-    }
-    if (insecureSkipVerify) {
-      const hint = "leave it out: who answers is always verified in the mesh";
-      place.child("insecureSkipVerify").refuse("expected false with ISTIO_MUTUAL, got true", hint);
-    }
-  }
-  if (mode === "MUTUAL" && written.credentialName === undefined) {
-    for (const name of ["clientCertificate", "privateKey"] as const) {
-      if (written[name] !== undefined) continue;
-      place.child(name).refuse("expected a file with MUTUAL, got nothing", "", "missing-field");
-    }
-  }
-  if (!insecureSkipVerify || (mode !== "SIMPLE" && mode !== "MUTUAL")) return;
-  const verifies = written.caCertificates !== undefined || written.subjectAltNames.length > 0;
-  if (!verifies) return;
+function checkFiles(written: WrittenTls, place: Place): void {
+  if (written.mode === "ISTIO_MUTUAL") refuseFiles(written, place);
+  if (written.mode !== "SIMPLE" && written.mode !== "MUTUAL") return;
+  checkShown(written, place);
+  const { insecureSkipVerify, caCertificates, subjectAltNames } = written;
+  if (!insecureSkipVerify || (caCertificates === undefined && subjectAltNames.length === 0)) return;
   place
     .child("insecureSkipVerify")
     .refuse(
       "expected false beside caCertificates or subjectAltNames, got true",
       "one of the two is not meant",
     );
+}
+
+function refuseFiles(written: WrittenTls, place: Place): void {
+  for (const name of ["caCertificates", "clientCertificate", "privateKey"] as const) {
+    if (written[name] === undefined) continue;
+    place.child(name).refuse("expected nothing: ISTIO_MUTUAL uses the mesh's certificates");
+  }
+  if (!written.insecureSkipVerify) return;
+  const hint = "leave it out: who answers is always verified in the mesh";
+  place.child("insecureSkipVerify").refuse("expected false with ISTIO_MUTUAL, got true", hint);
+}
+
+function checkShown(written: WrittenTls, place: Place): void {
+  for (const name of ["clientCertificate", "privateKey"] as const) {
+    const isGiven = written[name] !== undefined;
+    if (written.mode === "SIMPLE" && isGiven) {
+      const text = "with SIMPLE no certificate is shown";
+      place.child(name).warn("field-without-effect", text, "write mode: MUTUAL, or leave it out");
+    }
+    if (written.mode === "MUTUAL" && !isGiven && written.credentialName === undefined) {
+      place.child(name).refuse("expected a file with MUTUAL, got nothing", "", "missing-field");
+    }
+  }
 }

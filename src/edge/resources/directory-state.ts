@@ -1,23 +1,19 @@
 /**
- * What a directory of manifests says, from one look to the next. A file is taken whole or not at all: one with an error keeps what it
- * said last, one that is gone says nothing, and a directory that cannot be read keeps everything. So does one that is suddenly empty, as
- * a mount is that was lost or did not come up: only files that were seen to go are gone. Pure.
+ * What a directory of manifests says, from one look to the next, also where the server was started anew between them. A file is taken whole
+ * or not at all: one with an error keeps what it said last, one that is gone says nothing, and a directory that cannot be read keeps
+ * everything. So does one that is suddenly empty, as a mount is that was lost or did not come up. Pure.
  */
 
-import { mergeManifests } from "./merge-manifests.ts";
+import { fileOf, mergeManifests } from "./merge-manifests.ts";
 import {
   hasErrors,
   manifestLimits,
   noManifests,
+  type LoadedObject,
   type ManifestProblem,
   type ParsedManifests,
 } from "./manifest.ts";
 import { parseManifests, problemOf } from "./parse-manifests.ts";
-
-export interface DirectoryState extends ParsedManifests {
-  /** Its path, while nothing of it has been taken since the start: then nothing may be taken for gone. */
-  readonly unread?: string;
-}
 
 interface FileState {
   /** Undefined: to be read again. */
@@ -32,15 +28,16 @@ export interface DirectoryMemory {
   /** "" before the first good look. */
   readonly identity: string;
   readonly files: ReadonlyMap<string, FileState>;
-  /** Something was in it: another one in its place is not empty. */
-  readonly isFilled: boolean;
-  readonly state: DirectoryState;
+  readonly state: ParsedManifests;
 }
 
-/** @param isFilled whether something is held that was read before the start */
-export function memoryAtStart(path: string, isFilled: boolean): DirectoryMemory {
-  const state = { ...noManifests, unread: path };
-  return { identity: "", files: new Map(), isFilled, state };
+/** @param held what was read of it before the start */
+export function memoryAtStart(held: readonly LoadedObject[]): DirectoryMemory {
+  const files = new Map<string, FileState>();
+  for (const [file, objects] of Map.groupBy(held, fileOf)) {
+    files.set(file, { version: undefined, good: { objects, problems: [] }, problems: [] });
+  }
+  return { identity: "", files, state: { objects: held, problems: [] } };
 }
 
 export interface SeenFile {
@@ -57,14 +54,11 @@ export interface SeenDirectory {
   readonly files: readonly SeenFile[];
 }
 
-const emptyHint =
-  "is its mount there? one that is to be empty has a file with a comment only, empty.yaml";
-
 export function afterLook(memory: DirectoryMemory, seen: SeenDirectory): DirectoryMemory {
-  const isFilled = seen.files.length > 0;
-  if (memory.isFilled && !isFilled && memory.identity !== seen.identity) {
-    const text = "expected the manifests that were here before, got an empty directory";
-    return keeping(memory, problemOf(seen.path, "directory-unreadable", text, emptyHint));
+  const isEmptied = memory.files.size > 0 && seen.files.length === 0;
+  if (isEmptied && memory.identity !== seen.identity) {
+    const failure = "expected the manifests that were here before, got an empty directory";
+    return afterFailure(memory, seen.path, failure);
   }
   const files = new Map(seen.files.map((file) => [file.path, fileState(memory, file)]));
   const merged = mergeManifests(
@@ -75,11 +69,11 @@ export function afterLook(memory: DirectoryMemory, seen: SeenDirectory): Directo
     const text = `expected at most ${manifestLimits.objects} objects, got ${merged.objects.length}`;
     const { identity } = seen;
     const problem = problemOf(seen.path, "too-large", text);
-    return keeping({ ...memory, identity, files, isFilled }, problem);
+    return keeping({ ...memory, identity, files }, problem);
   }
   const bad = Array.from(files.values()).flatMap(({ problems }) => problems);
   const state = { objects: merged.objects, problems: [...bad, ...merged.problems] };
-  return { identity: seen.identity, files, isFilled, state };
+  return { identity: seen.identity, files, state };
 }
 
 /** @param failure without the directory's path */
@@ -88,8 +82,14 @@ export function afterFailure(
   path: string,
   failure: string,
 ): DirectoryMemory {
-  const hint = "what was read of it before holds";
-  return keeping(memory, problemOf(path, "directory-unreadable", failure, hint));
+  return keeping(memory, problemOf(path, "directory-unreadable", failure, hintFor(memory)));
+}
+
+function hintFor({ state }: DirectoryMemory): string {
+  const { length } = state.objects;
+  if (length === 0) return "";
+  const hold = length === 1 ? "the object holds that was" : `the ${length} objects hold that were`;
+  return `${hold} read of it before; to have none, put a file without objects into it: empty.yaml`;
 }
 
 function keeping(memory: DirectoryMemory, problem: ManifestProblem): DirectoryMemory {

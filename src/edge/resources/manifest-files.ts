@@ -3,9 +3,11 @@
  * mounts a ConfigMap as links into `..data`; what begins with a dot is not a manifest's name.
  */
 
-import { readdir, stat } from "node:fs/promises";
+import { lstat, readdir, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
 import { join } from "node:path";
 
+import { errnoOf } from "../config/errno.ts";
 import {
   fileError,
   PrivateFileError,
@@ -54,19 +56,19 @@ async function list(directory: string): Promise<ManifestDirectory> {
 }
 
 async function addFrom(directory: string, depth: number, files: ManifestFile[]): Promise<void> {
-  const names = await readdir(directory);
+  const names = await readdir(directory).catch((error: unknown) => {
+    throw fileError(directory, error);
+  });
   for (const name of names.filter((each) => !each.startsWith("."))) {
     const path = join(directory, name);
-    // One that goes away while we look is not there.
-    const stats = await stat(path, { bigint: true }).catch(() => undefined);
     const isManifest = /\.(?:ya?ml|json)$/i.test(name);
+    const stats = await stat(path, { bigint: true }).catch(async (error: unknown) => {
+      if (!isManifest) await assertGone(path, error);
+    });
     if (stats?.isDirectory() === true) {
       if (depth < depthMax) await addFrom(path, depth + 1, files);
-    } else if (stats !== undefined && isManifest) {
-      const { dev, ino, size, mtimeNs, ctimeNs } = stats;
-      files.push({ path, version: `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}` });
     } else if (isManifest) {
-      files.push({ path, version: "unreadable" });
+      files.push({ path, version: stats === undefined ? "unreadable" : versionOf(stats) });
     }
     if (files.length > filesMax) {
       throw new PrivateFileError(
@@ -75,6 +77,19 @@ async function addFrom(directory: string, depth: number, files: ManifestFile[]):
       );
     }
   }
+}
+
+function versionOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+}
+
+/** One that goes away while we look is not there. Whatever else cannot be looked at may be a directory with manifests. */
+async function assertGone(path: string, error: unknown): Promise<void> {
+  const isGone = await lstat(path).then(
+    () => false,
+    (failure: unknown) => errnoOf(failure) === "ENOENT",
+  );
+  if (!isGone) throw fileError(path, error);
 }
 
 /** What is there, or why it cannot be read. */

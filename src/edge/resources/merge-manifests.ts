@@ -39,6 +39,6 @@ function keyOf({ object }: LoadedObject): string {
 }
 
 /** Of `FILE:LINE`. */
-function fileOf({ origin }: LoadedObject): string {
+export function fileOf({ origin }: LoadedObject): string {
   return origin.slice(0, origin.lastIndexOf(":"));
 }

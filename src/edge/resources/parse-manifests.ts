@@ -119,7 +119,17 @@ class Found {
       this.refuse(problemOf(loaded.origin, "too-large", text));
       return;
     }
-    const key = refKey(loaded.object.object.ref);
+    const { ref } = loaded.object.object;
+    // As JSON it may be larger than what was written, and it is read again within the same limit.
+    const { length } = JSON.stringify(loaded.manifest);
+    const most = manifestLimits.objectCharacters;
+    if (length > most) {
+      const text = `expected an object of at most ${most} characters as JSON, got ${length}`;
+      const hint = "make several objects of it";
+      this.refuse({ ...problemOf(loaded.origin, "too-large", text, hint), ref });
+      return;
+    }
+    const key = refKey(ref);
     const first = this.#origins.get(key);
     if (first !== undefined) {
       this.refuse(duplicateProblem(loaded, first));

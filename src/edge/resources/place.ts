@@ -44,7 +44,11 @@ export class Place {
   }
 
   #note(note: Omit<Note, "path">): void {
-    if (this.#notes.length < notesMax) this.#notes.push({ ...note, path: this.path });
+    const all = this.#notes;
+    const said = { ...note, path: this.path };
+    if (all.length < notesMax) all.push(said);
+    // What has an error is not taken, however much was said before.
+    else if (all.every(({ severity }) => severity !== "error")) all[notesMax - 1] = said;
   }
 
   refuse(text: string, hint = "", code: ManifestCode = "invalid-value"): void {

@@ -1,6 +1,6 @@
 /**
- * `--resources DIR`: a directory of manifests, read and watched. Watches get lost (a mount, a directory in the place of another), so it is
- * also looked at every few seconds. What is being written is left alone until it has been quiet.
+ * `--resources DIR`: a directory of manifests, read and watched. Watches get lost (a mount, a directory in the place of another), and do not
+ * see what is below it, so it is also looked at every few seconds. What is being written is left alone until it has been quiet.
  */
 
 import { watch, type FSWatcher } from "node:fs";
@@ -13,16 +13,16 @@ import {
   afterLook,
   memoryAtStart,
   type DirectoryMemory,
-  type DirectoryState,
   type SeenFile,
 } from "./directory-state.ts";
 import { contentOf, failureOf, listManifests, type ManifestDirectory } from "./manifest-files.ts";
+import type { LoadedObject, ParsedManifests } from "./manifest.ts";
 
 export interface ResourceDirectoryOptions {
-  /** Whether something is held of it that was read before: then an empty one at the start is taken for lost. */
-  readonly isFilled?: boolean;
+  /** What was read of it before the start. */
+  readonly held?: readonly LoadedObject[];
   /** After the first state, whenever it is another. */
-  readonly onChange: (state: DirectoryState) => void;
+  readonly onChange: (state: ParsedManifests) => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
   readonly pollMs?: number;
@@ -34,7 +34,7 @@ export interface ResourceDirectoryOptions {
 export async function openResourceDirectory(
   path: string,
   options: ResourceDirectoryOptions,
-): Promise<DirectoryState> {
+): Promise<ParsedManifests> {
   const directory = new WatchedDirectory(path, options);
   const first = await directory.look();
   void directory.run();
@@ -58,7 +58,7 @@ class WatchedDirectory {
   constructor(path: string, options: ResourceDirectoryOptions) {
     this.#path = path;
     this.#options = options;
-    this.#memory = memoryAtStart(path, options.isFilled ?? false);
+    this.#memory = memoryAtStart(options.held ?? []);
     this.#pollMs = options.pollMs ?? 3_000;
     this.#quietMs = options.quietMs ?? 200;
   }
@@ -74,7 +74,7 @@ class WatchedDirectory {
     }
   }
 
-  async look(): Promise<DirectoryState> {
+  async look(): Promise<ParsedManifests> {
     try {
       const listing = await listManifests(this.#path);
       this.#watch(listing.identity);
@@ -130,7 +130,8 @@ class WatchedDirectory {
     this.#watched = identity;
     const { signal } = this.#options;
     try {
-      this.#watcher = watch(this.#path, { recursive: true, persistent: false, signal }, () => {
+      // Not recursive: what Node cannot watch below it would be thrown in an event, and end the server.
+      this.#watcher = watch(this.#path, { persistent: false, signal }, () => {
         this.#isDue = true;
         this.#wake();
       });

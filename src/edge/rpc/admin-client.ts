@@ -6,7 +6,14 @@ import {
   type DescMethodUnary,
   type MessageShape,
 } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, type Interceptor, type ServiceError } from "@grpc/grpc-js";
+import {
+  Client,
+  credentials,
+  Metadata,
+  status,
+  type Interceptor,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
 import {
   AdminService,
@@ -20,6 +27,11 @@ import { callUnary } from "./unary-call.ts";
 
 export class AdminClientError extends PortcullisError<"admin-unreachable"> {
   override name = "AdminClientError";
+}
+
+/** The server has answered, and has no such method. */
+export class ServerTooOldError extends PortcullisError<"server-too-old"> {
+  override name = "ServerTooOldError";
 }
 
 const defaultTimeoutMs = 5_000;
@@ -36,7 +48,10 @@ export async function fetchBundle(address: string): Promise<GetBundleResponse> {
   return await callAdmin(address, AdminService.method.getBundle, create(GetBundleRequestSchema));
 }
 
-/** @param errorOf for what the server has answered. @default nothing: it is not there */
+/**
+ * @param errorOf for what the server has answered. @default nothing: it is not there
+ * @throws what `errorOf` makes of a failure, ServerTooOldError, AdminClientError
+ */
 export async function callAdmin<M extends DescMethodUnary>(
   address: string,
   method: M,
@@ -54,7 +69,7 @@ export async function callAdmin<M extends DescMethodUnary>(
       method: methodDefinition(AdminService, method),
       message,
       timeoutMs,
-      errorOf: (error) => errorOf(error) ?? unreachable(address, error),
+      errorOf: (error) => failureOf(address, method.name, error, errorOf),
     });
   } finally {
     client.close();
@@ -85,17 +100,33 @@ export async function collectAdmin<M extends DescMethodServerStreaming>(
   try {
     return await Array.fromAsync<MessageShape<M["output"]>>(call);
   } catch (error) {
-    throw (isServiceError(error) && errorOf(error)) || unreachable(address, error);
+    throw failureOf(address, method.name, error, errorOf);
   } finally {
     client.close();
   }
+}
+
+/** @param method as the protocol has it */
+export function failureOf(
+  address: string,
+  method: string,
+  error: unknown,
+  errorOf: (error: ServiceError) => Error | undefined,
+): Error {
+  if (!isServiceError(error)) return unreachable(address, error);
+  if (error.code !== status.UNIMPLEMENTED) return errorOf(error) ?? unreachable(address, error);
+  const message = `the server is older than this command: it does not know ${method}`;
+  return new ServerTooOldError("server-too-old", message, {
+    cause: error,
+    hint: "update the server, or use the portcullis of its version: portcullis status",
+  });
 }
 
 function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "code" in error && "details" in error;
 }
 
-export function unreachable(address: string, cause: unknown): AdminClientError {
+function unreachable(address: string, cause: unknown): AdminClientError {
   return new AdminClientError("admin-unreachable", `no server answers at ${address}`, {
     cause,
     hint: "name the running one by --data-dir DIR or --admin unix:///PATH",

@@ -1,7 +1,14 @@
 /** The operator's side of Backup in `portcullis.admin.v1`: a stream that a backup is written from. */
 
 import { create } from "@bufbuild/protobuf";
-import { Client, credentials, Metadata, status, type ClientReadableStream } from "@grpc/grpc-js";
+import {
+  Client,
+  credentials,
+  Metadata,
+  status,
+  type ClientReadableStream,
+  type ServiceError,
+} from "@grpc/grpc-js";
 import { BackupError } from "../../core/backup/backup-error.ts";
 import { isBackupFile, parseManifest } from "../../core/backup/backup-manifest.ts";
 import type { Chunk } from "../../core/backup/chunk-format.ts";
@@ -11,7 +18,7 @@ import {
   type BackupChunk,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { BackupSource } from "../backup/backup-writer.ts";
-import { unreachable } from "./admin-client.ts";
+import { failureOf } from "./admin-client.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 /** The first chunk: what the others have in them, and not a file. */
@@ -22,7 +29,7 @@ export interface ServerBackup extends BackupSource, Disposable {}
 /**
  * Resolves when the server has copied its databases, which takes seconds where they are large.
  * @param address a gRPC target, `unix:///PATH`
- * @throws AdminClientError; BackupError `backup-busy`, `backup-no-space`, `backup-failed`; the reason of the signal
+ * @throws AdminClientError, ServerTooOldError; BackupError `backup-busy`, `backup-no-space`, `backup-failed`; the reason of the signal
  */
 export async function openServerBackup(
   address: string,
@@ -66,7 +73,7 @@ async function* chunksOf(
   try {
     yield* call;
   } catch (error) {
-    throw signal.aborted ? signal.reason : errorOf(error, address);
+    throw signal.aborted ? signal.reason : failureOf(address, "Backup", error, errorOf);
   }
 }
 
@@ -79,26 +86,22 @@ async function* dataOf(chunks: AsyncIterable<BackupChunk>): AsyncGenerator<Chunk
   }
 }
 
-function errorOf(error: unknown, address: string): Error {
-  const isAnswer = error instanceof Error && "code" in error && "details" in error;
-  const details = isAnswer ? String(error.details) : String(error);
-  switch (isAnswer ? error.code : undefined) {
-    case status.FAILED_PRECONDITION:
-      return new BackupError("backup-busy", details, { hint: "wait for its end" });
-    case status.RESOURCE_EXHAUSTED:
-      return new BackupError("backup-no-space", details, {
-        hint: "make room there, and try again",
-      });
-    case status.INTERNAL:
-    case status.INVALID_ARGUMENT:
-      return new BackupError("backup-failed", details);
-    case status.UNIMPLEMENTED:
-      return new BackupError("backup-failed", "the server makes no backups", {
-        hint: "it is older than this portcullis: stop it, and make the backup of its directory",
-      });
-    default:
-      return unreachable(address, error);
-  }
+const refusals: ReadonlyMap<status, (details: string) => BackupError> = new Map([
+  [
+    status.FAILED_PRECONDITION,
+    (details) => new BackupError("backup-busy", details, { hint: "wait for its end" }),
+  ],
+  [
+    status.RESOURCE_EXHAUSTED,
+    (details) =>
+      new BackupError("backup-no-space", details, { hint: "make room there, and try again" }),
+  ],
+  [status.INTERNAL, (details) => new BackupError("backup-failed", details)],
+  [status.INVALID_ARGUMENT, (details) => new BackupError("backup-failed", details)],
+]);
+
+function errorOf({ code, details }: ServiceError): BackupError | undefined {
+  return refusals.get(code)?.(details);
 }
 
 function unexpected(): BackupError {

@@ -12,6 +12,7 @@ export type MeshMessageErrorCode =
   | "mesh-serial-malformed"
   | "mesh-list-too-long"
   | "mesh-policy-malformed"
+  | "mesh-connections-malformed"
   | "mesh-policy-too-large";
 
 export class MeshMessageError extends PortcullisError<MeshMessageErrorCode> {

@@ -59,6 +59,7 @@ const proxy: fc.Arbitrary<ReportedPolicy> = fc.record({
       selector: ([port]) => port,
     })
     .map((all) => new Map(all)),
+  assignmentsAnswered: fc.nat(),
 });
 const report: fc.Arbitrary<PolicyReport> = fc.record({
   full: fc.boolean(),
@@ -87,6 +88,7 @@ const one: ReportedPolicy = {
   nack: undefined,
   draining: new Map(),
   oldConnections: "unobserved",
+  assignmentsAnswered: 0,
 };
 
 const whole = { full: true, complete: true, proxies: [], gone: [] };

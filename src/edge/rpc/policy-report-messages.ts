@@ -69,7 +69,7 @@ interface SizedProxy {
 
 function encodeProxy(proxy: ReportedPolicy): SizedProxy {
   const { proxyId, spiffeId = "", labels, applied, nack, draining, hasListeners, isUnsure } = proxy;
-  const { oldConnections } = proxy;
+  const { oldConnections, assignmentsAnswered } = proxy;
   const init: MessageInitShape<typeof PolicyProxySchema> = {
     proxyId,
     spiffeId,
@@ -83,6 +83,7 @@ function encodeProxy(proxy: ReportedPolicy): SizedProxy {
     oldConnections: wireOld[oldConnections],
     hasListeners,
     unsure: isUnsure,
+    assignmentsAnswered: BigInt(assignmentsAnswered),
   };
   const value = create(PolicyProxySchema, init);
   // A tag and a length.
@@ -131,6 +132,8 @@ function parseProxy(wire: PolicyProxy): ReportedPolicy {
     nack: wire.nack && parseNack(wire.nack),
     draining: parseDraining(wire.draining, path),
     oldConnections: parseOld(wire.oldConnections),
+    // Of more than a number can count, nobody has sent as many.
+    assignmentsAnswered: Number(wire.assignmentsAnswered),
   };
 }
 

@@ -50,10 +50,6 @@ const refusals: ReadonlyMap<number, Refuse> = new Map<number, Refuse>([
   [status.FAILED_PRECONDITION, (details) => new CommandRefusedError("command-failed", details)],
   [status.INTERNAL, (details) => new CommandRefusedError("command-failed", details)],
   [
-    status.UNIMPLEMENTED,
-    () => new CommandRefusedError("command-failed", "the server keeps no log that can be pruned"),
-  ],
-  [
     status.DEADLINE_EXCEEDED,
     () =>
       new CommandRefusedError("command-failed", "the server has not finished in 10 minutes", {

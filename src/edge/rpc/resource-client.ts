@@ -1,16 +1,17 @@
 /** The operator's side of ChangeResources and ListResources in `portcullis.admin.v1`. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { Finding } from "../../core/policy/finding.ts";
+import type { Hold } from "../../core/policy/holds.ts";
 import type { ResourceRef } from "../../core/resources/resource.ts";
 import {
   AdminService,
   ChangeResourcesRequestSchema,
   ListResourcesRequestSchema,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { LoadedObject } from "../resources/manifest.ts";
+import type { LoadedObject, ManifestProblem } from "../resources/manifest.ts";
 import { parseManifest } from "../resources/parse-manifests.ts";
 import { callAdmin, collectAdmin } from "./admin-client.ts";
+import { holdOf } from "./flip-hold-messages.ts";
 import { findingOf, nameMessage, refOf } from "./resource-messages.ts";
 import { refusalOf, ResourcesRefusedError, resourcesTimeoutMs } from "./resource-refusal.ts";
 
@@ -19,9 +20,11 @@ export interface ServerResources {
   /** Rises with each change. */
   readonly sequence: number;
   /** Of the files of its directory, whose last good state holds, and of what was applied in vain. */
-  readonly problems: readonly Finding[];
+  readonly problems: readonly ManifestProblem[];
   /** `origin` is "" of those that were applied. */
   readonly objects: readonly LoadedObject[];
+  /** Of the flips that are under way. */
+  readonly holds: readonly Hold[];
 }
 
 export interface ResourcesOrder {
@@ -88,12 +91,14 @@ export async function listResources(address: string): Promise<ServerResources> {
     sequence: Number(head?.sequence ?? 0n),
     problems: head?.problems.map(findingOf) ?? [],
     objects: pages.flatMap(({ resources }) =>
-      resources.map(({ json, origin }) => read(json, origin)),
+      resources.map(({ json, origin }) => readObject(json, origin)),
     ),
+    holds: head?.holds.map(holdOf) ?? [],
   };
 }
 
-function read(json: string, origin: string): LoadedObject {
+/** As a server has it. @throws ResourcesRefusedError */
+export function readObject(json: string, origin: string): LoadedObject {
   const { objects, problems } = parseManifest(json, origin);
   const [object] = objects;
   if (object !== undefined) return object;

@@ -1,7 +1,6 @@
 /** Names of objects and findings about them in `portcullis.admin.v1`: what the server and its operators' side write and read alike. */
 
 import { create } from "@bufbuild/protobuf";
-import type { Finding } from "../../core/policy/finding.ts";
 import type { ResourceKind, ResourceRef } from "../../core/resources/resource.ts";
 import {
   ResourceFindingSchema,
@@ -9,6 +8,7 @@ import {
   type ResourceFinding,
   type ResourceName,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { ManifestProblem } from "../resources/manifest.ts";
 
 const resourceKinds: readonly ResourceKind[] = [
   "PeerAuthentication",
@@ -29,12 +29,12 @@ export function refOf({ kind: word, namespace, name }: ResourceName): ResourceRe
   return kind && { kind, namespace, name };
 }
 
-export function findingMessage({ ref, ...rest }: Finding): ResourceFinding {
+export function findingMessage({ ref, ...rest }: ManifestProblem): ResourceFinding {
   return create(ResourceFindingSchema, { ...rest, ...(ref && { resource: nameMessage(ref) }) });
 }
 
-export function findingOf(message: ResourceFinding): Finding {
-  const { severity, code, resource, path, text, hint } = message;
+export function findingOf(message: ResourceFinding): ManifestProblem {
+  const { severity, code, resource, path, text, hint, origin } = message;
   return {
     severity: severity === "error" ? "error" : "warning",
     code,
@@ -42,5 +42,6 @@ export function findingOf(message: ResourceFinding): Finding {
     path,
     text,
     hint,
+    origin,
   };
 }

@@ -33,10 +33,6 @@ const refusals: ReadonlyMap<status, Refusal> = new Map<status, Refusal>([
     ["resources-full", "portcullis get -A; at most 4 MiB are sent at once"],
   ],
   [status.INTERNAL, ["resources-failed", "the server's own log says why"]],
-  [
-    status.UNIMPLEMENTED,
-    ["resources-failed", "the server is older than this portcullis: portcullis status"],
-  ],
 ]);
 
 /** Undefined where no server has answered. */

@@ -2,7 +2,7 @@
 
 import { create, type DescMethodUnary, type MessageShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { status, type ServiceError } from "@grpc/grpc-js";
+import type { ServiceError } from "@grpc/grpc-js";
 import {
   AddWaiversRequestSchema,
   AdminService,
@@ -15,7 +15,7 @@ import {
   type Waiver,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
-import { CommandRefusedError } from "./command-client.ts";
+import { commandErrorOf, type CommandErrors } from "./command-errors.ts";
 import { commandMessage, type RootCommand } from "./root-command.ts";
 
 export type { RootCommand, RootSource } from "./root-command.ts";
@@ -88,43 +88,13 @@ export async function addWaivers(
 /** Certificates that are being signed have to have their results, and those of a status are read from the log. */
 const timeoutMs = 60_000;
 
+const errors: CommandErrors = { look: "portcullis root status", timeoutMs };
+
 async function call<M extends DescMethodUnary>(
   address: string,
   method: M,
   message: MessageShape<M["input"]>,
 ): Promise<MessageShape<M["output"]>> {
-  return await callAdmin(address, method, message, errorOf, timeoutMs);
+  const errorOf = (error: ServiceError) => commandErrorOf(error, errors);
+  return await callAdmin(address, method, message, errorOf, errors.timeoutMs);
 }
-
-function errorOf({ code, details }: ServiceError): CommandRefusedError | undefined {
-  return refusals.get(code)?.(details);
-}
-
-type Refuse = (details: string) => CommandRefusedError;
-
-const failed: Refuse = (details) =>
-  new CommandRefusedError("command-failed", details, {
-    hint: "the server's own log says why; where it stands: portcullis root status",
-  });
-
-const refusals: ReadonlyMap<number, Refuse> = new Map<number, Refuse>([
-  [status.INVALID_ARGUMENT, (details) => new CommandRefusedError("command-invalid", details)],
-  [status.FAILED_PRECONDITION, failed],
-  [status.RESOURCE_EXHAUSTED, failed],
-  [status.INTERNAL, failed],
-  [
-    status.UNIMPLEMENTED,
-    () =>
-      new CommandRefusedError("command-failed", "the server cannot rotate roots", {
-        hint: "it is of an older version: portcullis status",
-      }),
-  ],
-  [
-    status.DEADLINE_EXCEEDED,
-    () => {
-      const message = `the server has not answered within ${timeoutMs / 1_000} s, and may do it yet`;
-      const hint = "see what it did before you try again: portcullis root status";
-      return new CommandRefusedError("command-failed", message, { hint });
-    },
-  ],
-]);

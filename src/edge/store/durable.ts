@@ -23,11 +23,18 @@ export const durableWrites = [
   "denials-change",
   "waivers-change",
   "resources-change",
+  "flip-change",
+  "caller-waivers-change",
   "join-token-add",
   "join-token-take",
   "join-token-prune",
   "enrolment-add",
   "enrolment-prune",
+  "evidence-create",
+  "evidence-schema",
+  "evidence-write",
+  "evidence-prune",
+  "evidence-aside",
   "file-replace",
 ] as const;
 

@@ -154,6 +154,8 @@ it("a directory of the first schema gets the new tables and keeps what it had", 
       "waivers",
       "resources",
       "resource_set",
+      "flips",
+      "caller_waivers",
     ]) {
       database.exec(`DROP TABLE ${table}`);
     }

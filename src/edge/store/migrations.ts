@@ -102,4 +102,21 @@ export const migrations: readonly string[] = [
 
   INSERT INTO resource_set (id, sequence) VALUES (1, 0);
   `,
+  // Flips to strict, whole, and whose calls or silence do not count for which target.
+  `
+  CREATE TABLE flips (
+    id INTEGER PRIMARY KEY,
+    document TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE caller_waivers (
+    target TEXT NOT NULL,
+    name TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    operator TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (target, name)
+  ) STRICT;
+  `,
 ];

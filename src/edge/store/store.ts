@@ -9,10 +9,12 @@ import type { DatabaseSync } from "node:sqlite";
 import { PortcullisError } from "../../core/error.ts";
 import type { TrustState } from "../../core/trust/trust-state.ts";
 import { ensurePrivateDir } from "../config/private-files.ts";
+import { StoredCallerWaivers } from "./caller-waivers.ts";
 import { StoredDenials } from "./denials.ts";
 import { durableTransaction } from "./durable.ts";
 import { Enrolments } from "./enrolments.ts";
 import { Facts } from "./facts.ts";
+import { StoredFlips } from "./flips.ts";
 import { JoinTokens } from "./join-tokens.ts";
 import { StoredResources } from "./resources.ts";
 import { SigningKeys, type NewSigningKey } from "./signing-keys.ts";
@@ -47,6 +49,8 @@ export class Store implements Disposable {
   readonly enrolments: Enrolments;
   readonly waivers: StoredWaivers;
   readonly resources: StoredResources;
+  readonly flips: StoredFlips;
+  readonly callerWaivers: StoredCallerWaivers;
 
   private constructor(path: string, database: DatabaseSync, keys: SigningKeys) {
     this.#path = path;
@@ -58,6 +62,8 @@ export class Store implements Disposable {
     this.enrolments = new Enrolments(database);
     this.waivers = new StoredWaivers(database);
     this.resources = new StoredResources(path, database);
+    this.flips = new StoredFlips(path, database);
+    this.callerWaivers = new StoredCallerWaivers(database);
   }
 
   /**

@@ -1,6 +1,6 @@
 /** What happens to policies on their way to proxies, one function for each event. */
 
-import type { ResourceRef } from "../../core/resources/resource.ts";
+import { refWords, type ResourceRef } from "../../core/resources/resource.ts";
 import type { Logger } from "./logger.ts";
 
 /** Of which proxy. */
@@ -29,7 +29,7 @@ export class PolicyLog {
         ...proxy,
         detail,
         resources,
-        objects: objects.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`),
+        objects: objects.map(refWords),
       },
       "a proxy refused a policy, and keeps the last good one",
     );
