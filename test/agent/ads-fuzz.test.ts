@@ -96,42 +96,16 @@ const delta = fc.record(
   { requiredKeys: ["typeUrl", "node"] },
 );
 
+const some = <T>(request: fc.Arbitrary<T>) => fc.array(request, { minLength: 1, maxLength: 8 });
+
 test("answers state-of-the-world requests of any kind, each with its own type", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(sotw, { minLength: 1, maxLength: 8 }), async (requests) => {
-      using stream = client.sotw();
-      const asked = new Set<string>();
-      let last = "";
-      for (const request of requests) {
-        asked.add(request.typeUrl);
-        stream.send(withNonce(request, last));
-        if (request.responseNonce !== undefined) await assertAlive();
-        for (const response of stream.take()) last = assertAsked(response, asked);
-      }
-      await assertAlive();
-      for (const response of stream.take()) assertAsked(response, asked);
-    }),
-    { numRuns: 150 },
-  );
+  const property = fc.asyncProperty(some(sotw), (requests) => talk(client.sotw(), requests));
+  await fc.assert(property, { numRuns: 150 });
 });
 
 test("answers delta requests of any kind, each with its own type", async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(delta, { minLength: 1, maxLength: 8 }), async (requests) => {
-      using stream = client.delta();
-      const asked = new Set<string>();
-      let last = "";
-      for (const request of requests) {
-        asked.add(request.typeUrl);
-        stream.send(withNonce(request, last));
-        if (request.responseNonce !== undefined) await assertAlive();
-        for (const response of stream.take()) last = assertAsked(response, asked);
-      }
-      await assertAlive();
-      for (const response of stream.take()) assertAsked(response, asked);
-    }),
-    { numRuns: 150 },
-  );
+  const property = fc.asyncProperty(some(delta), (requests) => talk(client.delta(), requests));
+  await fc.assert(property, { numRuns: 150 });
 });
 
 test("has answered all the time, and keeps no user of a stream that is gone", async () => {
@@ -142,13 +116,33 @@ test("has answered all the time, and keeps no user of a stream that is gone", as
   assert.deepEqual([rig.feed.users.size, rig.secretStreams], [0, 0]);
 });
 
-function withNonce<R extends { readonly responseNonce?: string }>(request: R, last: string): R {
-  return request.responseNonce === "<last>" ? { ...request, responseNonce: last } : request;
+interface Request {
+  readonly typeUrl: string;
+  readonly responseNonce?: string;
 }
 
 interface Response {
   readonly typeUrl: string;
   readonly nonce: string;
+}
+
+interface Stream<R> extends Disposable {
+  send(request: R): void;
+  take(): readonly Response[];
+}
+
+async function talk<R extends Request>(to: Stream<R>, requests: readonly R[]): Promise<void> {
+  using stream = to;
+  const asked = new Set<string>();
+  let last = "";
+  for (const request of requests) {
+    asked.add(request.typeUrl);
+    stream.send(request.responseNonce === "<last>" ? { ...request, responseNonce: last } : request);
+    if (request.responseNonce !== undefined) await assertAlive();
+    for (const response of stream.take()) last = assertAsked(response, asked);
+  }
+  await assertAlive();
+  for (const response of stream.take()) assertAsked(response, asked);
 }
 
 /** @returns its nonce */

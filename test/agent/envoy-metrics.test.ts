@@ -129,7 +129,7 @@ async function openScene(): Promise<Scene> {
   const draining = new DrainingFeed(feed, Date.now);
   const findPeer = (): XdsPeer => ({ channel: noChannel, owner });
   const grpc = createLocalServer(xdsMessageBytesMax);
-  const options = { feed: draining, findPeer, namesWorkload: false, streamsMax };
+  const options = { feeds: [draining], findPeer, namesWorkload: false, streamsMax };
   new EnvoyMetricsService(options).addTo(grpc);
   stack.use(await listenOnUnixSocket(grpc, socketPath, 0o600));
   const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {

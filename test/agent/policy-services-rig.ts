@@ -4,6 +4,7 @@ import { pino } from "pino";
 import type { OldConnections } from "../../src/core/policy/policy-report.ts";
 import { PolicyOwner } from "../../src/app/agent/policy/policy-owner.ts";
 import type { OpenPolicy, PolicyFeed, PolicyUser } from "../../src/app/agent/policy/policy-feed.ts";
+import { ConnectionFeed } from "../../src/app/agent/connections/connection-feed.ts";
 import { addPolicyServices } from "../../src/app/agent/policy-services.ts";
 import { SdsService } from "../../src/app/agent/sds-service.ts";
 import { SecretChannel } from "../../src/app/agent/secret-channel.ts";
@@ -40,6 +41,8 @@ export class PolicyServicesRig implements Disposable {
   readonly feed: DrainingTestFeed = new DrainingTestFeed();
   readonly lines: DeniedLine[] = [];
   readonly owner: PolicyOwner = new PolicyOwner();
+  /** Of the next start. */
+  connections: ConnectionFeed = new ConnectionFeed({ nowMs: Date.now, resumed: () => undefined });
   /** Until a test says otherwise everybody is the one workload. */
   findPeer: FindPeer = () => ({ channel: this.#channel, owner: this.owner });
   readonly #socketPath: string;
@@ -68,7 +71,8 @@ export class PolicyServicesRig implements Disposable {
     const calls = new XdsCalls((metadata) => this.findPeer(metadata), 64);
     new SdsService(calls).addTo(grpc);
     const log = pino({}, { write: (text) => void this.lines.push(JSON.parse(text)) });
-    const options = { feed: this.feed, namesWorkload: false, log, nowMs: Date.now };
+    const { feed, connections } = this;
+    const options = { feed, connections, namesWorkload: false, log, nowMs: Date.now };
     stack.use(addPolicyServices(grpc, calls, options));
     stack.use(await listenOnUnixSocket(grpc, this.#socketPath, 0o600));
     this.#stack = stack;

@@ -3,10 +3,11 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, test } from "node:test";
+import { afterEach, beforeEach, describe, mock, test, type Mock } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { pino } from "pino";
-import { MeshLink } from "../../src/app/agent/mesh-link.ts";
+import { openConnections } from "../../src/app/agent/connections/open-connections.ts";
+import { MeshLink, type MeshLinkOptions } from "../../src/app/agent/mesh-link.ts";
 import { AgentPolicies } from "../../src/app/agent/policy/agent-policies.ts";
 import type { OpenPolicy } from "../../src/app/agent/policy/policy-feed.ts";
 import type { WorkloadSet } from "../../src/app/agent/workload-set.ts";
@@ -37,14 +38,17 @@ class Agent implements AsyncDisposable {
   readonly policies: AgentPolicies;
   readonly events: { readonly event: string }[];
   readonly link: MeshLink;
+  /** A call for each look at what proxies hold. */
+  readonly known: Mock<MeshLinkOptions["known"]>;
   readonly #stopping = new AbortController();
   readonly #ended: Promise<void>;
 
-  private constructor(policies: AgentPolicies, events: Agent["events"], link: MeshLink) {
-    this.policies = policies;
-    this.events = events;
-    this.link = link;
-    this.#ended = link.run(this.#stopping.signal);
+  private constructor(parts: Pick<Agent, "policies" | "events" | "link" | "known">) {
+    this.policies = parts.policies;
+    this.events = parts.events;
+    this.link = parts.link;
+    this.known = parts.known;
+    this.#ended = this.link.run(this.#stopping.signal);
   }
 
   /** @param remembered who is away and may still act */
@@ -53,11 +57,13 @@ class Agent implements AsyncDisposable {
     const events = new AgentEvents(
       pino({}, { write: (text) => void logged.push(JSON.parse(text)) }),
     );
-    const onChange = (): void => link.evidenceChanged();
+    const onChange = (): void => link.policiesChanged();
     const policies = await AgentPolicies.open({ stateDir, events, nowMs: Date.now, onChange });
+    const connections = await openConnections({ stateDir, events, nowMs: Date.now });
     const certificate = await makeTestLeaf(ca.authority, SpiffeId.parse(ca.spiffeId));
     const set: WorkloadSet = { certificate, bundle: ca.authority.bundle, receivedAtMs: Date.now() };
     const proxies = new Map(remembered.map((proxyId) => [proxyId, { proxyId, subscriptions: [] }]));
+    const known = mock.fn(() => ({ evidence: new Map(), remembered: proxies, tokens: [] }));
     const link: MeshLink = new MeshLink({
       server: ca.address,
       serverRoots: async () => Buffer.from(ca.rootPem),
@@ -68,13 +74,14 @@ class Agent implements AsyncDisposable {
       nowMs: Date.now,
       random: () => 0,
       set: () => set,
-      known: () => ({ evidence: new Map(), remembered: proxies, tokens: [] }),
+      known,
       policies,
+      connections: connections.reports,
       onVerified: () => {},
       onBundle: () => {},
       onRenew: () => {},
     });
-    return new Agent(policies, logged, link);
+    return new Agent({ policies, events: logged, link, known });
   }
 
   /** An Envoy that takes what `takes` says, and refuses the rest. */
@@ -199,6 +206,38 @@ describe("a server that knows policy", () => {
     ca.assign(assignment(policyOf("disable")));
     await untilApplied(policyOf("disable"));
     await until(() => said()?.nack === undefined, "nothing is refused");
+  });
+
+  test("hears of all that answer at the same time in few messages, and nobody looks at what they hold", async () => {
+    let given = 0;
+    const names = Array.from({ length: 100 }, (_, at) => `proxy-${at}`);
+    const streams = names.map((proxyId) =>
+      agent.policies.open({
+        proxy: { proxyId, spiffeId: undefined },
+        labels: new Map(),
+        hasListeners: true,
+        onPolicy: () => (given += 1),
+      }),
+    );
+    const octets = encodePolicy(strict);
+    const heard = (): Set<string> =>
+      new Set(
+        ca.policies.flatMap(({ proxies }) =>
+          proxies.flatMap(({ proxyId, applied }) => (applied === undefined ? [] : [proxyId])),
+        ),
+      );
+    await until(() => ca.policies.flatMap(({ proxies }) => proxies).length >= 100, "all are there");
+    ca.assign(...names.map((proxyId) => ({ proxyId, spiffeId: undefined, octets })));
+    await until(() => given === 100, "all are given it");
+    forget();
+    const looks = agent.known.mock.callCount();
+    for (const stream of streams) {
+      stream.acked(digestOf(strict));
+      await new Promise((resolve) => void setImmediate(resolve));
+    }
+    await until(() => heard().size === 100, "all have answered");
+    assert.equal(agent.known.mock.callCount(), looks);
+    assert(ca.policies.length < 20, `${ca.policies.length} reports`);
   });
 
   test("sends what no agent can read, and the stream goes on", async () => {

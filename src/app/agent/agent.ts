@@ -20,6 +20,7 @@ import { loadAgentId } from "./agent-id.ts";
 import { ofAgent, openReaders, runUntilEnd } from "./agent-run.ts";
 import type { BundleReaders } from "./bundle-readers.ts";
 import { Certifier } from "./certifier.ts";
+import { openConnections, type AgentConnections } from "./connections/open-connections.ts";
 import type { CredentialSource } from "./credential.ts";
 import { MeshLink } from "./mesh-link.ts";
 import type { Evidence } from "./mesh-report.ts";
@@ -74,16 +75,19 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
   const agentId = await loadAgentId(stateDir);
   const readers = owned.use(await openReaders(options, events, () => parts.link.evidenceChanged()));
   const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
-  const onChange = (): void => parts.link.evidenceChanged();
+  const onChange = (): void => parts.link.policiesChanged();
   const policies = await AgentPolicies.open({ stateDir, events, nowMs, onChange });
-  const found = { agentId, events, stored, readers, proxies, policies };
+  const connections = await openConnections({ stateDir, events, nowMs });
+  const found = { agentId, events, stored, readers, proxies, policies, connections };
   const parts: AgentParts = connectParts(options, found, owned);
   const { certifier, link, peer, workloadApi } = parts;
   const grpc = createLocalServer(xdsMessageBytesMax);
   const calls = new XdsCalls(() => peer, sdsStreamsMax);
   new SdsService(calls).addTo(grpc);
   const { log } = options;
-  owned.use(addPolicyServices(grpc, calls, { feed: policies, namesWorkload: false, log, nowMs }));
+  const { feed, memory } = connections;
+  const services = { feed: policies, connections: feed, namesWorkload: false, log, nowMs };
+  owned.use(addPolicyServices(grpc, calls, services));
   addService(grpc, SpiffeWorkloadAPI, workloadApi.handlers);
   introduce(grpc);
   const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
@@ -95,10 +99,11 @@ export async function runAgent(options: AgentOptions, signal: AbortSignal): Prom
     await readers.destroy();
     await proxies.destroy();
     await policies.destroy();
+    await memory.destroy();
   };
   const ending = options.goodbye ? { link, events, destroy } : undefined;
   await runUntilEnd({ certifier, link, ending }, signal);
-  await Promise.all([readers.settled(), proxies.settled(), policies.settled()]);
+  await Promise.all([readers, proxies, policies, memory].map(async (each) => each.settled()));
 }
 
 interface AgentParts {
@@ -115,12 +120,13 @@ interface AgentFound {
   readonly readers: BundleReaders;
   readonly proxies: ProxyMemory;
   readonly policies: AgentPolicies;
+  readonly connections: AgentConnections;
 }
 
 /** New sets go to the proxies, their answers to the server, and its bundles into the next set. */
 function connectParts(
   options: AgentOptions,
-  { agentId, events, stored, readers, proxies, policies }: AgentFound,
+  { agentId, events, stored, readers, proxies, policies, connections }: AgentFound,
   owned: AsyncDisposableStack,
 ): AgentParts {
   const { nowMs, version, credential } = options;
@@ -177,6 +183,7 @@ function connectParts(
     agentVersion: version,
     events,
     policies,
+    connections: connections.reports,
     set: held,
     known: () => {
       const evidence = withStreams(proxyEvidence(channel.streams), workloadApi.evidence());

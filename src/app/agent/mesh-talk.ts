@@ -12,6 +12,12 @@ import {
 } from "@grpc/grpc-js";
 import type { WorkloadCertificate } from "../../core/envoy/secret.ts";
 import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
+import {
+  encodeConnectionReport,
+  parseCollectConnections,
+  parseConnectionAck,
+  type ConnectionAck,
+} from "../../edge/rpc/connection-messages.ts";
 import { errorDetail } from "../../edge/rpc/error-detail.ts";
 import {
   encodeGoodbye,
@@ -22,6 +28,7 @@ import {
 import type { ConnectRequest, ConnectResponse } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import type { HandshakeProver } from "./canary/handshake-prover.ts";
 import { HandshakeTalk } from "./canary/handshake-talk.ts";
+import type { ConnectionReports, SendConnections } from "./connections/connection-reports.ts";
 import { LeavesReport } from "./leaves-report.ts";
 import { MeshReport, type Known } from "./mesh-report.ts";
 import type { AgentPolicies } from "./policy/agent-policies.ts";
@@ -45,6 +52,7 @@ export interface MeshTalkOptions {
   /** The server asks for new certificates in the place of these: serials, lower-case hex. */
   readonly onRenew: (serials: ReadonlySet<string>) => void;
   readonly policies: AgentPolicies;
+  readonly connections: ConnectionReports;
   /** Of the stream. */
   readonly client: Client;
   readonly prover: HandshakeProver;
@@ -65,8 +73,12 @@ export class MeshTalk {
   readonly #handshakes: HandshakeTalk;
   readonly #unproven: Unproven;
   readonly #witnessTalk: WitnessTalk;
-  #isOpen = false;
+  readonly #sendConnections: SendConnections;
+  /** As it was looked at last; undefined until the server has answered. */
+  #known: Known | undefined;
   #end: (reason: unknown) => void;
+  /** Something that was said was not understood. */
+  #isRefused = false;
 
   constructor(stream: MeshStream, options: MeshTalkOptions) {
     const { random, witness, agentId, agentVersion, bundleSequence, nowMs } = options;
@@ -79,8 +91,10 @@ export class MeshTalk {
       this.#report.forget(spiffeIds);
       this.#policies.forget(spiffeIds);
       this.update();
+      connections.soon();
     });
-    const { policies, known } = options;
+    const { policies, known, connections } = options;
+    this.#sendConnections = (report) => void stream.write(encodeConnectionReport(report));
     this.#policies = new PolicyTalk(stream, { policies, known, update: () => this.update() });
     this.#handshakes = new HandshakeTalk(stream, options);
     this.#witnessTalk = witness.begin((message) => void stream.write(message));
@@ -88,9 +102,10 @@ export class MeshTalk {
       this.#unproven[Symbol.dispose]();
       this.#witnessTalk.isFollowing = false;
     });
-    stream.on("error", (error: ServiceError) =>
-      resolve({ code: error.code, message: errorDetail(error) }),
-    );
+    stream.on("error", (error: ServiceError) => {
+      this.#isRefused = error.code === status.INVALID_ARGUMENT;
+      resolve({ code: error.code, message: errorDetail(error) });
+    });
     stream.on("end", () => resolve(new Error("the server ended the stream")));
     stream.on("data", (response: ConnectResponse) => this.#take(response));
     stream.write(encodeHello(agentId, agentVersion, bundleSequence, witness.note, nowMs(), true));
@@ -99,17 +114,26 @@ export class MeshTalk {
   /** Nothing more is taken of what it has brought. */
   close(): void {
     this.#policies.close();
+    this.#options.connections.end(this.#sendConnections, this.#isRefused);
   }
 
   /** Tells what has changed. */
   update(): void {
-    if (!this.#isOpen) return;
+    if (this.#known === undefined) return;
     const known = this.#options.known();
+    this.#known = known;
     // Before its evidence: of a proxy that confirms it is known by then whether its listeners are ours.
     this.#policies.update(known);
     this.#write(this.#report.update(known));
     this.#write(this.#leaves.update(this.#options.certificates()));
     this.#handshakes.update(known);
+  }
+
+  /** Tells what has changed of policies. What proxies hold must be as it was at the last `update`. */
+  updatePolicies(): void {
+    if (this.#known === undefined) return;
+    this.#policies.update(this.#known);
+    this.#handshakes.update(this.#known);
   }
 
   /** The last word. The server ends the stream when it is durable. @returns whether it has done so, within the time */
@@ -124,11 +148,11 @@ export class MeshTalk {
   }
 
   #take(response: ConnectResponse): void {
-    if (!this.#isOpen) {
-      this.#isOpen = true;
+    if (this.#known === undefined) {
       this.#options.onOpen();
       this.#handshakes.begin();
-      this.#write(this.#report.begin(this.#options.known()));
+      this.#known = this.#options.known();
+      this.#write(this.#report.begin(this.#known));
       this.#write(this.#leaves.update(this.#options.certificates()));
     }
     try {
@@ -140,7 +164,7 @@ export class MeshTalk {
 
   /** @throws SpiffeIdError, TypeError for a bundle that is none; MeshMessageError */
   #receive({ message }: ConnectResponse): void {
-    const { onBundle, onRenew, onHeard, witness } = this.#options;
+    const { onBundle, onRenew, onHeard, witness, connections } = this.#options;
     switch (message.case) {
       case "bundle":
         return onBundle(parseBundle(message.value));
@@ -155,12 +179,21 @@ export class MeshTalk {
       case "prove":
         this.#handshakes.take(message.value);
         return this.update();
+      case "collect":
+        return connections.begin(this.#sendConnections, parseCollectConnections(message.value));
+      case "connectionsAck":
+        return this.#takeConnectionAck(parseConnectionAck(message.value));
       case "logProof":
         return witness.take(this.#witnessTalk, message.value);
       case undefined:
         // Of a newer server: nothing that is meant for us.
         return undefined;
     }
+  }
+
+  #takeConnectionAck(ack: ConnectionAck): void {
+    this.#options.connections.acknowledged(ack);
+    this.#unproven.add(ack.unproven);
   }
 
   #write(messages: readonly ConnectRequest[]): void {

@@ -18,6 +18,7 @@ import type { AgentOptions } from "./agent.ts";
 import { BatchSigner } from "./batch-signer.ts";
 import type { BundleReaders } from "./bundle-readers.ts";
 import { Certifier } from "./certifier.ts";
+import { openConnections, type AgentConnections } from "./connections/open-connections.ts";
 import { MeshLink } from "./mesh-link.ts";
 import type { Evidence, Known, ShownToken } from "./mesh-report.ts";
 import { readOwnSet, validSet } from "./own-set.ts";
@@ -67,21 +68,25 @@ export async function runNodeAgent(options: NodeAgentOptions, signal: AbortSigna
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const readers = owned.use(await openReaders(options, events, () => node.evidenceChanged()));
-  const onChange = (): void => node.evidenceChanged();
+  const onChange = (): void => node.policiesChanged();
   const proxies = await ProxyMemory.open({ stateDir, events, nowMs });
   const policies = await AgentPolicies.open({ stateDir, events, nowMs, onChange });
-  const found = { agentId, events, store, own, stored, readers, proxies, policies, failed, stop };
+  const connections = await openConnections({ stateDir, events, nowMs });
+  const kept = { store, own, stored, readers, proxies, policies, connections };
+  const found = { agentId, events, ...kept, failed, stop };
   const node: Node = owned.use(new Node(options, found));
   const grpc = createLocalServer(xdsMessageBytesMax);
   const calls = new XdsCalls((metadata) => node.workloads.find(metadata), sdsStreamsMax);
   new SdsService(calls).addTo(grpc);
   const { log } = options;
-  owned.use(addPolicyServices(grpc, calls, { feed: policies, namesWorkload: true, log, nowMs }));
+  const { feed, memory } = connections;
+  const services = { feed: policies, connections: feed, namesWorkload: true, log, nowMs };
+  owned.use(addPolicyServices(grpc, calls, services));
   const listening = await listenOnUnixSocket(grpc, sdsSocket, options.sdsSocketMode);
   owned.use(listening);
   events.started(sdsSocket, validSet(own, nowMs())?.certificate);
   await node.run(stop, () => listening[Symbol.dispose]());
-  await Promise.all([readers.settled(), proxies.settled(), policies.settled()]);
+  await Promise.all([readers, proxies, policies, memory].map(async (each) => each.settled()));
   failed.signal.throwIfAborted();
 }
 
@@ -94,6 +99,7 @@ interface NodeFound {
   readonly readers: BundleReaders;
   readonly proxies: ProxyMemory;
   readonly policies: AgentPolicies;
+  readonly connections: AgentConnections;
   readonly failed: AbortController;
   readonly stop: AbortSignal;
 }
@@ -114,6 +120,7 @@ class Node implements Disposable {
     const { nowMs, random, nodeIdentity, version } = options;
     const { trustDomain } = nodeIdentity;
     const { agentId, events, store, own, stored, readers, proxies, policies, stop } = found;
+    const connections = found.connections.reports;
     this.#options = options;
     this.#found = found;
     this.#certifier = new Certifier(
@@ -134,6 +141,7 @@ class Node implements Disposable {
       agentVersion: version,
       events,
       policies,
+      connections,
       set,
       serverRoots: () => this.#certifier.serverRoots(),
       known: () => this.#known(),
@@ -172,7 +180,7 @@ class Node implements Disposable {
 
   /** @param stopServing for a farewell: whoever asks later gets no key any more */
   async run(signal: AbortSignal, stopServing: () => void): Promise<void> {
-    const { events, store, readers, proxies, policies } = this.#found;
+    const { events, store, readers, proxies, policies, connections } = this.#found;
     const certifier = this.#certifier;
     const link = this.#link;
     const destroy = async (): Promise<void> => {
@@ -182,6 +190,7 @@ class Node implements Disposable {
       await readers.destroy();
       await proxies.destroy();
       await policies.destroy();
+      await connections.memory.destroy();
     };
     const ending = this.#options.goodbye ? { link, events, destroy } : undefined;
     await runUntilEnd({ certifier, link, ending }, signal);
@@ -189,6 +198,10 @@ class Node implements Disposable {
 
   evidenceChanged(): void {
     this.#link.evidenceChanged();
+  }
+
+  policiesChanged(): void {
+    this.#link.policiesChanged();
   }
 
   [Symbol.dispose](): void {

@@ -3,6 +3,9 @@
 import type { Server } from "@grpc/grpc-js";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 import { AdsService } from "./ads-service.ts";
+import { AccessLogService } from "./connections/access-log-service.ts";
+import type { ConnectionFeed } from "./connections/connection-feed.ts";
+import { ListeningFeed } from "./connections/listening-feed.ts";
 import { DrainingFeed } from "./policy/draining-feed.ts";
 import { EnvoyMetricsService } from "./policy/envoy-metrics-service.ts";
 import { ExtAuthzEvents } from "./policy/ext-authz-events.ts";
@@ -12,6 +15,7 @@ import type { XdsCalls } from "./xds-calls.ts";
 
 export interface PolicyServicesOptions {
   readonly feed: PolicyFeed;
+  readonly connections: ConnectionFeed;
   /** Whether a proxy's name is to be told with its workload's: there are others on this agent. */
   readonly namesWorkload: boolean;
   readonly log: Logger;
@@ -22,12 +26,15 @@ export interface PolicyServicesOptions {
 export function addPolicyServices(
   server: Server,
   calls: XdsCalls,
-  { feed, namesWorkload, log, nowMs }: PolicyServicesOptions,
+  { feed, connections, namesWorkload, log, nowMs }: PolicyServicesOptions,
 ): Disposable {
   const { findPeer, streamsMax } = calls;
   const draining = new DrainingFeed(feed, nowMs);
-  new AdsService(calls, { feed: draining, namesWorkload, nowMs }).addTo(server);
-  new EnvoyMetricsService({ feed: draining, findPeer, namesWorkload, streamsMax }).addTo(server);
+  const listening = new ListeningFeed(draining, connections);
+  new AdsService(calls, { feed: listening, namesWorkload, nowMs }).addTo(server);
+  const telling = { findPeer, namesWorkload, streamsMax };
+  new EnvoyMetricsService({ ...telling, feeds: [draining, connections] }).addTo(server);
+  new AccessLogService({ ...telling, feed: connections }).addTo(server);
   const events = new ExtAuthzEvents(log, nowMs);
   const authz = new ExtAuthzService({ feed, findPeer, namesWorkload, events, nowMs });
   authz.addTo(server);

@@ -26,6 +26,8 @@ export interface PolicyKnown {
   readonly here: ReadonlyMap<string, PolicyState>;
   /** Of those that are here: what they may do that their state does not say. */
   readonly answering: ReadonlySet<string>;
+  /** Of those that are here: who was told something of which no state says yet what came of it. */
+  readonly unanswered: ReadonlySet<string>;
   /** Who may come back with what it had. */
   readonly away: ReadonlyMap<string, ReportedPolicy>;
 }
@@ -99,18 +101,20 @@ export class AgentPolicies implements PolicyFeed {
   /** @param mayAct whether one that is away may still use what it has, by `policyKey` */
   known(mayAct: (key: string) => boolean): PolicyKnown {
     const here = new Map<string, PolicyState>();
-    const answering = new Set<string>();
-    for (const [key, { state, isAnswering }] of this.#proxies) {
+    const [answering, unanswered] = [new Set<string>(), new Set<string>()];
+    for (const [key, proxy] of this.#proxies) {
+      const { state } = proxy;
       if (state === undefined) continue;
       here.set(key, state);
-      if (isAnswering) answering.add(key);
+      if (proxy.isAnswering) answering.add(key);
+      if (proxy.isUnanswered) unanswered.add(key);
     }
     this.#store.saw(here.keys());
     const away = new Map<string, ReportedPolicy>();
     for (const [key, kept] of this.#store.all) {
       if (!here.has(key) && mayAct(key)) away.set(key, reportOf(kept));
     }
-    return { here, answering, away };
+    return { here, answering, unanswered, away };
   }
 
   async settled(): Promise<void> {
@@ -184,5 +188,5 @@ function reportOf(kept: KeptPolicy): ReportedPolicy {
   const draining = new Map<number, number>();
   const oldConnections = "unobserved" as const;
   const rest = { applied, isUnsure: true, nack: undefined, draining, oldConnections };
-  return { proxyId, spiffeId, labels, hasListeners, ...rest };
+  return { proxyId, spiffeId, labels, hasListeners, ...rest, assignmentsAnswered: 0 };
 }

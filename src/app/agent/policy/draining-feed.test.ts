@@ -31,11 +31,11 @@ class Rig {
 
   flush(stream: FlushStream, open: number, takenMs: number = this.nowMs): void {
     const counted = "connection_limit.inbound_80.plaintext-tcp.active_connections";
-    const gauges = new Map([
+    const stats = new Map([
       [counted, open],
       ["listener_manager.total_listeners_warming", 0],
     ]);
-    stream.flush({ takenMs, gauges });
+    stream.flush({ takenMs, stats });
   }
 
   #inner(): PolicyFeed {

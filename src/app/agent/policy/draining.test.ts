@@ -81,6 +81,6 @@ test("waits for the port that was acknowledged last", () => {
   assert.equal(drainingOf(flushes, refusing).isProven, false);
 });
 
-function flush(takenMs: number, gauges: Readonly<Record<string, number>> = {}): Flush {
-  return { takenMs, gauges: new Map(Object.entries({ [warming]: 0, ...gauges })) };
+function flush(takenMs: number, stats: Readonly<Record<string, number>> = {}): Flush {
+  return { takenMs, stats: new Map(Object.entries({ [warming]: 0, ...stats })) };
 }

@@ -13,7 +13,7 @@ import { inboundChains } from "../../../core/envoy/inbound-chains.ts";
 export interface Flush {
   /** By Envoy's clock, which is the agent's. */
   readonly takenMs: number;
-  readonly gauges: ReadonlyMap<string, number>;
+  readonly stats: ReadonlyMap<string, number>;
 }
 
 /** The newest of one Envoy, and the one before it. */
@@ -38,7 +38,7 @@ export function drainingOf(
 ): Draining {
   const counts = Array.from(refusing.keys(), (port) => [port, openOn(newest, port)] as const);
   const open = new Map(counts.filter(([, count]) => count > 0));
-  const toldMs = before?.gauges.get(warmingStat) === 0 ? before.takenMs : -Infinity;
+  const toldMs = before?.stats.get(warmingStat) === 0 ? before.takenMs : -Infinity;
   const areTold = [...refusing.values()].every((ackedMs) => ackedMs < toldMs);
   return { open, isProven: areTold && open.size === 0 };
 }
@@ -46,7 +46,7 @@ export function drainingOf(
 /** Of all that a port may have: those for plaintext, and for TLS that is not the mesh's. */
 const plaintextChains = inboundChains("permissive", "auto").filter(({ endsTls }) => !endsTls);
 
-function openOn({ gauges }: Flush, port: number): number {
-  const counts = plaintextChains.map((chain) => gauges.get(openConnectionsStat(port, chain)) ?? 0);
+function openOn({ stats }: Flush, port: number): number {
+  const counts = plaintextChains.map((chain) => stats.get(openConnectionsStat(port, chain)) ?? 0);
   return counts.reduce((sum, count) => sum + Math.max(0, Math.trunc(count)), 0);
 }

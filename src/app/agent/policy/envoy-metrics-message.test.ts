@@ -8,7 +8,13 @@ import { readEnvoyMetrics } from "./envoy-metrics-message.ts";
 const wanted = [
   "connection_limit.inbound_80.plaintext-tcp.active_connections",
   "http.inbound_80.plaintext-http.downstream_cx_active",
+  "http.inbound_80.plaintext-http.downstream_cx_destroy",
+  "listener.inbound_80.downstream_cx_destroy",
+  "listener.inbound_80.no_filter_chain_match",
+  "listener_manager.listener_removed",
   "listener_manager.total_listeners_warming",
+  "server.uptime",
+  "tcp.inbound_80.plaintext-tcp.downstream_cx_total",
 ];
 const others = [
   "cluster.a.upstream_cx_active",
@@ -20,21 +26,22 @@ const others = [
 
 interface Family {
   readonly name: string;
-  /** Undefined for a counter. */
-  readonly value: number | undefined;
+  readonly type: "gauge" | "counter" | "summary";
+  readonly value: number;
 }
 
-test("reads the gauges that are wanted, and no other family", () => {
+test("reads the gauges and counters that are wanted, and no other family", () => {
   const family = fc.record({
     name: fc.constantFrom(...wanted, ...others),
-    value: fc.option(fc.nat(), { nil: undefined }),
+    type: fc.constantFrom("gauge", "counter", "summary"),
+    value: fc.nat(),
   });
   const families = fc.uniqueArray(family, { selector: ({ name }) => name });
   fc.assert(
     fc.property(families, fc.option(fc.string(), { nil: undefined }), (all, nodeId) => {
       const read = readEnvoyMetrics(encode(all, nodeId));
-      const kept = all.filter(({ name, value }) => wanted.includes(name) && value !== undefined);
-      assert.deepEqual(read.gauges, new Map(kept.map(({ name, value }) => [name, value])));
+      const kept = all.filter(({ name, type }) => wanted.includes(name) && type !== "summary");
+      assert.deepEqual(read.stats, new Map(kept.map(({ name, value }) => [name, value])));
       assert.equal(read.nodeId, nodeId);
       assert.equal(read.takenMs, all.length === 0 ? undefined : 1_700);
     }),
@@ -43,12 +50,12 @@ test("reads the gauges that are wanted, and no other family", () => {
 
 test("refuses a part of a message, or reads what is whole of it, and never hangs", () => {
   const octets = encode(
-    wanted.map((name) => ({ name, value: 1 })),
+    wanted.map((name) => ({ name, type: "gauge", value: 1 })),
     "web-0",
   );
   for (let end = 0; end < octets.length; end++) {
     try {
-      assert.ok(readEnvoyMetrics(octets.subarray(0, end)).gauges.size < wanted.length);
+      assert.ok(readEnvoyMetrics(octets.subarray(0, end)).stats.size < wanted.length);
     } catch (error) {
       assert.ok(error instanceof Error);
     }
@@ -67,19 +74,23 @@ test("takes any octets without harm", () => {
   );
 });
 
-test("refuses more gauges than a policy's ports can have, since none may be left out", () => {
+test("refuses more of them than a policy's ports can have, since none may be left out", () => {
   const name = (at: number): string => `http.inbound_${at}.plaintext-http.downstream_cx_active`;
-  const all = Array.from({ length: 4_097 }, (_, at) => ({ name: name(at), value: 1 }));
-  assert.equal(readEnvoyMetrics(encode(all.slice(1), undefined)).gauges.size, 4_096);
+  const all = Array.from({ length: 16_385 }, (_, at) => ({
+    name: name(at),
+    type: "gauge" as const,
+    value: 1,
+  }));
+  assert.equal(readEnvoyMetrics(encode(all.slice(1), undefined)).stats.size, 16_384);
   assert.throws(() => readEnvoyMetrics(encode(all, undefined)), RangeError);
 });
 
 function encode(families: readonly Family[], nodeId: string | undefined): Uint8Array {
   const message = create(StreamMetricsMessageSchema, {
     ...(nodeId !== undefined && { identifier: { node: { id: nodeId } } }),
-    envoyMetrics: families.map(({ name, value }) => ({
+    envoyMetrics: families.map(({ name, type, value }) => ({
       name,
-      metric: [{ timestampMs: 1_700n, ...(value !== undefined && { gauge: { value } }) }],
+      metric: [{ timestampMs: 1_700n, ...(type !== "summary" && { [type]: { value } }) }],
     })),
   });
   return toBinary(StreamMetricsMessageSchema, message);

@@ -20,17 +20,32 @@ export interface EnvoyMetrics {
   readonly nodeId: string | undefined;
   /** When Envoy took them, by its clock; undefined where there are none. */
   readonly takenMs: number | undefined;
-  /** Those of inbound chains, and of changes of listeners. One that is not there was never used. */
-  readonly gauges: ReadonlyMap<string, number>;
+  /** Gauges and counters of inbound ports and of changes of listeners, and Envoy's age. One that is not there was never used. */
+  readonly stats: ReadonlyMap<string, number>;
 }
 
 /** How the names of those that are wanted begin, and end. */
-const heads = ["connection_limit.inbound_", "http.inbound_", "listener_manager.total_"].map(
-  (head) => Buffer.from(head),
-);
-const tails = [".active_connections", ".downstream_cx_active", ".total_listeners_warming"];
+const heads = [
+  "connection_limit.inbound_",
+  "http.inbound_",
+  "listener.inbound_",
+  "listener_manager.",
+  "server.uptime",
+  "tcp.inbound_",
+].map((head) => Buffer.from(head));
+const headsByFirst = Map.groupBy(heads, ([first]) => first);
+const tails = [
+  ".active_connections",
+  ".downstream_cx_active",
+  ".downstream_cx_destroy",
+  ".downstream_cx_total",
+  ".listener_removed",
+  ".no_filter_chain_match",
+  ".total_listeners_warming",
+  ".uptime",
+];
 /** Of more chains than the ports of a policy have. */
-const gaugesMax = 4_096;
+const statsMax = 16_384;
 
 const identifierField = StreamMetricsMessageSchema.field.identifier.number;
 const familyField = StreamMetricsMessageSchema.field.envoyMetrics.number;
@@ -42,7 +57,7 @@ const lean = { readUnknownFields: false };
 export function readEnvoyMetrics(octets: Uint8Array): EnvoyMetrics {
   let nodeId: string | undefined;
   let takenMs: number | undefined;
-  const gauges = new Map<string, number>();
+  const stats = new Map<string, number>();
   const reader = new BinaryReader(octets);
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
@@ -51,15 +66,16 @@ export function readEnvoyMetrics(octets: Uint8Array): EnvoyMetrics {
     } else if (wireType === WireType.LengthDelimited && field === familyField) {
       const { name, metric } = readFamily(reader, takenMs === undefined);
       takenMs ??= metric && Number(metric.timestampMs);
-      if (name === undefined || metric?.gauge === undefined) continue;
+      const value = metric?.gauge?.value ?? metric?.counter?.value;
+      if (name === undefined || value === undefined) continue;
       // None may be left out: what is not there counts as 0.
-      if (gauges.size >= gaugesMax) throw new RangeError(`expected at most ${gaugesMax} gauges`);
-      gauges.set(name, metric.gauge.value);
+      if (stats.size >= statsMax) throw new RangeError(`expected at most ${statsMax} statistics`);
+      stats.set(name, value);
     } else {
       reader.skip(wireType, field);
     }
   }
-  return { nodeId, takenMs, gauges };
+  return { nodeId, takenMs, stats };
 }
 
 interface Family {
@@ -93,7 +109,8 @@ function readFamily(reader: BinaryReader, isTimeWanted: boolean): Family {
 }
 
 function wantedName(octets: Uint8Array): string | undefined {
-  if (!heads.some((head) => head.every((octet, at) => octets[at] === octet))) return undefined;
+  const likely = headsByFirst.get(octets[0]);
+  if (!likely?.some((head) => head.every((octet, at) => octets[at] === octet))) return undefined;
   const name = Buffer.from(octets).toString("latin1");
   return tails.some((tail) => name.endsWith(tail)) ? name : undefined;
 }

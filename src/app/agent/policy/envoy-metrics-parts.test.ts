@@ -37,11 +37,11 @@ test("refuses a flush without an end", () => {
 
 function message(
   takenMs: number | undefined,
-  gauges: Readonly<Record<string, number>>,
+  stats: Readonly<Record<string, number>>,
 ): EnvoyMetrics {
-  return { nodeId: undefined, takenMs, gauges: new Map(Object.entries(gauges)) };
+  return { nodeId: undefined, takenMs, stats: new Map(Object.entries(stats)) };
 }
 
-function flush(takenMs: number, gauges: Readonly<Record<string, number>>) {
-  return { takenMs, gauges: new Map(Object.entries(gauges)) };
+function flush(takenMs: number, stats: Readonly<Record<string, number>>) {
+  return { takenMs, stats: new Map(Object.entries(stats)) };
 }

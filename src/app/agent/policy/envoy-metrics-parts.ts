@@ -17,21 +17,21 @@ export class FlushParts {
   #takenMs: number | undefined;
   #count = 0;
   #countBefore = 1;
-  #gauges = new Map<string, number>();
+  #stats = new Map<string, number>();
 
   /** @returns undefined while it is not whole. @throws RangeError for a flush without an end */
-  add({ takenMs, gauges }: EnvoyMetrics): Flush | undefined {
+  add({ takenMs, stats }: EnvoyMetrics): Flush | undefined {
     if (takenMs === undefined) return undefined;
     if (takenMs !== this.#takenMs) {
       this.#countBefore = Math.max(1, this.#count);
       this.#count = 0;
-      this.#gauges = new Map();
+      this.#stats = new Map();
       this.#takenMs = takenMs;
     }
     this.#count += 1;
     if (this.#count > partsMax) throw new RangeError(`expected at most ${partsMax} messages`);
-    for (const [name, value] of gauges) this.#gauges.set(name, value);
-    if (this.#count < this.#countBefore || !this.#gauges.has(alwaysThere)) return undefined;
-    return { takenMs, gauges: new Map(this.#gauges) };
+    for (const [name, value] of stats) this.#stats.set(name, value);
+    if (this.#count < this.#countBefore || !this.#stats.has(alwaysThere)) return undefined;
+    return { takenMs, stats: new Map(this.#stats) };
   }
 }

@@ -210,6 +210,49 @@ describe("a proxy", () => {
     assert.equal(scene.proxy.isAnswering, false);
   });
 
+  it("owes the server an answer until all that came of what it was told is in its state", () => {
+    const scene = new Scene(p1, false);
+    const envoy = scene.open();
+    const owes = () => scene.proxy.isUnanswered;
+    assert.equal(owes(), false, "it was told nothing");
+    scene.proxy.take(p2);
+    assert.equal(owes(), true);
+    envoy.stream.acked(p2.digest);
+    assert.equal(owes(), true, "it is not on the disk yet");
+    scene.proxy.kept(p2);
+    assert.equal(owes(), false);
+    scene.proxy.take(p3);
+    envoy.stream.nacked(nackOf(p3));
+    assert.equal(owes(), false, "it has refused it, and what is given again is what it had");
+    scene.proxy.take(p2);
+    assert.equal(owes(), true, "the server wants it now");
+    const before = scene.proxy.state;
+    envoy.stream.acked(p2.digest);
+    assert.deepEqual([owes(), scene.proxy.state === before], [false, false]);
+  });
+
+  it("has something to tell when it is sent what it does already: that it has read it", () => {
+    const scene = new Scene(p1);
+    const envoy = scene.open();
+    envoy.stream.acked(p1.digest);
+    const before = scene.proxy.state;
+    scene.proxy.take(p1);
+    assert.deepEqual([scene.proxy.isUnanswered, scene.proxy.state === before], [false, false]);
+    assert.deepEqual(scene.proxy.state, before);
+  });
+
+  it("owes an answer to what came before what it does already", () => {
+    const scene = new Scene(p1);
+    const envoy = scene.open();
+    envoy.stream.acked(p1.digest);
+    for (const policy of [p2, p1]) scene.proxy.take(policy);
+    assert.deepEqual([scene.applied, scene.proxy.isUnanswered], [p1.digest, true]);
+    const before = scene.proxy.state;
+    envoy.stream.acked(p1.digest);
+    assert.deepEqual([scene.applied, scene.proxy.isUnanswered], [p1.digest, false]);
+    assert.notEqual(scene.proxy.state, before);
+  });
+
   it("that begins with a policy is unsure until each of its streams has answered", () => {
     const scene = new Scene(p1);
     const [one, other] = [scene.open(), scene.open()];

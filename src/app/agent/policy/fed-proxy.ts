@@ -5,9 +5,9 @@
  */
 
 import type {
+  LocalPolicy,
   OldConnections,
   PolicyNack,
-  ReportedPolicy,
 } from "../../../core/policy/policy-report.ts";
 import { GivenPolicies } from "./given-policies.ts";
 import type { ReceivedPolicy } from "./kept-policy.ts";
@@ -35,7 +35,7 @@ export interface FedProxyOptions {
 
 /** What there is to report of it. The same value until it changes. */
 export interface PolicyState {
-  readonly proxy: ReportedPolicy;
+  readonly proxy: LocalPolicy;
   /** Another one when it had gone meanwhile: what was sent to it before is lost. */
   readonly life: symbol;
 }
@@ -69,6 +69,16 @@ export class FedProxy {
     if (policy?.digest !== kept?.digest) return true;
     const said = new Set([kept?.digest, this.#nack?.digest]);
     return this.#given.hasOthers((digest) => said.has(digest));
+  }
+
+  /** What came of something that it was told is not in its state yet. */
+  get isUnanswered(): boolean {
+    const { policy, kept } = this.#good;
+    if (policy?.digest !== kept?.digest) return true;
+    // The last good one, given again, is told only when the server wants it.
+    const isSettled = (digest: string): boolean =>
+      digest === kept?.digest && digest !== this.#newest;
+    return this.#given.hasOpen(isSettled);
   }
 
   get hasRefused(): boolean {
@@ -106,8 +116,10 @@ export class FedProxy {
     this.#newest = policy.digest;
     const refusal = this.#refusals.get(policy.digest);
     if (refusal !== undefined) return this.#tell(refusal);
-    if (policy.digest === this.#current?.digest) return this.#settle();
-    this.#offer(policy);
+    if (policy.digest !== this.#current?.digest) return this.#offer(policy);
+    this.#settle();
+    // The server waits for the answer, also where that is no other than it was.
+    if (!this.isUnanswered) this.#changed();
   }
 
   /** The server's word, which is none. */
@@ -227,7 +239,7 @@ export class FedProxy {
     if (good.digest !== this.#good.kept?.digest) this.#options.onGood(good);
     const isKept = this.#good.becomes(good);
     // Of what was refused before it nothing is in force any more.
-    if (isKept || this.#nack !== undefined) this.#changed();
+    if (isKept || this.#nack !== undefined || !this.isUnanswered) this.#changed();
   }
 
   /** The last good one that was given again counts once it is acknowledged again. */
@@ -271,7 +283,7 @@ export class FedProxy {
     this.#options.onChange();
   }
 
-  #report(): ReportedPolicy {
+  #report(): LocalPolicy {
     const { kept } = this.#good;
     const applied = kept && { digest: kept.digest, octets: kept.octets };
     const refused = this.#nack && this.#given.find(this.#nack.digest);

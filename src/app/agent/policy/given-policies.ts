@@ -38,6 +38,11 @@ export class GivenPolicies {
     return this.#hasForgotten || this.#all.some(({ policy }) => !isKnown(policy.digest));
   }
 
+  /** Whether any is neither answered nor passed over that `isSettled` is false of. */
+  hasOpen(isSettled: (digest: string) => boolean): boolean {
+    return this.#all.some(({ policy, isOver }) => !isOver && !isSettled(policy.digest));
+  }
+
   add(policy: ReceivedPolicy): void {
     const others = this.#all.filter((each) => each.policy.digest !== policy.digest);
     const all = [...others, { policy, isOver: false }];

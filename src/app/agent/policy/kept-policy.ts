@@ -1,6 +1,6 @@
 /** A proxy's last good policy as the disk has it: what it was told, as it came, and for whom. */
 
-import type { ReportedPolicy } from "../../../core/policy/policy-report.ts";
+import type { LocalPolicy } from "../../../core/policy/policy-report.ts";
 import type {
   OutboundCluster,
   OutboundPort,
@@ -17,7 +17,7 @@ export interface ReceivedPolicy extends GivenPolicy {
 }
 
 export interface KeptPolicy extends Pick<
-  ReportedPolicy,
+  LocalPolicy,
   "proxyId" | "spiffeId" | "labels" | "hasListeners"
 > {
   readonly received: ReceivedPolicy;

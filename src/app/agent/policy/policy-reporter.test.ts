@@ -2,7 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { policyOf } from "../../../../test/support/proxy-policies.ts";
-import { policyKey, type ReportedPolicy } from "../../../core/policy/policy-report.ts";
+import {
+  policyKey,
+  type LocalPolicy,
+  type ReportedPolicy,
+} from "../../../core/policy/policy-report.ts";
 import { encodePolicy, policyDigest } from "../../../edge/rpc/policy-messages.ts";
 import { parsePolicyReport } from "../../../edge/rpc/policy-report-messages.ts";
 import type { ConnectRequest } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
@@ -18,7 +22,7 @@ const policies = [1, 2, 3].map((port) => {
 });
 type Applied = NonNullable<ReportedPolicy["applied"]>;
 
-function proxyOf(name: string, applied: Applied | undefined, connections = 0): ReportedPolicy {
+function proxyOf(name: string, applied: Applied | undefined, connections = 0): LocalPolicy {
   const draining = new Map(connections === 0 ? [] : [[80, connections]]);
   const rest = {
     labels: new Map(),
@@ -30,6 +34,13 @@ function proxyOf(name: string, applied: Applied | undefined, connections = 0): R
   };
   return { proxyId: "p", spiffeId: idOf(name), applied, ...rest };
 }
+
+const nobody: PolicyKnown = {
+  here: new Map(),
+  answering: new Set(),
+  unanswered: new Set(),
+  away: new Map(),
+};
 
 /** A server that keeps, of each proxy that it may hear of, what it has said last and what it was sent since. */
 class Server {
@@ -94,18 +105,18 @@ test("a server has all octets of what it hears of, whatever comes and goes, and 
   fc.assert(
     fc.property(fc.array(fc.array(step, { maxLength: 4 }), { maxLength: 12 }), (turns) => {
       const [reporter, server] = [new PolicyReporter(), new Server()];
-      const here = new Map<string, { proxy: ReportedPolicy; life: symbol }>();
+      const here = new Map<string, { proxy: LocalPolicy; life: symbol }>();
       const away = new Map<string, ReportedPolicy>();
       const known = (): PolicyKnown => {
         const gone = new Map([...away].filter(([key]) => !here.has(key)));
         const answering = new Set([...unanswered].filter((key) => here.has(key)));
-        return { here: new Map(here), answering, away: gone };
+        return { here: new Map(here), answering, unanswered: answering, away: gone };
       };
       const unanswered = new Set([keyOf("c")]);
       for (const name of names.slice(1)) {
         here.set(keyOf(name), { proxy: proxyOf(name, policies[0]), life: Symbol("life") });
       }
-      away.set(keyOf("a"), proxyOf("a", policies[1]));
+      away.set(keyOf("a"), { ...proxyOf("a", policies[1]), assignmentsAnswered: 0 });
       server.take(reporter.begin(known()));
       assert.deepEqual([[...server.here.keys()].length, server.isComplete], [2, true]);
       assert.equal(server.seen.get(keyOf("a"))?.digest, policies[1]?.digest);
@@ -121,7 +132,7 @@ test("a server has all octets of what it hears of, whatever comes and goes, and 
             // The server sends to whom it has heard of.
             if (server.here.has(key)) {
               server.assign(name, policy);
-              reporter.assigned(key, policy.digest);
+              reporter.read(1, [[key, policy.digest]]);
             }
           } else if (kind === "forget") {
             // It could not judge the token: what it had of the proxy is nothing.
@@ -130,7 +141,7 @@ test("a server has all octets of what it hears of, whatever comes and goes, and 
             reporter.forget(new Set([idOf(name)]));
           } else if (kind === "go") {
             here.delete(key);
-            if (state !== undefined) away.set(key, state.proxy);
+            if (state !== undefined) away.set(key, { ...state.proxy, assignmentsAnswered: 0 });
           } else if (kind === "flap" || state === undefined) {
             here.set(key, { proxy: proxyOf(name, policy), life: Symbol("life") });
           } else {
@@ -156,7 +167,7 @@ test("who has gone and come in one turn is told to have", () => {
   const [reporter, server] = [new PolicyReporter(), new Server()];
   const proxy = proxyOf("a", policies[0]);
   const state = () => new Map([[keyOf("a"), { proxy, life: Symbol("life") }]]);
-  const rest = { answering: new Set<string>(), away: new Map() };
+  const rest = { answering: new Set<string>(), unanswered: new Set<string>(), away: new Map() };
   server.take(reporter.begin({ here: state(), ...rest }));
   server.take(reporter.update({ here: state(), ...rest }));
   assert.equal(server.arrivals.get(keyOf("a")), 2);
@@ -167,11 +178,8 @@ test("what was acknowledged goes out as a digest where it was sent on this strea
   assert(p1 !== undefined && p2 !== undefined);
   const life = Symbol("life");
   const known = (applied: Applied): PolicyKnown => {
-    return {
-      here: new Map([[keyOf("a"), { proxy: proxyOf("a", applied), life }]]),
-      answering: new Set(),
-      away: new Map(),
-    };
+    const here = new Map([[keyOf("a"), { proxy: proxyOf("a", applied), life }]]);
+    return { ...nobody, here };
   };
   for (const isSent of [true, false]) {
     const reporter = new PolicyReporter();
@@ -181,17 +189,13 @@ test("what was acknowledged goes out as a digest where it was sent on this strea
         return parsePolicyReport(message.value).proxies[0]?.applied?.octets !== undefined;
       });
     assert.deepEqual(octets(reporter.begin(known(p1))), [true]);
-    if (isSent) reporter.assigned(keyOf("a"), p2.digest);
+    if (isSent) reporter.read(1, [[keyOf("a"), p2.digest]]);
     assert.deepEqual(octets(reporter.update(known(p2))), [!isSent]);
   }
 });
 
 test("nothing known is one report, the first and the last", () => {
-  const [first, ...others] = new PolicyReporter().begin({
-    here: new Map(),
-    answering: new Set(),
-    away: new Map(),
-  });
+  const [first, ...others] = new PolicyReporter().begin(nobody);
   assert(first?.message.case === "policy");
   const { full, complete } = first.message.value;
   assert.deepEqual([full, complete, others], [true, true, []]);
@@ -206,7 +210,7 @@ test("who is on his way at the beginning is told to be unsure until he has arriv
     ]),
   );
   const known = (...answering: string[]): PolicyKnown => {
-    return { here, answering: new Set(answering.map(keyOf)), away: new Map() };
+    return { ...nobody, here, answering: new Set(answering.map(keyOf)) };
   };
   const unsure = () => names.map((name) => server.here.get(keyOf(name))?.isUnsure);
   server.take(reporter.begin(known("a")));
@@ -223,7 +227,7 @@ test("who comes while something is on his way that this stream has not sent is u
   const known = (...answering: string[]): PolicyKnown => {
     const proxy = proxyOf("a", undefined);
     const here = new Map([[keyOf("a"), { proxy, life: Symbol("life") }]]);
-    return { here, answering: new Set(answering.map(keyOf)), away: new Map() };
+    return { ...nobody, here, answering: new Set(answering.map(keyOf)) };
   };
   server.take(reporter.begin(known()));
   server.take(reporter.update(known("a")));
@@ -238,7 +242,7 @@ test("what was refused goes out whole where it was not sent on this stream, and 
   const known = (connections: number): PolicyKnown => {
     const proxy = { ...proxyOf("a", p1, connections), nack };
     const here = new Map([[keyOf("a"), { proxy, life }]]);
-    return { here, answering: new Set(), away: new Map() };
+    return { ...nobody, here };
   };
   for (const isSent of [true, false]) {
     const reporter = new PolicyReporter();
@@ -247,8 +251,42 @@ test("what was refused goes out whole where it was not sent on this stream, and 
         assert(message.case === "policy");
         return parsePolicyReport(message.value).proxies[0]?.nack?.octets !== undefined;
       });
-    if (isSent) reporter.assigned(keyOf("a"), p2.digest);
+    if (isSent) reporter.read(1, [[keyOf("a"), p2.digest]]);
     assert.deepEqual(octets(reporter.begin(known(0))), [!isSent]);
     assert.deepEqual(octets(reporter.update(known(1))), [false]);
   }
+});
+
+test("an answer counts for all that was read before it, and who owes one goes on with what it has answered", () => {
+  const reporter = new PolicyReporter();
+  const lives = new Map(names.map((name) => [name, Symbol("life")]));
+  const known = (...owing: string[]): PolicyKnown => {
+    const here = new Map(
+      Array.from(lives, ([name, life]) => [keyOf(name), { proxy: proxyOf(name, undefined), life }]),
+    );
+    return { ...nobody, here, unanswered: new Set(owing.map(keyOf)) };
+  };
+  const answered = (messages: readonly ConnectRequest[]) =>
+    messages.flatMap(({ message }) => {
+      assert(message.case === "policy");
+      const { proxies } = parsePolicyReport(message.value);
+      return proxies.map((each) => [each.spiffeId?.slice(-1), each.assignmentsAnswered]);
+    });
+  const all = (a: number, b: number, c: number) => [
+    ["a", a],
+    ["b", b],
+    ["c", c],
+  ];
+  assert.deepEqual(answered(reporter.begin(known())), all(0, 0, 0));
+  const [p1] = policies;
+  assert(p1 !== undefined);
+  reporter.read(1, [[keyOf("a"), p1.digest]]);
+  // To one that is not here.
+  reporter.read(1, []);
+  assert.deepEqual(answered(reporter.update(known("a"))), all(0, 2, 2));
+  reporter.read(2, [[keyOf("b"), p1.digest]]);
+  assert.deepEqual(answered(reporter.update(known("b"))), all(4, 2, 4));
+  lives.set("b", Symbol("life"));
+  lives.set("c", Symbol("life"));
+  assert.deepEqual(answered(reporter.update(known("b"))), all(4, 0, 4));
 });

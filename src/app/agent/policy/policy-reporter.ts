@@ -25,6 +25,10 @@ export class PolicyReporter {
   readonly #unsure = new Set<string>();
   /** By `policyKey`. */
   readonly #told = new Map<string, PolicyState>();
+  /** Of this stream. */
+  #assignmentsRead = 0;
+  /** By `policyKey`: of how many of these it was told what came of them. */
+  readonly #answered = new Map<string, number>();
   /** Who is away and was told to be, and whose proxy it is. */
   #away: ReadonlyMap<string, string | undefined> = new Map();
   /** By `policyKey`, digests: said or sent on this stream. The server has those octets. */
@@ -37,14 +41,15 @@ export class PolicyReporter {
   /** The first report. */
   begin(known: PolicyKnown): ConnectRequest[] {
     this.#hasBegun = true;
-    const { here, answering, away } = known;
-    const proxies = [...this.#tellAll(here, answering), ...away.values()];
+    const { here, away } = known;
+    const proxies = [...this.#tellAll(here, known), ...away.values()];
     this.#away = spiffeIdsOf(away);
     return encodePolicyReports({ full: true, complete: true, proxies, gone: [...away.keys()] });
   }
 
   /** What has changed since. */
-  update({ here, answering, away }: PolicyKnown): ConnectRequest[] {
+  update(known: PolicyKnown): ConnectRequest[] {
+    const { here, answering, away } = known;
     const isSure = (key: string): boolean => this.#unsure.has(key) && !answering.has(key);
     const changed = [...here].filter(
       ([key, state]) => this.#told.get(key) !== state || isSure(key),
@@ -58,7 +63,7 @@ export class PolicyReporter {
     const left = [...gone, ...reborn.map(([key]) => key)];
     for (const key of left) this.#forget(key);
     const leave = news([], left);
-    const told = this.#tellAll(new Map(changed), answering);
+    const told = this.#tellAll(new Map(changed), known);
     const come = news(
       [...told, ...found.map(([, proxy]) => proxy)],
       found.map(([key]) => key),
@@ -67,12 +72,14 @@ export class PolicyReporter {
     return [...leave, ...come];
   }
 
-  /** The server has sent it on this stream. */
-  assigned(key: string, digest: string): void {
-    const digests = this.#digests.get(key) ?? new Set();
-    this.#digests.set(key, digests.add(digest));
-    const [oldest = digest] = digests;
-    if (digests.size > digestsMax) digests.delete(oldest);
+  /**
+   * The server has sent it on this stream, and the proxies have taken it.
+   * @param count of assignments, also to those who are not here
+   * @param taken by `policyKey`, digests
+   */
+  read(count: number, taken: Iterable<readonly [string, string]>): void {
+    this.#assignmentsRead += count;
+    for (const [key, digest] of taken) this.#serverHas(key, digest);
   }
 
   /** The server has kept nothing of these: the next update tells them again. */
@@ -85,23 +92,33 @@ export class PolicyReporter {
     this.#away = new Map([...this.#away].filter(([, spiffeId]) => !isOf(spiffeId)));
   }
 
+  #serverHas(key: string, digest: string): void {
+    const digests = this.#digests.get(key) ?? new Set();
+    this.#digests.set(key, digests.add(digest));
+    const [oldest = digest] = digests;
+    if (digests.size > digestsMax) digests.delete(oldest);
+  }
+
   #forget(key: string): void {
     this.#told.delete(key);
+    this.#answered.delete(key);
     this.#digests.delete(key);
     this.#unsure.delete(key);
   }
 
   #tellAll(
     states: ReadonlyMap<string, PolicyState>,
-    answering: ReadonlySet<string>,
+    { answering, unanswered }: PolicyKnown,
   ): ReportedPolicy[] {
     return Array.from(states, ([key, state]) => {
       if (!answering.has(key)) this.#unsure.delete(key);
       else if (!this.#told.has(key)) this.#unsure.add(key);
       this.#told.set(key, state);
+      if (!unanswered.has(key)) this.#answered.set(key, this.#assignmentsRead);
+      const assignmentsAnswered = this.#answered.get(key) ?? 0;
       const { proxy } = state;
       const isUnsure = proxy.isUnsure || this.#unsure.has(key);
-      return this.#withoutKnown(key, { ...proxy, isUnsure });
+      return this.#withoutKnown(key, { ...proxy, isUnsure, assignmentsAnswered });
     });
   }
 
@@ -112,7 +129,7 @@ export class PolicyReporter {
     const digests = [...known];
     const later = applied && digests.slice(digests.indexOf(applied.digest) + 1);
     this.#digests.set(key, new Set([...(applied ? [applied.digest] : []), ...(later ?? digests)]));
-    if (nack?.octets !== undefined) this.assigned(key, nack.digest);
+    if (nack?.octets !== undefined) this.#serverHas(key, nack.digest);
     return { ...proxy, applied: told(applied, known), nack: told(nack, known) };
   }
 }

@@ -40,9 +40,8 @@ export class PolicyTalk {
       this.#write(this.#reporter.begin(policies.known(mayAct(known()))));
       if (!this.#isOver) policies.talks.began(this);
     }
-    for (const [key, digest] of policies.take(policyAssignments(snapshot))) {
-      this.#reporter.assigned(key, digest);
-    }
+    const assignments = policyAssignments(snapshot);
+    this.#reporter.read(assignments.length, policies.take(assignments));
   }
 
   /** Another stream has taken its place, or will. */

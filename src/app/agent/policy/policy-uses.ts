@@ -1,6 +1,6 @@
 /** The streams of one proxy: what each has acknowledged, and what all of them say together. */
 
-import type { OldConnections, ReportedPolicy } from "../../../core/policy/policy-report.ts";
+import type { LocalPolicy, OldConnections } from "../../../core/policy/policy-report.ts";
 import { reportableLabels } from "../../../edge/rpc/policy-labels.ts";
 import type { PolicyUser } from "./policy-feed.ts";
 
@@ -72,7 +72,7 @@ export class PolicyUses {
   }
 
   report(): Pick<
-    ReportedPolicy,
+    LocalPolicy,
     "labels" | "hasListeners" | "isUnsure" | "draining" | "oldConnections"
   > {
     const uses = this.all();

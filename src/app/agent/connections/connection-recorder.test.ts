@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { CountedConnections } from "./connection-recorder.ts";
+import { TestEnvoy } from "../../../../test/support/told-envoy.ts";
+
+test("tells nothing before the first flush, and then all that came before it", () => {
+  const envoy = new TestEnvoy();
+  envoy.call("10.0.0.1");
+  assert.deepEqual(envoy.recorder.take(), []);
+  assert.equal(envoy.news, 0);
+  envoy.flush();
+  assert.equal(envoy.news, 1);
+  assert.deepEqual(callsOf(envoy.recorder.take()), { "10.0.0.1": 1 });
+});
+
+test("covers the time from a flush on, without a hole, and counts what is lost", () => {
+  const envoy = new TestEnvoy();
+  envoy.call("10.0.0.1");
+  envoy.flushes(6);
+  const first = envoy.recorder.take();
+  envoy.lose(2);
+  envoy.flushes(6);
+  const second = envoy.recorder.take();
+  const spans = [...first, ...second].flatMap(({ coverage }) => coverage);
+  assert.equal(spans[1]?.sinceMs, spans[0]?.untilMs);
+  assert.equal(
+    spans.reduce((sum, { lostUnmeshed }) => sum + lostUnmeshed, 0),
+    2,
+  );
+});
+
+test("covers the ports that Envoy has acknowledged, and none from when it listens there no more", () => {
+  const envoy = new TestEnvoy();
+  envoy.recorder.listens(new Set([80, 90]));
+  envoy.flushes(4);
+  const ports = (all: readonly CountedConnections[]): number[] =>
+    all.flatMap(({ coverage }) => coverage.map(({ port }) => port)).toSorted((a, b) => a - b);
+  assert.deepEqual(ports(envoy.recorder.take()), [80, 90]);
+  envoy.flushes(2);
+  envoy.recorder.listens(new Set([80]));
+  assert.deepEqual(ports(envoy.recorder.take()), [80, 90], "until then");
+  envoy.flushes(2);
+  assert.deepEqual(ports(envoy.recorder.take()), [80]);
+});
+
+test("tells of each life of an Envoy for itself, also of what the next one says before its first flush", () => {
+  const envoy = new TestEnvoy();
+  envoy.flushes(3);
+  envoy.call("10.0.0.1");
+  envoy.flush();
+  const { epochMs } = envoy;
+  envoy.restart();
+  envoy.call("10.0.0.2");
+  const before = envoy.recorder.take();
+  assert.deepEqual(callsOf(before), { "10.0.0.1": 1 }, "the other may be of either");
+  envoy.flushes(6);
+  const after = envoy.recorder.take();
+  assert.deepEqual(callsOf(after), { "10.0.0.2": 1 });
+  assert.deepEqual(new Set(before.map((each) => each.epochMs)), new Set([epochMs]));
+  assert.ok(after.some((each) => each.epochMs === envoy.epochMs));
+  const spans = [...before, ...after].flatMap(({ coverage }) => coverage);
+  assert.ok(spans.every(({ lostUnmeshed }) => lostUnmeshed === 0));
+});
+
+test("goes on with an Envoy whose streams have ended and come back", () => {
+  const envoy = new TestEnvoy();
+  envoy.flushes(3);
+  envoy.reconnect();
+  envoy.call("10.0.0.1");
+  envoy.flushes(3);
+  const told = envoy.recorder.take();
+  assert.equal(told.length, 1);
+  assert.deepEqual(callsOf(told), { "10.0.0.1": 1 });
+  assert.deepEqual(told[0]?.coverage.length, 1);
+  assert.equal(told[0]?.coverage[0]?.lostUnmeshed, 0);
+});
+
+test("tells again what is put back, with what came since", () => {
+  const envoy = new TestEnvoy();
+  envoy.flushes(3);
+  envoy.call("10.0.0.1");
+  envoy.flushes(2);
+  const taken = envoy.recorder.take();
+  for (const each of taken) envoy.recorder.putBack(each);
+  envoy.call("10.0.0.1");
+  envoy.flushes(2);
+  const again = envoy.recorder.take();
+  assert.deepEqual(callsOf(again), { "10.0.0.1": 2 });
+  assert.equal(again[0]?.coverage[0]?.sinceMs, taken[0]?.coverage[0]?.sinceMs);
+});
+
+test("counts no more ports than a policy has: what is told of others is lost", () => {
+  const envoy = new TestEnvoy();
+  for (let port = 1; port <= 600; port++) envoy.call("10.0.0.1", port);
+  envoy.flush();
+  const told = envoy.recorder.take().flatMap(({ seen }) => seen);
+  assert.equal(told.length, 512);
+});
+
+function callsOf(all: readonly CountedConnections[]): Record<string, number> {
+  const calls: Record<string, number> = {};
+  for (const { source, count } of all.flatMap(({ seen }) => seen)) {
+    const from = source.kind === "address" ? source.address : source.kind;
+    calls[from] = (calls[from] ?? 0) + count;
+  }
+  return calls;
+}

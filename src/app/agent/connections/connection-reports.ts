@@ -1,0 +1,83 @@
+/**
+ * When the server is told of connections, from when it has asked for it: at once of who was not known before, otherwise after its interval.
+ * The newest mesh stream on which it has asked takes them.
+ */
+
+import type { ConnectionReport } from "../../../core/evidence/connection.ts";
+import type { ConnectionAck } from "../../../edge/rpc/connection-messages.ts";
+import type { ConnectionFeed } from "./connection-feed.ts";
+import type { ConnectionReporter } from "./connection-reporter.ts";
+
+/** One mesh stream. */
+export type SendConnections = (report: ConnectionReport) => void;
+
+/** Others of the same moment are told with who is new. */
+const newPauseMs = 100;
+
+export class ConnectionReports {
+  readonly #reporter: ConnectionReporter;
+  readonly #feed: ConnectionFeed;
+  #send: SendConnections | undefined;
+  #intervalMs = Infinity;
+  #timer: NodeJS.Timeout | undefined;
+  /** By the clock of timers. */
+  #dueAt = Infinity;
+
+  constructor(reporter: ConnectionReporter, feed: ConnectionFeed) {
+    this.#reporter = reporter;
+    this.#feed = feed;
+    feed.onNew = () => this.soon();
+  }
+
+  /** The server has asked on this stream. */
+  begin(send: SendConnections, intervalMs: number): void {
+    const isAnother = this.#send !== send;
+    this.#send = send;
+    this.#intervalMs = intervalMs;
+    if (!isAnother) return;
+    const { unacknowledged } = this.#reporter;
+    if (unacknowledged === undefined) this.#tell();
+    else send(unacknowledged);
+  }
+
+  /** There may be something that should not wait. */
+  soon(): void {
+    this.#tellIn(newPauseMs);
+  }
+
+  acknowledged(ack: ConnectionAck): void {
+    if (!this.#reporter.acknowledged(ack)) return;
+    if (this.#reporter.isInTheMiddle) this.#tell();
+    else this.#tellIn(this.#feed.hasNew ? newPauseMs : this.#intervalMs);
+  }
+
+  /** @param isRefused the server has ended the stream because of a message */
+  end(send: SendConnections, isRefused: boolean): void {
+    if (this.#send !== send) return;
+    this.#send = undefined;
+    this.#stopWaiting();
+    if (isRefused) this.#reporter.refused();
+  }
+
+  #tell(): void {
+    this.#stopWaiting();
+    if (this.#send === undefined) return;
+    const report = this.#reporter.next();
+    if (report === undefined) this.#tellIn(this.#intervalMs);
+    else this.#send(report);
+  }
+
+  #tellIn(delayMs: number): void {
+    if (this.#send === undefined || this.#reporter.unacknowledged !== undefined) return;
+    const dueAt = performance.now() + delayMs;
+    if (dueAt >= this.#dueAt) return;
+    this.#stopWaiting();
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => this.#tell(), delayMs).unref();
+  }
+
+  #stopWaiting(): void {
+    clearTimeout(this.#timer);
+    this.#dueAt = Infinity;
+  }
+}
