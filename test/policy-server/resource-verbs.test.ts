@@ -9,7 +9,6 @@ import { parseManifests } from "../../src/edge/resources/parse-manifests.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { openResourcesRig, peerYaml, rigNowMs, say, type ResourcesRig } from "./resources-rig.ts";
 
-const pa = "peerauthentication.security.istio.io";
 const strict = peerYaml("payments/default", "STRICT");
 const permissive = peerYaml("payments/default", "PERMISSIVE");
 /** Of a host that nobody has. */
@@ -18,7 +17,6 @@ kind: DestinationRule
 metadata: { name: weak, namespace: payments }
 spec: { host: ghost, trafficPolicy: { tls: { mode: DISABLE } } }
 `;
-const dr = "destinationrule.networking.istio.io";
 
 async function withRig(
   work: (rig: ResourcesRig, file: (text: string, name?: string) => string) => Promise<void>,
@@ -39,11 +37,14 @@ describe("apply", () => {
       const path = file(`${strict}---\n${weak}`);
       const dry = await say(rig, "apply", "-f", path, "--dry-run");
       const done = await say(rig, "apply", "-f", path);
-      const lines = [`${pa}/default in payments created`, `${dr}/weak in payments created`];
+      const lines = [
+        "PeerAuthentication payments/default created",
+        "DestinationRule payments/weak created",
+      ];
       assert.equal(dry.out, lines.map((line) => `${line} (dry run)\n`).join(""));
       assert.equal(done.out, lines.map((line) => `${line}\n`).join(""));
       assert.deepEqual([dry.code, done.code], [3, 3]);
-      assert.match(done.err, new RegExp(`^warning: .*f\\.yaml:10: ${dr}/weak in payments: `));
+      assert.match(done.err, /^warning: .*f\.yaml:10: DestinationRule payments\/weak: /);
       assert.equal(dry.err, done.err);
       const again = await say(rig, "apply", "-f", path, "-o", "json");
       const value = JSON.parse(again.out);
@@ -148,13 +149,31 @@ describe("get", () => {
       await say(rig, "apply", "-f", file(strict));
       const { code, err } = await say(rig, "get", "pa", "default");
       assert.equal(code, 1);
-      assert.match(
-        err,
-        /there is no PeerAuthentication default in default\nhint: .* -n payments\n/,
-      );
+      assert.match(err, /there is no PeerAuthentication default\/default\nhint: .* -n payments\n/);
       const kind = await say(rig, "get", "peerauthentcation");
       assert.deepEqual([kind.code, /did you mean "PeerAuthentication"/.test(kind.err)], [2, true]);
     }));
+});
+
+describe("validate", () => {
+  it("of a server says where its directory is wrong, whatever the file is called", async () => {
+    using data = temporaryDirectory();
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "a.yaml: b.yaml");
+    writeFileSync(path, strict.replace("STRICT", "OFF"));
+    await using rig = await openResourcesRig(data.path, directory.path);
+    const { code, out } = await say(rig, "validate", "-o", "json");
+    const [problem] = JSON.parse(out).findings;
+    assert.deepEqual([code, problem.code], [4, "invalid-value"]);
+    assert.match(problem.origin.replace(path, ""), /^:\d+$/);
+    assert.match(problem.text, /^expected one of /);
+    const got = await say(rig, "get", "-A");
+    assert.equal(got.code, 3);
+    assert(
+      got.err.startsWith(`warning: ${problem.origin}: PeerAuthentication payments/default: `),
+      got.err,
+    );
+  });
 });
 
 describe("diff", () => {
@@ -166,9 +185,9 @@ describe("diff", () => {
       const path = file(`${permissive}---\n${peerYaml("a/new", "STRICT")}`);
       const other = await say(rig, "diff", "-f", path);
       assert.equal(other.code, 3);
-      assert.match(other.out, new RegExp(`^${pa}/default in payments configured\n--- applied\n`));
+      assert.match(other.out, /^PeerAuthentication payments\/default configured\n--- applied\n/);
       assert.match(other.out, /\n- +mode: STRICT\n\+ +mode: PERMISSIVE\n/);
-      assert.match(other.out, new RegExp(`\n${pa}/new in a created\n--- nothing\n`));
+      assert.match(other.out, /\nPeerAuthentication a\/new created\n--- nothing\n/);
       assert.equal(rig.resources.set.sequence, 1);
     }));
 });
@@ -179,7 +198,7 @@ describe("delete", () => {
       const path = file(`${strict}---\n${weak}`);
       await say(rig, "apply", "-f", path);
       const one = await say(rig, "delete", "dr", "weak", "-n", "payments");
-      assert.deepEqual([one.code, one.out], [0, `${dr}/weak in payments deleted\n`]);
+      assert.deepEqual([one.code, one.out], [0, "DestinationRule payments/weak deleted\n"]);
       const both = await say(rig, "delete", "-f", path);
       assert.equal(both.code, 1);
       assert.match(

@@ -115,6 +115,11 @@ const registry: Registry = [
     load: async () => (await import("../../src/app/cli/verbs/get.ts")).get,
   },
   {
+    path: ["validate"],
+    summary: "Look",
+    load: async () => (await import("../../src/app/cli/verbs/validate.ts")).validate,
+  },
+  {
     path: ["diff"],
     summary: "Compare",
     load: async () => (await import("../../src/app/cli/verbs/diff.ts")).diff,

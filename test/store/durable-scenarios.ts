@@ -14,6 +14,7 @@ import { writeFileAtomic } from "../../src/edge/config/private-files.ts";
 import type { DurableWrite } from "../../src/edge/store/durable.ts";
 import { migrations } from "../../src/edge/store/migrations.ts";
 import { Store, type NewTrust } from "../../src/edge/store/store.ts";
+import { evidenceScenarios } from "./evidence-scenarios.ts";
 
 export interface Scenario {
   readonly prepare?: (dataDir: string) => void | Promise<void>;
@@ -70,6 +71,14 @@ const waiver = {
   untilMs: nowMs + 3_600_000,
   rootsSequence: 2n,
 };
+const callerWaiver = {
+  target: "shop/api",
+  name: "shop/cron",
+  reason: "shut down on Friday",
+  operator: "alice",
+  createdAtMs: nowMs,
+  untilMs: nowMs + 3_600_000,
+};
 const grant = { digest, id, expiresAtMs: nowMs + 600_000 };
 
 async function withStore<T>(
@@ -98,6 +107,7 @@ function containsKey(dataDir: string): boolean {
 const open = (dataDir: string): Promise<void> => withStore(dataDir, () => {});
 
 export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
+  ...evidenceScenarios,
   "store-create": { write: open, isThere: (dir) => existsSync(join(dir, "portcullis.db")) },
   "store-schema": {
     write: open,
@@ -183,6 +193,20 @@ export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
         assert.equal(sequence, layers.applied.length);
         return sequence === 1;
       }),
+  },
+  "flip-change": {
+    prepare: (dir) => withStore(dir, ({ flips }) => flips.put({ id: 1, document: '"first"' }, [])),
+    write: (dir) => withStore(dir, ({ flips }) => flips.put({ id: 2, document: '"second"' }, [1])),
+    isThere: (dir) =>
+      withStore(dir, ({ flips }) => {
+        const [only, ...more] = flips.all();
+        assert.deepEqual(more, [], "half of it is there");
+        return only?.id === 2;
+      }),
+  },
+  "caller-waivers-change": {
+    write: (dir) => withStore(dir, ({ callerWaivers }) => callerWaivers.add([callerWaiver])),
+    isThere: (dir) => withStore(dir, ({ callerWaivers }) => callerWaivers.all().length === 1),
   },
   "join-token-add": {
     write: (dir) => withStore(dir, ({ joinTokens }) => joinTokens.add(grant, nowMs)),

@@ -12,11 +12,17 @@ import {
   type ServerUnaryCall,
 } from "@grpc/grpc-js";
 import { proveKey } from "../../src/core/issuance/workload.ts";
+import type { ConnectionReport } from "../../src/core/evidence/connection.ts";
 import type { PolicyReport } from "../../src/core/policy/policy-report.ts";
 import type { EvidenceReport, HeldLeavesReport } from "../../src/core/roll/evidence.ts";
 import type { TrustBundle } from "../../src/core/spiffe/trust-bundle.ts";
 import { encodeCertificates, encodePem } from "../../src/core/x509/pem.ts";
 import type { PublicKey } from "../../src/core/x509/public-key.ts";
+import {
+  encodeCollectConnections,
+  encodeConnectionAck,
+  parseConnectionReport,
+} from "../../src/edge/rpc/connection-messages.ts";
 import { createLocalServer } from "../../src/edge/rpc/grpc-server.ts";
 import { parsePolicyReport } from "../../src/edge/rpc/policy-report-messages.ts";
 import {
@@ -68,6 +74,11 @@ export class ScriptedCa implements AsyncDisposable {
   readonly policies: PolicyReport[] = [];
   /** Each Hello that asks for policy gets an empty snapshot; else this server is one that knows none. */
   knowsPolicy = false;
+  /** How often it asks to be told of connections; undefined: it knows nothing of them. */
+  collectMs: number | undefined;
+  readonly connections: ConnectionReport[] = [];
+  /** What becomes of the next reports of connections, first come first; whatever is left over is kept. */
+  readonly connectionScript: ("unanswered" | "unproven" | "refused")[] = [];
   goodbyes = 0;
   /** Goodbyes are not answered. */
   isDeaf = false;
@@ -205,6 +216,7 @@ export class ScriptedCa implements AsyncDisposable {
         if (this.knowsPolicy && message.value.wantsPolicy) {
           for (const response of encodePolicySnapshots([])) call.write(response);
         }
+        if (this.collectMs !== undefined) call.write(encodeCollectConnections(this.collectMs));
       } else if (message.case === "report") {
         const report = parseReport(message.value);
         this.reports.push(report);
@@ -213,6 +225,8 @@ export class ScriptedCa implements AsyncDisposable {
         this.leaves.push(parseHeldLeaves(message.value));
       } else if (message.case === "policy") {
         this.policies.push(parsePolicyReport(message.value));
+      } else if (message.case === "connections") {
+        this.#takeConnections(call, parseConnectionReport(message.value));
       } else if (message.case === "goodbye") {
         this.goodbyes += 1;
         if (!this.isDeaf) call.end();
@@ -222,5 +236,19 @@ export class ScriptedCa implements AsyncDisposable {
     call.on("cancelled", forget);
     call.on("close", forget);
     call.on("end", () => call.end());
+  }
+
+  #takeConnections(call: MeshCall, report: ConnectionReport): void {
+    this.connections.push(report);
+    const answer = this.connectionScript.shift();
+    if (answer === "unanswered") return;
+    if (answer === "refused") {
+      call.emit("error", { code: status.INVALID_ARGUMENT, details: "scripted" });
+      return;
+    }
+    const { runId, sequence, proxies } = report;
+    const all = proxies.flatMap(({ spiffeId }) => spiffeId ?? []);
+    const unproven = answer === "unproven" ? all : [];
+    call.write(encodeConnectionAck({ runId, sequence, unproven }));
   }
 }

@@ -185,6 +185,7 @@ const anyEvent: fc.Arbitrary<Entry> = fc.record(
       "alarm",
       "goodbye",
       "resources-changed",
+      "flip-changed",
     ),
     operator: name,
     subject: text(2048),

@@ -4,6 +4,7 @@
  */
 
 import { decideServiceCalls, type MeshPolicy } from "../../src/core/policy/calls.ts";
+import type { Hold } from "../../src/core/policy/holds.ts";
 import { meshOf, objectsByKind } from "../../src/core/policy/mesh-of.ts";
 import type { ProxyIdentity } from "../../src/core/policy/proxy-identity.ts";
 import type {
@@ -38,6 +39,7 @@ export function naivePolicy(
   objects: readonly PolicyObject[],
   trustDomain: string,
   identity: ProxyIdentity,
+  holds: readonly Hold[] = [],
 ): ProxyPolicy {
   const all = objectsByKind(objects);
   const mesh = meshOf(all, trustDomain);
@@ -48,9 +50,21 @@ export function naivePolicy(
       serviceAccount === identity.serviceAccount,
   );
   const client = { namespace: identity.namespace, labels: entry?.labels ?? identity.claimedLabels };
-  const modeAt = (port: number) => serverMode(mesh.peers, client, port).mode;
-  const ports = all.peers
-    .flatMap((each) => [...each.ports.keys()])
+  const modeAt = (port: number) => {
+    const { mode, because } = serverMode(mesh.peers, client, port);
+    const isOwn = ["workload", "port"].includes(because.rule);
+    const isHeld = holds.some(
+      (each) =>
+        each.namespace === client.namespace &&
+        (each.selector.size === 0 ? !isOwn : selected(each.selector, client.labels)) &&
+        (each.ports.length === 0 || each.ports.includes(port)) &&
+        !each.exceptPorts.includes(port) &&
+        !each.strict.has(`${identity.namespace}/${identity.nodeId}`),
+    );
+    return mode === "strict" && isHeld ? "permissive" : mode;
+  };
+  const ports = [...all.peers.map((each) => [...each.ports.keys()]), [80, 81, 8080]]
+    .flat()
     .filter((port) => modeAt(port) !== modeAt(0))
     .toSorted((a, b) => a - b);
   const modes = { other: modeAt(0), ports: new Map(ports.map((port) => [port, modeAt(port)])) };

@@ -1,6 +1,7 @@
 /** Any changes of a small mesh, in which much hits the same few names. */
 
 import * as fc from "fast-check";
+import type { Hold } from "../../src/core/policy/holds.ts";
 import type { ProxyIdentity } from "../../src/core/policy/proxy-identity.ts";
 import type { ClientTlsMode } from "../../src/core/resources/client-tls.ts";
 import type { PeerMode } from "../../src/core/resources/peer-authentication.ts";
@@ -14,6 +15,7 @@ export type PolicyChange =
   | { readonly kind: "delete"; readonly ref: ResourceRef }
   | { readonly kind: "add-proxy"; readonly identity: ProxyIdentity }
   | { readonly kind: "remove-proxy"; readonly key: string }
+  | { readonly kind: "hold"; readonly holds: readonly Hold[] }
   /** At what is desired, and at whoever changed. */
   | { readonly kind: "look" | "take" };
 
@@ -217,6 +219,15 @@ const identity: fc.Arbitrary<ProxyIdentity> = fc.record({
   claimedLabels: labels,
 });
 
+const hold: fc.Arbitrary<Hold> = fc.record({
+  flip: fc.constant(1),
+  namespace,
+  selector,
+  ports: fc.constantFrom([], [], [80], [8080]),
+  exceptPorts: fc.constantFrom([], [], [80], [81]),
+  strict: fc.subarray(["a/m", "a/n", "a/o", "b/m", "istio-system/m"]).map((all) => new Set(all)),
+});
+
 const set = object.map((each) => ({ kind: "set", object: each }) as const);
 const add = identity.map((each) => ({ kind: "add-proxy", identity: each }) as const);
 
@@ -230,6 +241,10 @@ const anyChange: fc.Arbitrary<PolicyChange> = fc.oneof(
   },
   { weight: 2, arbitrary: add },
   { weight: 1, arbitrary: key.map((each) => ({ kind: "remove-proxy", key: each }) as const) },
+  {
+    weight: 3,
+    arbitrary: fc.array(hold, few).map((holds) => ({ kind: "hold", holds }) as const),
+  },
   { weight: 12, arbitrary: fc.constantFrom({ kind: "look" } as const, { kind: "take" } as const) },
 );
 

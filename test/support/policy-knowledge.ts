@@ -78,7 +78,8 @@ class Envoy {
     given.shift();
     if (isAck) this.doing.clear();
     this.doing.add(digest);
-    if (isSilent && given.length > 0) return;
+    // An ADS stream acknowledges what it was given last once nothing else is on its way (`core/xds/policy-push`).
+    if ((isSilent && given.length > 0) || (isAck && given.includes(digest))) return;
     if (isAck) stream.acked(digest);
     else stream.nacked({ digest, detail: "no", resources: [] });
   }
@@ -100,10 +101,13 @@ export class World {
   /** Ends the waiting of one that has begun anew. */
   #silence: (() => void) | undefined;
   #hasAsked = false;
-  /** It was given the last good one though the server was told that it has nothing. */
-  #isAlone = false;
-  /** The server hears of that by any of these. */
-  #news = new WeakSet<ConnectRequest>();
+  /** When it was last looked at. */
+  #wasUnsure = false;
+  /** How often it was given the last good one though the server was told that it has nothing, and of how many of these it has heard. */
+  #alone = 0;
+  #heardAlone = 0;
+  /** Of how many the server hears by it. */
+  #news = new WeakMap<ConnectRequest, number>();
   #proxy = this.#newProxy();
   #wire: Wire | undefined;
   /** Those that have ended, and the server has not noticed. */
@@ -133,8 +137,10 @@ export class World {
       },
       onRefused: () => {},
       awaitServer: (onSilence) => {
-        this.#isAlone ||= this.#wire === undefined;
-        if (this.#wire === undefined) return undefined;
+        if (this.#wire === undefined) {
+          this.#alone += 1;
+          return undefined;
+        }
         this.#silence = onSilence;
         this.#hasAsked = true;
         return () => (this.#silence = undefined);
@@ -148,8 +154,10 @@ export class World {
 
   #look(): void {
     const said = this.#proxy.state?.proxy;
-    if (this.#hasAsked && said?.isUnsure === true) this.#isAlone = true;
-    if (said === undefined || said.isUnsure || said.applied !== undefined) this.#hasAsked = false;
+    const isUnsure = said?.isUnsure === true;
+    if (this.#hasAsked && isUnsure && !this.#wasUnsure) this.#alone += 1;
+    this.#wasUnsure = isUnsure;
+    if (said === undefined || said.applied !== undefined) this.#hasAsked = false;
   }
 
   /** For too long for whoever waits for it. */
@@ -213,28 +221,32 @@ export class World {
     this.#look();
     wire.up.push(...messages);
     const last = messages.at(-1);
-    if (last !== undefined && this.#isAlone) this.#news.add(last);
+    if (last !== undefined) this.#news.set(last, this.#alone);
   }
 
   #known() {
-    const { state, isAnswering } = this.#proxy;
+    const { state, isAnswering, isUnanswered } = this.#proxy;
     const here = new Map(state === undefined ? [] : [[name.proxyId, state] as const]);
     const answering = new Set(isAnswering ? [name.proxyId] : []);
+    const unanswered = new Set(isUnanswered ? [name.proxyId] : []);
     const proxy = { ...name, labels: new Map(), hasListeners: true, draining: new Map() };
     const { digest = "", octets } = this.#stored ?? {};
     const oldConnections = "unobserved" as const;
     const applied = { digest, octets };
-    const told = { ...proxy, oldConnections, applied, isUnsure: true, nack: undefined };
+    const rest = { isUnsure: true, nack: undefined, assignmentsAnswered: 0 };
+    const told = { ...proxy, oldConnections, applied, ...rest };
     const isAway = this.#stored !== undefined && state === undefined;
-    return { here, answering, away: new Map(isAway ? [[name.proxyId, told] as const] : []) };
+    const away = new Map(isAway ? [[name.proxyId, told] as const] : []);
+    return { here, answering, unanswered, away };
   }
 
   agentReads(): void {
     const octets = this.#wire?.down.shift();
-    if (octets === undefined || !this.#proxy.isHere) return;
+    if (octets === undefined) return;
     const received = receivePolicy(octets);
+    const { isHere } = this.#proxy;
     this.#proxy.take(received);
-    this.#wire?.reporter.assigned(name.proxyId, received.digest);
+    this.#wire?.reporter.read(1, isHere ? [[name.proxyId, received.digest]] : []);
   }
 
   // The server
@@ -280,7 +292,7 @@ export class World {
     const message = request?.message;
     if (request === undefined || this.#wire === undefined || message?.case !== "policy") return;
     this.noticeEnd();
-    if (this.#news.has(request)) this.#isAlone = false;
+    this.#heardAlone = Math.max(this.#heardAlone, this.#news.get(request) ?? 0);
     this.#proxies.take(this.#wire.session, reporter, parsePolicyReport(message.value));
   }
 
@@ -288,7 +300,7 @@ export class World {
     for (const { key, policy } of this.#rollout.takePushes(1)) {
       const proxy = this.#proxies.get(key);
       if (proxy === undefined) continue;
-      proxy.sent = policy;
+      this.#proxies.sends(proxy, policy);
       this.state = { ...this.state, sent: policy };
       if (proxy.session === this.#wire?.session) this.#wire?.down.push(encodePolicy(policy));
     }
@@ -297,7 +309,7 @@ export class World {
   /** What Envoy may be doing that the server thinks it cannot, but for what it is given because the server does not answer. */
   get unknown(): readonly string[] {
     this.#look();
-    if (this.#isAlone) return [];
+    if (this.#alone > this.#heardAlone) return [];
     if (this.state.applied === undefined) return [];
     const possible = new Set(possiblePolicies(this.state).map(digestOfPolicy));
     return [...this.envoy.doing].filter((digest) => !possible.has(digest));

@@ -72,7 +72,7 @@ export function sentBy(policy: ProxyPolicy | undefined): Sending | undefined {
 }
 
 export function applied(policy: Applied, more: Partial<ProxyReport> = {}): ProxyReport {
-  const none = { isFirst: false, hasListeners: true, pending: [], refused: undefined };
+  const none = { isAnswered: true, hasListeners: true, pending: [], refused: undefined };
   return { ...none, applied: policy, ...more };
 }
 
@@ -84,7 +84,7 @@ export class SmallMesh {
   /** It has said what it has, and is to go on with it. */
   has(key: string, policy: ProxyPolicy, more: Partial<ProxyReport> = {}): this {
     this.wants(key, policy);
-    this.rollout.reported(key, applied(policy, { isFirst: true, ...more }));
+    this.rollout.reported(key, applied(policy, more));
     return this;
   }
 

@@ -158,6 +158,8 @@ export class ControlPlane implements AsyncDisposable {
       bundleRefreshHintSeconds: config.bundleRefreshHintSeconds,
       reissuePerSecond: config.reissuePerSecond,
       unobserved: config.unobserved,
+      evidenceRetentionSeconds: config.evidenceRetentionSeconds,
+      lookBackSeconds: config.lookBackSeconds,
       limits: config.limits,
       logLevel: config.logLevel,
     });

@@ -33,6 +33,8 @@ import type { Parts } from "./parts.ts";
 import { readManifest } from "./policy/resources/read-manifest.ts";
 import { resourceHandlers } from "./policy/resources/resource-service.ts";
 import type { Policy } from "./policy/open-policy.ts";
+import { flipHandlers } from "./flips/flip-service.ts";
+import { mtlsHandlers } from "./flips/mtls-service.ts";
 import { policyStatusHandler } from "./policy/policy-status-service.ts";
 
 export interface AdminSocketOptions {
@@ -106,6 +108,7 @@ export function serveMesh(
       parts.transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
     witnessing: parts.witnesses.witnessing,
     policy: policy.control,
+    connections: policy.connections?.intake,
     canaries,
     nowMs,
     streamsMax: agentStreamsMax,
@@ -238,10 +241,17 @@ export async function openAdminSocket(
     ...resourceHandlers({
       resources: policy.resources,
       trustDomain: config.trustDomain,
+      holds: () => policy.flips.flips.holds,
       read: readManifest,
       log,
     }),
-    getPolicyStatus: policyStatusHandler(policy.control, () => policy.resources.set.sequence),
+    getPolicyStatus: policyStatusHandler(
+      policy.control,
+      () => policy.resources.set.sequence,
+      policy.flips.columns,
+    ),
+    ...flipHandlers(policy.flips),
+    ...mtlsHandlers(policy.flips),
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,
       trustDomain: config.trustDomain,

@@ -15,7 +15,15 @@ export interface Claim {
   readonly reason: string;
 }
 
-export class CommandError extends PortcullisError<"command-operator" | "command-reason"> {
+export type CommandErrorCode =
+  | "command-operator"
+  | "command-reason"
+  /** Whom, or until when. */
+  | "command-waiver"
+  /** A time, or a number. */
+  | "command-setting";
+
+export class CommandError extends PortcullisError<CommandErrorCode> {
   override name = "CommandError";
 }
 

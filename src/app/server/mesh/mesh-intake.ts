@@ -11,6 +11,7 @@ import type { LeavingAgent } from "../../../core/roll/leaf-owners.ts";
 import { RollError } from "../../../core/roll/roll-limits.ts";
 import type { Roll } from "../../../core/roll/roll.ts";
 import type { SpiffeId } from "../../../core/spiffe/id.ts";
+import { parseConnectionReport } from "../../../edge/rpc/connection-messages.ts";
 import { parseLogAlarm } from "../../../edge/rpc/log-messages.ts";
 import { parseHandshakeReport } from "../../../edge/rpc/handshake-messages.ts";
 import { parseHeldLeaves, parseReport } from "../../../edge/rpc/mesh-messages.ts";
@@ -22,6 +23,7 @@ import type { IsDistrusted } from "./distrust.ts";
 import { takeNodeReport, takeWorkloadReport } from "./evidence-intake.ts";
 import type { Departure } from "./farewells.ts";
 import type { LogWitnessing } from "../log/log-witnessing.ts";
+import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { CanaryControl } from "../rotation/canary-control.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
@@ -47,6 +49,7 @@ export interface MeshIntakeDependencies {
   readonly witnessing?: LogWitnessing;
   readonly farewell: Farewell;
   readonly policy?: Pick<PolicyControl, "take" | "proven" | "goodbye">;
+  readonly connections?: Pick<ConnectionIntake, "take"> | undefined;
   readonly canaries?: Pick<CanaryControl, "take" | "gone">;
   readonly nowMs: () => number;
 }
@@ -116,6 +119,14 @@ export class MeshIntake {
       case "handshake":
         if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
         this.#dependencies.canaries?.take(session, parseHandshakeReport(message.value));
+        return undefined;
+      case "connections":
+        if (!this.#dependencies.sessions.isSpeaking(session)) return undefined;
+        this.#dependencies.connections?.take(
+          session,
+          reporter,
+          parseConnectionReport(message.value),
+        );
         return undefined;
       case "inclusion":
       case "logAlarm":

@@ -21,6 +21,7 @@ import { MeshIntake, type Farewell } from "./mesh-intake.ts";
 import { MeshSessions, type MeshCall, type Session } from "./mesh-session.ts";
 import { MeshWelcome } from "./mesh-welcome.ts";
 import { SessionTimers } from "./session-timers.ts";
+import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { CanaryControl } from "../rotation/canary-control.ts";
 import { SpokenFor, type NodeAgents } from "./spoken-for.ts";
@@ -49,6 +50,8 @@ export interface MeshDependencies {
   readonly witnessing?: LogWitnessing;
   /** What proxies are to do; undefined where nobody says. */
   readonly policy?: PolicyControl;
+  /** Who calls whom; undefined where it is not recorded. */
+  readonly connections?: Pick<ConnectionIntake, "take" | "intervalMs"> | undefined;
   /** Which handshakes prove that the next authority may sign; undefined where nobody asks. */
   readonly canaries?: Pick<CanaryControl, "ask" | "take" | "gone">;
 }

@@ -9,8 +9,10 @@ import type { Hello } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { isAgentId } from "./agent-id.ts";
 import type { AgentNames } from "./agent-names.ts";
 import type { BundlePublisher } from "./bundle-publisher.ts";
+import { encodeCollectConnections } from "../../../edge/rpc/connection-messages.ts";
 import { encodePolicySnapshots } from "../../../edge/rpc/policy-snapshot-messages.ts";
 import type { LogWitnessing } from "../log/log-witnessing.ts";
+import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { CanaryControl } from "../rotation/canary-control.ts";
 import type { StreamRefusal } from "./mesh-admission.ts";
@@ -27,6 +29,7 @@ export interface MeshWelcomeDependencies {
   readonly podOf: (serialHex: string) => string | undefined;
   readonly witnessing?: LogWitnessing;
   readonly policy?: Pick<PolicyControl, "withoutPolicy">;
+  readonly connections?: Pick<ConnectionIntake, "intervalMs"> | undefined;
   readonly canaries?: Pick<CanaryControl, "ask">;
   /** When the last certificate ends that an identity was given; 0 for none. */
   readonly newestNotAfterMs: (spiffeId: string) => number;
@@ -70,6 +73,8 @@ export class MeshWelcome {
       session.wantsPolicy = true;
       for (const each of encodePolicySnapshots([])) call.write(each);
       this.#dependencies.canaries?.ask(session);
+      const intervalMs = this.#dependencies.connections?.intervalMs;
+      if (intervalMs !== undefined) call.write(encodeCollectConnections(intervalMs));
     } else this.#dependencies.policy?.withoutPolicy(reporter, isNodeAgent);
     if (logCheckpoint !== undefined) this.#showLog(session, reporter, logCheckpoint);
     return undefined;

@@ -5,6 +5,7 @@ import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
 import { encodePolicy } from "../../../edge/rpc/policy-messages.ts";
 
 const digests = new WeakMap<ProxyPolicy, string>();
+const toldOctets = new WeakMap<ProxyPolicy, number>();
 
 export interface EncodedPolicy {
   readonly octets: Uint8Array;
@@ -24,8 +25,14 @@ export function digestOfPolicy(policy: ProxyPolicy): string {
 }
 
 /** It came as octets of this digest: of another version of us they may say more than it does, and its own would be others. */
-export function knowPolicyAs(policy: ProxyPolicy, digest: string): void {
+export function knowPolicyAs(policy: ProxyPolicy, digest: string, octets: number): void {
   digests.set(policy, digest);
+  toldOctets.set(policy, octets);
+}
+
+/** As how many octets it came; 0 for one that was made here. */
+export function octetsTold(policy: ProxyPolicy): number {
+  return toldOctets.get(policy) ?? 0;
 }
 
 function digestOf(octets: Uint8Array): string {

@@ -13,6 +13,7 @@ const [a, b] = [
   { spiffeId: webId, agentId: "b" },
 ];
 const node = { spiffeId: `spiffe://${trustDomain}/node`, agentId: "n" };
+const other = { spiffeId: `spiffe://${trustDomain}/other-node`, agentId: "n" };
 const nothing = { unproven: [], dropped: [] };
 const ofWeb = { unproven: [webId], dropped: [] };
 
@@ -33,7 +34,9 @@ function rig(owners: LeafOwner[] | (() => OwnersView)) {
   let now = 0;
   const view =
     typeof owners === "function" ? owners : () => ({ isBuilt: true, all: () => [...owners] });
-  const dependencies = { trustDomain, owners: view, nowMs: () => now, provenNowMs: () => now };
+  const nodeAgents = () => new Set([node.spiffeId, other.spiffeId]);
+  const clocks = { nowMs: () => now, provenNowMs: () => now };
+  const dependencies = { trustDomain, owners: view, nodeAgents, ...clocks };
   const there = new Set<string>();
   const proxies = new ExpectedProxies(dependencies, {
     come: ({ key }) => void there.add(key),
@@ -135,6 +138,44 @@ test("an identity of which something was dropped is waited for, also once everyb
   proxies.heard(a, false, { unproven: [], dropped: [webId] });
   owners.length = 0;
   assert.deepEqual(look(30_001), [], "its certificates have ended");
+});
+
+test("a node agent is heard by itself, not by another one that calls itself so", () => {
+  const owners = [
+    ownerOf("node/n"),
+    ownerOf("n", { identity: node.spiffeId }),
+    ownerOf("n", { identity: other.spiffeId }),
+  ];
+  const { proxies, look, names } = rig(owners);
+  proxies.heard(other, true, nothing);
+  assert.deepEqual(look(), ["web-0"]);
+  proxies.heard(node, true, ofWeb);
+  proxies.heard(other, true, nothing);
+  assert.deepEqual(names(), ["web-0"], "nor does it end what the other one has missed");
+  proxies.heard(node, true, nothing);
+  assert.deepEqual(names(), []);
+});
+
+test("what was dropped is waited for, also where the log does not name the agent", () => {
+  const { proxies, look } = rig([ownerOf("b")]);
+  proxies.heard(b, false, nothing);
+  assert.deepEqual(look(), []);
+  const dropped = { unproven: [], dropped: [webId] };
+  proxies.heard(a, false, dropped);
+  assert.deepEqual([look(), look(30_000), look(30_000)], [["web-0"], ["web-0"], ["web-0"]]);
+  proxies.heard(a, false, nothing);
+  assert.deepEqual(look(), []);
+});
+
+test("goes through the owners rarely, whoever drops something, once everybody was heard", () => {
+  let passes = 0;
+  const { proxies, look } = rig(() => ({ isBuilt: true, all: () => (passes++, []) }));
+  look();
+  for (let i = 0; i < 15; i++) {
+    proxies.heard(a, false, { unproven: [], dropped: [webId] });
+    look(2_000);
+  }
+  assert.equal(passes, 2);
 });
 
 test("whoever gets a certificate later is not waited for", () => {

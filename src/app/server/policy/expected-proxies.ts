@@ -8,12 +8,14 @@ import type { Reporter } from "../../../core/roll/evidence.ts";
 import { agentKey, nodeAgentName } from "../../../core/roll/leaf-owners.ts";
 import { nameKey } from "../../../core/resources/resource.ts";
 import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
-import { SilentOwners, type MissedIdentities, type OwnersView } from "./silent-owners.ts";
+import {
+  SilentOwners,
+  type MissedIdentities,
+  type SilentOwnersDependencies,
+} from "./silent-owners.ts";
 
-export interface ExpectedProxiesDependencies {
+export interface ExpectedProxiesDependencies extends SilentOwnersDependencies {
   readonly trustDomain: string;
-  /** Who has an unexpired certificate. */
-  readonly owners: () => OwnersView;
   readonly nowMs: () => number;
   readonly provenNowMs: () => number;
 }
@@ -38,7 +40,7 @@ export class ExpectedProxies {
   constructor(dependencies: ExpectedProxiesDependencies, changes: Expectations) {
     this.#dependencies = dependencies;
     this.#changes = changes;
-    this.#silent = new SilentOwners(dependencies.owners);
+    this.#silent = new SilentOwners(dependencies);
   }
 
   all(): ReadonlyMap<string, ProxyIdentity> {

@@ -4,6 +4,10 @@ import { PolicyLog } from "../../../edge/telemetry/policy-events.ts";
 import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages.ts";
 import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
+import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
+import type { ConnectionIntake } from "../evidence/connection-intake.ts";
+import { openConnections } from "../evidence/open-evidence.ts";
+import { openFlips, type OpenedFlips } from "../flips/open-flips.ts";
 import type { Parts } from "../parts.ts";
 import { PolicyControl } from "./policy-control.ts";
 import type { PolicyProxy } from "./policy-proxy.ts";
@@ -14,6 +18,14 @@ import type { OwnersView } from "./silent-owners.ts";
 export interface Policy {
   readonly resources: Resources;
   readonly control: PolicyControl;
+  /** Who calls whom; undefined where it is not recorded. */
+  readonly connections: PolicyConnections | undefined;
+  readonly flips: OpenedFlips;
+}
+
+export interface PolicyConnections {
+  readonly intake: ConnectionIntake;
+  readonly evidence: ConnectionEvidence;
 }
 
 export interface PolicyOptions {
@@ -29,7 +41,7 @@ export async function openPolicy(
   { config, nowMs, signal }: PolicyOptions,
   owned: AsyncDisposableStack,
 ): Promise<Policy> {
-  const { store, keeper, log, evidence, transparency } = parts;
+  const { store, keeper, log, live, evidence, transparency } = parts;
   const record: LogKeeper["event"] = (event) => keeper.event(event);
   const { resourcesDir } = config;
   const stored = store.resources;
@@ -37,10 +49,14 @@ export async function openPolicy(
     { resourcesDir, stored, record, log, nowMs, signal },
     owned,
   );
+  const { dataDir, trustDomain } = config;
+  const named = { dataDir, trustDomain: trustDomain.name, nowMs };
+  const connections = await openConnections(parts, { resources: resources.set, ...named }, owned);
   const policyLog = new PolicyLog(log);
   const control = owned.use(
     new PolicyControl({
-      trustDomain: config.trustDomain.name,
+      trustDomain: trustDomain.name,
+      watch: connections?.watch,
       events: {
         policyRefused: (proxy, objects) => {
           const { detail = "", resources: refused = [] } = proxy.said.nack ?? {};
@@ -51,10 +67,11 @@ export async function openPolicy(
         policyDropped: (reporter, claimed) =>
           log.warn(
             { event: "policy-dropped", ...reporter, claimed },
-            "an agent tells of more proxies of an identity than there is room for: it is waited for",
+            "an agent tells more of an identity's proxies than there is room for: they are waited for",
           ),
       },
       owners: (): OwnersView => evidence.view.owners(),
+      nodeAgents: () => new Set(live.config.nodeAgents.map((each) => each.toString())),
       newestNotAfterMs: (spiffeId) =>
         transparency.reader.certificates.newest(spiffeId)?.validUntilMs ?? 0,
       provenNowMs: () => keeper.proven.nowMs(),
@@ -67,7 +84,16 @@ export async function openPolicy(
     [],
   );
   owned.use(resources.set.onChange(({ set, deleted }) => control.change(set, deleted)));
-  return { resources, control };
+  const found = connections && {
+    intake: connections.intake,
+    evidence: connections.evidenceOf(control),
+  };
+  const flips = openFlips(
+    parts,
+    { resources, control, connections: found, trustDomain: trustDomain.name, nowMs },
+    owned,
+  );
+  return { resources, control, connections: found, flips };
 }
 
 function nameOf({ spiffeId, said, reporter }: PolicyProxy) {

@@ -5,7 +5,13 @@ import type { ReportedPolicy } from "../../../core/policy/policy-report.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
 import { policyDigest } from "../../../edge/rpc/policy-messages.ts";
 import { encodedPolicy } from "./encoded-policies.ts";
-import { claimsAfter, claimsWithoutProxy, noClaims, type PolicyClaims } from "./policy-claims.ts";
+import {
+  claimsAfter,
+  claimsWithoutProxy,
+  noClaims,
+  type PolicyClaims,
+  type SentPolicy,
+} from "./policy-claims.ts";
 
 const [p1, p2, p3] = [policyOf("strict", 1), policyOf("strict", 2), policyOf("strict", 3)];
 const whole = encodedPolicy;
@@ -22,6 +28,7 @@ function said(changes: Partial<ReportedPolicy>): ReportedPolicy {
     nack: undefined,
     draining: new Map(),
     oldConnections: "unobserved",
+    assignmentsAnswered: 0,
     ...changes,
   };
 }
@@ -29,10 +36,12 @@ function said(changes: Partial<ReportedPolicy>): ReportedPolicy {
 const nackOf = (policy: ReportedPolicy["applied"] & {}, isPartial: boolean) => ({
   nack: { ...policy, detail: "no", resources: [], isPartial },
 });
-const first = (changes: Partial<ReportedPolicy>) =>
-  claimsAfter(noClaims, said(changes), { desired: undefined, isNew: true });
+const nth = (at: number, policy: ProxyPolicy): SentPolicy => ({ at, policy });
+const answering = (assignmentsAnswered: number) => ({ assignmentsAnswered });
+const onNew = { desired: undefined, isNew: true, octetsMax: 10_000 };
+const first = (changes: Partial<ReportedPolicy>) => claimsAfter(noClaims, said(changes), onNew);
 const next = (before: PolicyClaims, changes: Partial<ReportedPolicy>) =>
-  claimsAfter(before, said(changes), { desired: undefined, isNew: false });
+  claimsAfter(before, said(changes), { ...onNew, isNew: false });
 
 describe("what a proxy may be doing", () => {
   it("is unknown while its agent is unsure, and what it said then is known by its digest later", () => {
@@ -50,14 +59,35 @@ describe("what a proxy may be doing", () => {
   });
 
   it("is also what it has refused, until it has taken something again", () => {
-    const sent = { ...first({ applied: whole(p1) }), sent: p2 };
-    const refused = next(sent, { applied: named(p1), ...nackOf(named(p2), true) });
+    const sent = { ...first({ applied: whole(p1) }), sent: nth(1, p2) };
+    const nack = nackOf(named(p2), true);
+    const refused = next(sent, { applied: named(p1), ...nack, ...answering(1) });
     assert.deepEqual([refused.partial, refused.refused, refused.sent], [[p2], p2, undefined]);
-    const more = { ...refused, sent: p3 };
+    const more = { ...refused, sent: nth(2, p3) };
     const again = next(more, { applied: named(p1), ...nackOf(named(p3), true) });
     assert.deepEqual(again.partial, [p2, p3]);
     const restored = next(again, { applied: named(p1), ...nackOf(named(p3), false) });
     assert.deepEqual([restored.partial, restored.refused], [[], p3]);
+  });
+
+  it("is still what it has refused when it refuses what it had before, too", () => {
+    const refused = next(
+      { ...first({ applied: whole(p1) }), sent: nth(1, p2) },
+      { applied: named(p1), ...nackOf(named(p2), true), ...answering(1) },
+    );
+    const isUnsure = true;
+    const unsure = next(refused, { applied: named(p1), isUnsure, ...nackOf(named(p2), true) });
+    for (const before of [refused, unsure]) {
+      const sent = { ...before, sent: nth(2, p1) };
+      const nack = nackOf(named(p2), true);
+      const unread = next(sent, { applied: named(p1), ...nack, ...answering(1) });
+      assert.deepEqual([unread.partial, unread.sent], [[p2], sent.sent]);
+      const answer = { applied: named(p1), ...answering(2) };
+      const both = next(unread, { ...answer, ...nackOf(named(p1), true) });
+      assert.deepEqual([both.applied, both.partial, both.sent], [p1, [p2, p1], undefined]);
+      const restored = next(unread, { ...answer, ...nackOf(named(p2), false) });
+      assert.deepEqual([restored.partial, restored.sent], [[], undefined]);
+    }
   });
 
   it("is unknown when it has refused more than is kept, until it has taken something again", () => {
@@ -70,7 +100,8 @@ describe("what a proxy may be doing", () => {
     const same = nackOf(named(policyOf("strict", 1_099)), true);
     claims = next(claims, { applied: named(p1), ...same });
     assert.equal(claims.applied, undefined);
-    const taken = next({ ...claims, sent: p2 }, { applied: named(p2) });
+    const sent = { ...claims, sent: nth(1, p2) };
+    const taken = next(sent, { applied: named(p2), ...answering(1) });
     assert.deepEqual([taken.applied, taken.partial, taken.hasForgotten], [p2, [], false]);
     const restored = next(claims, { applied: named(p1) });
     assert.deepEqual([restored.applied, restored.hasForgotten], [p1, false]);
@@ -90,31 +121,75 @@ describe("what a proxy may be doing", () => {
   });
 
   it("is also what was sent before it had gone and come, until it has taken something that was sent later", () => {
-    const gone = claimsWithoutProxy({ ...first({ applied: whole(p1) }), sent: p2 });
-    assert.deepEqual(
-      [gone.sent, claimsWithoutProxy({ ...gone, sent: p2 }).strays],
-      [undefined, [p2]],
-    );
-    const back = next(gone, { applied: whole(p1) });
-    assert.deepEqual(back.strays, [p2]);
-    // It had refused that before: it says so at once, whatever it does with what came before.
-    const refused = next(
-      { ...back, sent: p3 },
-      { applied: named(p1), ...nackOf(named(p3), false) },
-    );
-    assert.deepEqual([refused.strays, refused.sent], [[p2], undefined]);
-    const taken = next({ ...back, sent: p3 }, { applied: named(p3) });
-    assert.deepEqual([taken.strays, taken.sent], [[], undefined]);
-    const late = next({ ...back, sent: p3 }, { applied: named(p2) });
-    assert.deepEqual([late.applied, late.strays, late.sent], [p2, [], p3]);
+    const [stray, sent] = [nth(3, p2), nth(5, p3)];
+    const gone = claimsWithoutProxy({ ...first({ applied: whole(p1) }), sent: stray });
+    const again = claimsWithoutProxy({ ...gone, sent: nth(4, p2) });
+    assert.deepEqual([gone.sent, gone.strays, again.strays], [undefined, [stray], [nth(4, p2)]]);
+    const back = { ...next(gone, { applied: whole(p1), ...answering(2) }), sent };
+    assert.deepEqual(back.strays, [stray]);
+    // It had refused that before, and says so though it has not answered yet what came before.
+    const refused = next(back, {
+      applied: named(p1),
+      ...nackOf(named(p3), false),
+      ...answering(2),
+    });
+    assert.deepEqual([refused.strays, refused.sent], [[stray], sent]);
+    const both = nackOf(named(p3), true);
+    const partly = next(back, { applied: named(p1), ...both, ...answering(5) });
+    assert.deepEqual([partly.strays, partly.partial, partly.sent], [[], [p2, p3], undefined]);
+    const taken = next(back, { applied: named(p3), ...answering(5) });
+    assert.deepEqual([taken.applied, taken.strays, taken.sent], [p3, [], undefined]);
+    const late = next(back, { applied: named(p2), ...answering(2) });
+    assert.deepEqual([late.applied, late.strays, late.sent], [p2, [stray], sent]);
+    const without = next(back, { applied: named(p1), ...answering(4) });
+    assert.deepEqual([without.strays, without.sent], [[], sent]);
+  });
+
+  it("is also what is on its way to it, though it says the same already", () => {
+    const sent = nth(1, p1);
+    const before = { ...first({ applied: whole(p1) }), sent };
+    for (const changes of [{}, nackOf(named(p1), false)]) {
+      const same = next(before, { applied: named(p1), ...changes });
+      assert.deepEqual([same.applied, same.sent], [p1, sent]);
+      const read = next(same, { applied: named(p1), ...changes, ...answering(1) });
+      assert.deepEqual([read.applied, read.sent], [p1, undefined]);
+    }
+    const other = next(before, { applied: whole(p2), ...answering(1) });
+    assert.deepEqual(other.sent, sent, "nothing of what was sent is answered");
   });
 
   it("is only what the report says, on another stream", () => {
-    const before = claimsWithoutProxy({ ...first({ applied: whole(p1) }), sent: p2 });
-    const { strays, partial, applied } = claimsAfter(before, said({ applied: whole(p1) }), {
-      desired: undefined,
-      isNew: true,
-    });
+    const before = claimsWithoutProxy({ ...first({ applied: whole(p1) }), sent: nth(1, p2) });
+    const { strays, partial, applied } = claimsAfter(before, said({ applied: whole(p1) }), onNew);
     assert.deepEqual([strays, partial, applied], [[], [], p1]);
+  });
+
+  it("is unknown when more was sent to it in vain than is kept, until it has taken something of that", () => {
+    let claims = first({ applied: whole(p1) });
+    const sent = Array.from({ length: 20 }, (_, i) => nth(i + 1, policyOf("strict", 1_000 + i)));
+    for (const each of sent) {
+      claims = claimsWithoutProxy({ ...claims, sent: each });
+      claims = next(claims, { applied: whole(p1) });
+    }
+    assert.deepEqual([claims.strays, claims.applied], [sent.slice(-8), undefined]);
+    const { at, policy: late } = sent.at(-2) ?? nth(19, p2);
+    const taken = next(claims, { applied: named(late), ...answering(at) });
+    assert.deepEqual([taken.applied, taken.strays], [late, sent.slice(-1)]);
+    assert.deepEqual(next(taken, { applied: named(late), ...answering(at) }).applied, late);
+    const more = { ...claims, sent: nth(21, p2) };
+    assert.deepEqual(next(more, { applied: named(p2), ...answering(21) }).applied, p2);
+    assert.deepEqual(claimsAfter(claims, said({ applied: whole(p1) }), onNew).applied, p1);
+  });
+
+  it("is unknown where there is no room for the octets that say it", () => {
+    const octetsMax = whole(p1).octets.length;
+    const told = (changes: Partial<ReportedPolicy>, desired?: ProxyPolicy) =>
+      claimsAfter(noClaims, said(changes), { desired, isNew: true, octetsMax });
+    assert.deepEqual(told({ applied: whole(p1) }).applied, p1);
+    const both = { applied: whole(p1), ...nackOf(whole(p2), true) };
+    assert.deepEqual([told(both).applied, told(both).claimed], [undefined, p1]);
+    const harmless = { applied: whole(p1), ...nackOf(whole(p2), false) };
+    assert.deepEqual(told(harmless).applied, p1);
+    assert.deepEqual(told(both, p2).applied, p1, "what it is to do costs nothing");
   });
 });

@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { workloadOf } from "../../../../test/support/policy-objects.ts";
+import { news, said, sessionOf, whole } from "../../../../test/support/reported-policies.ts";
 import { cluster } from "../../../../test/support/rollout-policies.ts";
-import type { ReportedPolicy } from "../../../core/policy/policy-report.ts";
 import { emptyPolicy } from "../../../core/policy/proxy-policy.ts";
 import type { LeafOwner } from "../../../core/roll/leaf-owners.ts";
-import { SpiffeId } from "../../../core/spiffe/id.ts";
 import { encodePolicy } from "../../../edge/rpc/policy-messages.ts";
-import type { Session } from "../mesh/mesh-session.ts";
 import { digestOfPolicy } from "./encoded-policies.ts";
 import { PolicyControl } from "./policy-control.ts";
 
@@ -36,6 +34,7 @@ function rig(t: TestContext, owners: readonly LeafOwner[], entries = [web]) {
       policyDropped: (_, spiffeId) => void events.push(`dropped ${spiffeId}`),
     },
     owners: () => ({ isBuilt: true, all: () => owners }),
+    nodeAgents: () => new Set([ofNode.spiffeId]),
     newestNotAfterMs: (spiffeId) => {
       asked.push(spiffeId);
       return 9e12;
@@ -55,28 +54,6 @@ function rig(t: TestContext, owners: readonly LeafOwner[], entries = [web]) {
   return { control, events, asked, look, keys: () => [...control.proxies.all()] };
 }
 
-function sessionOf(id: string, spokenFor?: { readonly has: (id: string) => boolean }): Session {
-  const peer = { id: SpiffeId.parse(id) };
-  return { call: { write: () => true }, peer, spokenFor, wantsPolicy: true } as unknown as Session;
-}
-
-function said(proxyId: string, more: Partial<ReportedPolicy> = {}): ReportedPolicy {
-  const none = { spiffeId: undefined, labels: new Map(), applied: undefined, nack: undefined };
-  const rest = { isUnsure: false, draining: new Map(), oldConnections: "unobserved" as const };
-  return { proxyId, ...none, ...rest, hasListeners: true, ...more };
-}
-
-const whole = (...proxies: readonly ReportedPolicy[]) => ({
-  full: true,
-  complete: true,
-  proxies,
-  gone: [],
-});
-const news = (...proxies: readonly ReportedPolicy[]) => ({
-  ...whole(...proxies),
-  full: false,
-  complete: false,
-});
 const webByNode = said("web-0", { spiffeId: idOf("web") });
 
 describe("a name that is waited for", () => {
@@ -123,6 +100,24 @@ describe("what an agent tells of its proxies", () => {
       keys().map(({ said, session }) => [said.proxyId, session]),
       [["p", undefined]],
     );
+  });
+
+  it("answers no more than was sent on its stream", async (t) => {
+    const { control, keys } = rig(t, []);
+    const session = sessionOf(idOf("web"));
+    const answers = (assignmentsAnswered: number) => said("p", { assignmentsAnswered });
+    const tooMany = { code: "mesh-policy-malformed", message: /at most \d assignments, got [12]$/ };
+    assert.throws(() => control.take(session, ofWeb, whole(said("q"), answers(1))), tooMany);
+    assert.deepEqual(keys(), []);
+    control.take(session, ofWeb, whole(answers(0)));
+    await turn();
+    await turn();
+    assert.equal(keys()[0]?.sent?.at, 1);
+    control.take(session, ofWeb, news(answers(1)));
+    assert.throws(() => control.take(session, ofWeb, news(answers(2))), tooMany);
+    control.closed(session);
+    const next = sessionOf(idOf("web"));
+    assert.throws(() => control.take(next, ofWeb, whole(answers(1))), tooMany);
   });
 
   it("counts for as many as there is room for, and is waited for beyond", async (t) => {
@@ -195,7 +190,8 @@ it("says once that a policy is too large", async (t) => {
   control.rollout.target(key, { desired: { ...emptyPolicy, clusters }, address: undefined });
   const applied = { digest: digestOfPolicy(emptyPolicy), octets: undefined };
   for (let i = 1; i <= 5; i++) {
-    control.take(session, ofWeb, news(said("p", { applied, draining: new Map([[80, i]]) })));
+    const answer = { applied, assignmentsAnswered: 1 };
+    control.take(session, ofWeb, news(said("p", { ...answer, draining: new Map([[80, i]]) })));
     await turn();
     await turn();
   }

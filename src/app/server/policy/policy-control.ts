@@ -5,6 +5,7 @@
 
 import type { PolicyObject } from "../../../core/resources/policy-object.ts";
 import { nameKey, type ResourceRef } from "../../../core/resources/resource.ts";
+import type { Hold } from "../../../core/policy/holds.ts";
 import { PolicyIndex } from "../../../core/policy/policy-index.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { PolicyReport } from "../../../core/policy/policy-report.ts";
@@ -16,21 +17,21 @@ import { ExpectedProxies } from "./expected-proxies.ts";
 import { PolicyProxies } from "./policy-proxies.ts";
 import type { PolicyProxy } from "./policy-proxy.ts";
 import { PolicyPublisher } from "./policy-publisher.ts";
-import type { OwnersView } from "./silent-owners.ts";
+import type { ProxyWatch } from "./proxy-watch.ts";
+import type { SilentOwnersDependencies } from "./silent-owners.ts";
 
 export interface PolicyEvents {
   /** @param objects that what it refused comes from */
   policyRefused(proxy: PolicyProxy, objects: readonly ResourceRef[]): void;
   policyTooLarge(proxy: PolicyProxy, octets: number): void;
-  /** There is no room for more proxies of an identity: it is waited for. */
+  /** There is no room for more proxies of an identity, or for more of their policies: they are waited for. */
   policyDropped(reporter: Reporter, spiffeId: string): void;
 }
 
-export interface PolicyControlDependencies {
+export interface PolicyControlDependencies extends SilentOwnersDependencies {
   readonly trustDomain: string;
   readonly events: PolicyEvents;
-  /** Who has an unexpired certificate, by the log. */
-  readonly owners: () => OwnersView;
+  readonly watch?: ProxyWatch | undefined;
   /** When the last certificate ends that an identity was given; 0 for none. */
   readonly newestNotAfterMs: (spiffeId: string) => number;
   /** As gates have it: what has expired by this has expired. */
@@ -53,6 +54,7 @@ export class PolicyControl implements Disposable {
   readonly #expectations: ExpectedProxies;
   readonly #ends: CertificateEnds;
   readonly #timer: NodeJS.Timeout;
+  readonly #listeners = new Set<(identity: ProxyIdentity) => void>();
   #isLookScheduled = false;
 
   constructor(dependencies: PolicyControlDependencies) {
@@ -66,6 +68,7 @@ export class PolicyControl implements Disposable {
       come: (identity) => {
         index.addProxy(identity);
         this.#publisher.schedule();
+        this.#say(identity);
       },
       went: (key) => {
         index.removeProxy(key);
@@ -78,10 +81,12 @@ export class PolicyControl implements Disposable {
         if (isRenamed) this.#added(proxy);
         rollout.reported(proxy.identity.key, report);
         this.#publisher.schedule();
+        this.#say(proxy.identity);
       },
       left: ({ identity }) => {
         rollout.disconnected(identity.key);
         this.#publisher.schedule();
+        this.#say(identity);
       },
       refused: (proxy) => events.policyRefused(proxy, this.objectsOf(proxy)),
       dropped: (reporter, spiffeId) => events.policyDropped(reporter, spiffeId),
@@ -103,6 +108,18 @@ export class PolicyControl implements Disposable {
     return this.#expectations.all();
   }
 
+  /** Told of each proxy that has come, gone or said something; until it is disposed. */
+  onProxy(listener: (identity: ProxyIdentity) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  /** In the place of all that was held back. */
+  hold(holds: readonly Hold[]): void {
+    this.index.hold(holds);
+    this.#publisher.schedule();
+  }
+
   /** The configuration is another one. */
   change(set: Iterable<PolicyObject>, deleted: Iterable<ResourceRef>): void {
     for (const ref of deleted) {
@@ -119,7 +136,9 @@ export class PolicyControl implements Disposable {
 
   /** An agent that writes no Envoy's listeners, and has none of our clients. */
   withoutPolicy(reporter: Reporter, isNodeAgent: boolean): void {
-    this.#expectations.heard(reporter, isNodeAgent, { unproven: [], dropped: [] });
+    const missed = { unproven: [], dropped: [] };
+    this.#expectations.heard(reporter, isNodeAgent, missed);
+    this.#dependencies.watch?.heard(reporter, missed);
   }
 
   /** @throws MeshMessageError */
@@ -141,6 +160,7 @@ export class PolicyControl implements Disposable {
   /** Its keys are destroyed, and its Envoys with them. */
   goodbye({ spiffeId, agentId }: Reporter): void {
     for (const proxy of this.proxies.ofAgent({ spiffeId, agentId })) this.#remove(proxy);
+    this.#dependencies.watch?.goodbye({ spiffeId, agentId });
   }
 
   /** The objects that what it refused comes from, the likeliest first. */
@@ -156,23 +176,34 @@ export class PolicyControl implements Disposable {
     clearInterval(this.#timer);
   }
 
-  #added({ identity, spiffeId, reporter }: PolicyProxy): void {
+  #added(proxy: PolicyProxy): void {
+    const { identity, spiffeId, reporter } = proxy;
     this.index.addProxy(identity);
+    this.#dependencies.watch?.added(proxy);
     this.#expectations.told(spiffeId, identity.nodeId, reporter);
   }
 
-  #remove({ identity, spiffeId, reporter }: PolicyProxy): void {
+  #remove(proxy: PolicyProxy): void {
+    const { identity, spiffeId, reporter } = proxy;
     this.proxies.forget(identity.key);
+    this.#dependencies.watch?.removed(proxy);
     this.index.removeProxy(identity.key);
     this.rollout.remove(identity.key);
     this.#expectations.left(spiffeId, identity.nodeId, reporter);
     this.#publisher.schedule();
+    this.#say(identity);
+  }
+
+  #say(identity: ProxyIdentity): void {
+    for (const listener of this.#listeners) listener(identity);
   }
 
   #hear(session: Session, reporter: Reporter): void {
-    const missed = this.proxies.missed(session);
-    if (missed === undefined) return;
+    const found = this.proxies.missed(session);
+    if (found === undefined) return;
+    const missed = { unproven: [...found.unproven], dropped: [...found.dropped] };
     this.#expectations.heard(reporter, session.spokenFor !== undefined, missed);
+    this.#dependencies.watch?.heard(reporter, missed);
     this.#lookSoon();
   }
 
@@ -188,7 +219,7 @@ export class PolicyControl implements Disposable {
 
   /** Whoever is away for good. */
   #look(): void {
-    const { nowMs, provenNowMs } = this.#dependencies;
+    const { nowMs, provenNowMs, watch } = this.#dependencies;
     const now = nowMs();
     const ends = this.#ends.begin(provenNowMs());
     for (const proxy of this.proxies.away()) {
@@ -196,6 +227,7 @@ export class PolicyControl implements Disposable {
       const isGone = goneSinceMs !== undefined && now - goneSinceMs >= goneMs;
       if (isGone || ends.haveEnded(spiffeId)) this.#remove(proxy);
     }
+    watch?.look((spiffeId) => ends.haveEnded(spiffeId));
     this.#expectations.look();
   }
 }

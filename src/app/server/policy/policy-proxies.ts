@@ -10,48 +10,38 @@ import {
   type ReportedPolicy,
 } from "../../../core/policy/policy-report.ts";
 import type { ProxyReport } from "../../../core/policy/rollout-proxy.ts";
-import { sameValue } from "../../../core/policy/same-value.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import type { KnownListeners, ProvenProxy } from "../../../core/roll/handshake-proof.ts";
-import { agentKey } from "../../../core/roll/leaf-owners.ts";
 import type { Session } from "../mesh/mesh-session.ts";
-import { MeshMessageError } from "../../../edge/rpc/mesh-fields.ts";
-import { claimsAfter, claimsWithoutProxy, noClaims } from "./policy-claims.ts";
-import { identityOf, proxyKeyOf, withoutOctets, type PolicyProxy } from "./policy-proxy.ts";
+import { claimsAfter, claimsSharing, claimsWithoutProxy, noClaims } from "./policy-claims.ts";
+import {
+  knownListeners,
+  octetsIn,
+  proxyAfter,
+  proxyKeyOf,
+  reportOf,
+  type PolicyProxy,
+} from "./policy-proxy.ts";
+import { PolicyStreams, type PolicyStream } from "./policy-streams.ts";
 import { ProxyTable } from "./proxy-table.ts";
 import type { MissedIdentities } from "./silent-owners.ts";
-import { UncountedProxies, type UncountedProxy } from "./uncounted-proxies.ts";
+import type { UncountedProxy } from "./uncounted-proxies.ts";
 
 export interface PolicyProxiesDependencies {
   readonly told: (proxy: PolicyProxy, report: ProxyReport, isRenamed: boolean) => void;
   readonly left: (proxy: PolicyProxy) => void;
   readonly refused: (proxy: PolicyProxy) => void;
-  /** There is no room for a proxy of this identity; once on a stream. */
+  /** There is no room for a proxy of this identity, or for its policies; once on a stream. */
   readonly dropped: (reporter: Reporter, spiffeId: string) => void;
   /** By key: what it is to do, by the configuration. */
   readonly desired: (key: string) => ProxyPolicy | undefined;
   readonly nowMs: () => number;
 }
 
-interface Stream {
-  readonly reporter: Reporter;
-  /** Told on this stream, by key. */
-  readonly told: Set<string>;
-  /** Their keys, by `policyKey`. */
-  readonly names: Map<string, string>;
-  readonly uncounted: UncountedProxies;
-  isComplete: boolean;
-}
-
-/** Who refuses by turns writes no line each time. */
-const saidRefusalsMax = 8;
-
 export class PolicyProxies {
   readonly #dependencies: PolicyProxiesDependencies;
   readonly #proxies = new ProxyTable();
-  readonly #streams = new Map<Session, Stream>();
-  /** The newest of each agent. */
-  readonly #streamOf = new Map<string, Stream>();
+  readonly #streams = new PolicyStreams();
 
   constructor(dependencies: PolicyProxiesDependencies) {
     this.#dependencies = dependencies;
@@ -88,11 +78,7 @@ export class PolicyProxies {
       const { isComplete = false, uncounted } = this.#streams.get(session) ?? {};
       return { kind: isComplete && uncounted?.isWhole(spiffeId) ? "none" : "unknown" };
     }
-    const { applied, said } = proxy;
-    if (!said.hasListeners || applied === "nothing") return { kind: "none" };
-    if (applied === undefined || said.applied === undefined) return { kind: "unknown" };
-    if (applied.inbound.length === 0) return { kind: "none" };
-    return { kind: "ours", policyDigest: said.applied.digest };
+    return knownListeners(proxy);
   }
 
   /** Whether it has told of a proxy whose listeners are ours. */
@@ -101,22 +87,25 @@ export class PolicyProxies {
     return [...told].some((key) => this.#proxies.get(key)?.said.hasListeners === true);
   }
 
-  /** @throws MeshMessageError for a policy that is none, and for a second first report */
+  /** It is sent this now, after all else that is sent on the stream that tells of it. */
+  sends(proxy: PolicyProxy, policy: ProxyPolicy): void {
+    const stream = proxy.session && this.#streams.get(proxy.session);
+    if (stream === undefined) return;
+    stream.assignments += 1;
+    proxy.sent = { policy, at: stream.assignments };
+  }
+
+  /** @throws MeshMessageError for a policy that is none, a second first report, and an answer to what was not sent */
   take(session: Session, reporter: Reporter, report: PolicyReport): void {
-    const stream = this.#streams.get(session) ?? newStream(reporter);
-    if (report.full && this.#streams.has(session)) {
-      throw new MeshMessageError("mesh-policy-malformed", "expected one full report of policies");
-    }
-    this.#streams.set(session, stream);
-    this.#streamOf.set(agentKey(reporter.spiffeId, reporter.agentId), stream);
-    for (const said of report.proxies) this.#takeOne(session, stream, said);
+    const stream = this.#streams.open(session, reporter, report);
+    for (const said of report.proxies) this.#takeOne(stream, said);
     for (const name of report.gone) {
       stream.uncounted.delete(name);
       const proxy = this.#proxies.get(stream.names.get(name) ?? "");
       stream.names.delete(name);
       if (proxy?.session === session) this.#leave(proxy, true);
     }
-    if (report.complete) this.#complete(session, stream);
+    if (report.complete) this.#complete(stream);
   }
 
   /** Tokens came: of whom nothing counted before, it may count now. @throws MeshMessageError */
@@ -124,17 +113,12 @@ export class PolicyProxies {
     const stream = this.#streams.get(session);
     if (stream === undefined) return;
     for (const [, { owner, said }] of stream.uncounted.unproven()) {
-      if (this.#counts(session, owner)) this.#takeOne(session, stream, said);
+      if (this.#counts(session, owner)) this.#takeOne(stream, said);
     }
   }
 
   closed(session: Session): void {
-    const stream = this.#streams.get(session);
-    if (stream === undefined) return;
-    this.#streams.delete(session);
-    const agent = agentKey(stream.reporter.spiffeId, stream.reporter.agentId);
-    if (this.#streamOf.get(agent) === stream) this.#streamOf.delete(agent);
-    for (const key of stream.told) {
+    for (const key of this.#streams.close(session)?.told ?? []) {
       const proxy = this.#proxies.get(key);
       if (proxy?.session === session) this.#leave(proxy, false);
     }
@@ -144,9 +128,8 @@ export class PolicyProxies {
   forget(key: string): void {
     const proxy = this.#proxies.get(key);
     if (proxy === undefined) return;
-    const { spiffeId, agentId } = proxy.reporter;
     this.#proxies.delete(proxy);
-    this.#streamOf.get(agentKey(spiffeId, agentId))?.told.delete(key);
+    this.#streams.ofAgent(proxy.reporter)?.told.delete(key);
   }
 
   #counts({ spokenFor, peer }: Session, owner: string): boolean {
@@ -155,70 +138,67 @@ export class PolicyProxies {
     );
   }
 
-  #takeOne(session: Session, stream: Stream, said: ReportedPolicy): void {
+  #takeOne(stream: PolicyStream, said: ReportedPolicy): void {
+    const { session, reporter, uncounted } = stream;
     const owner = said.spiffeId ?? session.peer.id.toString();
-    const key = proxyKeyOf(stream.reporter, owner, said.proxyId);
+    const key = proxyKeyOf(reporter, owner, said.proxyId);
     if (!this.#counts(session, owner)) {
       // A workload's agent speaks for nobody else, whatever comes.
       if (session.spokenFor !== undefined) this.#setAside(stream, key, { owner, said });
       return;
     }
-    const { uncounted, reporter } = stream;
     uncounted.delete(policyKey(said));
-    if (this.#proxies.hasRoom(key, reporter, owner)) this.#take(session, stream, key, owner, said);
+    if (this.#proxies.hasRoom(key, reporter, owner)) this.#take(stream, key, owner, said);
     else if (uncounted.drop(owner)) this.#dependencies.dropped(reporter, owner);
   }
 
   /** It is there, whatever else there is to say of it. */
-  #setAside(stream: Stream, key: string, proxy: UncountedProxy): void {
+  #setAside({ reporter, uncounted }: PolicyStream, key: string, proxy: UncountedProxy): void {
     const known = this.#proxies.get(key);
     if (known?.session === undefined && known?.goneSinceMs !== undefined) {
       known.goneSinceMs = undefined;
     }
-    const { uncounted, reporter } = stream;
     if (uncounted.keep(policyKey(proxy.said), proxy) || !uncounted.drop(proxy.owner)) return;
     this.#dependencies.dropped(reporter, proxy.owner);
   }
 
-  #take(session: Session, stream: Stream, key: string, owner: string, said: ReportedPolicy): void {
-    const { reporter } = stream;
+  #take(stream: PolicyStream, key: string, spiffeId: string, said: ReportedPolicy): void {
+    const { session, reporter, told, names } = stream;
     const known = this.#proxies.get(key);
-    const isNew = !stream.told.has(key);
-    stream.told.add(key);
-    stream.names.set(policyKey(said), key);
+    const isNew = !told.has(key);
+    told.add(key);
+    names.set(policyKey(said), key);
     const desired = this.#dependencies.desired(key);
-    const claims = claimsAfter(known ?? noClaims, said, { desired, isNew });
-    const identity = identityOf(key, owner, said);
-    const refusal = claims.refused && said.nack?.digest;
-    const saidBefore = known?.saidRefusals ?? [];
-    const isNewRefusal = refusal !== undefined && !saidBefore.includes(refusal);
-    const proxy: PolicyProxy = {
-      identity: sameValue(identity, known?.identity) ? (known?.identity ?? identity) : identity,
-      spiffeId: owner,
-      reporter,
-      session,
-      said: withoutOctets(said),
-      ...claims,
-      tooLarge: known?.tooLarge,
-      saidRefusals: isNewRefusal ? [...saidBefore, refusal].slice(-saidRefusalsMax) : saidBefore,
-      goneSinceMs: undefined,
-    };
+    const octetsMax = this.#roomFor(stream, key, spiffeId, said);
+    const claims = claimsAfter(known ?? noClaims, said, { desired, isNew, octetsMax });
+    const proxy = proxyAfter(known, { key, spiffeId, reporter, session, said, claims });
     this.#proxies.set(proxy);
-    const { applied, partial, strays } = claims;
-    // It would be tried again with each report.
-    const refused = claims.refused ?? (applied === undefined ? undefined : proxy.tooLarge);
-    const { hasListeners } = said;
-    const pending = [...strays, ...partial];
-    // It has gone and come: what was sent to it is among the strays.
-    const isFirst = isNew || known?.session === undefined;
     const isRenamed = proxy.identity !== known?.identity;
-    this.#dependencies.told(proxy, { isFirst, hasListeners, applied, pending, refused }, isRenamed);
+    this.#dependencies.told(proxy, reportOf(proxy), isRenamed);
+    const isNewRefusal =
+      proxy.saidRefusals.length > 0 && proxy.saidRefusals !== known?.saidRefusals;
     if (isNewRefusal) this.#dependencies.refused(proxy);
   }
 
-  #complete(session: Session, stream: Stream): void {
+  /** What does not fit is not known, and waited for: until its agent tells it on another stream, or it has acknowledged what it is sent. */
+  #roomFor(stream: PolicyStream, key: string, spiffeId: string, said: ReportedPolicy): number {
+    const { reporter } = stream;
+    const octets = octetsIn(said);
+    const left = this.#proxies.octetsLeft(key, reporter, spiffeId);
+    if (octets <= left) return left;
+    for (const proxy of this.ofAgent(reporter)) {
+      Object.assign(proxy, claimsSharing(proxy, this.#dependencies.desired(proxy.identity.key)));
+      this.#proxies.count(proxy);
+    }
+    const now = this.#proxies.octetsLeft(key, reporter, spiffeId);
+    if (octets > now && !stream.isOver) this.#dependencies.dropped(reporter, spiffeId);
+    stream.isOver ||= octets > now;
+    return now;
+  }
+
+  #complete(stream: PolicyStream): void {
     stream.isComplete = true;
-    const { reporter, told, uncounted } = stream;
+    const { session, reporter, told, uncounted } = stream;
     for (const proxy of this.ofAgent(reporter)) {
       if (told.has(proxy.identity.key)) continue;
       if (proxy.session !== undefined && proxy.session !== session) continue;
@@ -228,15 +208,10 @@ export class PolicyProxies {
   }
 
   #leave(proxy: PolicyProxy, isGone: boolean): void {
-    const { sent, strays } = claimsWithoutProxy(proxy);
-    Object.assign(proxy, { session: undefined, sent, strays });
+    const { sent, strays, hasForgotten } = claimsWithoutProxy(proxy);
+    Object.assign(proxy, { session: undefined, sent, strays, hasForgotten });
     this.#proxies.left(proxy);
     proxy.goneSinceMs = isGone ? (proxy.goneSinceMs ?? this.#dependencies.nowMs()) : undefined;
     this.#dependencies.left(proxy);
   }
-}
-
-function newStream(reporter: Reporter): Stream {
-  const uncounted = new UncountedProxies();
-  return { reporter, told: new Set(), names: new Map(), uncounted, isComplete: false };
 }

@@ -15,7 +15,7 @@ import { reportedPolicyBytesMax } from "../../../edge/rpc/policy-report-messages
 import type { Session } from "../mesh/mesh-session.ts";
 import { encodedPolicy } from "./encoded-policies.ts";
 import type { PolicyProxies } from "./policy-proxies.ts";
-import type { PolicyProxy } from "./policy-proxy.ts";
+import { reportOf, type PolicyProxy } from "./policy-proxy.ts";
 
 export interface PolicyPublisherDependencies {
   readonly index: PolicyIndex;
@@ -73,7 +73,7 @@ export class PolicyPublisher {
     const octets = isKnown ? undefined : encodedPolicy(policy).octets;
     if (octets !== undefined && octets.length <= reportedPolicyBytesMax) {
       const { proxyId, spiffeId } = proxy.said;
-      proxy.sent = policy;
+      this.#dependencies.proxies.sends(proxy, policy);
       proxy.tooLarge = undefined;
       return { proxyId, spiffeId, octets };
     }
@@ -84,16 +84,9 @@ export class PolicyPublisher {
 
   /** As if it had refused it: it has not been sent. */
   #refuse(proxy: PolicyProxy, policy: ProxyPolicy): void {
-    const { applied, said, identity, strays, partial } = proxy;
     proxy.sent = undefined;
     proxy.refused = policy;
     proxy.tooLarge = policy;
-    this.#dependencies.rollout.reported(identity.key, {
-      isFirst: true,
-      hasListeners: said.hasListeners,
-      applied,
-      pending: [...strays, ...partial],
-      refused: policy,
-    });
+    this.#dependencies.rollout.reported(proxy.identity.key, reportOf(proxy));
   }
 }

@@ -2,12 +2,15 @@
 
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import { agentKey } from "../../../core/roll/leaf-owners.ts";
+import { OctetPlaces } from "./octet-places.ts";
+import { octetsToldOf } from "./policy-claims.ts";
 import type { PolicyProxy } from "./policy-proxy.ts";
 import { ProxyPlaces } from "./proxy-places.ts";
 
 export class ProxyTable {
   readonly #proxies = new Map<string, PolicyProxy>();
   readonly #places = new ProxyPlaces();
+  readonly #octets = new OctetPlaces();
   /** Keys, by agent. */
   readonly #ofAgent = new Map<string, Set<string>>();
   /** Keys. */
@@ -35,6 +38,11 @@ export class ProxyTable {
     return this.#proxies.has(key) || this.#places.hasRoom(agentOf(reporter), spiffeId);
   }
 
+  /** For so many octets of policies that are not known here. */
+  octetsLeft(key: string, reporter: Reporter, spiffeId: string): number {
+    return this.#octets.left({ key, agent: agentOf(reporter), spiffeId });
+  }
+
   /** In the place of the one of its key: a stream tells of it. */
   set(proxy: PolicyProxy): void {
     const { identity, reporter, spiffeId } = proxy;
@@ -42,11 +50,19 @@ export class ProxyTable {
     const isNew = !this.#proxies.has(key);
     this.#proxies.set(key, proxy);
     this.#away.delete(key);
+    this.count(proxy);
     if (!isNew) return;
     const agent = agentOf(reporter);
-    this.#places.take(agent, spiffeId);
+    this.#places.take(agent, spiffeId, 1);
     const keys = this.#ofAgent.get(agent) ?? new Set();
     this.#ofAgent.set(agent, keys.add(key));
+  }
+
+  /** What is known of it has changed. */
+  count(proxy: PolicyProxy): void {
+    const { identity, reporter, spiffeId } = proxy;
+    const place = { key: identity.key, agent: agentOf(reporter), spiffeId };
+    this.#octets.set(place, octetsToldOf(proxy));
   }
 
   left({ identity }: PolicyProxy): void {
@@ -57,7 +73,8 @@ export class ProxyTable {
     if (!this.#proxies.delete(key)) return;
     const agent = agentOf(reporter);
     this.#away.delete(key);
-    this.#places.leave(agent, spiffeId);
+    this.#places.take(agent, spiffeId, -1);
+    this.#octets.set({ key, agent, spiffeId }, 0);
     const keys = this.#ofAgent.get(agent);
     keys?.delete(key);
     if (keys?.size === 0) this.#ofAgent.delete(agent);

@@ -4,13 +4,9 @@
  */
 
 import type { Reporter } from "../../../core/roll/evidence.ts";
-import {
-  agentKey,
-  isNodeAgentName,
-  nodeAgentName,
-  type LeafOwner,
-} from "../../../core/roll/leaf-owners.ts";
+import { agentKey, nodeAgentName, type LeafOwner } from "../../../core/roll/leaf-owners.ts";
 import { endOf, skewMaxMs } from "../../../core/roll/leaf-record.ts";
+import { OwnedIdentities } from "./owned-identities.ts";
 
 export interface OwnersView {
   /** Whether all of the log has been read. */
@@ -28,38 +24,32 @@ export interface MissedIdentities {
   readonly dropped: Iterable<string>;
 }
 
-interface Owned {
-  readonly agents: Set<string>;
-  readonly silent: Set<string>;
+export interface SilentOwnersDependencies {
+  /** Who has an unexpired certificate, by the log. */
+  readonly owners: () => OwnersView;
+  /** Identities that the operator has named as node agents. */
+  readonly nodeAgents: () => ReadonlySet<string>;
 }
 
 /** As often as the log's owners are pruned, or oftener. */
 const readAgainMs = 30_000;
-/** Too many to be told apart: no agent is called so. */
-const rest = "\n";
 
 export class SilentOwners {
-  readonly #owners: () => OwnersView;
-  /** Undefined once everybody was heard: whoever gets a certificate later tells by itself. */
+  readonly #dependencies: SilentOwnersDependencies;
+  /** Keys of agents; undefined once everybody was heard: whoever gets a certificate later tells by itself. */
   #heard: Set<string> | undefined = new Set();
-  /** By agent: of whom it has told something that is not kept. */
+  /** Those that are node agents, with their ids. */
+  readonly #nodes = new Map<string, string>();
+  /** By key of an agent: of whom it has told something that is not kept. */
   readonly #missed = new Map<string, ReadonlySet<string>>();
-  /** By identity; undefined until the log has been read. */
-  #owned: Map<string, Owned> | undefined;
-  /** By node agent. */
-  #served = new Map<string, string[]>();
-  /** Of how many identities an agent is silent. */
-  #silentCount = 0;
+  /** Undefined until the log has been read, and where nobody is waited for. */
+  #owned: OwnedIdentities | undefined;
   /** There was no room for all owners. */
   #mayBeMore = false;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(owners: () => OwnersView) {
-    this.#owners = owners;
-  }
-
-  get isSettled(): boolean {
-    return this.#heard === undefined && this.#missed.size === 0;
+  constructor(dependencies: SilentOwnersDependencies) {
+    this.#dependencies = dependencies;
   }
 
   /**
@@ -68,13 +58,13 @@ export class SilentOwners {
    * @returns whether it did: anybody may be silent, or not, since then
    */
   read(isAwaited: boolean, nowMs: number, provenNowMs: number): boolean {
-    const isAgain = isAwaited && Math.abs(nowMs - this.#readAtMs) >= readAgainMs;
-    if (this.isSettled || (this.#owned !== undefined && !isAgain)) return false;
-    const { isBuilt, missedUntilMs = 0, all } = this.#owners();
+    if (this.#isSettled || Math.abs(nowMs - this.#readAtMs) < readAgainMs) return false;
+    if (this.#owned !== undefined && !isAwaited) return false;
+    const { isBuilt, missedUntilMs = 0, all } = this.#dependencies.owners();
     if (!isBuilt) return false;
     this.#readAtMs = nowMs;
     this.#mayBeMore = missedUntilMs > 0 && provenNowMs < endOf(missedUntilMs, skewMaxMs);
-    this.#index(all());
+    this.#owned = this.#index(all());
     this.#settle();
     return true;
   }
@@ -85,97 +75,89 @@ export class SilentOwners {
     isNodeAgent: boolean,
     { unproven, dropped }: MissedIdentities,
   ): readonly string[] {
+    const key = agentKey(spiffeId, agentId);
+    const before = this.#missed.get(key) ?? nobody;
     const missed = new Set(this.#heard === undefined ? dropped : [...unproven, ...dropped]);
-    const own = agentKey(spiffeId, agentId);
-    const names = isNodeAgent ? [own, nodeAgentName(agentId)] : [own];
-    // Whom it had missed before has come, too.
-    const before = names.flatMap((name) => [...(this.#missed.get(name) ?? [])]);
-    const news = names.filter((name) => this.#hear(name, missed));
-    if (news.length === 0) return [];
-    const served = isNodeAgent ? (this.#served.get(nodeAgentName(agentId)) ?? []) : [];
-    const changed = [...new Set([spiffeId, ...missed, ...before, ...served])].filter((each) =>
-      this.#isNews(each, names),
-    );
+    const isFirst = this.#heard?.has(key) === false;
+    if (!isFirst && missed.size + before.size === 0) return [];
+    this.#heard?.add(key);
+    if (missed.size > 0) this.#missed.set(key, missed);
+    else this.#missed.delete(key);
+    if (isNodeAgent) this.#bears(key, agentId);
+    const served = isNodeAgent ? (this.#owned?.servedBy(agentId) ?? []) : [];
+    const concerned = new Set([spiffeId, ...missed, ...before, ...served]);
+    const names = isNodeAgent ? [key, nodeAgentName(agentId)] : [key];
+    const changed = [...concerned].filter((each) => this.#isNews(each, names));
     this.#settle();
     return changed;
   }
 
   isSilent(identity: string): boolean {
-    if (this.isSettled) return false;
+    if (this.#isSettled) return false;
     if (this.#mayBeMore) return true;
-    if (this.#owned !== undefined) return (this.#owned.get(identity)?.silent.size ?? 0) > 0;
-    const isMissed = Array.from(this.#missed.values()).some((missed) => missed.has(identity));
-    return this.#heard !== undefined || isMissed;
+    if (this.#owned !== undefined) return this.#owned.isSilent(identity);
+    return this.#heard !== undefined || this.#isMissed(identity);
   }
 
   /** The only agent that has certificates of an identity; undefined where there may be more. */
   onlyOwner(identity: string): string | undefined {
-    if (this.#mayBeMore) return undefined;
-    const { agents = new Set<string>() } = this.#owned?.get(identity) ?? {};
+    const agents = this.#owned?.agentsOf(identity) ?? nobody;
+    if (this.#mayBeMore || agents.size > 1 || this.#isMissed(identity)) return undefined;
     const [agent] = agents;
-    return agents.size === 1 ? agent : undefined;
+    return agent;
   }
 
-  #hear(name: string, missed: ReadonlySet<string>): boolean {
-    const isFirst = this.#heard?.has(name) === false;
-    this.#heard?.add(name);
-    const hadMissed = this.#missed.delete(name);
-    if (missed.size > 0) this.#missed.set(name, missed);
-    return isFirst || missed.size > 0 || hadMissed;
+  get #isSettled(): boolean {
+    return this.#heard === undefined && this.#missed.size === 0;
+  }
+
+  #bears(key: string, agentId: string): void {
+    if (this.#heard !== undefined) this.#nodes.set(key, agentId);
+    this.#owned?.bears(key, agentId);
   }
 
   #isNews(identity: string, names: readonly string[]): boolean {
-    const owned = this.#owned?.get(identity);
-    if (owned === undefined) return this.#owned === undefined && this.#heard === undefined;
-    const before = owned.silent.size;
-    for (const name of names) {
-      if (!owned.agents.has(name)) continue;
-      if (this.#isAgentSilent(identity, name)) owned.silent.add(name);
-      else owned.silent.delete(name);
-    }
-    const { size } = owned.silent;
-    if (before > 0 && size === 0) this.#silentCount--;
-    if (before === 0 && size > 0) this.#silentCount++;
-    return before === 0 || size === 0;
+    const owned = this.#owned;
+    if (owned === undefined) return this.#heard === undefined;
+    return names
+      .map((each) => owned.mark(identity, each, this.#isAgentSilent(owned, identity, each)))
+      .includes(true);
   }
 
-  #isAgentSilent(identity: string, agent: string): boolean {
-    if (this.#missed.get(agent)?.has(identity) === true) return true;
-    return this.#heard?.has(agent) === false;
+  #isAgentSilent(owned: OwnedIdentities, identity: string, agent: string): boolean {
+    const keys = [...owned.keysOf(agent)];
+    if (keys.some((key) => this.#missed.get(key)?.has(identity) === true)) return true;
+    if (owned.agentsOf(identity)?.has(agent) !== true) return false;
+    return keys.some((key) => this.#heard?.has(key) === false);
   }
 
-  #index(owners: Iterable<LeafOwner>): void {
-    const owned = new Map<string, Owned>();
-    const served = new Map<string, string[]>();
-    const seen = new Set<string>();
-    for (const { identity, agent, isRest } of owners) {
-      // Whoever has no agent of ours has no Envoy of ours.
-      if (agent === "" && !isRest) continue;
-      const name = isRest ? rest : isNodeAgentName(agent) ? agent : agentKey(identity, agent);
-      const of = owned.get(identity) ?? { agents: new Set(), silent: new Set() };
-      owned.set(identity, of);
-      of.agents.add(name);
-      if (this.#isAgentSilent(identity, name)) of.silent.add(name);
-      seen.add(name);
-      if (!isNodeAgentName(agent)) continue;
-      const identities = served.get(name) ?? [];
-      identities.push(identity);
-      served.set(name, identities);
+  #isMissed(identity: string): boolean {
+    return Array.from(this.#missed.values()).some((missed) => missed.has(identity));
+  }
+
+  #index(owners: Iterable<LeafOwner>): OwnedIdentities {
+    const owned = new OwnedIdentities(owners, this.#dependencies.nodeAgents());
+    for (const [key, agentId] of this.#nodes) owned.bears(key, agentId);
+    for (const [identity, agents] of owned.identities()) {
+      for (const agent of agents) {
+        owned.mark(identity, agent, this.#isAgentSilent(owned, identity, agent));
+      }
     }
-    // Its certificates have ended.
-    for (const name of this.#missed.keys()) {
-      if (!seen.has(name)) this.#missed.delete(name);
+    for (const [key, missed] of this.#missed) {
+      const left = [...missed].filter((each) => owned.agentsOf(each) !== undefined);
+      for (const identity of left) owned.mark(identity, key, true);
+      // Their certificates have ended.
+      if (left.length === 0) this.#missed.delete(key);
     }
-    this.#owned = owned;
-    this.#served = served;
-    this.#silentCount = Array.from(owned.values()).filter(({ silent }) => silent.size > 0).length;
+    return owned;
   }
 
   #settle(): void {
-    if (this.#owned === undefined || this.#mayBeMore || this.#silentCount > 0) return;
+    if (this.#owned === undefined || this.#mayBeMore || this.#owned.silentCount > 0) return;
     this.#heard = undefined;
-    if (!this.isSettled) return;
-    this.#owned = undefined;
-    this.#served.clear();
+    this.#nodes.clear();
+    if (this.#isSettled) this.#owned = undefined;
   }
 }
+
+const nobody: ReadonlySet<string> = new Set();

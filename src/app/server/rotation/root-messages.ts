@@ -82,7 +82,9 @@ export function waiverMessage({
   reason,
   operator,
   untilMs,
-}: Waiver): MessageInitShape<typeof WaiverSchema> {
+}: Pick<Waiver, "name" | "reason" | "operator" | "untilMs">): MessageInitShape<
+  typeof WaiverSchema
+> {
   return { name, reason, operator, until: timestampFromMs(untilMs) };
 }
 

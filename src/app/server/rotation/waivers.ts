@@ -8,6 +8,7 @@ import { isWaivable } from "../../../core/roll/laggard-name.ts";
 import { PortcullisError } from "../../../core/error.ts";
 import type { StoredWaivers, Waiver } from "../../../edge/store/waivers.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
+import { inBatches } from "../name-batches.ts";
 import type { Claim } from "../operator-command.ts";
 
 export class WaiverRefusedError extends PortcullisError<
@@ -26,8 +27,6 @@ export interface WaiversDependencies {
 
 const namesMax = 10_000;
 const longestMs = 30 * 86_400_000;
-/** Octets of one event's names in the log. */
-const detailMax = 4_000;
 
 export class Waivers {
   readonly #dependencies: WaiversDependencies;
@@ -114,18 +113,4 @@ function assertNames(names: readonly string[]): void {
   if (wrong === undefined) return;
   const message = `expected the name of a laggard, got ${JSON.stringify(wrong.slice(0, 100))}`;
   throw new WaiverRefusedError("waiver-names", message, { hint: "portcullis root status --all" });
-}
-
-/** A name a line. */
-function inBatches(names: readonly string[]): readonly string[] {
-  const batches: string[] = [];
-  let batch = "";
-  for (const name of names) {
-    const longer = batch === "" ? name : `${batch}\n${name}`;
-    if (batch !== "" && Buffer.byteLength(longer) > detailMax) {
-      batches.push(batch);
-      batch = name;
-    } else batch = longer;
-  }
-  return [...batches, batch];
 }

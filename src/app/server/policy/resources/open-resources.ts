@@ -1,11 +1,11 @@
 /** The configuration at a start: what the store has, and then what the directory's files are now, and from now on. */
 
-import type { DirectoryState } from "../../../../edge/resources/directory-state.ts";
-import { noManifests, type ManifestProblem } from "../../../../edge/resources/manifest.ts";
+import { noManifests, type ParsedManifests } from "../../../../edge/resources/manifest.ts";
 import { openResourceDirectory } from "../../../../edge/resources/resource-directory.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import { failureFields } from "../../failure-fields.ts";
 import { Resources, type ResourcesDependencies } from "./resources.ts";
+import { loadedObject } from "./stored-object.ts";
 
 export interface OpenResourcesOptions extends ResourcesDependencies {
   /** Absolute. */
@@ -28,9 +28,9 @@ export async function openResources(
     ending.abort();
     await follower.idle;
   });
-  const onChange = (state: DirectoryState): void => void follower.take(state);
-  const isFilled = resources.set.layer("directory").size > 0;
-  const options = { isFilled, onChange, signal: ends };
+  const onChange = (state: ParsedManifests): void => void follower.take(state);
+  const held = Array.from(resources.set.layer("directory").values(), loadedObject);
+  const options = { held, onChange, signal: ends };
   const isRead = resourcesDir !== undefined;
   await follower.take(isRead ? await openResourceDirectory(resourcesDir, options) : noManifests);
   return resources;
@@ -44,7 +44,7 @@ class DirectoryFollower {
   readonly #resources: Resources;
   readonly #log: Logger;
   readonly #signal: AbortSignal;
-  #newest: DirectoryState = noManifests;
+  #newest: ParsedManifests = noManifests;
   #retry: NodeJS.Timeout | undefined;
   /** Resolves when nothing is being taken. */
   idle: Promise<void> = Promise.resolve();
@@ -55,7 +55,7 @@ class DirectoryFollower {
     this.#signal = signal;
   }
 
-  take(state: DirectoryState): Promise<void> {
+  take(state: ParsedManifests): Promise<void> {
     this.#newest = state;
     clearTimeout(this.#retry);
     this.idle = this.idle.then(() => this.#takeNewest());
@@ -67,7 +67,8 @@ class DirectoryFollower {
     const { set } = this.#resources;
     const before = set.sequence;
     try {
-      this.#sayProblems(await this.#resources.takeDirectory(state));
+      await this.#resources.takeDirectory(state);
+      this.#sayProblems(state);
     } catch (error) {
       const fields = { event: "resources-not-recorded", ...failureFields(error) };
       this.#log.error(fields, "the directory's objects are not in force");
@@ -81,7 +82,7 @@ class DirectoryFollower {
     this.#log.info(fields, "the directory's objects are in force");
   }
 
-  #sayProblems(problems: readonly ManifestProblem[]): void {
+  #sayProblems({ problems }: ParsedManifests): void {
     for (const { severity, code, origin, path, text, hint } of problems.slice(
       0,
       problemsLoggedMax,

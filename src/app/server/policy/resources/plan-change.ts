@@ -1,7 +1,7 @@
 /** What an operator's change would do to the configuration, or why it is refused; it is made as one. Pure. */
 
 import { refKey } from "../../../../core/resources/policy-object.ts";
-import type { ResourceRef } from "../../../../core/resources/resource.ts";
+import { refWords, type ResourceRef } from "../../../../core/resources/resource.ts";
 import { didYouMean } from "../../../../edge/config/nearest-match.ts";
 import { manifestLimits, type LoadedObject } from "../../../../edge/resources/manifest.ts";
 import { ResourceChangeError } from "./resource-change-error.ts";
@@ -74,8 +74,8 @@ function assertDeletable(ref: ResourceRef, set: ResourceSet): void {
   if (set.layer("applied").has(key)) return;
   const inFiles = set.layer("directory").get(key);
   if (inFiles !== undefined) throw inDirectory(inFiles, "deleted");
-  const names = set.objects().map(({ object }) => nameOf(object.object.ref));
-  const message = `there is no ${nameOf(ref)}${didYouMean(nameOf(ref), names)}`;
+  const names = set.objects().map(({ object }) => refWords(object.object.ref));
+  const message = `there is no ${refWords(ref)}${didYouMean(refWords(ref), names)}`;
   throw new ResourceChangeError("resource-unknown", message);
 }
 
@@ -84,7 +84,7 @@ function assertOnce(refs: readonly ResourceRef[]): void {
   for (const ref of refs) {
     const key = refKey(ref);
     if (seen.has(key)) {
-      const message = `expected each object once, got ${nameOf(ref)} twice`;
+      const message = `expected each object once, got ${refWords(ref)} twice`;
       throw new ResourceChangeError("resource-twice", message);
     }
     seen.add(key);
@@ -92,11 +92,7 @@ function assertOnce(refs: readonly ResourceRef[]): void {
 }
 
 function inDirectory({ object, origin }: StoredObject, what: string): ResourceChangeError {
-  const name = nameOf(object.object.ref);
+  const name = refWords(object.object.ref);
   const message = `${name} stands in ${origin} of the server's directory, and is ${what} there only`;
   return new ResourceChangeError("resource-in-directory", message);
-}
-
-function nameOf({ kind, namespace, name }: ResourceRef): string {
-  return `${kind} ${namespace}/${name}`;
 }

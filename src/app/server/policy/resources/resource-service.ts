@@ -5,6 +5,7 @@ import { status, type handleUnaryCall, type ServerWritableStream } from "@grpc/g
 import { once } from "node:events";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { PortcullisError } from "../../../../core/error.ts";
+import type { Hold } from "../../../../core/policy/holds.ts";
 import type { ResourceRef } from "../../../../core/resources/resource.ts";
 import type { TrustDomain } from "../../../../core/spiffe/id.ts";
 import type { LoadedObject } from "../../../../edge/resources/manifest.ts";
@@ -26,6 +27,8 @@ import type { Resources } from "./resources.ts";
 export interface ResourceServiceDependencies {
   readonly resources: Resources;
   readonly trustDomain: TrustDomain;
+  /** What flips hold back now. */
+  readonly holds?: () => readonly Hold[];
   /** @throws ResourceChangeError `resource-invalid` */
   readonly read: (json: string, origin: string) => LoadedObject;
   readonly log: Logger;
@@ -39,12 +42,12 @@ export interface ResourceHandlers {
 }
 
 export function resourceHandlers(dependencies: ResourceServiceDependencies): ResourceHandlers {
-  const { resources, trustDomain, log } = dependencies;
+  const { resources, trustDomain, holds = () => [], log } = dependencies;
   return {
     changeResources: ({ request }, reply) =>
       void answerCommand(reply, log, () => change(request, dependencies), codeOf),
     listResources: (call) => {
-      const pages = resourcePages(trustDomain.name, resources.set);
+      const pages = resourcePages(trustDomain.name, resources.set, holds());
       // Whoever hangs up has read enough.
       send(call, pages).catch(() => call.end());
     },

@@ -3,9 +3,9 @@
  * directory's holds, and a problem says so. Whoever listens is told of differences only.
  */
 
-import type { Finding } from "../../../../core/policy/finding.ts";
 import type { PolicyObject } from "../../../../core/resources/policy-object.ts";
 import type { ResourceRef } from "../../../../core/resources/resource.ts";
+import type { ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import type { ResourceLayer } from "../../../../edge/store/resources.ts";
 import { keyOf, type StoredObject } from "./stored-object.ts";
 
@@ -29,7 +29,7 @@ export class ResourceSet {
   readonly #layers: Record<ResourceLayer, Map<string, StoredObject>>;
   readonly #listeners = new Set<(change: ResourceSetChange) => void>();
   #sequence: number;
-  #directoryProblems: readonly Finding[] = [];
+  #directoryProblems: readonly ManifestProblem[] = [];
 
   constructor(sequence: number, layers: Readonly<Record<ResourceLayer, readonly StoredObject[]>>) {
     this.#sequence = sequence;
@@ -62,7 +62,7 @@ export class ResourceSet {
   }
 
   /** Of the directory's files, and of what was applied in vain. */
-  get problems(): readonly Finding[] {
+  get problems(): readonly ManifestProblem[] {
     const { directory, applied } = this.#layers;
     const hidden = [...applied].flatMap(([key, { object }]) => {
       const holds = directory.get(key);
@@ -71,7 +71,7 @@ export class ResourceSet {
     return [...this.#directoryProblems, ...hidden];
   }
 
-  directoryHas(problems: readonly Finding[]): void {
+  directoryHas(problems: readonly ManifestProblem[]): void {
     this.#directoryProblems = problems;
   }
 
@@ -109,14 +109,15 @@ export class ResourceSet {
   }
 }
 
-function hiddenFinding(ref: ResourceRef, origin: string): Finding {
+function hiddenFinding(ref: ResourceRef, holdsAt: string): ManifestProblem {
   const { kind, namespace, name } = ref;
   return {
     severity: "warning",
     code: "applied-hidden",
     ref,
     path: "",
-    text: `the one of ${origin} holds: another was applied, and does not count`,
-    hint: `portcullis delete ${kind} ${name} -n ${namespace}, or take it out of ${origin}`,
+    text: `the one of ${holdsAt} holds: another was applied, and does not count`,
+    hint: `portcullis delete ${kind} ${name} -n ${namespace}, or take it out of ${holdsAt}`,
+    origin: "",
   };
 }

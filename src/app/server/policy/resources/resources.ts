@@ -5,11 +5,10 @@
  */
 
 import type { ResourceRef } from "../../../../core/resources/resource.ts";
-import type { DirectoryState } from "../../../../edge/resources/directory-state.ts";
-import type { LoadedObject, ManifestProblem } from "../../../../edge/resources/manifest.ts";
+import type { LoadedObject, ParsedManifests } from "../../../../edge/resources/manifest.ts";
 import type { ManifestAtRest, StoredResources } from "../../../../edge/store/resources.ts";
 import type { LogEvent } from "../../log/log-keeper.ts";
-import { directoryChange, fittingObjects } from "./directory-layer.ts";
+import { directoryChange } from "./directory-layer.ts";
 import {
   planChange,
   type PlannedChange,
@@ -56,13 +55,18 @@ export class Resources {
 
   /**
    * All of it, or nothing.
-   * @throws ResourceChangeError, LogError; whatever SQLite throws. Then nothing is in force that was not; where SQLite throws, the log
-   * has the order all the same
+   * @param wanted a function where it hangs on what holds when its turn has come
+   * @throws ResourceChangeError, LogError; whatever SQLite or the function throws. Then nothing is in force that was not; where SQLite
+   * throws, the log has the order all the same
    */
-  async change(wanted: WantedChange, { operator, isDryRun }: ChangeOrder): Promise<PlannedChange> {
+  async change(
+    wanted: WantedChange | (() => WantedChange),
+    { operator, isDryRun }: ChangeOrder,
+  ): Promise<PlannedChange> {
     return await this.#inTurn(async () => {
       const nowMs = Math.floor(this.#dependencies.nowMs());
-      const plan = planChange(wanted, { set: this.set, nowMs, read: readAgain });
+      const now = typeof wanted === "function" ? wanted() : wanted;
+      const plan = planChange(now, { set: this.set, nowMs, read: readAgain });
       if (!isDryRun) await this.#make(plan.change, operator, plan.actions);
       return plan;
     });
@@ -70,22 +74,17 @@ export class Resources {
 
   /**
    * What the directory holds now, whole.
-   * @returns its problems, also those that are seen here only
    * @throws LogError; whatever SQLite throws
    */
-  async takeDirectory(state: DirectoryState): Promise<readonly ManifestProblem[]> {
-    return await this.#inTurn(async () => {
+  async takeDirectory({ objects, problems }: ParsedManifests): Promise<void> {
+    await this.#inTurn(async () => {
       const before = this.set.layer("directory");
-      const all = state.objects.map((each) => this.#storedOf(each));
-      const { fitting, tooLarge } = fittingObjects(all);
-      const problems = [...state.problems, ...tooLarge];
-      const { change, kept } = directoryChange(before, fitting, { ...state, problems });
-      await this.#make(change, "", actionsOf(before, change));
-      const said = [...problems, ...kept];
-      this.set.directoryHas(
-        said.map(({ origin, ...each }) => ({ ...each, text: `${origin}: ${each.text}` })),
+      const change = directoryChange(
+        before,
+        objects.map((each) => this.#storedOf(each)),
       );
-      return said;
+      await this.#make(change, "", actionsOf(before, change));
+      this.set.directoryHas(problems);
     });
   }
 

@@ -19,6 +19,11 @@ export function storedObject({ object, manifest, origin }: LoadedObject): Stored
   return { object, json, digest: hash("sha256", json), origin };
 }
 
+/** As it was read once. */
+export function loadedObject({ object, json, origin }: StoredObject): LoadedObject {
+  return { object, manifest: JSON.parse(json), origin };
+}
+
 export function keyOf({ object }: Pick<StoredObject, "object">): string {
   return refKey(object.object.ref);
 }

@@ -1,0 +1,34 @@
+/** Which ports of which workloads a flip makes strict: the others of its target are asked for nothing. */
+
+import type { FlipPorts } from "../../../core/flip/flip.ts";
+import { isFlipPort } from "../../../core/flip/flip.ts";
+import { concerns, otherPorts, type FlipTarget } from "../../../core/flip/target.ts";
+import { labelsKey } from "../../../core/policy/labels.ts";
+import type { MeshView } from "../../../core/policy/mesh-view.ts";
+import type { Labels } from "../../../core/resources/resource.ts";
+
+export interface AskedPorts {
+  /** @param labels of a workload of the target */
+  readonly isAsked: (labels: Labels, port: number) => boolean;
+  /** Whether any port of it is; also where nobody knows which it has. */
+  readonly isMember: (labels: Labels) => boolean;
+}
+
+export function askedPorts(view: MeshView, target: FlipTarget, ports: FlipPorts): AskedPorts {
+  const { namespace, name } = target;
+  const known = new Map<string, boolean>();
+  // A namespace's policy says nothing where a workload has its own.
+  const isConcerned = (labels: Labels, port: number): boolean => {
+    if (name !== "") return true;
+    const key = `${port} ${labelsKey(labels)}`;
+    const there = known.get(key);
+    if (there !== undefined) return there;
+    const is = concerns(view.mesh.peers, target, { namespace, labels }, port);
+    known.set(key, is);
+    return is;
+  };
+  return {
+    isAsked: (labels, port) => isFlipPort(ports, port) && isConcerned(labels, port),
+    isMember: (labels) => isConcerned(labels, otherPorts),
+  };
+}

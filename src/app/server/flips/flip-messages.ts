@@ -1,0 +1,64 @@
+/** Flips as `portcullis.admin.v1` has them. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { endMs } from "../../../core/flip/flip-causes.ts";
+import { stagesOf, type Flip, type FlipState } from "../../../core/flip/flip.ts";
+import { formatStage } from "../../../core/flip/stages.ts";
+import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
+import type { FlipStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { FlipReport } from "./running-flip.ts";
+import { callerMessage } from "./verdict-messages.ts";
+import type { WorkloadProgress } from "./workload-progress.ts";
+
+/** Of those that were refused: the last ones. */
+const callersMax = 200;
+const waitsMax = 1_000;
+
+export function flipMessage(
+  { flip, workloads, waits, callers }: FlipReport,
+  nowMs: number,
+): MessageInitShape<typeof FlipStatusSchema> {
+  const { id, target, state, operator, startedMs, stages, opened, edit } = flip;
+  const windowMs = endMs(flip);
+  const stateOf = workloadStates(flip);
+  return {
+    id: BigInt(id),
+    target: target.text,
+    state: state.kind,
+    operator,
+    startedAt: timestampFromMs(startedMs),
+    ...("endedMs" in state && { endedAt: timestampFromMs(state.endedMs) }),
+    stages: stages.map(formatStage),
+    stage: opened.at(-1)?.index ?? 0,
+    workloads: workloads.map((each) => {
+      return { name: each.name, state: stateOf(each), draining: each.draining };
+    }),
+    waits: waits.slice(0, waitsMax).map((each) => ({ ...each })),
+    refused: callers.slice(0, callersMax).map(callerMessage),
+    ...causeOf(state),
+    ...(Number.isFinite(windowMs) && { windowEndsAt: timestampFromMs(windowMs) }),
+    object: nameMessage(edit.ref),
+    awaitsObject: !edit.isOurs,
+    now: timestampFromMs(nowMs),
+  };
+}
+
+/** `held-back`: it takes plaintext. On the way back whoever has not acknowledged that is on its way. */
+function workloadStates(flip: Flip): (workload: WorkloadProgress) => string {
+  const stageOf = stagesOf(flip);
+  const { kind } = flip.state;
+  const isBack = kind === "reverting" || kind === "reverted" || kind === "superseded";
+  return ({ name, stage, isBack: takesPlaintext }) => {
+    if (!isBack) return stageOf(name) === undefined ? "held-back" : stage;
+    if (stage === "no-proxy" || takesPlaintext) return "held-back";
+    return stage === "silent" || stage === "refused" ? stage : "pushed";
+  };
+}
+
+function causeOf(state: FlipState): { readonly cause?: string; readonly causeNames?: string[] } {
+  if (state.kind === "superseded") return { cause: state.why };
+  if (state.kind !== "reverting" && state.kind !== "reverted") return {};
+  const { cause } = state;
+  return { cause: cause.kind, causeNames: "callers" in cause ? [...cause.callers] : [] };
+}

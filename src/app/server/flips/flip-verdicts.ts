@@ -1,0 +1,82 @@
+/** The verdict that a flip under way waits for: of the workloads that are not strict yet, by evidence first, and by configuration. */
+
+import type { BrokenCall } from "../../../core/evidence/callers.ts";
+import { brokenCalls } from "../../../core/flip/broken-calls.ts";
+import type { FlipVerdict } from "../../../core/flip/flip-view.ts";
+import { stagesOf, type Flip } from "../../../core/flip/flip.ts";
+import type { PeerAuthentication } from "../../../core/resources/peer-authentication.ts";
+import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
+import { readManifest } from "../policy/resources/read-manifest.ts";
+import { judge, type JudgeDependencies } from "./judgement.ts";
+
+interface KnownCalls {
+  readonly rulesChanged: number;
+  readonly atMs: number;
+  readonly calls: readonly BrokenCall[];
+}
+
+/** Who comes and goes changes little of it, and it may take a tenth of a second. */
+const callsKeptMs = 60_000;
+
+/** Of one flip. */
+export class FlipVerdicts {
+  readonly #dependencies: JudgeDependencies;
+  #known: KnownCalls | undefined;
+
+  constructor(dependencies: JudgeDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** Where nothing is recorded, it is unknown. */
+  async of(flip: Flip): Promise<FlipVerdict> {
+    const { target, ports, exceptPorts, lookBackMs } = flip;
+    const stageOf = stagesOf(flip);
+    const isStrict = (workload: string): boolean => stageOf(workload) !== undefined;
+    const asked = { target, ports: { ports, exceptPorts }, lookBackMs, brokenCalls: [], isStrict };
+    try {
+      const { verdict, isNobody } = await judge(this.#dependencies, asked);
+      if (isNobody) return { kind: "nobody", names: [] };
+      const { kind, callers, silent } = verdict;
+      if (kind === "safe") return this.#byConfiguration(flip);
+      const inTheWay = kind === "unsafe" ? callers : silent;
+      const names = inTheWay.filter(({ isWaived }) => !isWaived).map(({ name }) => name);
+      return { kind, names: [...new Set(names)] };
+    } catch (error) {
+      if (error instanceof EvidenceStoreError) return { kind: "unknown", names: [] };
+      throw error;
+    }
+  }
+
+  #byConfiguration(flip: Flip): FlipVerdict {
+    const waived = this.#dependencies.waivers.namesOf(flip.target);
+    const broken = this.#broken(flip).filter(({ client }) => !waived.has(client));
+    const names = [...new Set(broken.map(({ client }) => client))];
+    return { kind: names.length > 0 ? "unsafe" : "safe", names };
+  }
+
+  #broken(flip: Flip): readonly BrokenCall[] {
+    const { configuration, nowMs } = this.#dependencies;
+    const { rulesChanged } = configuration;
+    const atMs = nowMs();
+    const known = this.#known;
+    const isKept = known !== undefined && Math.abs(atMs - known.atMs) < callsKeptMs;
+    if (isKept && known.rulesChanged === rulesChanged) return known.calls;
+    const { ref, beforeJson, afterJson } = flip.edit;
+    const before = beforeJson === undefined ? undefined : policyOf(beforeJson);
+    const now = configuration.find(ref)?.object;
+    const after = now?.kind === "PeerAuthentication" ? now.object : policyOf(afterJson);
+    const view = configuration.wholeWith(
+      ref,
+      before && { kind: "PeerAuthentication", object: before },
+    );
+    const calls = after === undefined ? [] : brokenCalls(view, after, flip.target);
+    this.#known = { rulesChanged, atMs, calls };
+    return calls;
+  }
+}
+
+/** @throws ResourceChangeError */
+function policyOf(json: string): PeerAuthentication | undefined {
+  const { object } = readManifest(json, "");
+  return object.kind === "PeerAuthentication" ? object.object : undefined;
+}

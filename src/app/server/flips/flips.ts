@@ -1,0 +1,153 @@
+/**
+ * All flips of a server, and what they hold back: the one interpreter of `core/flip`. After a start it goes on from the last durable
+ * step of each, and holds back what that says before any proxy is told anything.
+ */
+
+import { holdOf } from "../../../core/flip/flip-hold.ts";
+import { hasEnded, newFlip, type Flip, type NewFlip } from "../../../core/flip/flip.ts";
+import { areApart, targetKey, type FlipTarget } from "../../../core/flip/target.ts";
+import type { Hold } from "../../../core/policy/holds.ts";
+import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import { askedPorts } from "./asked-ports.ts";
+import { noEvidence, type FlipEvidence } from "./flip-evidence.ts";
+import { eventFlip, sayStep } from "./flip-news.ts";
+import type { FlipRegister } from "./flip-register.ts";
+import { FlipRefusedError } from "./flip-refusals.ts";
+import { RunningFlip, type FlipReport, type RunningFlipDependencies } from "./running-flip.ts";
+import { workloadProgress } from "./workload-progress.ts";
+
+export interface FlipsDependencies extends Omit<RunningFlipDependencies, "onStep" | "register"> {
+  readonly register: FlipRegister;
+  readonly control: Pick<PolicyControl, "index" | "rollout" | "proxies" | "expected" | "hold">;
+  readonly events: FlipEvents;
+}
+
+export class Flips implements AsyncDisposable {
+  readonly #dependencies: FlipsDependencies;
+  readonly #running = new Map<number, RunningFlip>();
+  /** Of those that are being recorded for the first time. */
+  readonly #beginning = new Set<FlipTarget>();
+  /** Who was refused, of those that have ended in this life of the server. */
+  readonly #callers = new Map<number, FlipEvidence["callers"]>();
+
+  /** What is held back is in force when it returns. */
+  constructor(dependencies: FlipsDependencies) {
+    this.#dependencies = dependencies;
+    for (const flip of dependencies.register.all()) if (!hasEnded(flip)) this.#run(flip);
+    dependencies.control.hold(this.holds);
+  }
+
+  get underWay(): readonly Flip[] {
+    return Array.from(this.#running.values(), ({ flip }) => flip);
+  }
+
+  get holds(): readonly Hold[] {
+    return this.underWay.flatMap((flip) => holdOf(flip) ?? []);
+  }
+
+  /** Something of these may be another: all, where nobody is named. */
+  look(isConcerned: (namespace: string) => boolean = () => true): void {
+    for (const running of this.#running.values()) {
+      if (isConcerned(running.flip.target.namespace)) running.look();
+    }
+  }
+
+  /** The newest last. */
+  all(): readonly Flip[] {
+    return this.#dependencies.register.all();
+  }
+
+  report(flip: Flip): FlipReport {
+    const running = this.#running.get(flip.id);
+    if (running !== undefined) return running.report();
+    const { configuration } = this.#dependencies;
+    const { target } = flip;
+    const asked = askedPorts(configuration.viewOf(target.namespace), target, flip);
+    const of = { target, asked, evidenced: noEvidence.members, waived: new Set<string>() };
+    const workloads = workloadProgress(this.#dependencies, of);
+    return { flip, workloads, waits: [], callers: this.#callers.get(flip.id) ?? [] };
+  }
+
+  /** @throws FlipRefusedError where another flip has workloads in common with it */
+  assertApart(target: FlipTarget): void {
+    const others = this.underWay.map((each) => each.target);
+    const other = [...others, ...this.#beginning].find((each) => !areApart(each, target));
+    if (other === undefined) return;
+    const { text } = other;
+    const message = `expected no flip of ${target.text} under way, got one of ${text}`;
+    const isSame = targetKey(other) === targetKey(target);
+    const hint = `follow it: portcullis mtls flip ${text}; or take it back: portcullis mtls revert ${text}`;
+    throw new FlipRefusedError(isSame ? "flip-running" : "flip-overlaps", message, { hint });
+  }
+
+  /** In force when it resolves. @throws FlipRefusedError, LogError; whatever SQLite throws */
+  async begin(flip: Omit<NewFlip, "id">): Promise<Flip> {
+    const { register, events } = this.#dependencies;
+    const { target } = flip;
+    this.assertApart(target);
+    if (register.isFull) throw full();
+    this.#beginning.add(target);
+    try {
+      const begun = newFlip({ ...flip, id: register.nextId() });
+      await register.change(begun);
+      events.began(eventFlip(begun), begun.operator);
+      this.#run(begun).look();
+      this.#hold();
+      return begun;
+    } finally {
+      this.#beginning.delete(target);
+    }
+  }
+
+  /** One that has ended runs again, if that is what is decided. @throws what `decide` throws, LogError; whatever SQLite throws */
+  async order(flip: Flip, decide: Parameters<RunningFlip["order"]>[0]): Promise<Flip> {
+    const running = this.#running.get(flip.id);
+    if (running !== undefined) return await running.order(decide);
+    this.assertApart(flip.target);
+    const again = this.#run(flip);
+    try {
+      return await again.order(decide);
+    } finally {
+      if (hasEnded(again.flip)) this.#running.delete(flip.id);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running.values()].map((each) => each[Symbol.asyncDispose]()));
+  }
+
+  #run(flip: Flip): RunningFlip {
+    const onStep = (after: Flip, before: Flip): void => this.#stepped(after, before);
+    const running = new RunningFlip(flip, { ...this.#dependencies, onStep });
+    this.#running.set(flip.id, running);
+    return running;
+  }
+
+  #stepped(after: Flip, before: Flip): void {
+    if (isHeldOtherwise(before, after)) this.#hold();
+    sayStep(this.#dependencies.events, after, before);
+    if (!hasEnded(after)) return;
+    const running = this.#running.get(after.id);
+    this.#callers.set(after.id, running?.report().callers ?? []);
+    for (const id of this.#callers.keys()) {
+      if (this.#dependencies.register.get(id) === undefined) this.#callers.delete(id);
+    }
+    this.#running.delete(after.id);
+    void running?.[Symbol.asyncDispose]();
+  }
+
+  #hold(): void {
+    this.#dependencies.control.hold(this.holds);
+  }
+}
+
+function isHeldOtherwise(before: Flip, after: Flip): boolean {
+  return before.state.kind !== after.state.kind || before.opened.length !== after.opened.length;
+}
+
+function full(): FlipRefusedError {
+  const message = "expected fewer flips under way";
+  const hint = "which there are: portcullis mtls status; end some first";
+  return new FlipRefusedError("flips-full", message, { hint });
+}

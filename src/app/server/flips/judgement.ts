@@ -1,0 +1,114 @@
+/**
+ * Whether a target can go strict, by what is recorded, by the configuration as it is to be, and by waivers. The pure verdict is
+ * `core/evidence/verdict`; this puts together what it is about.
+ */
+
+import type { BrokenCall } from "../../../core/evidence/callers.ts";
+import { verdictOf, type Verdict } from "../../../core/evidence/verdict.ts";
+import type { FlipPorts } from "../../../core/flip/flip.ts";
+import type { TargetPort } from "../../../core/flip/target-modes.ts";
+import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
+import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
+import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
+import { askedPorts, type AskedPorts } from "./asked-ports.ts";
+import type { CallerWaivers } from "./caller-waivers.ts";
+import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
+import type { FlipConfiguration } from "./flip-configuration.ts";
+import { seenRows, type AskSeen } from "./seen-rows.ts";
+
+export interface Judgement {
+  readonly target: FlipTarget;
+  readonly nowMs: number;
+  readonly verdict: Verdict;
+  readonly waivers: readonly CallerWaiver[];
+  /** By the configuration. */
+  readonly ports: readonly TargetPort[];
+}
+
+export interface JudgeDependencies {
+  readonly questions: EvidenceQuestions;
+  readonly configuration: FlipConfiguration;
+  readonly waivers: Pick<CallerWaivers, "of" | "namesOf">;
+  readonly nowMs: () => number;
+}
+
+export interface JudgedTarget {
+  readonly target: FlipTarget;
+  /** Those that are to become strict. */
+  readonly ports: FlipPorts;
+  readonly lookBackMs: number;
+  readonly brokenCalls: readonly BrokenCall[];
+  /** Those that are strict already: nothing of theirs is asked for. */
+  readonly isStrict?: (workload: string) => boolean;
+}
+
+export interface EvidenceVerdict {
+  readonly verdict: Verdict;
+  readonly nowMs: number;
+  /** By the evidence, nobody is left of whom to ask. */
+  readonly isNobody: boolean;
+}
+
+/** What is newer may be on its way: an agent reports every 10 s, and one that comes back says all that it has missed. */
+const lagMs = 30_000;
+
+/** Rejects with EvidenceStoreError where nothing is known. */
+export async function judge(
+  { questions, configuration, waivers, nowMs }: JudgeDependencies,
+  { target, ports, lookBackMs, brokenCalls, isStrict = () => false }: JudgedTarget,
+): Promise<EvidenceVerdict> {
+  const now = Math.floor(nowMs());
+  const sinceMs = now - lookBackMs;
+  const { namespace } = target;
+  const stored = await questions.membersOf(namespace, selectorOf(target), sinceMs);
+  const asked = askedPorts(configuration.viewOf(namespace), target, ports);
+  const all = stored.filter(({ labels }) => asked.isMember(labels));
+  const members = all.filter(({ name }) => !isStrict(name));
+  const keys = members.map(({ key }) => key);
+  const only = portsIn(ports);
+  // Before the rows: a span that is told meanwhile would cover calls that are not among them.
+  const spans = await questions.spans(keys, sinceMs);
+  const isAsked = isAskedOf(members, asked);
+  const ask: AskSeen = (some) => questions.seen(some, only, sinceMs);
+  const { others, mtls } = await seenRows(keys, ask, isAsked);
+  const holderOf = await holdersIn(questions, others, sinceMs);
+  const verdict = verdictOf({
+    target: target.text,
+    nowMs: now,
+    lookBackMs,
+    ports: only,
+    members: members.map((each) => withPorts(each, asked)),
+    firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
+    seen: [...others, ...mtls],
+    spans: spans.filter(({ member, port }) => isAsked(member, port)),
+    holderOf,
+    waived: waivers.namesOf(target),
+    brokenCalls,
+    lagMs,
+  });
+  return { verdict, nowMs: now, isNobody: members.length === 0 };
+}
+
+/** Undefined: all. */
+export function portsIn({ ports }: FlipPorts): readonly number[] | undefined {
+  return ports.length === 0 ? undefined : ports;
+}
+
+/** By the member's key. */
+export function isAskedOf(
+  members: readonly StoredMember[],
+  { isAsked }: AskedPorts,
+): (member: string, port: number) => boolean {
+  const labels = new Map(members.map((each) => [each.key, each.labels]));
+  return (member, port) => {
+    const its = labels.get(member);
+    return its !== undefined && isAsked(its, port);
+  };
+}
+
+function withPorts(member: StoredMember, { isAsked }: AskedPorts): StoredMember {
+  const { ports, labels } = member;
+  return ports === undefined
+    ? member
+    : { ...member, ports: ports.filter((port) => isAsked(labels, port)) };
+}

@@ -1,0 +1,56 @@
+/** How far back a verdict looks. Another look-back than the server's setting stands in the log: a verdict is worth what it rests on. */
+
+import type { LogKeeper } from "../log/log-keeper.ts";
+import { CommandError } from "../operator-command.ts";
+import { FlipRefusedError } from "./flip-refusals.ts";
+
+export interface LookBacksDependencies {
+  readonly settings: () => {
+    readonly lookBackSeconds: number;
+    readonly evidenceRetentionSeconds: number;
+  };
+  readonly record: LogKeeper["event"];
+  readonly nowMs: () => number;
+}
+
+/** Who looks each second is in the log each hour. */
+const againMs = 3_600_000;
+const saidMax = 1_000;
+
+export class LookBacks {
+  readonly #dependencies: LookBacksDependencies;
+  /** When it was last in the log, by who asked for what. */
+  readonly #said = new Map<string, number>();
+
+  constructor(dependencies: LookBacksDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @param seconds 0 for the setting @returns ms @throws CommandError, FlipRefusedError `look-back-too-long` */
+  parse(seconds: bigint): number {
+    const { lookBackSeconds, evidenceRetentionSeconds } = this.#dependencies.settings();
+    if (seconds < 0n) {
+      throw new CommandError("command-setting", `expected a look-back in seconds, got ${seconds}`);
+    }
+    if (seconds === 0n) return lookBackSeconds * 1_000;
+    if (seconds <= BigInt(evidenceRetentionSeconds)) return Number(seconds) * 1_000;
+    const message = `expected a look-back of at most ${evidenceRetentionSeconds} s, for which it is kept who has called whom, got ${seconds} s`;
+    throw new FlipRefusedError("look-back-too-long", message, {
+      hint: "ask for less, or keep more: server --evidence-retention",
+    });
+  }
+
+  /** @param asked by `mtls check`, of a target @throws LogError */
+  async say(lookBackMs: number, operator: string, asked: string): Promise<void> {
+    const { settings, record, nowMs } = this.#dependencies;
+    const settingMs = settings().lookBackSeconds * 1_000;
+    if (lookBackMs === settingMs) return;
+    const key = JSON.stringify([operator, asked, lookBackMs]);
+    const atMs = nowMs();
+    if (Math.abs(atMs - (this.#said.get(key) ?? -Infinity)) < againMs) return;
+    if (this.#said.size >= saidMax) this.#said.clear();
+    this.#said.set(key, atMs);
+    const detail = `look-back of ${lookBackMs / 1_000} s, setting ${settingMs / 1_000} s`;
+    await record({ type: "command", operator, subject: asked, detail });
+  }
+}

@@ -1,0 +1,97 @@
+/** Flips, put together: what is held back is in force when this returns, before any proxy is told anything. */
+
+import { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
+import type { Parts } from "../parts.ts";
+import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
+import type { ConnectionIntake } from "../evidence/connection-intake.ts";
+import { failureFields } from "../failure-fields.ts";
+import type { LogKeeper } from "../log/log-keeper.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import type { Resources } from "../policy/resources/resources.ts";
+import { CallerWaivers } from "./caller-waivers.ts";
+import { notRecorded } from "./evidence-questions.ts";
+import { FlipConfiguration } from "./flip-configuration.ts";
+import { FlipEdits } from "./flip-edits.ts";
+import { FlipRegister } from "./flip-register.ts";
+import type { FlipServiceDependencies } from "./flip-service.ts";
+import { Flips } from "./flips.ts";
+import { LookBacks } from "./look-backs.ts";
+import type { MtlsServiceDependencies } from "./mtls-service.ts";
+import { PermissiveDebts } from "./permissive-debts.ts";
+import { portColumns, type PortColumns } from "./port-columns.ts";
+import { TargetJudge } from "./target-judge.ts";
+
+export interface OpenFlipsOptions {
+  readonly resources: Resources;
+  readonly control: PolicyControl;
+  readonly connections:
+    | { readonly intake: ConnectionIntake; readonly evidence: ConnectionEvidence }
+    | undefined;
+  readonly trustDomain: string;
+  readonly nowMs: () => number;
+}
+
+export interface OpenedFlips extends MtlsServiceDependencies {
+  readonly columns: () => Promise<PortColumns>;
+}
+
+const pruneMs = 60_000;
+
+/** @param owned ends them. @throws StoreError; FlipError `flip-malformed`; whatever SQLite throws */
+export function openFlips(
+  { store, keeper, log, metrics, live }: Parts,
+  { resources, control, connections, trustDomain, nowMs }: OpenFlipsOptions,
+  owned: AsyncDisposableStack,
+): OpenedFlips {
+  const { set } = resources;
+  const record: LogKeeper["event"] = (event) => keeper.event(event);
+  const questions = connections?.evidence ?? notRecorded;
+  const configuration = owned.use(new FlipConfiguration(set, trustDomain));
+  const debts = owned.use(new PermissiveDebts({ set, events: () => events, nowMs }));
+  const waivers = new CallerWaivers({
+    stored: store.callerWaivers,
+    record,
+    onChange: () => flips.look(),
+    nowMs,
+  });
+  const events: FlipEvents = new FlipEvents(log, metrics.registry, {
+    underWay: () => flips.underWay.length,
+    overdue: () => debts.overdue.length,
+  });
+  const judging = { questions, configuration, waivers, nowMs };
+  const edits = new FlipEdits({ resources, configuration });
+  const register = new FlipRegister({ stored: store.flips, record });
+  const flips: Flips = new Flips({ ...judging, register, control, edits, events });
+  owned.use(flips);
+  owned.use(configuration.onChange((isConcerned) => flips.look(isConcerned)));
+  owned.use(control.onProxy(({ namespace }) => flips.look((each) => each === namespace)));
+  const counted = connections?.intake.onCounted((proxies) =>
+    flips.look((namespace) => proxies.some(({ proxy }) => proxy.includes(`/ns/${namespace}/`))),
+  );
+  if (counted !== undefined) owned.use(counted);
+  const prune = (): void => {
+    try {
+      waivers.prune();
+    } catch (error) {
+      const fields = { event: "caller-waivers-prune-failed", ...failureFields(error) };
+      log.error(fields, "ended waivers of callers are still kept");
+    }
+  };
+  const pruning = setInterval(prune, pruneMs).unref();
+  owned.defer(() => clearInterval(pruning));
+  flips.look();
+  debts.look();
+  const settings = (): typeof live.config => live.config;
+  const lookBackMs = (): number => settings().lookBackSeconds * 1_000;
+  const service: FlipServiceDependencies = {
+    flips,
+    judge: new TargetJudge(judging),
+    edits,
+    configuration,
+    lookBacks: new LookBacks({ settings, record, nowMs }),
+    log,
+    nowMs,
+  };
+  const ofPorts = { questions, flips, debts, configuration, lookBackMs, nowMs };
+  return { ...service, waivers, columns: () => portColumns(ofPorts) };
+}

@@ -1,0 +1,59 @@
+/** To take a flip back, at any time, whether it is under way or long done. It asks for no evidence. */
+
+import { isRefusal } from "../../../core/flip/flip-error.ts";
+import { revertFlip } from "../../../core/flip/flip-machine.ts";
+import type { Flip } from "../../../core/flip/flip.ts";
+import { flipsOf, type FlipOrders, type ObjectChange } from "./flip-orders.ts";
+import { FlipRefusedError, refuse } from "./flip-refusals.ts";
+import type { Flips } from "./flips.ts";
+
+export interface RevertOrder {
+  readonly operator: string;
+  readonly reason: string;
+  readonly isDryRun: boolean;
+}
+
+export interface TakenBack extends ObjectChange {
+  readonly flip: Flip;
+}
+
+/** In force when it resolves. @throws FlipError, FlipRefusedError, LogError; whatever SQLite throws */
+export async function takeBack(
+  orders: FlipOrders,
+  text: string,
+  { operator, reason, isDryRun }: RevertOrder,
+): Promise<TakenBack> {
+  const { flips, edits, nowMs } = orders;
+  const flip = find(orders, text);
+  const change = changeBack(orders, flip);
+  const cause = { kind: "operator", operator, reason } as const;
+  const decide: Parameters<Flips["order"]>[1] = (now, object) => {
+    const next = revertFlip(now, cause, object, Math.floor(nowMs()));
+    if (isRefusal(next)) refuse(next);
+    return next;
+  };
+  const done = isDryRun ? decide(flip, edits.objectSays(flip)) : await flips.order(flip, decide);
+  return { ...change, flip: done };
+}
+
+/** Of the same target the one under way, else the last. @throws FlipError, FlipRefusedError `flip-unknown` */
+function find(orders: FlipOrders, text: string): Flip {
+  const flip = flipsOf(orders, text).at(-1);
+  if (flip !== undefined) return flip;
+  const others = orders.flips.underWay.map(({ target }) => target.text).slice(0, namedMax);
+  const hint =
+    others.length > 0
+      ? `under way: ${others.join(", ")}`
+      : `to make it permissive all the same: portcullis mtls permissive ${text} --until DATE --owner NAME`;
+  throw new FlipRefusedError("flip-unknown", `there is no flip of ${text}`, { hint });
+}
+
+const namedMax = 3;
+
+function changeBack({ edits, configuration }: FlipOrders, flip: Flip): ObjectChange {
+  const edit = edits.plannedBack(flip);
+  if (edit.kind === "nothing") return { beforeJson: "", afterJson: "" };
+  const beforeJson = configuration.find(edit.ref)?.json ?? "";
+  const afterJson = edit.kind === "put" ? JSON.stringify(edit.after.manifest) : "";
+  return { beforeJson, afterJson };
+}

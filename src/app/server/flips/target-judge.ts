@@ -1,0 +1,87 @@
+/** What an operator's target is, how it would be made strict, and whether that would break anybody. */
+
+import { isRefusal, type FlipRefusal } from "../../../core/flip/flip-error.ts";
+import { resolveTarget } from "../../../core/flip/resolve-target.ts";
+import { planStrict, type StrictEdit } from "../../../core/flip/strict-edit.ts";
+import { targetPorts } from "../../../core/flip/target-modes.ts";
+import { parseTargetText } from "../../../core/flip/target-text.ts";
+import type { FlipTarget } from "../../../core/flip/target.ts";
+import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
+import { FlipRefusedError } from "./flip-refusals.ts";
+import { judge, type JudgeDependencies, type Judgement } from "./judgement.ts";
+
+export interface JudgedPlan {
+  readonly target: FlipTarget;
+  readonly plan: StrictEdit | FlipRefusal;
+  readonly judgement: Judgement;
+}
+
+const plansMax = 64;
+
+export class TargetJudge {
+  readonly #dependencies: JudgeDependencies;
+  readonly #plans = new Map<string, StrictEdit | FlipRefusal>();
+  #plansSequence = 0;
+
+  constructor(dependencies: JudgeDependencies) {
+    this.#dependencies = dependencies;
+  }
+
+  /** @throws FlipError */
+  resolve(text: string): FlipTarget {
+    const { namespace } = parseTargetText(text);
+    return resolveTarget(text, this.#dependencies.configuration.viewOf(namespace));
+  }
+
+  /** Of one configuration made once: somebody may look each second. @param isOurs whether the server is to write the object */
+  planOf(target: FlipTarget, isOurs = true): StrictEdit | FlipRefusal {
+    const { sequence } = this.#dependencies.configuration;
+    if (sequence !== this.#plansSequence || this.#plans.size >= plansMax) this.#plans.clear();
+    this.#plansSequence = sequence;
+    const key = `${isOurs} ${target.text}`;
+    const plan = this.#plans.get(key) ?? this.#planNow(target, isOurs);
+    this.#plans.set(key, plan);
+    return plan;
+  }
+
+  #planNow(target: FlipTarget, isOurs: boolean): StrictEdit | FlipRefusal {
+    const { configuration, nowMs } = this.#dependencies;
+    return planStrict(target, {
+      view: configuration.whole(),
+      manifestOf: (ref) => configuration.manifestOf(ref) ?? {},
+      createdMs: isOurs ? Math.floor(nowMs()) : undefined,
+    });
+  }
+
+  /** Of ports that cannot be made strict by one object, the verdict is of all of them. @throws FlipRefusedError `evidence-unavailable` */
+  async judge(
+    target: FlipTarget,
+    plan: StrictEdit | FlipRefusal,
+    lookBackMs: number,
+  ): Promise<JudgedPlan> {
+    const { configuration, waivers } = this.#dependencies;
+    const ports = isRefusal(plan) ? { ports: target.ports, exceptPorts: [] } : plan;
+    const brokenCalls = isRefusal(plan) ? [] : plan.brokenCalls;
+    const asked = { target, ports, lookBackMs, brokenCalls };
+    const { verdict, nowMs } = await this.#known(judge(this.#dependencies, asked));
+    const judgement = {
+      target,
+      nowMs,
+      verdict,
+      waivers: waivers.of(target),
+      ports: targetPorts(configuration.viewOf(target.namespace), target),
+    };
+    return { target, plan, judgement };
+  }
+
+  async #known<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof EvidenceStoreError)) throw error;
+      const message = `nothing is known of who calls: ${error.message}`;
+      const hint = error.hint ?? "the server's log says why";
+      throw new FlipRefusedError("evidence-unavailable", message, { hint });
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** Verdicts, callers and refusals as `portcullis.admin.v1` has them. A list that no message could carry is cut, and says so. */
+
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Caller, CallerHolder } from "../../../core/evidence/callers.ts";
+import type { Silent, SilentReason } from "../../../core/evidence/silent.ts";
+import type { TargetPort } from "../../../core/flip/target-modes.ts";
+import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
+import type {
+  FlipRefusalSchema,
+  MtlsTargetPortSchema,
+  MtlsVerdictSchema,
+  PlaintextCallerSchema,
+  SilentProxySchema,
+} from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import { waiverMessage } from "../rotation/root-messages.ts";
+import type { Refusal } from "./flip-refusals.ts";
+import type { Judgement } from "./judgement.ts";
+
+/** Those that are not waived come first. */
+const rowsMax = 2_000;
+const portsMax = 10_000;
+/** Of a caller: addresses, and whom it called. */
+const namedMax = 20;
+
+export function verdictMessage(judgement: Judgement): MessageInitShape<typeof MtlsVerdictSchema> {
+  const { target, nowMs, verdict, waivers, ports } = judgement;
+  const { kind, callers, silent, coverage } = verdict;
+  return {
+    target: target.text,
+    verdict: kind,
+    now: timestampFromMs(nowMs),
+    since: timestampFromMs(coverage.fromMs),
+    callers: callers.slice(0, rowsMax).map(callerMessage),
+    silent: silent.slice(0, rowsMax).map(silentMessage),
+    ports: ports.slice(0, portsMax).map(portMessage),
+    mtlsConnections: BigInt(coverage.connections.mtls),
+    otherConnections: BigInt(coverage.connections.unmeshed),
+    lost: BigInt(coverage.lost.mtls + coverage.lost.unmeshed),
+    proxies: coverage.members,
+    waivers: waivers.slice(0, rowsMax).map(waiverMessage),
+  };
+}
+
+export function refusalMessage({
+  code,
+  message,
+  hint,
+  judgement,
+}: Refusal): MessageInitShape<typeof FlipRefusalSchema> {
+  const verdict = judgement && verdictMessage(judgement);
+  return { code, message, hint, ...(verdict && { verdict }) };
+}
+
+export function callerMessage(caller: Caller): MessageInitShape<typeof PlaintextCallerSchema> {
+  const { name, holder, kind, isRefused, addresses, called, firstMs, lastMs } = caller;
+  const more = [cut("address", addresses), cut("port", called)].filter((each) => each !== "");
+  return {
+    name,
+    holder: holderName(holder),
+    addresses: addresses.slice(0, namedMax),
+    kind,
+    refused: isRefused,
+    called: called.slice(0, namedMax),
+    ...(firstMs !== undefined && { firstSeen: timestampFromMs(firstMs) }),
+    ...(lastMs !== undefined && { lastSeen: timestampFromMs(lastMs) }),
+    count: BigInt(caller.count),
+    claim: caller.claim,
+    waived: caller.isWaived,
+    detail: [holderDetail(holder), ...more].filter((each) => each !== "").join("; "),
+  };
+}
+
+/** What is not named of these. */
+function cut(what: string, names: readonly string[]): string {
+  const more = names.length - namedMax;
+  return more > 0 ? `and ${more} more ${what === "address" ? "addresses" : "ports"}` : "";
+}
+
+function holderName(holder: CallerHolder): string {
+  if (holder.kind === "workload") return holder.isMeshed ? "workload" : "unmeshed-workload";
+  return holder.kind === "own" ? "own-host" : holder.kind;
+}
+
+function holderDetail(holder: CallerHolder): string {
+  if (holder.kind === "configuration") return holder.why;
+  if (holder.kind !== "several") return "";
+  const more = holder.names.length - namedMax;
+  const names = holder.names.slice(0, namedMax).join(", ");
+  return `it was the address of ${names}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
+const reasons: Readonly<Record<SilentReason, string>> = {
+  nobody: "the target has no proxy that could tell who calls",
+  "too-young": "has not been there for all of the look-back",
+  "never-reported": "has told nothing of who calls it",
+  "no-listener": "does not listen there: what comes to that port does not pass its proxy",
+  gap: "has not told of all of the time",
+  late: "tells no more",
+  lost: "has seen connections without mTLS of which it has not told",
+  "unnamed-open": "has open connections without mTLS of which nobody knows whose they are",
+};
+
+function silentMessage(silent: Silent): MessageInitShape<typeof SilentProxySchema> {
+  const { name, reason, ports, sinceMs, untilMs, connections, isWaived } = silent;
+  const where = ports.length === 0 ? "" : `port ${ports.slice(0, namedMax).join(", ")}: `;
+  return {
+    name,
+    reason,
+    detail: `${where}${reasons[reason]}`,
+    since: timestampFromMs(sinceMs),
+    ...(untilMs !== undefined && { until: timestampFromMs(untilMs) }),
+    lost: BigInt(connections),
+    waived: isWaived,
+  };
+}
+
+function portMessage({
+  name,
+  port,
+  decision,
+}: TargetPort): MessageInitShape<typeof MtlsTargetPortSchema> {
+  const { mode, because } = decision;
+  return {
+    workload: name,
+    port,
+    mode,
+    ...(because.ref && { because: nameMessage(because.ref) }),
+    rule: because.rule,
+  };
+}
