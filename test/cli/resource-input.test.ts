@@ -109,5 +109,8 @@ it("a problem of the server's directory stands in its place, of a bad file and o
   assert.match(of("invalid-value")?.text ?? "", /^expected one of/);
   assert.equal(of("applied-hidden")?.origin, "");
   const { err } = await run("get", "-A", "--admin", rig.admin);
-  assert.match(err, /^warning: \S+bad\.yaml:\d+: .*shop: spec\.mtls\.mode: expected one of/m);
+  assert.match(
+    err,
+    /^warning: \S+bad\.yaml:\d+: PeerAuthentication shop\/bad: spec\.mtls\.mode: expected one of/m,
+  );
 });

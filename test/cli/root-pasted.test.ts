@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseCommandLine } from "../../src/app/cli/command-line.ts";
 import { REGISTRY } from "../../src/app/cli/registry.ts";
-import { nextOf } from "../../src/app/cli/root-next.ts";
+import { nextOf } from "../../src/app/cli/next-commands.ts";
 import { nextAfter } from "../../src/app/server/rotation/rotation-text.ts";
 import { holdersLeft, verifiersLagging } from "../../src/core/trust/rotation-gate-refusals.ts";
 import {

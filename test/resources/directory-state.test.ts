@@ -11,7 +11,9 @@ import {
 const pa = (name: string, mode = "STRICT"): string =>
   `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: ${name}}\nspec: {mtls: {mode: ${mode}}}\n`;
 
-const emptyMemory = memoryAtStart("d", false);
+const emptyMemory = memoryAtStart([]);
+/** Of a process that goes on where another one has ended. */
+const restarted = ({ state }: DirectoryMemory) => memoryAtStart(state.objects);
 
 type Files = Readonly<Record<string, string | undefined | { readonly failure: string }>>;
 
@@ -113,33 +115,38 @@ test("an empty directory in the place of the one that was there keeps everything
 
 test("an empty directory at a start is believed only where nothing was held", () => {
   const fresh = look(emptyMemory, {});
-  assert.deepEqual([fresh.state.unread, problemsOf(fresh)], [undefined, []]);
-  const held = look(look(memoryAtStart("d", true), {}), {});
-  assert.equal(held.state.unread, "d");
+  assert.deepEqual(problemsOf(fresh), []);
+  const start = restarted(look(emptyMemory, { "d/x.yaml": pa("x"), "d/y.yaml": pa("y") }));
+  const held = look(look(start, {}), {});
+  assert.deepEqual(said(held), [modeOf("x", "STRICT"), modeOf("y", "STRICT")]);
   assert.deepEqual(problemsOf(held), ["error directory-unreadable d"]);
+  assert.match(held.state.problems[0]?.hint ?? "", /the 2 objects hold .* file without objects/);
   for (const [file, objects] of [
     ["d/a.yaml", pa("a")],
     ["d/empty.yaml", ""],
   ] as const) {
     const next = look(held, { [file]: objects });
-    assert.deepEqual([next.state.unread, problemsOf(next)], [undefined, []]);
+    assert.deepEqual(said(next), objects === "" ? [] : [modeOf("a", "STRICT")]);
+    assert.deepEqual(problemsOf(next), []);
     const none = look(next, {});
     assert.deepEqual([said(none), problemsOf(none)], [[], []], "whoever sees it go believes it");
   }
 });
 
-test("nothing is taken of a directory until it was read once, and all of it after that", () => {
-  const start = memoryAtStart("d", true);
+test("what was read before a start holds until the directory has been read, and no longer", () => {
+  const start = restarted(look(emptyMemory, { "d/x.yaml": pa("x") }));
   const many = (name: string) => Array.from({ length: 5_001 }, (_, i) => pa(`${name}${i}`));
   const tooLarge = look(start, {
     "d/a.yaml": many("a").join("---\n"),
     "d/b.yaml": many("b").join("---\n"),
   });
   const failed = afterFailure(start, "d", "no such file");
-  assert.deepEqual([tooLarge.state.unread, failed.state.unread], ["d", "d"]);
+  assert.deepEqual(
+    [said(tooLarge), said(failed)],
+    [[modeOf("x", "STRICT")], [modeOf("x", "STRICT")]],
+  );
   const read = look(failed, { "d/a.yaml": pa("a") });
-  assert.equal(read.state.unread, undefined);
-  assert.equal(afterFailure(read, "d", "no such file").state.unread, undefined);
+  assert.deepEqual(said(read), [modeOf("a", "STRICT")]);
 });
 
 test("more objects than are taken change nothing", () => {

@@ -443,6 +443,12 @@ const warnings: readonly (readonly [title: string, text: string, code: string, p
     "spec.trafficPolicy.tls",
   ],
   [
+    "a certificate to be shown with SIMPLE",
+    `${dr}spec: {host: a.b, trafficPolicy: {tls: {mode: SIMPLE, clientCertificate: /c.pem}}}`,
+    "field-without-effect",
+    "spec.trafficPolicy.tls.clientCertificate",
+  ],
+  [
     "interception",
     ingress("{port: {number: 80}, defaultEndpoint: '127.0.0.1:1', captureMode: IPTABLES}"),
     "field-without-effect",
@@ -466,6 +472,22 @@ for (const [title, text, code, path] of warnings) {
     );
   });
 }
+
+test("refuses an error behind more warnings than are told of", () => {
+  const ports = Array.from({ length: 120 }, (_, i) => ({
+    port: { number: i + 1 },
+    loadBalancer: { simple: "RANDOM" },
+  }));
+  const tls = { mode: "MUTUL" };
+  const subsets = [{ name: "v1", trafficPolicy: { tls } }];
+  const spec = { host: "a.b", trafficPolicy: { portLevelSettings: ports }, subsets };
+  const { objects, problems } = parseManifests(`${dr}spec: ${JSON.stringify(spec)}`, "f.yaml");
+  assert.deepEqual(objects, []);
+  assert.deepEqual(
+    problems.filter(({ severity }) => severity === "error").map(({ path }) => path),
+    ["spec.subsets[0].trafficPolicy.tls.mode"],
+  );
+});
 
 test("leaves other kinds out, and says so", () => {
   for (const [apiVersion, kind] of [

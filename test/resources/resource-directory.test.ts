@@ -1,33 +1,33 @@
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chownSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 
-import type { DirectoryState } from "../../src/edge/resources/directory-state.ts";
+import type { ParsedManifests } from "../../src/edge/resources/manifest.ts";
 import { openResourceDirectory } from "../../src/edge/resources/resource-directory.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const pa = (name: string, mode = "STRICT"): string =>
   `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: ${name}}\nspec: {mtls: {mode: ${mode}}}\n`;
 
-const namesOf = ({ objects }: DirectoryState): readonly string[] =>
+const namesOf = ({ objects }: ParsedManifests): readonly string[] =>
   objects.map(({ object }) => object.object.ref.name);
 
 /** States as they come. */
 class States {
-  readonly #waiting: ((state: DirectoryState) => void)[] = [];
-  readonly #come: DirectoryState[] = [];
+  readonly #waiting: ((state: ParsedManifests) => void)[] = [];
+  readonly #come: ParsedManifests[] = [];
 
-  push(state: DirectoryState): void {
+  push(state: ParsedManifests): void {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#come.push(state);
     else waiting(state);
   }
 
-  async next(): Promise<DirectoryState> {
+  async next(): Promise<ParsedManifests> {
     const come = this.#come.shift();
     if (come !== undefined) return come;
-    const { promise, resolve } = Promise.withResolvers<DirectoryState>();
+    const { promise, resolve } = Promise.withResolvers<ParsedManifests>();
     this.#waiting.push(resolve);
     return await promise;
   }
@@ -41,7 +41,7 @@ async function open(path: string, context: TestContext, times = { pollMs: 200, q
   const ending = new AbortController();
   context.after(() => ending.abort());
   const states = new States();
-  const onChange = (state: DirectoryState): void => states.push(state);
+  const onChange = (state: ParsedManifests): void => states.push(state);
   const first = await openResourceDirectory(path, { onChange, signal: ending.signal, ...times });
   return { first, states, ending };
 }
@@ -168,3 +168,51 @@ test("ends with its signal", async (context) => {
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.equal(states.unseen, 0);
 });
+
+test("sees what changes deeper down with its next look", async (context) => {
+  using directory = temporaryDirectory();
+  const below = join(directory.path, "below");
+  mkdirSync(below);
+  writeFileSync(join(below, "a.yaml"), pa("a"));
+  const { states } = await open(directory.path, context);
+  writeFileSync(join(below, "a.yaml"), pa("b"));
+  assert.deepEqual(namesOf(await states.next()), ["b"]);
+});
+
+const nobody = 65_534;
+
+/** Root may read everything. */
+async function asNobody(directory: string, work: () => Promise<void>): Promise<void> {
+  const isRoot = process.geteuid?.() === 0;
+  if (isRoot) {
+    chownSync(directory, nobody, nobody);
+    process.seteuid?.(nobody);
+  }
+  try {
+    await work();
+  } finally {
+    if (isRoot) process.seteuid?.(0);
+  }
+}
+
+const unwatchable: Readonly<Record<string, (path: string) => void>> = {
+  "a link that leads to itself": (path) => symlinkSync("below", path),
+  "a directory that it may not read": (path) => mkdirSync(path, { mode: 0o000 }),
+};
+for (const [what, put] of Object.entries(unwatchable)) {
+  test(`${what}, put into the directory, keeps everything and ends nothing`, async (context) => {
+    using directory = temporaryDirectory();
+    const path = join(directory.path, "below");
+    writeFileSync(join(directory.path, "a.yaml"), pa("a"));
+    const { states } = await open(directory.path, context);
+    await asNobody(directory.path, async () => {
+      put(path);
+      const next = await states.next();
+      assert.deepEqual(namesOf(next), ["a"]);
+      assert.deepEqual(
+        next.problems.map(({ code, text }) => [code, text.includes(path)]),
+        [["directory-unreadable", true]],
+      );
+    });
+  });
+}

@@ -25,7 +25,7 @@ export function explainedPort(
 ): ExplainedPort {
   const entry = findWorkload(view, place);
   const { namespace, name } = entry.ref;
-  const value = explainPort(view.mesh, { namespace, labels: entry.labels }, port);
+  const value = explainPort(view.mesh, { namespace, labels: entry.labels, name }, port);
   const enforced = takesMeshTls(entry);
   const notes = notesOf(view, entry, port);
   return { workload: { namespace, name }, port, ...value, enforced, notes };

@@ -1,6 +1,6 @@
 /** What `mtls explain` says to people: sentences that name objects, and where they stand. */
 
-import type { ResourceKind } from "../../core/resources/resource.ts";
+import { refWords, type ResourceKind } from "../../core/resources/resource.ts";
 import type { EndpointValue } from "../../core/policy/explain.ts";
 import type { BecauseValue } from "../../core/policy/explain-value.ts";
 import type { Verdict, VerdictReason } from "../../core/policy/explain-verdict.ts";
@@ -14,7 +14,7 @@ export function objectWords({ originOf }: Origins, because: BecauseValue): strin
   const { kind, namespace, name } = because;
   if (kind === null || namespace === null || name === null) return "";
   const origin = isKind(kind) ? originOf({ kind, namespace, name }) : "";
-  return `${kind} ${namespace}/${name}${origin === "" ? "" : ` (${origin})`}`;
+  return refWords({ kind, namespace, name }) + (origin === "" ? "" : ` (${origin})`);
 }
 
 const kinds: ReadonlySet<string> = new Set<ResourceKind>([
@@ -61,6 +61,7 @@ export function becauseWords(origins: Origins, because: BecauseValue): string {
   const object = objectWords(origins, because);
   if (because.rule === "outside-the-mesh")
     return `${object} says that the host is outside of the mesh`;
+  if (because.rule === "flip") return `${object} says STRICT, and a flip holds this workload back`;
   if (because.rule === "source-without-proxy") return `the client has no proxy: ${object}`;
   const scope = scopes[because.rule];
   return scope === undefined
@@ -112,7 +113,7 @@ export const reasonWords: Readonly<Record<ShownReason, string>> = {
 /** What to do about it; "" where nothing is to be done. */
 export function adviceFor({ why, client }: Pick<EndpointValue, "why" | "client">): string {
   const { kind, namespace, name, rule } = client.because;
-  const object = `${kind ?? ""} ${namespace ?? ""}/${name ?? ""}`;
+  const object = refWords({ kind: kind ?? "", namespace: namespace ?? "", name: name ?? "" });
   const isRule = kind === "DestinationRule";
   switch (why) {
     case "plaintext-to-strict":

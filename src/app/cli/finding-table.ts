@@ -1,6 +1,7 @@
 /** What is wrong with a configuration, or weaker than it looks: for people and for programs. */
 
 import type { Finding } from "../../core/policy/finding.ts";
+import { refWords } from "../../core/resources/resource.ts";
 import { wantsColour, type JsonValue } from "./output.ts";
 import { formatTable } from "./table.ts";
 import type { Context } from "./command.ts";
@@ -25,7 +26,7 @@ export function findingTable(
     { text: severity, colour: severity === "error" ? ("red" as const) : ("yellow" as const) },
     code,
     origin,
-    ref === undefined ? "" : `${ref.kind} ${ref.namespace}/${ref.name}`,
+    ref === undefined ? "" : refWords(ref),
     path,
     hint === "" ? text : `${text}; ${hint}`,
   ]);

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { formatRelative, formatSpan, formatTimestamp } from "./format.ts";
+import { assert as assertProperty, integer, property } from "fast-check";
+import { parseDuration } from "../../core/duration.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatRelative,
+  formatSpan,
+  formatTimestamp,
+} from "./format.ts";
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -44,3 +52,22 @@ for (const [offsetMs, want] of [
 test("writes timestamps in UTC, to the second", () => {
   assert.equal(formatTimestamp(1_700_000_000_999), "2023-11-14T22:13:20Z");
 });
+
+test("writes a duration as a flag takes it again, to the second", () => {
+  assert.equal(formatDuration(90_065), "1d1h1m5s");
+  assertProperty(
+    property(integer({ min: 0, max: 90 * 86_400 }), (seconds) => {
+      assert.equal(parseDuration(formatDuration(seconds)), seconds);
+    }),
+  );
+});
+
+for (const [count, want] of [
+  [0, "0"],
+  [999, "999"],
+  [1_000, "1,000"],
+  [48_211, "48,211"],
+  [1_234_567, "1,234,567"],
+] as const) {
+  test(`writes ${want} for ${count}`, () => assert.equal(formatCount(count), want));
+}

@@ -19,6 +19,22 @@ export function formatSpan(spanMs: number): string {
   return parts.length === 0 ? "0s" : parts.join("");
 }
 
+/** To the second, as a flag takes it again: `1d3h5m`. */
+export function formatDuration(seconds: number): string {
+  let rest = seconds;
+  const parts = UNITS.map(([unit, unitSeconds]) => {
+    const count = Math.floor(rest / unitSeconds);
+    rest -= count * unitSeconds;
+    return count === 0 ? "" : `${count}${unit}`;
+  });
+  return parts.join("") || "0s";
+}
+
+/** `48,211` */
+export function formatCount(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
+}
+
 /** `in 23h59m`, `12s ago` or `now`, as seen at `nowMs`. */
 export function formatRelative(atMs: number, nowMs: number): string {
   const spanMs = atMs - nowMs;

@@ -1,7 +1,7 @@
 /** What stands under the table of `mtls status`: for each state that is not in force why it is so and what ends it, then each wait and refusal. */
 
 import type { ProxyPolicyValue } from "./mtls-status-value.ts";
-import { printable } from "./text.ts";
+import { firstOf, printable } from "./text.ts";
 
 /** @param all also those that are not shown: somebody may wait for them */
 export function stateLines(
@@ -108,6 +108,7 @@ function refusalOf(proxy: ProxyPolicyValue): readonly string[] {
   const objects = refusal.objects.map(
     ({ kind, namespace, name }) => `${kind} ${namespace}/${name}`,
   );
+  // The likeliest come first, and all endpoints of a service last.
   const of = objects.length === 0 ? "" : `, which comes of ${firstOf(objects)}`;
   const what = refusal.resources.join(", ") || "its policy";
   const detail = refusal.detail.trim();
@@ -118,13 +119,4 @@ function refusalOf(proxy: ProxyPolicyValue): readonly string[] {
 
 function nameOf({ workload, spiffeId, proxy }: ProxyPolicyValue): string {
   return workload ?? `${spiffeId} ${proxy}`;
-}
-
-const namesShown = 3;
-
-/** Of a refusal's objects the likeliest come first, and all endpoints of a service last. */
-function firstOf(names: readonly string[]): string {
-  const more = names.length - namesShown;
-  const shown = names.slice(0, namesShown).join(", ");
-  return more > 0 ? `${shown} and ${more} more` : shown;
 }

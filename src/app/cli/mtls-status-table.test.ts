@@ -4,6 +4,7 @@ import type { ProxyPolicyValue } from "./mtls-status-value.ts";
 import { policyStatusText } from "./mtls-status-table.ts";
 
 const ca = "spiffe://prod.example/ns";
+const plain = { colour: false, nowMs: Date.UTC(2026, 10, 29, 12), columns: undefined };
 
 function proxy(
   name: string,
@@ -17,7 +18,7 @@ function proxy(
 
 /** Without the table. */
 function linesOf(proxies: readonly ProxyPolicyValue[], namespace?: string): readonly string[] {
-  const text = policyStatusText({ sequence: 1, proxies }, { namespace, colour: false });
+  const text = policyStatusText({ sequence: 1, proxies }, { namespace, ...plain });
   return (text.split("\n\n")[1] ?? "").split("\n").filter((line) => line !== "");
 }
 
@@ -94,7 +95,7 @@ describe("under the table of mtls status", () => {
 
 describe("without a line", () => {
   const said = (proxies: readonly ProxyPolicyValue[], namespace?: string): string =>
-    policyStatusText({ sequence: 1, proxies }, { namespace, colour: false });
+    policyStatusText({ sequence: 1, proxies }, { namespace, ...plain });
 
   it("says where there are proxies", () => {
     const proxies = [

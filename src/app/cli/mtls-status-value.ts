@@ -2,26 +2,39 @@
 
 import { compareText } from "../../core/compare-text.ts";
 import type {
+  PortStatus,
   ProxyPolicyStatus,
   ProxyRefusal,
   ResourceName,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { JsonValue } from "./output.ts";
+import { timeText } from "./time-text.ts";
 
-interface NameValue {
+/** All of them null where no object is. */
+export interface NameValue {
   readonly [key: string]: string | null;
   readonly kind: string | null;
   readonly namespace: string | null;
   readonly name: string | null;
 }
 
-interface PortValue {
+export interface PortValue {
   readonly [key: string]: JsonValue;
   readonly port: number;
   readonly wanted: string | null;
   readonly inForce: string | null;
   readonly because: NameValue & { readonly rule: string };
   readonly openPlaintext: number;
+  /** That holds it back, or has opened it. */
+  readonly flip: number | null;
+  /** Within the look-back. */
+  readonly mtlsConnections: number;
+  readonly otherConnections: number;
+  /** Distinct sources of those. */
+  readonly otherCallers: number;
+  /** RFC 3339. */
+  readonly permissiveUntil: string | null;
+  readonly owner: string | null;
 }
 
 interface WaitValue {
@@ -73,13 +86,7 @@ function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
     agent: agentId,
     workload: workload === "" ? null : workload,
     state,
-    ports: ports.map(({ port, wanted, inForce, because, rule, draining }) => ({
-      port,
-      wanted: wanted === "" ? null : wanted,
-      inForce: inForce === "" ? null : inForce,
-      because: { ...nameValue(because), rule },
-      openPlaintext: draining,
-    })),
+    ports: ports.map(portValue),
     waits: held.map(({ step, endpoint, waitsFor, waitsForCount }) => ({
       step,
       endpoint,
@@ -90,11 +97,28 @@ function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
   };
 }
 
+function portValue(status: PortStatus): PortValue {
+  const { port, wanted, inForce, because, rule, draining, flip, otherCallers, owner } = status;
+  return {
+    port,
+    wanted: wanted || null,
+    inForce: inForce || null,
+    because: { ...nameValue(because), rule },
+    openPlaintext: draining,
+    flip: Number(flip) || null,
+    mtlsConnections: Number(status.mtlsConnections),
+    otherConnections: Number(status.otherConnections),
+    otherCallers,
+    permissiveUntil: timeText(status.permissiveUntil) || null,
+    owner: owner || null,
+  };
+}
+
 function refusalValue({ detail, resources, objects }: ProxyRefusal): RefusalValue {
   return { detail, resources, objects: objects.map(nameValue) };
 }
 
-function nameValue(name: ResourceName | undefined): NameValue {
+export function nameValue(name: ResourceName | undefined): NameValue {
   return {
     kind: name?.kind ?? null,
     namespace: name?.namespace ?? null,

@@ -19,6 +19,10 @@ export const claimFlags = {
   },
 } as const;
 
+export const dryRunFlag = {
+  "dry-run": { type: "boolean", help: "say what would be done, and change nothing" },
+} as const;
+
 /** Whoever is not told who it is, says as what it runs. */
 export function operatorName(given: string | undefined, env: Environment): string {
   return given ?? (env["USER"] || `uid ${process.geteuid?.() ?? "unknown"}`);

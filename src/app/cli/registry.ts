@@ -232,6 +232,31 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/mtls-status.ts")).mtlsStatus,
   },
   {
+    path: ["mtls", "check"],
+    summary: "Say whether ports can go strict, and who would be refused",
+    load: async () => (await import("./verbs/mtls-check.ts")).mtlsCheck,
+  },
+  {
+    path: ["mtls", "flip"],
+    summary: "Make ports refuse what is not mTLS, in stages",
+    load: async () => (await import("./verbs/mtls-flip.ts")).mtlsFlip,
+  },
+  {
+    path: ["mtls", "revert"],
+    summary: "Take a flip back",
+    load: async () => (await import("./verbs/mtls-revert.ts")).mtlsRevert,
+  },
+  {
+    path: ["mtls", "permissive"],
+    summary: "Let ports take plaintext until a date",
+    load: async () => (await import("./verbs/mtls-permissive.ts")).mtlsPermissive,
+  },
+  {
+    path: ["mtls", "plan"],
+    summary: "Show in which order a namespace can go strict",
+    load: async () => (await import("./verbs/mtls-plan.ts")).mtlsPlan,
+  },
+  {
     path: ["envoy", "bootstrap"],
     summary: "Print a bootstrap for an Envoy of the mesh",
     load: async () => (await import("./verbs/envoy-bootstrap.ts")).envoyBootstrapVerb,

@@ -2,10 +2,10 @@
 
 import type { ReloadRefusal } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { formatRelative } from "./format.ts";
-import { timeText } from "./laggard-value.ts";
-import { nextLines, nextOf } from "./root-next.ts";
-import type { RootTarget } from "./root-target.ts";
-import { wordsOf } from "./root-words.ts";
+import { nextLines, nextOf } from "./next-commands.ts";
+import type { ServerTarget } from "./server-target.ts";
+import { wordsOf } from "./server-words.ts";
+import { timeText } from "./time-text.ts";
 
 export type ReloadRefusalValue = {
   /** "configuration" or "ca". */
@@ -24,7 +24,7 @@ export function reloadRefusalValue(refusal: ReloadRefusal): ReloadRefusalValue {
 /** Without the last end of a line. */
 export function reloadRefusalText(
   { part, reason, detail, hint, since }: ReloadRefusalValue,
-  target: RootTarget,
+  target: ServerTarget,
   nowMs: number,
 ): string {
   const what = part === "ca" ? "CA" : part;

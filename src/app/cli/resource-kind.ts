@@ -1,6 +1,6 @@
-/** Kinds of objects by the words that kubectl takes for them, and an object's name as kubectl writes it. */
+/** Kinds of objects by the words that kubectl takes for them. */
 
-import type { ResourceKind, ResourceRef } from "../../core/resources/resource.ts";
+import { refWords, type ResourceKind, type ResourceRef } from "../../core/resources/resource.ts";
 import { didYouMean } from "../../edge/config/nearest-match.ts";
 import type { LocatedFinding } from "./finding-table.ts";
 import { printable } from "./text.ts";
@@ -63,15 +63,14 @@ export function parseKind(word: string): ResourceKind {
   throw new UsageError("usage-invalid-value", message);
 }
 
-/** `peerauthentication.security.istio.io/default in payments` */
-export function resourceWords({ kind, namespace, name }: ResourceRef): string {
-  const { singular, group } = words[kind];
-  return printable(`${singular}${group}/${name} in ${namespace}`);
+/** `PeerAuthentication payments/default` */
+export function resourceWords(ref: ResourceRef): string {
+  return printable(refWords(ref));
 }
 
-/** `FILE:LINE: peerauthentication.security.istio.io/default in payments: spec.mtls: TEXT; HINT` */
+/** `FILE:LINE: PeerAuthentication payments/default: spec.mtls: TEXT; HINT` */
 export function findingLine({ origin, ref, path, text, hint }: LocatedFinding): string {
-  const object = ref === undefined ? "" : resourceWords(ref);
+  const object = ref === undefined ? "" : refWords(ref);
   const parts = [origin, object, path, text].filter((part) => part !== "");
   return printable(`${parts.join(": ")}${hint === "" ? "" : `; ${hint}`}`);
 }

@@ -5,9 +5,10 @@ import type {
   RootChange,
   RootRefusal,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
-import { laggardValue, timeText, type LaggardValue } from "./laggard-value.ts";
-import { nextOf, type NextValue } from "./root-next.ts";
-import type { RootTarget } from "./root-target.ts";
+import { laggardValue, type LaggardValue } from "./laggard-value.ts";
+import { nextOf, type NextValue } from "./next-commands.ts";
+import type { ServerTarget } from "./server-target.ts";
+import { timeText } from "./time-text.ts";
 
 export type DoneValue = {
   readonly lines: readonly string[];
@@ -33,7 +34,7 @@ export type ChangeValue =
 export function changeValue(
   { result }: ChangeRootResponse,
   dryRun: boolean,
-  target: RootTarget,
+  target: ServerTarget,
 ): ChangeValue {
   if (result.case === "done") return { dryRun, done: doneValue(result.value, target) };
   if (result.case === "refused") return { dryRun, refused: refusedValue(result.value, target) };
@@ -58,11 +59,11 @@ export function withNext(refused: RefusedValue, next: NextValue): RefusedValue {
   return { ...refused, next: [...refused.next, next] };
 }
 
-function doneValue({ lines, next, csr, epoch }: RootChange, target: RootTarget): DoneValue {
+function doneValue({ lines, next, csr, epoch }: RootChange, target: ServerTarget): DoneValue {
   return { lines, next: nextOf(target, next), csr, epoch: Number(epoch) };
 }
 
-export function refusedValue(refused: RootRefusal, target: RootTarget): RefusedValue {
+export function refusedValue(refused: RootRefusal, target: ServerTarget): RefusedValue {
   const { code, message, hint, lagging, laggards, opensAt } = refused;
   return {
     code,

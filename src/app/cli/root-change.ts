@@ -12,18 +12,14 @@ import {
   type DoneValue,
   type RefusedValue,
 } from "./root-change-value.ts";
-import { nextLines } from "./root-next.ts";
+import { nextLines } from "./next-commands.ts";
 import { refusedText } from "./root-refused-text.ts";
 import { sourceWords } from "./root-source.ts";
-import { commandOf, hinted, type RootTarget } from "./root-target.ts";
-import { wordsOf } from "./root-words.ts";
-
-export const dryRunFlag = {
-  "dry-run": { type: "boolean", help: "say what would be done, and change nothing" },
-} as const;
+import { commandOf, hinted, type ServerTarget } from "./server-target.ts";
+import { wordsOf } from "./server-words.ts";
 
 export interface RootSending {
-  readonly target: RootTarget;
+  readonly target: ServerTarget;
   readonly operator: string;
   readonly dryRun: boolean;
 }
@@ -56,7 +52,7 @@ function wordsOfCommand(command: RootCommand): readonly string[] {
 export async function reportChange(
   context: Context,
   value: ChangeValue,
-  target: RootTarget,
+  target: ServerTarget,
   output: OutputFormat,
 ): Promise<ExitCode> {
   if ("done" in value) {

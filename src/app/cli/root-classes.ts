@@ -1,12 +1,12 @@
 /** Readers that nobody can observe: a rotation waits for an operator's word of them, and for nothing else of theirs. */
 
 import type { LaggardValue } from "./laggard-value.ts";
-import { nextOf, type NextValue } from "./root-next.ts";
-import type { RootTarget } from "./root-target.ts";
+import { nextOf, type NextValue } from "./next-commands.ts";
+import type { ServerTarget } from "./server-target.ts";
 
 /** The command that says that they have the roots of now; none where none is waited for. */
 export function waiverNext(
-  target: RootTarget,
+  target: ServerTarget,
   laggards: readonly LaggardValue[],
 ): readonly NextValue[] {
   const classes = laggards.filter(isClass).map(({ name }) => ` --waive ${name}`);

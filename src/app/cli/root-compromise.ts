@@ -4,26 +4,29 @@ import type { RootSource } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
 import { formatSpan } from "./format.ts";
 import { wantsColour } from "./output.ts";
-import { pollRootStatus, untilNextPoll } from "./root-follow.ts";
+import { untilNextPoll } from "./poll.ts";
+import { pollRootStatus } from "./root-follow.ts";
 import { waiverNext } from "./root-classes.ts";
+import { refusal } from "./root-change-value.ts";
 import type { Refuse } from "./root-change.ts";
-import { confirm } from "./root-confirm.ts";
+import { confirm } from "./confirm.ts";
 import type { LaggardValue } from "./laggard-value.ts";
+import type { Progress } from "./live-progress.ts";
 import { holdersOf, leavesOf, workloadsOf } from "./root-judgement.ts";
 import { hangingText } from "./root-hanging.ts";
 import { laggardTable } from "./root-laggards.ts";
-import { nextLines } from "./root-next.ts";
-import type { Progress } from "./root-progress.ts";
+import { nextLines } from "./next-commands.ts";
+import { rotationAway, rotationWaiting } from "./root-progress-text.ts";
 import { confirmationWait } from "./root-rotate-step.ts";
 import { sourceWords } from "./root-source.ts";
-import { commandOf, pasteable, type RootTarget } from "./root-target.ts";
+import { commandOf, pasteable, type ServerTarget } from "./server-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
-import { wordsOf } from "./root-words.ts";
+import { wordsOf } from "./server-words.ts";
 
 /** Before anything is asked. @param lines what the server would do */
 export function breakText(
   context: Context,
-  target: RootTarget,
+  target: ServerTarget,
   status: RootStatusValue,
   authority: RootAuthorityValue,
   lines: readonly string[],
@@ -50,26 +53,25 @@ export function breakText(
 /** The authority's id, typed again: a yes would be too quick. @returns `ok` for it */
 export async function confirmBreak(
   context: Context,
-  target: RootTarget,
+  target: ServerTarget,
   authorityId: string,
   source: RootSource,
   refuse: Refuse,
 ): Promise<ExitCode> {
   const words = [authorityId, ...sourceWords(source), "--yes-break", authorityId];
-  const question = {
+  const next = [{ command: commandOf(target, "root compromise", words), why: "if it is meant" }];
+  return await confirm(context, {
     text: "Type the authority's id again to break this: ",
     wanted: authorityId,
     nothing: "nothing was changed",
-    next: [{ command: commandOf(target, "root compromise", words), why: "if it is meant" }],
-    about: [],
-  };
-  return await confirm(context, question, refuse);
+    refuse: (code, message) => refuse(refusal(code, message, next)),
+  });
 }
 
 /** Until the server has the proof that nobody trusts it any more. @throws CommandRefusedError */
 export async function watchGone(
   context: Context,
-  target: RootTarget,
+  target: ServerTarget,
   authorityId: string,
   progress: Progress,
 ): Promise<ExitCode> {
@@ -77,7 +79,7 @@ export async function watchGone(
   let laggards: readonly LaggardValue[] = [];
   while (!context.signal.aborted) {
     const status = await pollRootStatus(target);
-    if (status === undefined) progress.away();
+    if (status === undefined) progress.away(rotationAway);
     else if (status.authorities.every(({ id }) => id !== authorityId)) {
       const but = hasWaived ? ", but for those who were waived" : "";
       progress.note("done", `nobody trusts authority ${authorityId} any more${but}`);
@@ -85,7 +87,7 @@ export async function watchGone(
     } else {
       hasWaived ||= status.waivers.length > 0;
       laggards = status.verifiers.laggards;
-      progress.wait(confirmationWait(status), status);
+      progress.wait(rotationWaiting(confirmationWait(status), status));
     }
     await untilNextPoll(context);
   }

@@ -3,12 +3,12 @@
 import type { RefusedValue, ChangeValue } from "./root-change-value.ts";
 import { isGate } from "./root-judgement.ts";
 import { allLaggards, statusFor } from "./root-refused-text.ts";
-import type { RootTarget } from "./root-target.ts";
+import type { ServerTarget } from "./server-target.ts";
 
 export async function withoutWaived(
   value: ChangeValue,
   names: ReadonlySet<string>,
-  target: RootTarget,
+  target: ServerTarget,
 ): Promise<ChangeValue> {
   if (!("refused" in value) || names.size === 0 || !isGate(value.refused.code)) return value;
   const status = await statusFor(value.refused, target);

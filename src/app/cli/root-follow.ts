@@ -1,31 +1,23 @@
 /** The server's answers for as long as somebody waits: each second, through its restarts. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { AdminClientError } from "../../edge/rpc/admin-client.ts";
 import { fetchRootStatus } from "../../edge/rpc/root-client.ts";
-import type { Context } from "./command.ts";
+import { unlessAway } from "./poll.ts";
 import { holdersOf, shapeOf } from "./root-judgement.ts";
 import { namedAll, namedDefault } from "./root-laggards.ts";
-import type { RootTarget } from "./root-target.ts";
+import type { ServerTarget } from "./server-target.ts";
 import { rootStatusValue, type RootStatusValue } from "./root-value.ts";
 
-const pollMs = 1_000;
-
 /** @returns undefined while nobody answers there. @throws CommandRefusedError */
-export async function pollRootStatus(target: RootTarget): Promise<RootStatusValue | undefined> {
-  try {
-    return await fetchStatus(target, namedDefault);
-  } catch (error) {
-    if (error instanceof AdminClientError) return undefined;
-    throw error;
-  }
+export async function pollRootStatus(target: ServerTarget): Promise<RootStatusValue | undefined> {
+  return await unlessAway(fetchStatus(target, namedDefault));
 }
 
 const rebuildingMs = 3_000;
 
 /** A server reads the owners of certificates from its log when somebody asks; mostly that takes a moment. */
 export async function fetchSettledStatus(
-  target: RootTarget,
+  target: ServerTarget,
   namedMax: number,
   signal: AbortSignal,
 ): Promise<RootStatusValue> {
@@ -40,7 +32,7 @@ export async function fetchSettledStatus(
 
 /** For people, who read a line for each workload, with all certificates of those that are waited for; or as it is asked for. */
 export async function fetchShownStatus(
-  target: RootTarget,
+  target: ServerTarget,
   { all, output }: { readonly all: boolean; readonly output: string },
   signal: AbortSignal,
 ): Promise<RootStatusValue> {
@@ -55,11 +47,9 @@ export async function fetchShownStatus(
 }
 
 /** @throws AdminClientError, CommandRefusedError */
-export async function fetchStatus(target: RootTarget, namedMax: number): Promise<RootStatusValue> {
+export async function fetchStatus(
+  target: ServerTarget,
+  namedMax: number,
+): Promise<RootStatusValue> {
   return rootStatusValue(await fetchRootStatus(target.address, namedMax), target);
-}
-
-/** Until it is time to ask again, or the signal comes. */
-export async function untilNextPoll({ signal }: Pick<Context, "signal">): Promise<void> {
-  await sleep(pollMs, undefined, { signal }).catch(() => {});
 }

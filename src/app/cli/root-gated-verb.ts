@@ -2,13 +2,13 @@
 
 import { connectionFlags } from "./admin-address.ts";
 import { defineCommand, type Command, type Example } from "./command.ts";
-import { claimFlags, operatorName } from "./operator.ts";
+import { claimFlags, dryRunFlag, operatorName } from "./operator.ts";
 import { outputFlag } from "./output.ts";
-import { dryRunFlag, refusing, reportChange, sendOnce } from "./root-change.ts";
+import { refusing, reportChange, sendOnce } from "./root-change.ts";
 import { withoutWaived } from "./root-dry-waiver.ts";
-import { resolveRootTarget } from "./root-target.ts";
+import { resolveServerTarget } from "./server-target.ts";
 import { waive } from "./root-waive.ts";
-import { parseWaiver, waiverFlags } from "./root-waiver-flags.ts";
+import { parseWaiver, waiverFlags } from "./waiver-flags.ts";
 
 export interface GatedVerb {
   readonly kind: "activate" | "retire" | "abort";
@@ -30,7 +30,7 @@ export function gatedVerb({ kind, description, examples }: GatedVerb): Command {
     async run(context, flags) {
       const wanted = parseWaiver(`root ${kind}`, flags);
       const operator = operatorName(flags.operator, context.env);
-      const target = await resolveRootTarget(flags, context.env);
+      const target = await resolveServerTarget(flags, context.env);
       const sending = { target, operator, dryRun: flags["dry-run"] };
       const refuse = refusing(context, sending, flags.output);
       const options = { gate: kind, wanted, sending, refuse, output: flags.output };

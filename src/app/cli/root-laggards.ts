@@ -2,7 +2,7 @@
 
 import { formatRelative } from "./format.ts";
 import type { LaggardValue } from "./laggard-value.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { pasteable, type ServerTarget } from "./server-target.ts";
 import { formatTable } from "./table.ts";
 import { printable } from "./text.ts";
 
@@ -14,7 +14,7 @@ export const namedAll = 1_000_000;
 export interface LaggardView {
   readonly nowMs: number;
   readonly colour: boolean;
-  readonly target: RootTarget;
+  readonly target: ServerTarget;
   /** A line for each certificate, and no end to them. */
   readonly isEach?: boolean;
 }

@@ -4,9 +4,9 @@ import { formatSpan } from "./format.ts";
 import { laggardTable, type LaggardView } from "./root-laggards.ts";
 import type { PlanSpan, PlanStep } from "./root-plan-steps.ts";
 import type { PlanValue } from "./root-plan.ts";
-import { nextLines } from "./root-next.ts";
-import { commandOf } from "./root-target.ts";
-import { wordsOf } from "./root-words.ts";
+import { nextLines } from "./next-commands.ts";
+import { commandOf } from "./server-target.ts";
+import { wordsOf } from "./server-words.ts";
 import { printable, wrap } from "./text.ts";
 
 export function planText(plan: PlanValue, columns: number, view: LaggardView): string {

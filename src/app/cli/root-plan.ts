@@ -4,8 +4,8 @@ import { isGate, isRotating, shapeOf } from "./root-judgement.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import { lifeWarnings } from "./root-life.ts";
 import { allSteps, type PlanSpan, type PlanStep } from "./root-plan-steps.ts";
-import { nextOf, type NextValue } from "./root-next.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { nextOf, type NextValue } from "./next-commands.ts";
+import { pasteable, type ServerTarget } from "./server-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
 export type PlanValue = {
@@ -28,7 +28,7 @@ export type PlanValue = {
   readonly next: readonly NextValue[];
 };
 
-export function planOf(status: RootStatusValue, target: RootTarget): PlanValue {
+export function planOf(status: RootStatusValue, target: ServerTarget): PlanValue {
   const shape = shapeOf(status);
   const first = nextStep(status);
   const steps = allSteps(status).map((step, index): PlanStep => {

@@ -3,6 +3,7 @@
 import { isClass } from "./root-classes.ts";
 import { formatRelative } from "./format.ts";
 import { hangingCount } from "./root-hanging.ts";
+import type { Waiting } from "./live-progress.ts";
 import { countLeft, laggardLines, laggardNames } from "./root-laggards.ts";
 import type { RotateWait } from "./root-rotate-step.ts";
 import type { RootStatusValue } from "./root-value.ts";
@@ -18,8 +19,20 @@ const waiting: Readonly<Record<RotateWait["until"], string>> = {
   over: "the end waits",
 };
 
-/** Lines of their own for the time, the count and those who are waited for: each is seen in a narrow terminal. */
-export function waitLines(wait: RotateWait, status: RootStatusValue): readonly string[] {
+export const rotationAway = "the rotation stays where it is";
+
+export function rotationWaiting(wait: RotateWait, status: RootStatusValue): Waiting {
+  const time = opensText(wait, status.now);
+  return {
+    text: waitText(wait, status),
+    time,
+    lines: waitLines(wait, status),
+    fields: { ...wait },
+  };
+}
+
+/** Lines of their own for the time, the count and those who are waited for. */
+function waitLines(wait: RotateWait, status: RootStatusValue): readonly string[] {
   const { until, laggards, lagging, isServersTurn } = wait;
   const nowMs = Date.parse(status.now);
   const time = wait.opensAt === "" ? "" : `, at the latest ${relative(wait.opensAt, nowMs)}`;
@@ -39,7 +52,7 @@ export function waitLines(wait: RotateWait, status: RootStatusValue): readonly s
 
 const linesMax = 3;
 
-export function waitText(wait: RotateWait, status: RootStatusValue): string {
+function waitText(wait: RotateWait, status: RootStatusValue): string {
   const head = `step ${stepOf[wait.until]} of ${stepCount}, ${waiting[wait.until]}: ${countsText(wait)}`;
   if (wait.isServersTurn) return `${head}; nobody lags, and the server goes on by itself`;
   const names = laggardNames(wait.laggards, wait.lagging);
@@ -63,7 +76,7 @@ function countsText({ until, confirmed, total, lagging, laggards }: RotateWait):
   }
 }
 
-export function opensText({ opensAt }: RotateWait, now: string): string {
+function opensText({ opensAt }: RotateWait, now: string): string {
   return opensAt === "" ? "" : `; at the latest ${relative(opensAt, Date.parse(now))}`;
 }
 

@@ -3,13 +3,14 @@
 import { EndpointsError } from "../../edge/config/endpoints.ts";
 import { AdminClientError } from "../../edge/rpc/admin-client.ts";
 import type { Context } from "./command.ts";
-import { fetchStatus, untilNextPoll } from "./root-follow.ts";
+import { untilNextPoll } from "./poll.ts";
+import { fetchStatus } from "./root-follow.ts";
 import { printable } from "./text.ts";
-import { resolveRootTarget, type ConnectionValues, type RootTarget } from "./root-target.ts";
+import { resolveServerTarget, type ConnectionValues, type ServerTarget } from "./server-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
 export interface Reached {
-  readonly target: RootTarget;
+  readonly target: ServerTarget;
   readonly status: RootStatusValue;
 }
 
@@ -28,7 +29,7 @@ export async function reachRoots(
   const endMs = performance.now() + awayMs;
   for (let isSaid = false; ; isSaid = true) {
     try {
-      const target = await resolveRootTarget(flags, context.env);
+      const target = await resolveServerTarget(flags, context.env);
       return { target, status: await fetchStatus(target, 1) };
     } catch (error) {
       const mayCome = isStarting(error) || (isAway(error) && performance.now() < endMs);

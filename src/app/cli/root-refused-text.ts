@@ -8,15 +8,15 @@ import type { RefusedValue } from "./root-change-value.ts";
 import { fetchStatus } from "./root-follow.ts";
 import { causeOf, holdersOf, isGate, shapeOf } from "./root-judgement.ts";
 import { laggardTable, namedAll } from "./root-laggards.ts";
-import { nextLines } from "./root-next.ts";
-import type { RootTarget } from "./root-target.ts";
+import { nextLines } from "./next-commands.ts";
+import type { ServerTarget } from "./server-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
-import { wordsOf } from "./root-words.ts";
+import { wordsOf } from "./server-words.ts";
 import { printable } from "./text.ts";
 
 export async function refusedText(
   refused: RefusedValue,
-  target: RootTarget,
+  target: ServerTarget,
   context: Context,
 ): Promise<string> {
   const { code, message, next, lagging, opensAt } = refused;
@@ -35,7 +35,7 @@ export async function refusedText(
 /** A refusal names the first only, and of workloads all are wanted; a server that does not say so is no obstacle. */
 export async function statusFor(
   { code, lagging, laggards }: RefusedValue,
-  target: RootTarget,
+  target: ServerTarget,
 ): Promise<RootStatusValue | undefined> {
   const isCut = isGate(code) && lagging > laggards.length;
   return await fetchStatus(target, isCut ? namedAll : 1).catch(() => undefined);

@@ -4,10 +4,11 @@ import { ExitCode, type Context } from "./command.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import type { Refuse } from "./root-change.ts";
 import { waiverNext } from "./root-classes.ts";
-import { nextLines, nextOf, type NextValue } from "./root-next.ts";
-import type { Progress } from "./root-progress.ts";
+import type { Progress } from "./live-progress.ts";
+import { nextLines, nextOf, type NextValue } from "./next-commands.ts";
+import { rotationAway } from "./root-progress-text.ts";
 import { refusedText } from "./root-refused-text.ts";
-import type { RootTarget } from "./root-target.ts";
+import type { ServerTarget } from "./server-target.ts";
 
 export interface RotateEnds {
   readonly refuse: Refuse;
@@ -16,7 +17,7 @@ export interface RotateEnds {
   readonly timedOut: (laggards: readonly LaggardValue[]) => ExitCode;
 }
 
-export function rotateEnds(context: Context, target: RootTarget, progress: Progress): RotateEnds {
+export function rotateEnds(context: Context, target: ServerTarget, progress: Progress): RotateEnds {
   const { stderr } = context;
   const resume = nextOf(target, "portcullis root rotate --resume");
   const say = (event: string, head: string, text: string, next: readonly NextValue[]): void => {
@@ -33,12 +34,12 @@ export function rotateEnds(context: Context, target: RootTarget, progress: Progr
       return ExitCode.refused;
     },
     interrupted: (laggards) => {
-      const text = "the rotation stays where it is";
+      const text = rotationAway;
       say("interrupted", "interrupted", text, [...waiverNext(target, laggards), ...resume]);
       return ExitCode.error;
     },
     timedOut: (laggards) => {
-      const text = "the time is over, and the rotation stays where it is";
+      const text = `the time is over, and ${rotationAway}`;
       const shown = nextOf(target, "portcullis root status");
       say("timeout", "warning", text, [...shown, ...waiverNext(target, laggards), ...resume]);
       return ExitCode.warning;

@@ -5,11 +5,13 @@ import type { RootCommand, RootSource } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
 import { refusal, withNext, type RefusedValue } from "./root-change-value.ts";
 import { sendCommand, type RootSending } from "./root-change.ts";
-import { pollRootStatus, untilNextPoll } from "./root-follow.ts";
+import { untilNextPoll } from "./poll.ts";
+import { pollRootStatus } from "./root-follow.ts";
 import type { LaggardValue } from "./laggard-value.ts";
+import type { Progress } from "./live-progress.ts";
 import { isGate } from "./root-judgement.ts";
-import { nextOf, type NextValue } from "./root-next.ts";
-import type { Progress } from "./root-progress.ts";
+import { nextOf, type NextValue } from "./next-commands.ts";
+import { rotationAway, rotationWaiting } from "./root-progress-text.ts";
 import type { RotateEnds } from "./root-rotate-end.ts";
 import {
   decideRotateStep,
@@ -18,7 +20,7 @@ import {
   type RotateGoal,
   type RotateStep,
 } from "./root-rotate-step.ts";
-import { pasteable } from "./root-target.ts";
+import { pasteable } from "./server-target.ts";
 
 export interface RotateOptions {
   readonly source: RootSource;
@@ -41,13 +43,13 @@ export async function rotate(context: Context, options: RotateOptions): Promise<
     if (context.signal.aborted) return ends.interrupted(laggards);
     const status = await pollRootStatus(sending.target);
     if (status === undefined) {
-      progress.away();
+      progress.away(rotationAway);
     } else {
       hasWaived ||= status.waivers.length > 0;
       goal = goalAfter(goal, status);
       const step = decideRotateStep(status, goal);
       laggards = step.kind === "wait" ? step.wait.laggards : [];
-      if (step.kind === "wait") progress.wait(step.wait, status);
+      if (step.kind === "wait") progress.wait(rotationWaiting(step.wait, status));
       else if (step.kind !== "command") return await over({ ...options, hasWaived }, step);
       else {
         const refused = await carryOut(step.command, options);
@@ -84,7 +86,7 @@ async function carryOut(
     progress.note(name, `${name}: ${value.done.lines.join("; ")}`, { epoch: value.done.epoch });
   } catch (error) {
     if (!(error instanceof AdminClientError)) throw error;
-    progress.away();
+    progress.away(rotationAway);
   }
   return undefined;
 }

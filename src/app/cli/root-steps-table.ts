@@ -3,10 +3,10 @@
 import { formatRelative } from "./format.ts";
 import { waiverNext } from "./root-classes.ts";
 import { causeOf, shapeOf } from "./root-judgement.ts";
-import { wrapNext } from "./root-next.ts";
-import type { RootTarget } from "./root-target.ts";
+import { wrapNext } from "./next-commands.ts";
+import type { ServerTarget } from "./server-target.ts";
 import type { RootStatusValue, RootStepValue } from "./root-value.ts";
-import { wordsOf } from "./root-words.ts";
+import { wordsOf } from "./server-words.ts";
 import { wrap } from "./text.ts";
 
 /** Refusals are sentences, and too long for a table; a command of theirs stays on one line. */
@@ -22,7 +22,7 @@ export function stepLines(steps: readonly RootStepValue[], nowMs: number, column
 }
 
 /** It needs no command, unless somebody has to say that a class has been seen to. */
-export function endLines(status: RootStatusValue, columns: number, target: RootTarget): string {
+export function endLines(status: RootStatusValue, columns: number, target: ServerTarget): string {
   const { retired } = shapeOf(status);
   if (retired.length === 0) return "";
   const ids = retired.map(({ id }) => id).join(" and ");

@@ -7,10 +7,10 @@ import { laggardTable, type LaggardView } from "./root-laggards.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
 import { formatTable, type Cell, type CellColour } from "./table.ts";
 import { lifeWarnings } from "./root-life.ts";
-import { nextLines, nextOf } from "./root-next.ts";
+import { nextLines, nextOf } from "./next-commands.ts";
 import { reloadRefusalText } from "./reload-refusal-value.ts";
 import { endLines, stepLines } from "./root-steps-table.ts";
-import { wordsOf } from "./root-words.ts";
+import { wordsOf } from "./server-words.ts";
 
 export function rootStatusTables(
   status: RootStatusValue,

@@ -1,16 +1,12 @@
 /** What `root status` says, as a value for programs: the wire's answer with plain numbers and times. */
 
 import type { Evidence, RootStatus } from "../../gen/portcullis/admin/v1/admin_pb.ts";
-import {
-  laggardValue,
-  timeText,
-  waiverValue,
-  type LaggardValue,
-  type WaiverValue,
-} from "./laggard-value.ts";
+import { laggardValue, type LaggardValue } from "./laggard-value.ts";
+import { nextOf, type NextValue } from "./next-commands.ts";
 import { reloadRefusalValue, type ReloadRefusalValue } from "./reload-refusal-value.ts";
-import { nextOf, type NextValue } from "./root-next.ts";
-import { pasteable, type RootTarget } from "./root-target.ts";
+import { pasteable, type ServerTarget } from "./server-target.ts";
+import { timeText } from "./time-text.ts";
+import { waiverValue, type WaiverValue } from "./waiver-value.ts";
 
 /** Commands in texts can be pasted. Times are RFC 3339, empty where there is none. */
 export type RootStatusValue = {
@@ -77,7 +73,7 @@ export type HoldersValue = {
   readonly named: readonly LaggardValue[];
 };
 
-export function rootStatusValue(status: RootStatus, target: RootTarget): RootStatusValue {
+export function rootStatusValue(status: RootStatus, target: ServerTarget): RootStatusValue {
   return {
     now: timeText(status.now),
     trustDomain: status.trustDomain,

@@ -10,14 +10,14 @@ import { asUsage } from "./operator.ts";
 import { wantsColour } from "./output.ts";
 import { refusal, refusedValue } from "./root-change-value.ts";
 import type { Refuse, RootSending } from "./root-change.ts";
-import { confirm } from "./root-confirm.ts";
+import { confirm } from "./confirm.ts";
 import { fetchStatus } from "./root-follow.ts";
 import { laggardTable, namedDefault } from "./root-laggards.ts";
 import { laggardValue, type LaggardValue } from "./laggard-value.ts";
-import { nextOf } from "./root-next.ts";
-import { commandOf, hinted, type RootTarget } from "./root-target.ts";
+import { nextOf } from "./next-commands.ts";
+import { commandOf, hinted, type ServerTarget } from "./server-target.ts";
 import { printable } from "./text.ts";
-import { waiverWords, type Wanted } from "./root-waiver-flags.ts";
+import { waiverWords, type Wanted } from "./waiver-flags.ts";
 
 export interface WaiveOptions {
   /** Whose laggards; `rotate` for the step that comes next. */
@@ -94,17 +94,18 @@ async function confirmWaiver(
 ): Promise<ExitCode> {
   const words = [...(gate === "rotate" ? ["--resume"] : []), ...waiverWords(wanted), "--yes"];
   const command = commandOf(sending.target, `root ${gate}`, words);
-  const question = {
+  const next = [{ command, why: "look at the names; if they are meant" }];
+  // For programs: people have read it.
+  const about = output === "table" ? [] : named;
+  return await confirm(context, {
     text: `Waive ${what}? What they have not taken may fail. Type yes: `,
     wanted: "yes",
     nothing: "nobody is waived, and nothing was changed",
-    next: [{ command, why: "look at the names; if they are meant" }],
-    about: output === "table" ? [] : named,
-  };
-  return await confirm(context, question, refuse);
+    refuse: (code, message) => refuse(refusal(code, message, next, about)),
+  });
 }
 
-async function nobody(target: RootTarget, selector: string) {
+async function nobody(target: ServerTarget, selector: string) {
   const classes = await classesLike(target, selector);
   const why =
     classes.length > 0
@@ -119,7 +120,7 @@ async function nobody(target: RootTarget, selector: string) {
 }
 
 /** Those that lag and that may have been meant. */
-async function classesLike(target: RootTarget, selector: string): Promise<readonly string[]> {
+async function classesLike(target: ServerTarget, selector: string): Promise<readonly string[]> {
   const { verifiers } = await fetchStatus(target, namedDefault);
   const [part = ""] = selector.replace(/^class\//, "").split("*", 1);
   return verifiers.laggards

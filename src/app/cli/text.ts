@@ -15,6 +15,13 @@ export function printable(text: string): string {
   });
 }
 
+/** `a, b, c and 2 more` */
+export function firstOf(names: readonly string[], max = 3): string {
+  const more = names.length - max;
+  const shown = names.slice(0, max).join(", ");
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
+
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["\n", String.raw`\n`],
   ["\r", String.raw`\r`],

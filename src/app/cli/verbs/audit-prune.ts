@@ -7,6 +7,7 @@ import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatTimestamp } from "../format.ts";
 import { asUsage, claimFlags, operatorName } from "../operator.ts";
 import { outputFlag, writeOutput } from "../output.ts";
+import { parseTime } from "../until-flag.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const auditPrune: Command = defineCommand({
@@ -48,11 +49,8 @@ export const auditPrune: Command = defineCommand({
   },
 });
 
-/** RFC 3339 5.6, or a date alone, which is its beginning in UTC. */
-const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d))?$/i;
-
 function parseBefore(text: string, nowMs: number): number {
-  const timeMs = TIME.test(text) ? timeOf(text) : Number.NaN;
+  const timeMs = parseTime(text, true);
   if (!Number.isNaN(timeMs)) return timeMs;
   try {
     return nowMs - parseDuration(text) * 1_000;
@@ -63,12 +61,4 @@ function parseBefore(text: string, nowMs: number): number {
       { cause, hint: "portcullis help audit prune" },
     );
   }
-}
-
-function timeOf(text: string): number {
-  const day = text.slice(0, 10);
-  const midnightMs = Date.parse(day);
-  // Date takes February 30th for a day in March.
-  const isDay = !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(day);
-  return isDay ? Date.parse(text.toUpperCase()) : Number.NaN;
 }

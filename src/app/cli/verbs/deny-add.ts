@@ -1,7 +1,5 @@
 /** `portcullis deny add` */
 
-import { parseDuration } from "../../../core/duration.ts";
-import { PortcullisError } from "../../../core/error.ts";
 import { addDenial } from "../../../edge/rpc/command-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
@@ -9,7 +7,7 @@ import { denialValue, endOf } from "../denial-value.ts";
 import { asUsage, claimFlags, operatorName } from "../operator.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { printable } from "../text.ts";
-import { UsageError } from "../usage-error.ts";
+import { parseUntil } from "../until-flag.ts";
 
 export const denyAdd: Command = defineCommand({
   description:
@@ -57,46 +55,3 @@ export const denyAdd: Command = defineCommand({
     return warnings.length === 0 ? ExitCode.ok : ExitCode.warning;
   },
 });
-
-/** RFC 3339 5.6, whose time always says its zone. */
-const timestamp = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/i;
-
-function parseUntil(text: string, nowMs: number): number {
-  const untilMs = timestamp.test(text) ? timeOf(text) : endAfter(durationMs(text), nowMs);
-  if (untilMs > nowMs) return untilMs;
-  throw invalid(text);
-}
-
-/** In whole seconds, as it is shown. */
-function endAfter(spanMs: number, nowMs: number): number {
-  return spanMs === 0 ? nowMs : Math.ceil((nowMs + spanMs) / 1_000) * 1_000;
-}
-
-/** NaN for what is none. */
-function timeOf(text: string): number {
-  const day = text.slice(0, 10);
-  const midnightMs = Date.parse(`${day}T00:00:00Z`);
-  // Date takes February 30th for a day in March.
-  const isDay = !Number.isNaN(midnightMs) && new Date(midnightMs).toISOString().startsWith(day);
-  return isDay ? Date.parse(text) : Number.NaN;
-}
-
-function durationMs(text: string): number {
-  try {
-    return parseDuration(text) * 1_000;
-  } catch (cause) {
-    if (!(cause instanceof PortcullisError)) throw cause;
-    throw invalid(text);
-  }
-}
-
-function invalid(text: string): UsageError {
-  const expected = "expected a time in the future or a duration";
-  return new UsageError(
-    "usage-invalid-value",
-    `--until: ${expected}, got ${JSON.stringify(text)}`,
-    {
-      hint: "write 2026-12-31T08:00:00Z, 12h or 90d",
-    },
-  );
-}

@@ -1,7 +1,7 @@
 /** `portcullis get` */
 
 import { findings } from "../../../core/policy/findings.ts";
-import type { ResourceKind } from "../../../core/resources/resource.ts";
+import { refWords, type ResourceKind } from "../../../core/resources/resource.ts";
 import { PortcullisError } from "../../../core/error.ts";
 import { didYouMean } from "../../../edge/config/nearest-match.ts";
 import { listResources, type ServerResources } from "../../../edge/rpc/resource-client.ts";
@@ -10,7 +10,6 @@ import { defineCommand, ExitCode, type Command, type Context } from "../command.
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { findingLine, parseKind } from "../resource-kind.ts";
 import { objectsTable, objectValue, shownObjects } from "../resource-table.ts";
-import { locatedProblem } from "../server-problems.ts";
 
 /** Nothing has that name. */
 class NotFoundError extends PortcullisError<"resource-unknown"> {
@@ -60,7 +59,9 @@ export const get: Command = defineCommand({
       const isIn = namespace === undefined || ref.namespace === namespace;
       return isIn && (kind ?? ref.kind) === ref.kind && (name ?? ref.name) === ref.name;
     });
-    if (name !== undefined && selected.length === 0) throw notFound(server, kind, name, namespace);
+    if (kind !== undefined && name !== undefined && selected.length === 0) {
+      throw notFound(server, kind, name, namespace);
+    }
     await show(context, flags.output, server, selected, namespace);
     for (const line of problemLines(server)) context.stderr.write(`warning: ${line}\n`);
     return server.problems.length === 0 ? ExitCode.ok : ExitCode.warning;
@@ -93,7 +94,7 @@ async function show(
 }
 
 function problemLines({ problems }: ServerResources): readonly string[] {
-  return problems.map((each) => findingLine(locatedProblem(each)));
+  return problems.map(findingLine);
 }
 
 function nothing(count: number, namespace: string | undefined): string {
@@ -104,22 +105,22 @@ function nothing(count: number, namespace: string | undefined): string {
 
 function notFound(
   { objects }: ServerResources,
-  kind: ResourceKind | undefined,
+  kind: ResourceKind,
   name: string,
   namespace: string | undefined,
 ): NotFoundError {
   const others = objects.map(({ object }) => object.object.ref).filter((ref) => ref.kind === kind);
   const elsewhere = others.find((ref) => ref.name === name);
-  const where = namespace === undefined ? "" : ` in ${namespace}`;
+  const what = namespace === undefined ? `${kind} ${name}` : refWords({ kind, namespace, name });
   const near = didYouMean(
     name,
     others.filter((ref) => ref.namespace === (namespace ?? ref.namespace)).map((ref) => ref.name),
   );
   const hint =
     elsewhere === undefined
-      ? `portcullis get ${kind ?? ""} -A`
-      : `portcullis get ${kind ?? ""} ${name} -n ${elsewhere.namespace}`;
-  return new NotFoundError("resource-unknown", `there is no ${kind ?? ""} ${name}${where}${near}`, {
+      ? `portcullis get ${kind} -A`
+      : `portcullis get ${kind} ${name} -n ${elsewhere.namespace}`;
+  return new NotFoundError("resource-unknown", `there is no ${what}${near}`, {
     hint,
   });
 }

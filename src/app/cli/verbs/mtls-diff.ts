@@ -1,10 +1,9 @@
 /** `portcullis mtls diff` */
 
-import type { Finding } from "../../../core/policy/finding.ts";
 import { diffPolicies, type PolicyDiff } from "../../../core/policy/policy-diff.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
-import { findingValue, type LocatedFinding } from "../finding-table.ts";
-import { configurationFlags, type Configuration } from "../mtls-configuration.ts";
+import { findingValue } from "../finding-table.ts";
+import { configurationFlags, located } from "../mtls-configuration.ts";
 import { loadSides } from "../mtls-diff-sides.ts";
 import { diffText, type FindingsChange } from "../mtls-diff-text.ts";
 import { outputFlag, writeOutput, type JsonValue } from "../output.ts";
@@ -49,10 +48,6 @@ function exitCodeOf({ summary, ports, calls, newFindings, goneFindings }: Policy
   if (summary.callsBroken > 0) return ExitCode.refused;
   const changes = [...ports, ...calls, ...newFindings, ...goneFindings];
   return changes.length === 0 ? ExitCode.ok : ExitCode.warning;
-}
-
-function located({ originOf }: Configuration, all: readonly Finding[]): readonly LocatedFinding[] {
-  return all.map((each) => ({ ...each, origin: each.ref === undefined ? "" : originOf(each.ref) }));
 }
 
 function diffValue(

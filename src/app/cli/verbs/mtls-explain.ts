@@ -6,7 +6,7 @@ import { explainedCall } from "../explain-call.ts";
 import { callText } from "../explain-call-text.ts";
 import { explainedPort, portText } from "../explain-port.ts";
 import { parsePlaceAndPort } from "../explain-target.ts";
-import { configurationFlags, loadConfiguration } from "../mtls-configuration.ts";
+import { configurationFlags, heldNow, loadConfiguration } from "../mtls-configuration.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -50,13 +50,13 @@ export const mtlsExplain: Command = defineCommand({
         const message = "--subset: expected a call, got a port";
         throw new UsageError("usage-invalid-value", message);
       }
-      const configuration = await loadConfiguration(flags.filename, flags, context);
+      const configuration = heldNow(await loadConfiguration(flags.filename, flags, context));
       const value = explainedPort(configuration, place);
       await writeOutput(context, flags.output, value, () => portText(configuration, value));
       return ExitCode.ok;
     }
     parsePlaceAndPort("DST:PORT", destination);
-    const configuration = await loadConfiguration(flags.filename, flags, context);
+    const configuration = heldNow(await loadConfiguration(flags.filename, flags, context));
     const value = explainedCall(configuration, source, destination, flags.subset ?? "");
     await writeOutput(context, flags.output, value, () => callText(configuration, value));
     return isBroken(value.verdict) ? ExitCode.refused : ExitCode.ok;

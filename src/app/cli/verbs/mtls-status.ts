@@ -3,6 +3,7 @@
 import { fetchPolicyStatus } from "../../../edge/rpc/policy-status-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { isOverdue } from "../mtls-status-debt.ts";
 import { isIn, policyStatusText } from "../mtls-status-table.ts";
 import { policyStatusValue } from "../mtls-status-value.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
@@ -15,7 +16,9 @@ export const mtlsStatus: Command = defineCommand({
     "States: in-force; draining, where plaintext connections from before strict are open or may be; unobserved, where " +
     "Envoy does not tell of them; pushed, on its way; held, it waits; refused, by its Envoy; silent, nobody tells of it now; " +
     "unknown, it has not said what it does.\n\n" +
-    "Exits 0 when all of it is in force, 3 while something waits or a proxy is away, and 4 when an Envoy has refused " +
+    "MTLS is the share of connections within the look-back that were mTLS, and PLAINTEXT how many callers made the others; UNTIL " +
+    "and OWNER are of portcullis mtls permissive.\n\n" +
+    "Exits 0 when all of it is in force, 3 while something waits, a proxy is away or a date has come, and 4 when an Envoy has refused " +
     "what it was sent.",
   flags: {
     namespace: {
@@ -39,16 +42,23 @@ export const mtlsStatus: Command = defineCommand({
     const address = await resolveAdminAddress(flags, context.env);
     const { sequence, proxies } = await fetchPolicyStatus(address);
     const { namespace } = flags;
+    const nowMs = context.nowMs();
     const all = policyStatusValue(sequence, proxies);
     const value = { ...all, proxies: all.proxies.filter((each) => isIn(each, namespace)) };
     await writeOutput(context, flags.output, value, () =>
-      policyStatusText(all, { namespace, colour: wantsColour(context) }),
+      policyStatusText(all, {
+        namespace,
+        nowMs,
+        colour: wantsColour(context),
+        columns: context.isTty ? context.columns : undefined,
+      }),
     );
     const states = new Set(value.proxies.map(({ state }) => state));
     if (states.has("refused") || value.proxies.some(({ refusal }) => refusal !== null)) {
       return ExitCode.refused;
     }
     const isDone = [...states].every((state) => state === "in-force");
-    return isDone ? ExitCode.ok : ExitCode.warning;
+    const isLate = value.proxies.some(({ ports }) => ports.some((each) => isOverdue(each, nowMs)));
+    return isDone && !isLate ? ExitCode.ok : ExitCode.warning;
   },
 });

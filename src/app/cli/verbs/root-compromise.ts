@@ -3,15 +3,15 @@
 import type { RootCommand } from "../../../edge/rpc/root-command.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
-import { claimFlags, operatorName } from "../operator.ts";
+import { Progress } from "../live-progress.ts";
+import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, refusing, reportChange, sendOnce } from "../root-change.ts";
+import { refusing, reportChange, sendOnce } from "../root-change.ts";
 import { breakText, confirmBreak, watchGone } from "../root-compromise.ts";
 import { fetchSettledStatus } from "../root-follow.ts";
 import { namedAll } from "../root-laggards.ts";
-import { Progress } from "../root-progress.ts";
 import { keyTypeFlag, rootSource } from "../root-source.ts";
-import { pasteable, resolveRootTarget, textTarget, type RootTarget } from "../root-target.ts";
+import { pasteable, resolveServerTarget, textTarget, type ServerTarget } from "../server-target.ts";
 import type { RootAuthorityValue, RootStatusValue } from "../root-value.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -54,7 +54,7 @@ export const rootCompromise: Command = defineCommand({
     if (confirmed !== undefined && confirmed !== authorityId) {
       throw otherId(confirmed, textTarget(flags));
     }
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const status = await fetchSettledStatus(target, namedAll, context.signal);
     const authority = authorityOf(status, authorityId, target);
     const command: RootCommand = { kind: "compromise", authorityId, replacement: source };
@@ -77,7 +77,7 @@ export const rootCompromise: Command = defineCommand({
   },
 });
 
-function otherId(text: string, target: Pick<RootTarget, "flagText">): UsageError {
+function otherId(text: string, target: Pick<ServerTarget, "flagText">): UsageError {
   return new UsageError(
     "usage-invalid-value",
     `--yes-break: expected the same authority as AUTHORITY, got ${JSON.stringify(text)}`,
@@ -85,7 +85,11 @@ function otherId(text: string, target: Pick<RootTarget, "flagText">): UsageError
   );
 }
 
-function authorityOf(status: RootStatusValue, id: string, target: RootTarget): RootAuthorityValue {
+function authorityOf(
+  status: RootStatusValue,
+  id: string,
+  target: ServerTarget,
+): RootAuthorityValue {
   const found = status.authorities.find((each) => each.id === id);
   if (found !== undefined) return found;
   const message = `AUTHORITY: expected the id of an authority, got ${JSON.stringify(id)}`;

@@ -7,7 +7,7 @@ import { fetchSettledStatus } from "../root-follow.ts";
 import { namedAll, namedDefault } from "../root-laggards.ts";
 import { planOf } from "../root-plan.ts";
 import { planText } from "../root-plan-table.ts";
-import { resolveRootTarget } from "../root-target.ts";
+import { resolveServerTarget } from "../server-target.ts";
 
 export const rootPlan: Command = defineCommand({
   description:
@@ -22,7 +22,7 @@ export const rootPlan: Command = defineCommand({
   },
   examples: [{ what: "Before a rotation", command: "portcullis root plan" }],
   async run(context, flags) {
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const plan = planOf(await fetchSettledStatus(target, namedAll, context.signal), target);
     const laggards = flags.all ? plan.laggards : plan.laggards.slice(0, namedDefault);
     await writeOutput(context, flags.output, { ...plan, laggards }, () => {

@@ -2,11 +2,11 @@
 
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
-import { claimFlags, operatorName } from "../operator.ts";
+import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, reportChange, sendOnce } from "../root-change.ts";
+import { reportChange, sendOnce } from "../root-change.ts";
 import { keyTypeFlag, rootSource } from "../root-source.ts";
-import { pasteable, resolveRootTarget, type RootTarget } from "../root-target.ts";
+import { pasteable, resolveServerTarget, type ServerTarget } from "../server-target.ts";
 
 export const rootPrepare: Command = defineCommand({
   description:
@@ -42,7 +42,7 @@ export const rootPrepare: Command = defineCommand({
   async run(context, flags) {
     const source = rootSource("root prepare", flags);
     const operator = operatorName(flags.operator, context.env);
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const sending = { target, operator, dryRun: flags["dry-run"] };
     const value = await sendOnce({ kind: "prepare", source }, sending);
     const csr = "done" in value ? value.done.csr : "";
@@ -56,7 +56,7 @@ export const rootPrepare: Command = defineCommand({
 });
 
 /** The key stays with the server, so the directory comes without one. */
-function offlineSteps(target: RootTarget): string {
+function offlineSteps(target: ServerTarget): string {
   return [
     "next: have your root sign the request (docs/ca.md, An offline root), then on the server's machine:",
     "next: mkdir -m 700 ca && cp signed.pem ca/ca-cert.pem && cp root.pem ca/root-cert.pem",

@@ -2,10 +2,10 @@
 
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
-import { claimFlags, operatorName } from "../operator.ts";
+import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { outputFlag } from "../output.ts";
-import { dryRunFlag, reportChange, sendOnce } from "../root-change.ts";
-import { resolveRootTarget } from "../root-target.ts";
+import { reportChange, sendOnce } from "../root-change.ts";
+import { resolveServerTarget } from "../server-target.ts";
 
 export const rootRollback: Command = defineCommand({
   description:
@@ -16,7 +16,7 @@ export const rootRollback: Command = defineCommand({
   examples: [{ what: "Something fails since the activation", command: "portcullis root rollback" }],
   async run(context, flags) {
     const operator = operatorName(flags.operator, context.env);
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const sending = { target, operator, dryRun: flags["dry-run"] };
     const value = await sendOnce({ kind: "rollback" }, sending);
     return await reportChange(context, value, target, flags.output);

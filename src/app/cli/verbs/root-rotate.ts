@@ -2,19 +2,19 @@
 
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
+import { Progress } from "../live-progress.ts";
 import { claimFlags, operatorName } from "../operator.ts";
 import { refusal, type RefusedValue } from "../root-change-value.ts";
 import { isRotating, shapeOf } from "../root-judgement.ts";
-import { nextOf } from "../root-next.ts";
-import { Progress } from "../root-progress.ts";
+import { nextOf } from "../next-commands.ts";
 import { reachRoots } from "../root-reach.ts";
 import { rotateEnds } from "../root-rotate-end.ts";
 import { rotate } from "../root-rotate.ts";
 import { keyTypeFlag, rootSource, type SourceFlags } from "../root-source.ts";
-import { commandOf, pasteable, textTarget, type RootTarget } from "../root-target.ts";
+import { commandOf, pasteable, textTarget, type ServerTarget } from "../server-target.ts";
 import type { RootStatusValue } from "../root-value.ts";
 import { waive } from "../root-waive.ts";
-import { parseWaiver, waiverFlags, waiverWords, type Wanted } from "../root-waiver-flags.ts";
+import { parseWaiver, waiverFlags, waiverWords, type Wanted } from "../waiver-flags.ts";
 import { UsageError } from "../usage-error.ts";
 
 export const rootRotate: Command = defineCommand({
@@ -93,7 +93,7 @@ function assertNoSource(flags: SourceFlags): void {
 }
 
 /** A waiver is for the roots of its time, and those of the rotation are not there yet. */
-function waivedTooEarly(target: Pick<RootTarget, "flagText">, wanted: Wanted): UsageError {
+function waivedTooEarly(target: Pick<ServerTarget, "flagText">, wanted: Wanted): UsageError {
   const message =
     "--waive: expected --resume with it: nobody has the new root before it is prepared";
   const first = pasteable(target, "portcullis root prepare");
@@ -106,7 +106,7 @@ function waivedTooEarly(target: Pick<RootTarget, "flagText">, wanted: Wanted): U
 function outOfTurn(
   status: RootStatusValue,
   isResumed: boolean,
-  target: RootTarget,
+  target: ServerTarget,
 ): RefusedValue | undefined {
   if (isRotating(shapeOf(status)) === isResumed) return undefined;
   if (isResumed) {

@@ -6,7 +6,7 @@ import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { fetchShownStatus } from "../root-follow.ts";
 import { exitCodeOf } from "../root-judgement.ts";
 import { rootStatusTables } from "../root-table.ts";
-import { resolveRootTarget } from "../root-target.ts";
+import { resolveServerTarget } from "../server-target.ts";
 
 export const rootStatus: Command = defineCommand({
   description:
@@ -27,7 +27,7 @@ export const rootStatus: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const value = await fetchShownStatus(target, flags, context.signal);
     await writeOutput(context, flags.output, value, () => {
       const view = { nowMs: Date.parse(value.now), colour: wantsColour(context), target };

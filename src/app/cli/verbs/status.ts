@@ -7,7 +7,7 @@ import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatSpan } from "../format.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { reloadRefusalText } from "../reload-refusal-value.ts";
-import { resolveRootTarget, type RootTarget } from "../root-target.ts";
+import { resolveServerTarget, type ServerTarget } from "../server-target.ts";
 import { statusValue, type ProxyValue, type StatusValue } from "../status-value.ts";
 import { formatTable, type Cell } from "../table.ts";
 
@@ -28,7 +28,7 @@ export const status: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const target = await resolveRootTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context.env);
     const value = statusValue(await fetchStatus(target.address));
     const colour = wantsColour(context);
     await writeOutput(context, flags.output, value, () => tables(value, target, colour));
@@ -42,7 +42,7 @@ export const status: Command = defineCommand({
   },
 });
 
-function tables(value: StatusValue, target: RootTarget, colour: boolean): string {
+function tables(value: StatusValue, target: ServerTarget, colour: boolean): string {
   const nowMs = Date.parse(value.now);
   const { server } = value;
   const head = [

@@ -1,17 +1,12 @@
 /** `portcullis validate` */
 
-import type { PolicyObject } from "../../../core/resources/policy-object.ts";
-import { refKey } from "../../../core/resources/policy-object.ts";
-import { findings } from "../../../core/policy/findings.ts";
-import { hasErrors, type LoadedObject } from "../../../edge/resources/manifest.ts";
-import { resolveAdminAddress } from "../admin-address.ts";
-import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
-import { findingTable, findingValue, type LocatedFinding } from "../finding-table.ts";
-import { configurationFlags, type ConfigurationFlags } from "../mtls-configuration.ts";
+import { findingsOf } from "../../../core/policy/findings.ts";
+import { hasErrors } from "../../../edge/resources/manifest.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { findingTable, findingValue } from "../finding-table.ts";
+import { configurationFlags, located, readConfiguration } from "../mtls-configuration.ts";
 import { requireObjects } from "../no-objects.ts";
 import { outputFlag, writeOutput } from "../output.ts";
-import { readResourceFiles } from "../resource-files.ts";
-import { locatedProblem } from "../server-problems.ts";
 
 export const validate: Command = defineCommand({
   description:
@@ -36,16 +31,11 @@ export const validate: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const { objects, problems, trustDomain } = await configurationOf(context, flags);
-    const origins = new Map(
-      objects.map(({ object, origin }) => [refKey(object.object.ref), origin]),
-    );
-    const policies: readonly PolicyObject[] = objects.map(({ object }) => object);
-    const found = findings(policies, { trustDomain }).map((finding) => {
-      const origin = finding.ref === undefined ? undefined : origins.get(refKey(finding.ref));
-      return { ...finding, origin: origin ?? "" };
-    });
-    const all: readonly LocatedFinding[] = [...problems, ...found];
+    const paths = flags.filename;
+    const configuration = await readConfiguration(paths, flags, context);
+    const { objects, problems, view } = configuration;
+    if (paths.length > 0) requireObjects(paths, [...objects, ...problems]);
+    const all = [...problems, ...located(configuration, findingsOf(view))];
     const errors = all.filter(({ severity }) => severity === "error").length;
     const counts = { objects: objects.length, errors, warnings: all.length - errors };
     await writeOutput(context, flags.output, { ...counts, findings: all.map(findingValue) }, () => {
@@ -56,26 +46,6 @@ export const validate: Command = defineCommand({
     return all.length === 0 ? ExitCode.ok : ExitCode.warning;
   },
 });
-
-interface Configuration {
-  readonly objects: readonly LoadedObject[];
-  readonly problems: readonly LocatedFinding[];
-  readonly trustDomain: string;
-}
-
-async function configurationOf(
-  context: Context,
-  flags: ConfigurationFlags,
-): Promise<Configuration> {
-  if (flags.filename.length > 0) {
-    const parsed = await readResourceFiles(flags.filename, context);
-    requireObjects(flags.filename, [...parsed.objects, ...parsed.problems]);
-    return { ...parsed, trustDomain: flags["trust-domain"] };
-  }
-  const { listResources } = await import("../../../edge/rpc/resource-client.ts");
-  const served = await listResources(await resolveAdminAddress(flags, context.env));
-  return { ...served, problems: served.problems.map(locatedProblem) };
-}
 
 function count(of: number, what: string): string {
   return `${of} ${what}${of === 1 ? "" : "s"}`;

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert as assertProperty, asyncProperty, stringMatching } from "fast-check";
-import { pasteable, resolveRootTarget } from "./root-target.ts";
+import { pasteable, resolveServerTarget } from "./server-target.ts";
 
 const admin = "unix:///run/a.sock";
 
 describe("a command that is printed", () => {
   it("has the flags that the verb was given, before its own", async () => {
-    const target = await resolveRootTarget({ admin, "data-dir": "/srv/a" }, {});
+    const target = await resolveServerTarget({ admin, "data-dir": "/srv/a" }, {});
     assert.equal(
       pasteable(
         target,
@@ -18,8 +18,17 @@ describe("a command that is printed", () => {
     );
   });
 
+  it("has them before the target of a flip, and after the verb's words", async () => {
+    const target = await resolveServerTarget({ admin, "data-dir": undefined }, {});
+    assert.equal(
+      pasteable(target, "portcullis mtls flip shop/api --to strict"),
+      `portcullis mtls flip --admin ${admin} shop/api --to strict`,
+    );
+    assert.equal(pasteable(target, "portcullis get -A"), `portcullis get --admin ${admin} -A`);
+  });
+
   it("has none where the environment led to the server: it will again", async () => {
-    const target = await resolveRootTarget(
+    const target = await resolveServerTarget(
       { admin: undefined, "data-dir": undefined },
       { PORTCULLIS_ADMIN: admin },
     );
@@ -37,7 +46,7 @@ describe("a command that is printed", () => {
     const words = stringMatching(/^[ -~]{1,12}$/);
     await assertProperty(
       asyncProperty(words, async (word) => {
-        const { flagText } = await resolveRootTarget({ admin: word, "data-dir": undefined }, {});
+        const { flagText } = await resolveServerTarget({ admin: word, "data-dir": undefined }, {});
         const echoed = execFileSync("sh", ["-c", `printf '%s\\n'${flagText}`], {
           encoding: "utf8",
         });

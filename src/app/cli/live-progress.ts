@@ -2,12 +2,23 @@
 
 import type { Context } from "./command.ts";
 import type { JsonValue } from "./output.ts";
-import { opensText, waitLines, waitText } from "./root-progress-text.ts";
-import type { RotateWait } from "./root-rotate-step.ts";
-import type { RootStatusValue } from "./root-value.ts";
 import { printable } from "./text.ts";
 
 export type ProgressFormat = "table" | "json" | "none";
+
+type Fields = Readonly<Record<string, JsonValue | undefined>>;
+
+/** What is waited for, at one moment. */
+export interface Waiting {
+  /** On one line: what tells this moment from the one before. */
+  readonly text: string;
+  /** What follows it, and changes with each moment. */
+  readonly time: string;
+  /** The same at a terminal: each must be seen in a narrow one. */
+  readonly lines: readonly string[];
+  /** For programs. */
+  readonly fields: Fields;
+}
 
 export class Progress {
   readonly #context: Context;
@@ -21,8 +32,13 @@ export class Progress {
     this.#format = format;
   }
 
+  /** Whether programs read it, and people do not. */
+  get isJson(): boolean {
+    return this.#format === "json";
+  }
+
   /** What has happened; it stays. */
-  note(event: string, text: string, fields: Readonly<Record<string, JsonValue>> = {}): void {
+  note(event: string, text: string, fields: Fields = {}): void {
     this.#last = "";
     if (this.#shown > 0) this.#show([]);
     if (this.#format === "json") this.#json({ event, text, ...fields });
@@ -30,27 +46,24 @@ export class Progress {
   }
 
   /** For programs. @returns whether there are any */
-  event(event: string, fields: Readonly<Record<string, JsonValue>>): boolean {
+  event(event: string, fields: Fields): boolean {
     if (this.#format !== "json") return false;
     this.#json({ event, ...fields });
     return true;
   }
 
-  /** What is waited for. Elsewhere than at a terminal it is said again only when it has changed, but for the time that is left. */
-  wait(wait: RotateWait, status: RootStatusValue): void {
-    const text = waitText(wait, status);
-    if (this.#format === "json") return this.#waitJson(text, wait);
-    if (this.#context.isTty) this.#show(waitLines(wait, status));
-    else this.#say(text, opensText(wait, status.now));
+  /** Elsewhere than at a terminal it is said again only when it has changed, but for the time. */
+  wait({ text, time, lines, fields }: Waiting): void {
+    if (this.#format === "json") this.#once(text, { event: "wait", text, ...fields });
+    else if (this.#context.isTty) this.#show(lines);
+    else this.#say(text, time);
   }
 
-  /** The server does not answer: it may be starting anew. */
-  away(): void {
-    const text = "the server does not answer; the rotation stays where it is";
-    if (this.#format === "json") {
-      if (this.#last !== text) this.#json({ event: "away", text });
-      this.#last = text;
-    } else if (this.#context.isTty) this.#show([text]);
+  /** The server does not answer: it may be starting anew. @param what of which nothing is known meanwhile, and how it is */
+  away(what: string): void {
+    const text = `the server does not answer; ${what}`;
+    if (this.#format === "json") this.#once(text, { event: "away", text });
+    else if (this.#context.isTty) this.#show([text]);
     else this.#say(text, "");
   }
 
@@ -76,13 +89,13 @@ export class Progress {
     this.#last = what;
   }
 
-  #waitJson(text: string, wait: RotateWait): void {
+  #once(text: string, value: Fields): void {
     if (text === this.#last) return;
     this.#last = text;
-    this.#json({ event: "wait", text, ...wait });
+    this.#json(value);
   }
 
-  #json(value: Readonly<Record<string, JsonValue>>): void {
+  #json(value: Fields): void {
     this.#context.stdout.write(`${JSON.stringify(value)}\n`);
   }
 }

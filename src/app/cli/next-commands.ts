@@ -1,10 +1,10 @@
 /**
- * What may be done next, as servers and verbs of a rotation say it: clauses apart by "; ", in each of which a command, if
+ * What may be done next, as servers and verbs say it: clauses apart by "; ", in each of which a command, if
  * there is one, lasts to the end. So it can be pasted, by people and by programs.
  */
 
-import { pasteable, type RootTarget } from "./root-target.ts";
-import { wordsOf } from "./root-words.ts";
+import { pasteable, type ServerTarget } from "./server-target.ts";
+import { wordsOf } from "./server-words.ts";
 import { printable, wrap } from "./text.ts";
 
 export type NextValue = {
@@ -13,7 +13,7 @@ export type NextValue = {
   readonly why: string;
 };
 
-export function nextOf(target: RootTarget, text: string): readonly NextValue[] {
+export function nextOf(target: ServerTarget, text: string): readonly NextValue[] {
   const clauses = text.split(/\n|; /).filter((each) => each !== "");
   return clauses.map((clause) => {
     const at = clause.search(/\bportcullis [a-z]/);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { causeOf } from "./root-judgement.ts";
-import { wordsOf } from "./root-words.ts";
+import { wordsOf } from "./server-words.ts";
 
 const nowMs = Date.UTC(2026, 10, 29, 12);
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { nextLines, nextOf, wrapNext } from "./root-next.ts";
+import { nextLines, nextOf, wrapNext } from "./next-commands.ts";
 
 const target = { address: "", flagText: " --data-dir '/srv/my mesh'" };
 const nowMs = Date.UTC(2026, 10, 29, 12);

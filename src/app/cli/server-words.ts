@@ -1,4 +1,4 @@
-/** What a server says of a rotation, for people: harmless, and with times as the tables have them. */
+/** What a server says, for people: harmless, and with times as the tables have them. */
 
 import { formatRelative } from "./format.ts";
 import { printable } from "./text.ts";

@@ -1,0 +1,72 @@
+/** The object that a flip, its revert or `mtls permissive` changes: as it is and as it is to be, as YAML, and line by line. */
+
+import { formatYaml } from "../../edge/config/yaml.ts";
+import type { Manifest } from "../../edge/resources/manifest.ts";
+import { readObject } from "../../edge/rpc/resource-client.ts";
+import type { JsonValue } from "./output.ts";
+import { resourceWords } from "./resource-kind.ts";
+import { unifiedDiff } from "./resource-line-diff.ts";
+import { printable } from "./text.ts";
+
+export interface ObjectChange {
+  /** As kubectl names it. */
+  readonly words: string;
+  /** created, configured, deleted, unchanged */
+  readonly action: string;
+  /** Null where there is none. */
+  readonly before: Manifest | null;
+  readonly after: Manifest | null;
+  /** "" where nothing differs. */
+  readonly diff: string;
+}
+
+/** Manifests, JSON; "" for none. */
+export interface ChangeJson {
+  readonly beforeJson: string;
+  readonly afterJson: string;
+}
+
+/** @returns undefined where the answer has no object. @throws ResourcesRefusedError for one that cannot be read here */
+export function objectChange({ beforeJson, afterJson }: ChangeJson): ObjectChange | undefined {
+  const [before, after] = [beforeJson, afterJson].map((json) =>
+    json === "" ? undefined : readObject(json, ""),
+  );
+  const object = after ?? before;
+  if (object === undefined) return undefined;
+  const diff = unifiedDiff(yamlOf(before?.manifest), yamlOf(after?.manifest));
+  return {
+    words: resourceWords(object.object.object.ref),
+    action: actionOf(before, after, diff),
+    before: before?.manifest ?? null,
+    after: after?.manifest ?? null,
+    diff,
+  };
+}
+
+function actionOf(before: unknown, after: unknown, diff: string): string {
+  if (after === undefined) return "deleted";
+  if (before === undefined) return "created";
+  return diff === "" ? "unchanged" : "configured";
+}
+
+/** `kubectl diff`'s form, below what becomes of the object. */
+export function changeText({ words, action, before, after, diff }: ObjectChange): string {
+  const lines = diff.split("\n").map(printable).join("\n");
+  const [old, now] = [before, after].map((each) => (each === null ? "nothing" : words));
+  return diff === ""
+    ? `${words} ${action}\n`
+    : `${words} ${action}\n--- ${old}\n+++ ${now}\n${lines}`;
+}
+
+export function changeValue({ action, before, after, diff }: ObjectChange): JsonValue {
+  return { action, before, after, diff };
+}
+
+/** What is to be committed; "" for an object that is to go. */
+export function changedYaml({ after }: ObjectChange): string {
+  return after === null ? "" : yamlOf(after);
+}
+
+function yamlOf(manifest: Manifest | undefined): string {
+  return manifest === undefined ? "" : formatYaml(manifest);
+}

@@ -1,0 +1,109 @@
+/** A flip that goes on in the server, as long as somebody looks: each stage, each caller that is refused, and how it ends. */
+
+import { getFlips } from "../../edge/rpc/flip-client.ts";
+import { ExitCode, type Context } from "./command.ts";
+import { formatSpan } from "./format.ts";
+import { callerWords } from "./mtls-check-watch.ts";
+import { flipEnds, type FlipEnds } from "./mtls-flip-end.ts";
+import { flipValue, isOver, type FlipValue } from "./mtls-flip-value.ts";
+import { causeWords, flipWaiting, openOf, stageWords } from "./mtls-flip-words.ts";
+import type { Progress } from "./live-progress.ts";
+import { unlessAway, untilNextPoll } from "./poll.ts";
+import { hinted, type ServerTarget } from "./server-target.ts";
+import { firstOf } from "./text.ts";
+
+export interface FollowOptions {
+  readonly server: ServerTarget;
+  readonly progress: Progress;
+  /** Whether the end that is wanted is the way back. */
+  readonly isRevert: boolean;
+}
+
+/** To its end, or until somebody stops looking. @throws CommandRefusedError */
+export async function followFlip(
+  context: Context,
+  first: FlipValue,
+  options: FollowOptions,
+): Promise<ExitCode> {
+  const { server, progress } = options;
+  const ends = flipEnds(context, options);
+  const told = new Told(progress);
+  let last = first;
+  let all: readonly FlipValue[] | undefined = [first];
+  for (;;) {
+    const flip = all?.find(({ id }) => id === first.id);
+    if (all === undefined) progress.away("the flip goes on when it is back");
+    else if (flip === undefined) return ends.gone(last);
+    else {
+      told.news(flip);
+      const end = endOf(flip, options, ends);
+      if (end !== undefined) return end;
+      progress.wait(flipWaiting(flip));
+      last = flip;
+    }
+    await untilNextPoll(context);
+    if (!context.signal.aborted) {
+      all = await unlessAway(fetchFlips(server, first.target), context.signal);
+    }
+    if (context.signal.aborted) return ends.interrupted(last);
+  }
+}
+
+/** The newest first. @throws AdminClientError, CommandRefusedError */
+export async function fetchFlips(
+  server: ServerTarget,
+  target: string,
+): Promise<readonly FlipValue[]> {
+  const flips = await hinted(server, getFlips(server.address, target));
+  return flips.map(flipValue).toSorted((a, b) => b.id - a.id);
+}
+
+function endOf(flip: FlipValue, { isRevert }: FollowOptions, ends: FlipEnds): ExitCode | undefined {
+  if (isOver(flip)) return ends.over(flip);
+  const isBack = flip.state === "reverting" && openOf(flip.workloads).length === 0;
+  return isRevert && isBack && flip.awaitsObject ? ends.heldBack(flip) : undefined;
+}
+
+/** What was said already. */
+class Told {
+  readonly #progress: Progress;
+  readonly #callers = new Set<string>();
+  #step = "";
+  #open: ReadonlySet<string> = new Set();
+
+  constructor(progress: Progress) {
+    this.#progress = progress;
+  }
+
+  news(flip: FlipValue): void {
+    const step = `${flip.state} ${flip.stage}`;
+    if (step !== this.#step && !isOver(flip)) this.#stepNews(flip);
+    this.#step = step;
+    for (const caller of flip.refused) {
+      const { name, kind } = caller;
+      const key = `${kind} ${name}`;
+      if (this.#callers.has(key)) continue;
+      this.#callers.add(key);
+      this.#progress.note("caller-refused", `refused ${callerWords(caller)}`, { caller });
+    }
+  }
+
+  #stepNews(flip: FlipValue): void {
+    const open = openOf(flip.workloads).map(({ name }) => name);
+    const fresh = open.filter((name) => !this.#open.has(name));
+    const names = fresh.length === 0 ? "" : `: ${firstOf(fresh, 10)}`;
+    const text: Readonly<Record<string, string>> = {
+      stage: `${stageWords(flip)} is open${names}`,
+      watching: `all stages are open${names}; watched for ${windowWords(flip)}`,
+      reverting: `taken back: ${causeWords(flip)}`,
+    };
+    const said = text[flip.state];
+    if (said !== undefined) this.#progress.note(flip.state, said, { flip });
+    this.#open = new Set(open);
+  }
+}
+
+function windowWords({ windowEndsAt, now }: FlipValue): string {
+  if (windowEndsAt === "") return "a while";
+  return formatSpan(Math.max(0, Date.parse(windowEndsAt) - Date.parse(now)));
+}

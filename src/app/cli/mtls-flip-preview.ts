@@ -1,0 +1,71 @@
+/** What a flip would do, before it is begun: the object line by line, the verdict, the stages, and what takes it back. */
+
+import type { StartFlipResponse } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { FlipRequest } from "../../edge/rpc/flip-requests.ts";
+import { formatDuration } from "./format.ts";
+import { changeText, changeValue, objectChange, type ObjectChange } from "./mtls-change.ts";
+import { flipValue, type FlipValue } from "./mtls-flip-value.ts";
+import { answerEmpty, refusalValue, type MtlsRefusal } from "./mtls-refused.ts";
+import { verdictText, type VerdictView } from "./mtls-verdict-text.ts";
+import { verdictValue, type VerdictValue } from "./mtls-verdict-value.ts";
+import type { JsonValue } from "./output.ts";
+import type { ServerTarget } from "./server-target.ts";
+import { printable } from "./text.ts";
+
+/** A server's answer to an order to flip, or to say what that would do. */
+export interface FlipAnswer {
+  readonly flip: FlipValue | undefined;
+  readonly refused: MtlsRefusal | undefined;
+  readonly change: ObjectChange | undefined;
+  readonly verdict: VerdictValue | null;
+}
+
+export function flipAnswer(
+  { result, verdict: found, ...json }: StartFlipResponse,
+  { lookBack }: Pick<FlipRequest, "lookBack">,
+  server: ServerTarget,
+): FlipAnswer {
+  const refused =
+    result.case === "refused" ? refusalValue(result.value, server, lookBack) : undefined;
+  const verdict = found === undefined ? (refused?.verdict ?? null) : verdictValue(found);
+  return {
+    flip: result.case === "flip" ? flipValue(result.value) : undefined,
+    refused: result.case === undefined ? answerEmpty(server) : refused,
+    change: objectChange(json),
+    verdict,
+  };
+}
+
+export function previewText(
+  { change, verdict, flip }: FlipAnswer,
+  request: FlipRequest,
+  view: VerdictView,
+): string {
+  const blocks = [
+    change === undefined ? [] : [changeText(change)],
+    verdict === null ? [] : [verdictText(verdict, view)],
+    [stagesText(flip, request)],
+  ].flat();
+  return blocks.join("\n");
+}
+
+function stagesText(flip: FlipValue | undefined, request: FlipRequest): string {
+  const { revertWindow, revertOnRefused, awaitsObject } = request;
+  const stages = flip?.stages.join(", ") ?? request.stages;
+  const workloads = revertOnRefused === 1 ? "1 workload is" : `${revertOnRefused} workloads are`;
+  const lines = [
+    ...(stages === "" ? [] : [`stages: ${stages}`]),
+    ...(revertWindow === undefined ? [] : [`revert window: ${formatDuration(revertWindow)}`]),
+    `taken back when a call of the mesh fails${revertOnRefused === 0 ? "" : `, or ${workloads} refused by name`}`,
+    ...(awaitsObject ? ["begins when the object says so: nothing is written"] : []),
+  ];
+  return lines.map((line) => `${printable(line)}\n`).join("");
+}
+
+export function previewFields({ change, verdict, flip }: FlipAnswer): Record<string, JsonValue> {
+  return {
+    change: change === undefined ? null : changeValue(change),
+    verdict,
+    stages: flip?.stages ?? [],
+  };
+}

@@ -1,0 +1,45 @@
+/** What an operator does about callers without mTLS, and about proxies whose evidence is missing: a sentence for each kind. */
+
+type Deed = (names: string) => string;
+
+/** By holder, in the order in which they are told. */
+export const callerDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
+  ["workload", (names) => `let the application call through its own proxy: ${names}`],
+  ["unmeshed-workload", (names) => `give a sidecar to ${names}`],
+  [
+    "own-host",
+    (names) =>
+      `${names}: from the host of the proxy itself, often a health probe; let it ask a port that stays PERMISSIVE, or waive it`,
+  ],
+  [
+    "several",
+    (names) => `${names}: several had that address; give each workload one of its own, or wait`,
+  ],
+  [
+    "unknown",
+    (names) =>
+      `find out who has ${names}, and give it a sidecar; a WorkloadEntry gives an address a name`,
+  ],
+  [
+    "identity",
+    (names) =>
+      `${names}: of the mesh, and was refused: look at its certificate and its Envoy's log`,
+  ],
+  ["others", () => "there are more callers than an agent names: end those that it names first"],
+]);
+
+/** By reason, as they are told. */
+export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
+  ["never-reported", (names) => `is the agent of ${names} connected, and of this version`],
+  ["gap", (names) => `nobody watched ${names} for a time: wait until the look-back is past it`],
+  ["late", (names) => `${names}: a moment; if it stays, look at its agent`],
+  ["lost", (names) => `${names}: what was lost is not known: wait until the look-back is past it`],
+  [
+    "unnamed-open",
+    (names) =>
+      `${names}: open connections have no name yet: they get it within seconds, or at their end`,
+  ],
+  ["too-young", (names) => `${names}: younger than the look-back: wait, or look back less`],
+  ["no-listener", (names) => `${names}: no listener of ours is there; a Sidecar object gives one`],
+  ["nobody", (names) => `${names}: without a proxy nobody can say who calls`],
+]);

@@ -1,0 +1,43 @@
+/** A verdict in one line: what it is, and what it rests on. And its exit code. */
+
+import { ExitCode } from "./command.ts";
+import { formatCount, formatSpan } from "./format.ts";
+import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
+
+/**
+ * `SAFE: 12 proxies, 7d, 48,211 connections with mTLS, none without, nothing lost`
+ * @param isAsked whether the look-back is another than the server's
+ */
+export function verdictLine(value: VerdictValue, isAsked: boolean): string {
+  const { proxies, mtlsConnections, otherConnections, lost } = value;
+  const lookBack = formatSpan(Date.parse(value.now) - Date.parse(value.since));
+  const parts = [
+    proxies === 1 ? "1 proxy" : `${formatCount(proxies)} proxies`,
+    isAsked ? `${lookBack} (--look-back)` : lookBack,
+    connections(mtlsConnections),
+    `${otherConnections === 0 ? "none" : formatCount(otherConnections)} without`,
+    lost === 0 ? "nothing lost" : `${formatCount(lost)} lost`,
+  ];
+  return `${value.verdict.toUpperCase()}${butFor(value)}: ${parts.join(", ")}`;
+}
+
+function connections(count: number): string {
+  if (count === 1) return "1 connection with mTLS";
+  return `${count === 0 ? "no" : formatCount(count)} connections with mTLS`;
+}
+
+/** What is passed over is said where the verdict is read. */
+function butFor({ callers, silent }: VerdictValue): string {
+  const left = inTheWay({ callers, silent });
+  const waived = new Set(
+    [...callers, ...silent].filter((each) => each.waived).map(({ name }) => name),
+  );
+  if (waived.size === 0) return "";
+  const isLess = left.callers.length + left.silent.length > 0;
+  return isLess ? ` (${waived.size} waived)` : ` but for ${waived.size} waived`;
+}
+
+export function verdictExit({ verdict }: Pick<VerdictValue, "verdict">): ExitCode {
+  if (verdict === "safe") return ExitCode.ok;
+  return verdict === "unsafe" ? ExitCode.refused : ExitCode.warning;
+}

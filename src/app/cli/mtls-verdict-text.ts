@@ -1,0 +1,138 @@
+/** A verdict for people: the line, who would be refused, whose evidence is missing, and what is known of each. */
+
+import { styleText } from "node:util";
+import { formatCount, formatRelative } from "./format.ts";
+import { verdictLine } from "./mtls-verdict-line.ts";
+import type { CallerValue, SilentValue, VerdictValue } from "./mtls-verdict-value.ts";
+import { formatTable, type Cell, type CellColour, type Column } from "./table.ts";
+import { firstOf, printable } from "./text.ts";
+
+export interface VerdictView {
+  readonly colour: boolean;
+  /** Whether the look-back is another than the server's. */
+  readonly isAsked: boolean;
+}
+
+export function verdictText(value: VerdictValue, view: VerdictView): string {
+  const nowMs = Date.parse(value.now);
+  const tables = [
+    callerTable(value.callers, nowMs, view),
+    silentTable(value.silent, nowMs, view),
+  ].filter((each) => each !== "");
+  return [`${headLine(value, view)}\n`, ...tables].join("\n");
+}
+
+/** The verdict itself in the colour of its kind. */
+function headLine(value: VerdictValue, { colour, isAsked }: VerdictView): string {
+  const line = printable(verdictLine(value, isAsked));
+  if (!colour) return line;
+  const [word = ""] = line.split(/[ :]/, 1);
+  const style = verdictColour(value.verdict);
+  return styleText(style, word, { validateStream: false }) + line.slice(word.length);
+}
+
+export function verdictColour(verdict: string): CellColour {
+  if (verdict === "safe") return "green";
+  return verdict === "unsafe" ? "red" : "yellow";
+}
+
+const holders: ReadonlyMap<string, string> = new Map([
+  ["workload", "workload with a proxy"],
+  ["unmeshed-workload", "workload without a proxy"],
+  ["own-host", "the server's own host"],
+  ["several", "several workloads"],
+  ["unknown", "unknown"],
+  ["identity", "workload of the mesh"],
+  ["others", "more than are named"],
+  ["configuration", "by configuration"],
+]);
+
+export function holderWords({ holder }: Pick<CallerValue, "holder">): string {
+  return holders.get(holder) ?? holder;
+}
+
+export function kindWords({ kind, refused }: Pick<CallerValue, "kind" | "refused">): string {
+  return refused ? `${kind} (refused)` : kind;
+}
+
+const rowsMax = 100;
+
+/** "" for nobody. Whoever is in the way comes first. */
+function callerTable(
+  callers: readonly CallerValue[],
+  nowMs: number,
+  view: Pick<VerdictView, "colour">,
+): string {
+  const sorted = byWaived(callers);
+  const headers = ["caller", "holder", "kind", "called", "count", "first", "last", "says"];
+  return table(sorted, headers, view, (each) => [
+    each.name,
+    holderWords(each),
+    kindWords(each),
+    firstOf(each.called, 1),
+    formatCount(each.count),
+    timeCell(each.firstSeen, nowMs),
+    timeCell(each.lastSeen, nowMs),
+    each.claim,
+  ]);
+}
+
+function silentTable(
+  silent: readonly SilentValue[],
+  nowMs: number,
+  view: Pick<VerdictView, "colour">,
+): string {
+  const hasEnd = silent.some(({ until }) => until !== "");
+  const headers = ["proxy", "why", "since", ...(hasEnd ? ["until"] : [])];
+  return table(byWaived(silent), headers, view, (each) => [
+    each.name,
+    each.lost === 0 ? each.reason : `${each.reason} (${formatCount(each.lost)})`,
+    timeCell(each.since, nowMs),
+    ...(hasEnd ? [timeCell(each.until, nowMs)] : []),
+  ]);
+}
+
+type Row = CallerValue | SilentValue;
+
+/** With a column for those who are waived where somebody is, and what the server knows of each below. */
+function table<T extends Row>(
+  rows: readonly T[],
+  headers: readonly string[],
+  { colour }: Pick<VerdictView, "colour">,
+  cellsOf: (row: T) => readonly Cell[],
+): string {
+  if (rows.length === 0) return "";
+  const shown = rows.slice(0, rowsMax);
+  const hasWaived = rows.some(({ waived }) => waived);
+  const columns: readonly Column[] = [...headers, ...(hasWaived ? ["waived"] : [])].map((header) =>
+    header === "count" ? { header, align: "right" } : { header },
+  );
+  const cells = shown.map((row) => [...cellsOf(row), row.waived ? "yes" : ""]);
+  const more = rows.length - shown.length;
+  const cut = more > 0 ? `and ${more} more: -o json has all\n` : "";
+  return formatTable(columns, cells, { colour }) + detailLines(shown) + cut;
+}
+
+/** Each once, with those of whom it is said. */
+function detailLines(rows: readonly Row[]): string {
+  const byDetail = Map.groupBy(rows, detailOf);
+  byDetail.delete("");
+  const lines = Array.from(byDetail, ([detail, all]) => {
+    const names = new Set(all.map(({ name }) => name));
+    return `  ${printable(`${firstOf([...names])}: ${detail}`)}\n`;
+  });
+  return lines.join("");
+}
+
+function detailOf(row: Row): string {
+  const addresses = "addresses" in row ? row.addresses.filter((each) => each !== row.name) : [];
+  return [firstOf(addresses), row.detail].filter((part) => part !== "").join("; ");
+}
+
+function byWaived<T extends Row>(rows: readonly T[]): readonly T[] {
+  return rows.toSorted((a, b) => Number(a.waived) - Number(b.waived));
+}
+
+function timeCell(time: string, nowMs: number): string {
+  return time === "" ? "" : formatRelative(Date.parse(time), nowMs);
+}

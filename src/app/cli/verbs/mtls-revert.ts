@@ -1,0 +1,74 @@
+/** `portcullis mtls revert` */
+
+import { reasonPattern } from "../../../core/operator.ts";
+import { revertFlip } from "../../../edge/rpc/flip-client.ts";
+import { connectionFlags } from "../admin-address.ts";
+import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { changeText, changeValue, objectChange } from "../mtls-change.ts";
+import { targetPositional } from "../mtls-flags.ts";
+import { followFlip } from "../mtls-flip-follow.ts";
+import { flipValue } from "../mtls-flip-value.ts";
+import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
+import { answerEmpty, refusalValue } from "../mtls-refused.ts";
+import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
+import { hinted, resolveServerTarget } from "../server-target.ts";
+import { UsageError } from "../usage-error.ts";
+
+export const mtlsRevert: Command = defineCommand({
+  description:
+    "Takes a flip back, at any time, whether it is under way or long done: all of its ports take plaintext again within " +
+    "seconds, and the object says what it said before. It asks nothing: this is the way back. It follows until that is so.\n\n" +
+    "Where the policy is in git, the ports are held back at once, and -o yaml prints the object to commit.\n\n" +
+    "Exits 0 when all of it takes plaintext again, 3 when nobody looks any more before that, and 4 when it was refused.",
+  flags: {
+    reason: { ...claimFlags.reason, required: false },
+    ...dryRunFlag,
+    operator: claimFlags.operator,
+    ...connectionFlags,
+    ...flipOutputFlag,
+  },
+  positionals: [targetPositional],
+  examples: [
+    {
+      what: "Somebody cannot call any more",
+      command: 'portcullis mtls revert payments/api --reason "billing fails"',
+    },
+  ],
+  async run(context, flags, [target = ""]) {
+    const { output } = flags;
+    const dryRun = flags["dry-run"];
+    const reason = reasonOf(flags.reason);
+    const operator = operatorName(flags.operator, context.env);
+    const server = await resolveServerTarget(flags, context.env);
+    const { progress, refuse, show, print } = flipVoice(context, {
+      output,
+      dryRun,
+      isAsked: false,
+    });
+    const sent = revertFlip(server.address, { target, reason, operator, dryRun });
+    const { result, ...json } = await hinted(server, asUsage("mtls revert", sent));
+    if (result.case === undefined) return await refuse(answerEmpty(server));
+    if (result.case === "refused") return await refuse(refusalValue(result.value, server));
+    const flip = flipValue(result.value);
+    const change = objectChange(json);
+    const what = change === undefined ? null : changeValue(change);
+    progress.event("change", { change: what, flip });
+    if (change !== undefined) show(changeText(change));
+    print(change);
+    const id = `flip ${flip.id} of ${flip.target}`;
+    if (dryRun) {
+      show(`${id} would be taken back\nnothing was changed: this was a dry run\n`);
+      return ExitCode.ok;
+    }
+    progress.note("begun", `${id} is being taken back`, { flip });
+    return await followFlip(context, flip, { server, progress, isRevert: true });
+  },
+});
+
+/** @throws UsageError */
+function reasonOf(reason: string | undefined): string {
+  if (reason === undefined || reasonPattern.test(reason)) return reason ?? "";
+  const got = JSON.stringify(reason.slice(0, 100));
+  const message = `--reason: expected one line of 1 to 200 characters, got ${reason.length}: ${got}`;
+  throw new UsageError("usage-invalid-value", message, { hint: "portcullis help mtls revert" });
+}

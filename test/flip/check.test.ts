@@ -1,0 +1,262 @@
+/** `mtls check`: the verdict and what it rests on first, everybody who is in the way by name, and what to do about each last. */
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { runWith } from "../server/root-rig.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import {
+  caller,
+  hoursLater,
+  openFlipRig,
+  safe,
+  silent,
+  unsafe,
+  type FlipRig,
+  type VerdictAnswer,
+} from "./flip-rig.ts";
+
+describe("mtls check", () => {
+  const directory = temporaryDirectory();
+  let rig: FlipRig;
+  before(async () => void (rig = await openFlipRig(directory.path)));
+  after(async () => {
+    await rig[Symbol.asyncDispose]();
+    directory[Symbol.dispose]();
+  });
+  beforeEach(() => {
+    rig.checks.length = 0;
+    says(safe);
+  });
+  const says = (...answers: readonly VerdictAnswer[]): void => {
+    let asked = 0;
+    rig.check = () => ({
+      result: { case: "verdict", value: answers[Math.min(asked++, answers.length - 1)] ?? safe },
+    });
+  };
+  const run = (words: readonly string[] = [], world = {}) =>
+    runWith(["mtls", "check", "payments/api", ...words, "--admin", rig.admin], world);
+  const at = () => `--admin ${rig.admin}`;
+
+  it("says SAFE with all that it rests on in one line, then the next command", async () => {
+    const { status, stdout, stderr } = await run();
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.equal(
+      stdout,
+      "SAFE: 12 proxies, 7d, 48,211 connections with mTLS, none without, nothing lost\n" +
+        `next: portcullis mtls flip ${at()} payments/api --to strict\n`,
+    );
+    const [{ target, lookBack, operator } = assert.fail()] = rig.checks;
+    assert.deepEqual([target, lookBack, operator], ["payments/api", 0n, "ada"]);
+  });
+
+  it("shows a look-back that is not the server's, and asks for it again", async () => {
+    says({ ...safe, since: hoursLater(-25), proxies: 1, mtlsConnections: 1n });
+    const { stdout } = await run(["--look-back", "1d1h"]);
+    assert.match(stdout, /^SAFE: 1 proxy, 1d1h \(--look-back\), 1 connection with mTLS, /);
+    assert.match(stdout, /--to strict --look-back 1d1h\n$/);
+    assert.equal(rig.checks[0]?.lookBack, 90_000n);
+  });
+
+  it("says UNSAFE with a line for each caller, and what to do about it", async () => {
+    says(unsafe);
+    const { status, stdout } = await run();
+    assert.equal(status, 4);
+    assert.deepEqual(stdout.split("\n"), [
+      "UNSAFE: 12 proxies, 7d, 48,211 connections with mTLS, 93 without, nothing lost",
+      "",
+      "CALLER        HOLDER                     KIND        CALLED                COUNT   FIRST      LAST     SAYS",
+      "legacy/cron   workload without a proxy   plaintext   payments/api-0:8080      93   2d2h ago   3h ago   curl/8.5.0",
+      "  legacy/cron: 10.0.0.9",
+      "",
+      "next: give a sidecar to legacy/cron",
+      "next: or wait: if none of them calls again, none counts in 6d21h",
+      `next: or go without them, if they may fail: portcullis mtls flip ${at()} payments/api --to strict --waive legacy/cron --reason TEXT --for DURATION`,
+      "",
+    ]);
+  });
+
+  it("says UNKNOWN with a line for each silent proxy, and why", async () => {
+    const lost = silent("payments/api-3", "lost", { lost: 1_204n, detail: "entries got lost" });
+    const gap = silent("payments/api-1", "gap", { until: hoursLater(-4) });
+    says({ ...safe, verdict: "unknown", lost: 1_204n, silent: [gap, lost] });
+    const { status, stdout } = await run();
+    assert.equal(status, 3);
+    assert.match(
+      stdout,
+      /^UNKNOWN: .*, none without, 1,204 lost\n\nPROXY +WHY +SINCE +UNTIL\npayments\/api-1 +gap +5h ago +4h ago\npayments\/api-3 +lost \(1,204\) +5h ago +-\n {2}payments\/api-3: entries got lost\n\nnext: nobody watched payments\/api-1 /,
+    );
+  });
+
+  it("has both tables where there are callers and silence, UNSAFE being the worse", async () => {
+    says({ ...unsafe, silent: [silent("payments/api-3", "never-reported")] });
+    const { status, stdout } = await run();
+    assert.equal(status, 4);
+    assert.match(stdout, /^CALLER [^]*\n\nPROXY +WHY +SINCE\npayments\/api-3 +never-reported /m);
+    assert.match(stdout, /^next: is the agent of payments\/api-3 .*: portcullis status --admin /m);
+  });
+
+  it("shows who is waived, and does not count them", async () => {
+    says({ ...unsafe, verdict: "safe", callers: [caller("legacy/cron", { waived: true })] });
+    const { status, stdout } = await run();
+    assert.equal(status, 0);
+    assert.match(stdout, /^SAFE but for 1 waived: .*, 93 without, /);
+    assert.match(stdout, / +WAIVED\nlegacy\/cron .* +yes\n/);
+    assert.match(stdout, /\nnext: portcullis mtls flip .* --to strict\n$/);
+  });
+
+  const holders: readonly (readonly [string, RegExp])[] = [
+    ["workload", /next: let the application call through its own proxy: a\/b\n/],
+    ["unmeshed-workload", /next: give a sidecar to a\/b\n/],
+    ["own-host", /next: a\/b: .*health probe/],
+    ["several", /next: a\/b: several had that address/],
+    ["unknown", /next: find out who has a\/b, /],
+    ["identity", /next: a\/b: of the mesh, and was refused/],
+    ["others", /next: there are more callers than an agent names/],
+    [
+      "configuration",
+      /next: a\/b is told .*: portcullis mtls explain --admin \S+ a\/b payments\/api-0:8080\n/,
+    ],
+  ];
+  for (const [holder, said] of holders) {
+    it(`says what to do about a caller that is ${holder}`, async () => {
+      says({ ...unsafe, callers: [caller("a/b", { holder })] });
+      assert.match((await run()).stdout, said);
+    });
+  }
+
+  it("does not say what a caller of configuration alone would be waited for", async () => {
+    const { firstSeen, lastSeen, ...never } = caller("a/b", { holder: "configuration" });
+    assert.ok(firstSeen && lastSeen);
+    says({ ...unsafe, callers: [never] });
+    assert.doesNotMatch((await run()).stdout, /if none of them calls again/);
+  });
+
+  for (const [mode, said] of [
+    ["strict", /^next: it is STRICT already; .*: portcullis mtls status --admin \S+ -n payments$/m],
+    [
+      "disable",
+      /^next: what is DISABLE .*: portcullis mtls permissive .* --until DATE --owner NAME$/m,
+    ],
+  ] as const) {
+    it(`names another next command where it is ${mode}`, async () => {
+      says({ ...safe, ports: [{ workload: "payments/api-0", port: 0, mode }] });
+      assert.match((await run()).stdout, said);
+    });
+  }
+
+  it("has the same for programs, with what comes next", async () => {
+    says({ ...unsafe, silent: [silent("payments/api-3", "gap")] });
+    const { status, stdout } = await run(["-o", "json"]);
+    assert.equal(status, 4);
+    const value = JSON.parse(stdout) as Record<string, unknown>;
+    const keys =
+      "target verdict now since proxies mtlsConnections otherConnections lost callers silent ports waivers next";
+    assert.deepEqual(Object.keys(value), keys.split(" "));
+    assert.deepEqual(value["callers"], [
+      {
+        name: "legacy/cron",
+        holder: "unmeshed-workload",
+        addresses: ["10.0.0.9"],
+        kind: "plaintext",
+        refused: false,
+        called: ["payments/api-0:8080"],
+        firstSeen: "2026-11-27T10:00:00Z",
+        lastSeen: "2026-11-29T09:00:00Z",
+        count: 93,
+        claim: "curl/8.5.0",
+        waived: false,
+        detail: "",
+      },
+    ]);
+  });
+
+  it("lets nothing that a caller says of itself move the terminal", async () => {
+    const claim = "\u001B[2Jcurl\u202E";
+    says({ ...unsafe, callers: [caller("legacy/cron", { claim, detail: claim })] });
+    const { stdout } = await run();
+    assert.ok(!stdout.includes("\u001B") && !stdout.includes("\u202E"));
+  });
+
+  it("exits 1 for a target that is not there, which is no verdict, with the server's hint", async () => {
+    const message = "expected a target that is there, got payments/apu";
+    const hint = "did you mean payments/api: portcullis mtls check payments/api";
+    const value = { code: "target-unknown", message, hint };
+    rig.check = () => ({ result: { case: "refused", value } });
+    const { status, stdout, stderr } = await run();
+    assert.deepEqual([status, stdout], [1, ""]);
+    assert.equal(
+      stderr,
+      `error: ${message}\nhint: did you mean payments/api: portcullis mtls check ${at()} payments/api\n`,
+    );
+    const json = await run(["-o", "json"]);
+    const { error } = JSON.parse(json.stderr) as { error: { code: string } };
+    assert.equal(error.code, "target-unknown");
+  });
+
+  it("exits 2 for what the server cannot understand", async () => {
+    rig.check = () => {
+      throw new Error("expected NAMESPACE/NAME");
+    };
+    const { status, stderr } = await run();
+    assert.equal(status, 2);
+    assert.match(stderr, /NAMESPACE\/NAME\nhint: portcullis help mtls check\n$/);
+  });
+
+  for (const words of [
+    ["--look-back", "0s"],
+    ["--watch", "-o", "yaml"],
+  ]) {
+    it(`refuses ${words.join(" ")} before it asks`, async () => {
+      assert.equal((await run(words)).status, 2);
+      assert.deepEqual(rig.checks, []);
+    });
+  }
+
+  describe("--watch", () => {
+    /** Ends when so many answers have been given. */
+    const watch = async (answers: readonly VerdictAnswer[], words: readonly string[] = []) => {
+      const end = new AbortController();
+      let asked = 0;
+      rig.check = () => {
+        const value = answers[asked++];
+        if (asked === answers.length) setTimeout(() => end.abort(), 100);
+        return { result: { case: "verdict", value: value ?? answers.at(-1) ?? safe } };
+      };
+      return await run(["--watch", ...words], { signal: end.signal });
+    };
+    const gone = { ...safe, silent: [silent("payments/api-3", "gap")], verdict: "unknown" };
+
+    it(
+      "says who comes and who goes, and exits by the last verdict",
+      { timeout: 20_000 },
+      async () => {
+        const { status, stdout, stderr } = await watch([unsafe, unsafe, gone]);
+        assert.deepEqual([status, stderr], [3, ""]);
+        const [, watched = ""] = stdout.split("--for DURATION\n");
+        assert.deepEqual(watched.split("\n"), [
+          "UNSAFE: 1 caller, nobody silent",
+          "UNKNOWN: 12 proxies, 7d, 48,211 connections with mTLS, none without, nothing lost",
+          "does not count any more: legacy/cron",
+          "silent: payments/api-3 (gap)",
+          "UNKNOWN: no callers, 1 silent",
+          "",
+        ]);
+      },
+    );
+
+    it("is an object a line for programs, for each change", { timeout: 20_000 }, async () => {
+      const { stdout } = await watch([unsafe, unsafe, gone], ["-o", "json"]);
+      const events = stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line) as { event: string; verdict: string });
+      assert.deepEqual(
+        events.map(({ event, verdict }) => [event, verdict]),
+        [
+          ["verdict", "unsafe"],
+          ["verdict", "unknown"],
+        ],
+      );
+    });
+  });
+});

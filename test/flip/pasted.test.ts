@@ -1,0 +1,110 @@
+/** What is printed as the next command is taken by the verb that it names, with the flags that led to the server. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { parseCommandLine } from "../../src/app/cli/command-line.ts";
+import { flipNext } from "../../src/app/cli/mtls-flip-end.ts";
+import { flipWords, toPermissive } from "../../src/app/cli/mtls-flip-flags.ts";
+import { flipValue } from "../../src/app/cli/mtls-flip-value.ts";
+import { callerDeeds, silentDeeds } from "../../src/app/cli/mtls-verdict-deeds.ts";
+import { verdictNext } from "../../src/app/cli/mtls-verdict-next.ts";
+import { verdictValue } from "../../src/app/cli/mtls-verdict-value.ts";
+import type { NextValue } from "../../src/app/cli/next-commands.ts";
+import { REGISTRY } from "../../src/app/cli/registry.ts";
+import { commandOf } from "../../src/app/cli/server-target.ts";
+import { create } from "@bufbuild/protobuf";
+import { FlipStatusSchema, MtlsVerdictSchema } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
+import { caller, flip, safe, silent, unsafe, type VerdictAnswer } from "./flip-rig.ts";
+
+const server = { flagText: " --data-dir '/srv/my mesh'" };
+
+/** As a shell would split it, with something in the place of the words in capitals. */
+async function assertTaken(command: string): Promise<void> {
+  const filled = command.replaceAll(/ DURATION\b/g, " 1h");
+  const words = Array.from(filled.matchAll(/(?:'[^']*'|\S)+/g), ([word]) =>
+    word.replaceAll("'", ""),
+  );
+  const [program, ...rest] = words;
+  assert.equal(program, "portcullis");
+  const entry = REGISTRY.find(({ path }) => path.every((each, index) => rest[index] === each));
+  assert.ok(entry !== undefined, command);
+  const { flags } = parseCommandLine(
+    entry.path,
+    await entry.load(),
+    rest.slice(entry.path.length),
+    {},
+  );
+  assert.equal(flags["data-dir"], "/srv/my mesh", command);
+}
+
+async function assertAllTaken(next: readonly NextValue[]): Promise<void> {
+  for (const { command, why } of next) {
+    assert.doesNotMatch(why, /\bportcullis\b|:$/);
+    if (command !== "") await assertTaken(command);
+  }
+}
+
+const nextOf = (verdict: VerdictAnswer): readonly NextValue[] =>
+  verdictNext(verdictValue(create(MtlsVerdictSchema, verdict)), server, 90_000);
+
+describe("after a verdict", () => {
+  for (const holder of [...callerDeeds.keys(), "configuration"]) {
+    it(`with a caller that is ${holder}`, async () => {
+      const callers = [caller("a/b c", { holder }), caller("a/d", { holder, called: [] })];
+      await assertAllTaken(nextOf({ ...unsafe, callers }));
+    });
+  }
+
+  for (const reason of silentDeeds.keys()) {
+    it(`with a proxy that is silent for ${reason}`, async () => {
+      const one = [silent("proxy/payments/api-3", reason)];
+      const next = nextOf({ ...safe, verdict: "unknown", silent: one });
+      await assertAllTaken(next);
+      assert.ok(next.length > 1, "what to do, and the waiver");
+    });
+  }
+
+  for (const mode of ["permissive", "strict", "disable"]) {
+    it(`that is SAFE where it is ${mode}`, async () => {
+      await assertAllTaken(nextOf({ ...safe, ports: [{ workload: "a/b", port: 1, mode }] }));
+    });
+  }
+});
+
+describe("of a flip", () => {
+  for (const state of ["editing", "stage", "watching", "reverting"]) {
+    it(`that is ${state}`, () =>
+      assertAllTaken(flipNext(flipValue(create(FlipStatusSchema, flip(state))), server)));
+  }
+
+  it("that was not meant without --yes, with all its flags", async () => {
+    const flags = {
+      to: "strict",
+      stages: "1,10%,all",
+      "revert-window": 600,
+      "revert-on-refused": 3,
+      "look-back": 90_000,
+      waive: ["legacy/*"],
+      reason: "shut down",
+      for: 7_200,
+      yes: false,
+      "dry-run": false,
+      output: "yaml",
+    } as const;
+    const wanted = { selectors: ["legacy/*"], reason: "shut down", seconds: 7_200, yes: false };
+    const command = commandOf(server, "mtls flip", ["a/b", ...flipWords(flags, wanted), "--yes"]);
+    assert.equal(
+      command,
+      "portcullis mtls flip --data-dir '/srv/my mesh' a/b --to strict --stages 1,10%,all --revert-window 10m " +
+        "--revert-on-refused 3 --look-back 1d1h --waive 'legacy/*' --reason 'shut down' --for 7200s -o yaml --yes",
+    );
+    await assertTaken(command);
+  });
+
+  it("to permissive, which other verbs do", () => {
+    assert.match(
+      toPermissive("a/b").hint ?? "",
+      /mtls revert a\/b\n.*mtls permissive a\/b --until /,
+    );
+  });
+});

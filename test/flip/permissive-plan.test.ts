@@ -1,0 +1,196 @@
+/** `mtls permissive` and `mtls plan`: what is sent, what is shown, and what a program reads. */
+
+import assert from "node:assert/strict";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { openRootRig, runWith } from "../server/root-rig.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { openFlipRig, safe, unsafe, type FlipRig } from "./flip-rig.ts";
+
+const directory = temporaryDirectory();
+let rig: FlipRig;
+before(async () => void (rig = await openFlipRig(directory.path)));
+after(async () => {
+  await rig[Symbol.asyncDispose]();
+  directory[Symbol.dispose]();
+});
+
+describe("mtls permissive", () => {
+  beforeEach(() => void (rig.permissives.length = 0));
+  const run = (words: readonly string[]) =>
+    runWith(["mtls", "permissive", "payments/api", ...words, "--admin", rig.admin]);
+  const team = ["--owner", "team-x"];
+
+  it("asks nobody, and says the change, until when it is and who answers for it", async () => {
+    const { status, stdout, stderr } = await run(["--until", "2026-12-24", ...team]);
+    assert.deepEqual([status, stderr], [0, ""]);
+    assert.match(
+      stdout,
+      /^PeerAuthentication payments\/api configured\n[^]*\n\+ {4}mode: PERMISSIVE\n/,
+    );
+    assert.ok(
+      stdout.endsWith("permissive until 2026-12-24T00:00:00Z (in 24d12h); team-x answers for it\n"),
+      stdout,
+    );
+    const [{ target, owner, until, operator, dryRun } = assert.fail()] = rig.permissives;
+    assert.deepEqual([target, owner, operator, dryRun], ["payments/api", "team-x", "ada", false]);
+    assert.equal(Number(until?.seconds) * 1_000, Date.UTC(2026, 11, 24));
+  });
+
+  it("takes a time, and a duration from now", async () => {
+    for (const text of ["2026-12-24T09:00:00+01:00", "24d20h"]) {
+      assert.equal((await run(["--until", text, ...team])).status, 0);
+    }
+    const seconds = rig.permissives.map(({ until }) => Number(until?.seconds) * 1_000);
+    assert.deepEqual(seconds, [Date.UTC(2026, 11, 24, 8), Date.UTC(2026, 11, 24, 8)]);
+  });
+
+  for (const words of [
+    ["--until", "2026-11-29", ...team],
+    ["--until", "2026-02-30", ...team],
+    ["--until", "soon", ...team],
+    ["--until", "0s", ...team],
+    ["--until", "9d", "--owner", " "],
+    ["--until", "9d", "--owner", "a\nb"],
+    ["--until", "9d", "--owner", "x".repeat(61)],
+    ["--until", "9d"],
+    [...team],
+  ]) {
+    it(`refuses ${JSON.stringify(words)} before it asks a server`, async () => {
+      assert.equal((await run(words)).status, 2);
+      assert.deepEqual(rig.permissives, []);
+    });
+  }
+
+  it("prints the object to commit, alone, and lets nothing be written, with -o yaml", async () => {
+    const { status, stdout } = await run(["--until", "9d", ...team, "-o", "yaml"]);
+    assert.equal(status, 0);
+    assert.match(stdout, /^apiVersion: [^]*\n {4}mode: PERMISSIVE\n/);
+    assert.equal(rig.permissives[0]?.dryRun, true);
+  });
+
+  it("changes nothing in a dry run", async () => {
+    const { stdout } = await run(["--until", "9d", ...team, "--dry-run"]);
+    assert.match(stdout, /\nnothing was changed: this was a dry run\n$/);
+    assert.equal(rig.permissives[0]?.dryRun, true);
+  });
+
+  it("has the same for programs", async () => {
+    const { stdout } = await run(["--until", "2026-12-24", ...team, "-o", "json"]);
+    const { change, ...value } = JSON.parse(stdout) as Record<string, unknown>;
+    assert.deepEqual(value, {
+      dryRun: false,
+      action: "configured",
+      object: { kind: null, namespace: null, name: null },
+      until: "2026-12-24T00:00:00Z",
+      owner: "team-x",
+    });
+    assert.deepEqual(Object.keys(change ?? {}), ["action", "before", "after", "diff"]);
+  });
+
+  it("is refused with the next command, for people and for programs", async () => {
+    const value = {
+      code: "object-in-directory",
+      message: "PeerAuthentication payments/api is in the server's directory",
+      hint: "print what is to be committed: portcullis mtls permissive payments/api --until 9d -o yaml",
+    };
+    const { permit } = rig;
+    rig.permit = () => ({ result: { case: "refused", value } });
+    const people = await run(["--until", "9d", ...team]);
+    const program = await run(["--until", "9d", ...team, "-o", "json"]);
+    rig.permit = permit;
+    assert.deepEqual([people.status, people.stdout, program.status], [4, "", 4]);
+    assert.match(
+      people.stderr,
+      /^refused: .*\(object-in-directory\)\nhint: print .*: portcullis mtls permissive --admin /,
+    );
+    const { refused } = JSON.parse(program.stdout) as { refused: { code: string } };
+    assert.equal(refused.code, "object-in-directory");
+  });
+});
+
+describe("mtls plan", () => {
+  const run = (words: readonly string[] = []) =>
+    runWith(["mtls", "plan", "-n", "payments", ...words, "--admin", rig.admin]);
+  const next = "portcullis mtls flip payments/api --to strict";
+  beforeEach(() => {
+    rig.plans.length = 0;
+    rig.plan = () => ({
+      targets: [
+        {
+          target: "payments/db",
+          mode: "permissive",
+          verdict: { ...unsafe, target: "payments/db" },
+          waitsFor: ["legacy/cron: has no proxy", "payments/api: goes first"],
+          next: "portcullis mtls check payments/db",
+        },
+        { target: "payments/web", mode: "strict", verdict: safe, order: 2 },
+        { target: "payments/api", mode: "permissive", verdict: safe, order: 1, next },
+      ],
+    });
+  });
+
+  it("has a line for each in its order, whoever nobody knows it of last, and all waits below", async () => {
+    const { status, stdout } = await run(["--look-back", "1d"]);
+    assert.equal(status, 3);
+    const at = `--admin ${rig.admin}`;
+    assert.deepEqual(stdout.split("\n"), [
+      "ORDER   TARGET         MODE         VERDICT   WAITS FOR                              NEXT",
+      `1       payments/api   permissive   SAFE      -                                      portcullis mtls flip ${at} payments/api --to strict`,
+      "2       payments/web   strict       SAFE      -                                      -",
+      `-       payments/db    permissive   UNSAFE    legacy/cron: has no proxy and 1 more   portcullis mtls check ${at} payments/db`,
+      "",
+      "payments/db waits for legacy/cron: has no proxy, payments/api: goes first",
+      "",
+    ]);
+    const [{ namespace, lookBack } = assert.fail()] = rig.plans;
+    assert.deepEqual([namespace, lookBack], ["payments", 86_400n]);
+  });
+
+  it("exits 0 when all that is not strict can go", async () => {
+    rig.plan = () => ({
+      targets: [{ target: "a/b", mode: "permissive", verdict: safe, order: 1 }],
+    });
+    assert.equal((await run()).status, 0);
+  });
+
+  it("says where nothing is", async () => {
+    rig.plan = () => ({});
+    const { status, stdout } = await run();
+    assert.equal(status, 0);
+    assert.match(stdout, /^nothing in payments takes calls: portcullis get .*-n payments\n$/);
+  });
+
+  it("has verdicts and next commands for programs", async () => {
+    const { targets } = JSON.parse((await run(["-o", "json"])).stdout) as {
+      targets: { target: string; order: number | null; verdict: { verdict: string } }[];
+    };
+    assert.deepEqual(
+      targets.map(({ target, order, verdict }) => [target, order, verdict.verdict]),
+      [
+        ["payments/api", 1, "safe"],
+        ["payments/web", 2, "safe"],
+        ["payments/db", null, "unsafe"],
+      ],
+    );
+  });
+});
+
+describe("a server of before", () => {
+  it("is said to be one, by each verb, and nothing else is claimed", async () => {
+    await using old = await openRootRig(directory.path, "old.sock");
+    const verbs = [
+      ["check", "payments/api"],
+      ["flip", "payments/api", "--to", "strict", "--yes"],
+      ["flip", "payments/api"],
+      ["revert", "payments/api"],
+      ["permissive", "payments/api", "--until", "9d", "--owner", "x"],
+      ["plan", "-n", "payments"],
+    ];
+    for (const words of verbs) {
+      const { status, stdout, stderr } = await runWith(["mtls", ...words, "--admin", old.admin]);
+      assert.deepEqual([status, stdout], [1, ""], words.join(" "));
+      assert.match(stderr, /^error: .*\nhint: .*portcullis status --admin \S+$/m);
+      assert.match(stderr, /older/);
+    }
+  });
+});
