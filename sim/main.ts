@@ -6,7 +6,8 @@
 
 import { parseArgs } from "node:util";
 import { Coverage } from "./run/coverage.ts";
-import { describeFault, textOf } from "./run/report.ts";
+import { textOf } from "./run/fault.ts";
+import { describeFault } from "./run/report.ts";
 import { runSchedule } from "./run/schedule.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

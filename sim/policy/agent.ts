@@ -1,10 +1,9 @@
 /** A simulated agent of one Envoy. What it gives, and what was acknowledged, is on its disk before anybody else knows of it. */
 
 import type { ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
-import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
 import { sameValue } from "../../src/core/policy/same-value.ts";
 import type { SimEnvoy } from "./envoy.ts";
-import type { SimStream } from "./stream.ts";
+import type { SimReport, SimStream } from "./stream.ts";
 
 interface Disk {
   readonly lastGood: ProxyPolicy | undefined;
@@ -30,7 +29,7 @@ export class SimAgent {
   #tellsRefusal = false;
   /** It has forgotten what its Envoy may have, until that has acknowledged something. */
   #isUnsure = false;
-  #said: Omit<ProxyReport, "isFirst"> | undefined;
+  #said: SimReport | undefined;
 
   constructor(key: string, envoy: SimEnvoy, hasListeners: boolean) {
     this.key = key;
@@ -82,6 +81,7 @@ export class SimAgent {
   }
 
   receive(policy: ProxyPolicy): void {
+    if (this.stream !== undefined) this.stream.read += 1;
     this.#newest = policy;
     if (sameValue(policy, this.#refused)) this.#tellsRefusal = true;
     else if (!sameValue(policy, this.disk.given.at(-1) ?? this.disk.lastGood)) this.#give(policy);
@@ -109,25 +109,29 @@ export class SimAgent {
   /** Something that it has not said on this stream. */
   get hasNews(): boolean {
     if (this.stream === undefined || this.#said === undefined) return this.stream !== undefined;
-    const { applied, pending, refused } = this.#news();
     const said = this.#said;
-    return applied !== said.applied || pending !== said.pending || refused !== said.refused;
+    const { applied, pending, refused, answered } = this.#news(this.stream);
+    const isSame = applied === said.applied && pending === said.pending;
+    return !isSame || refused !== said.refused || answered !== said.answered;
   }
 
   report(): void {
     if (this.stream === undefined) return;
-    const news = this.#news();
-    this.stream.up.push({ ...news, isFirst: this.#said === undefined });
-    this.#said = news;
+    this.#said = this.#news(this.stream);
+    this.stream.up.push(this.#said);
   }
 
-  #news(): Omit<ProxyReport, "isFirst"> {
+  #news(stream: SimStream): SimReport {
     const { lastGood = "nothing", given } = this.disk;
+    const isRefused = this.#tellsRefusal && sameValue(this.#newest, this.#refused);
+    const isAcked = given.length === 0 && sameValue(this.#newest, this.disk.lastGood);
+    if (isRefused || isAcked) stream.answered = stream.read;
     return {
       hasListeners: this.hasListeners,
       applied: this.#isUnsure ? undefined : lastGood,
       pending: given,
       refused: this.#tellsRefusal ? this.#refused : undefined,
+      answered: stream.answered,
     };
   }
 

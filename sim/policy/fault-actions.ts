@@ -1,6 +1,7 @@
 /** What goes wrong. */
 
-import { chosen, type PolicyAction } from "./action.ts";
+import { chosen } from "../run/world-schedule.ts";
+import type { PolicyAction } from "./action.ts";
 
 export const faultActions: readonly PolicyAction[] = [
   {

@@ -3,6 +3,7 @@
 import type { ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
 import type { ProxyReport } from "../../src/core/policy/rollout-proxy.ts";
 import { Violation } from "../world/violation.ts";
+import type { ProxyConfig } from "./config.ts";
 import { pairsOf, sendingsOf } from "./sendings.ts";
 import type { PolicyWorld } from "./world.ts";
 
@@ -20,13 +21,28 @@ export function assertMoved({ world, client, policy, report, fought }: Told): vo
   const said = [report.applied, ...report.pending].filter((each) => typeof each === "object");
   const had = pairsOf(client, said);
   for (const { pair, address, port } of sendingsOf(client, policy.clusters)) {
-    const server = world.config.at(address)?.key ?? client;
+    const server = world.config.at(address);
     // Its own port moves with it.
-    if (server === client || had.has(pair) || fought.has(pair)) continue;
-    const { applied } = world.server?.reports.get(server) ?? {};
-    if (applied === undefined || applied === "nothing") continue;
-    const from = applied.inbound.find((each) => each.port === port)?.bind ?? address;
-    if (from === address || !had.has(pair.replace(` ${address} `, ` ${from} `))) continue;
-    throw new Violation(`${pair} is told while ${server} listens at ${from}`);
+    if (server === undefined || server.key === client || had.has(pair) || fought.has(pair))
+      continue;
+    const from = perhapsAt(world, server, port).find(
+      (each) => each !== address && had.has(pair.replace(` ${address} `, ` ${each} `)),
+    );
+    if (from === undefined) continue;
+    throw new Violation(`${pair} is told, and ${server.key} may be listening at ${from}`);
   }
+}
+
+/** Nowhere where it is new, is to have no listener, or never comes back. */
+function perhapsAt(
+  { server }: Told["world"],
+  { key, addresses, listens }: ProxyConfig,
+  port: number,
+): readonly string[] {
+  if (server?.heard.has(key) !== true) return [];
+  const { applied } = server.heard.get(key) ?? {};
+  if (applied === undefined) return listens.has(port) ? addresses : [];
+  const listener =
+    applied === "nothing" ? undefined : applied.inbound.find((each) => each.port === port);
+  return listener === undefined ? [] : [listener.bind];
 }

@@ -108,8 +108,8 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "any report answers what is on its way",
     file: proxy,
-    before: "const isAnswered = isFirst || answers.some((answer) => sameValue(answer, sent));",
-    after: "const isAnswered = isFirst || answers.length > 0;",
+    before: "sent: isAnswered ? undefined : sent",
+    after: "sent: undefined",
   },
   {
     name: "what was refused is sent again",
@@ -133,14 +133,13 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "a client that waits is told plaintext",
     file: client,
-    before:
-      "if (before.address === address && kindOf(before.sends) === kindOf(endpoint.sends)) continue;",
+    before: "if (before.some((each) => isSame(each, endpoint))) continue;",
     after: 'if (endpoint.sends !== "mtls") continue;',
   },
   {
     name: "a client goes back where it was ahead",
     file: client,
-    before: "if (sends !== undefined) return { ...endpoint, sends };",
+    before: "if (before !== undefined) return [{ ...endpoint, sends: before.sends }];",
     after: "",
   },
   {
@@ -152,17 +151,25 @@ export const policyMutations: readonly Mutation[] = [
   {
     name: "a client is told an address before its server listens there",
     file: client,
-    before: "return from === undefined || before === undefined || !isFree",
-    after: "return from !== undefined || before === undefined || !isFree",
+    before:
+      "if (moved !== undefined) return [{ ...endpoint, address: moved.address, sends: moved.sends }];",
+    after: "void moved;",
   },
   {
-    name: "a client stays where its server was, and that is away",
+    name: "a client is told an address where nobody was heard since the server's start",
+    file: client,
+    before: "if (left !== undefined && view.isUnheard(endpoint)) return left;",
+    after: "",
+  },
+  {
+    name: "a client does not stay where its server was when that is away",
     file: listening,
-    before: "if (!isConnected || hasListeners",
-    after: "if (hasListeners",
+    before: 'if (hasListeners !== true || typeof applied !== "object") return undefined;',
+    after:
+      'if (!state.isConnected || hasListeners !== true || typeof applied !== "object") return undefined;',
   },
   {
-    name: "a client is not asked again when its server has moved and is away",
+    name: "a client is not asked again when its server is heard where it was",
     file: servers,
     before: 'return [port, [...taken, movedFrom(state, port)].join(" ")];',
     after: 'return [port, taken.join(" ")];',

@@ -1,6 +1,7 @@
 /** What an operator changes. */
 
-import { chosen, type PolicyAction } from "./action.ts";
+import { chosen } from "../run/world-schedule.ts";
+import type { PolicyAction } from "./action.ts";
 import { modes, ports, rules } from "./config.ts";
 
 export const operatorActions: readonly PolicyAction[] = [

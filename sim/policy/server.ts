@@ -10,12 +10,17 @@ export class SimServer {
   readonly rollout: Rollout = new Rollout();
   readonly #config: MeshConfig;
   readonly #streams = new Map<string, SimStream>();
-  /** The last one of each. */
+  /** The last one of each that is there. */
   readonly reports: Map<string, ProxyReport> = new Map<string, ProxyReport>();
+  /** Also of those that are away; undefined for whoever is expected and was not heard. */
+  readonly heard: Map<string, ProxyReport | undefined> = new Map();
 
   constructor(config: MeshConfig, expected: readonly ProxyConfig[]) {
     this.#config = config;
-    for (const proxy of expected) this.configure(proxy);
+    for (const proxy of expected) {
+      this.heard.set(proxy.key, undefined);
+      this.configure(proxy);
+    }
   }
 
   configure(proxy: ProxyConfig): void {
@@ -31,6 +36,7 @@ export class SimServer {
   remove(key: string): void {
     this.#streams.delete(key);
     this.reports.delete(key);
+    this.heard.delete(key);
     this.rollout.remove(key);
   }
 
@@ -40,16 +46,24 @@ export class SimServer {
 
   /** Reads what has come, or finds that the stream is cut. */
   read(stream: SimStream): void {
-    const report = stream.up.shift();
-    if (report !== undefined) {
+    const said = stream.up.shift();
+    if (said !== undefined) {
+      const { answered, ...rest } = said;
+      const report = { ...rest, isAnswered: answered >= stream.sent };
       this.reports.set(stream.key, report);
+      this.heard.set(stream.key, report);
       this.rollout.reported(stream.key, report);
     } else if (stream.isCut) this.#close(stream.key);
   }
 
   push(max: number): readonly PolicyPush[] {
     const pushes = this.rollout.takePushes(max);
-    for (const { key, policy } of pushes) this.#streams.get(key)?.down.push(policy);
+    for (const { key, policy } of pushes) {
+      const stream = this.#streams.get(key);
+      if (stream === undefined) continue;
+      stream.sent += 1;
+      stream.down.push(policy);
+    }
     return pushes;
   }
 

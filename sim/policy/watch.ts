@@ -90,15 +90,15 @@ export class PolicyWatch {
   /** Everybody does what it is to do, and nobody waits. */
   settled(): void {
     const { server, there, config } = this.#world;
+    const progress = server?.rollout.progress();
     for (const proxy of there) {
       const { key } = proxy;
       const applied = this.#world.agent(key)?.disk.lastGood;
       if (!sameValue(applied, config.desired(proxy))) throw new Violation(`${key} stays behind`);
-      const stage = server?.rollout.stage(key);
+      const { stage, held = [] } = progress?.get(key) ?? {};
       if (stage !== "in-force") throw new Violation(`${key} is ${stage} at rest`);
+      if (held.length > 0) throw new Violation(`${key} waits at rest`);
     }
-    const waiting = server?.rollout.waiting().size ?? 0;
-    if (waiting > 0) throw new Violation(`${waiting} wait at rest`);
     this.#fought.clear();
     this.#fresh.clear();
     this.configured();

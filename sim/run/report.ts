@@ -1,6 +1,7 @@
 /** A violation for people: what did not hold, and the fewest events that lead there. */
 
 import { Coverage } from "./coverage.ts";
+import { textOf } from "./fault.ts";
 import { replay, type Outcome } from "./schedule.ts";
 import { shrink } from "./shrink.ts";
 
@@ -21,9 +22,4 @@ export function describeFault(seed: number, schedule: number, { choices, fault }
 
 function kindOf(fault: unknown): string | undefined {
   return fault instanceof Error ? fault.name : undefined;
-}
-
-export function textOf(fault: unknown): string {
-  if (!(fault instanceof Error)) return String(fault);
-  return fault.name === "Violation" ? fault.message : (fault.stack ?? fault.message);
 }

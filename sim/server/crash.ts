@@ -22,20 +22,24 @@ export class Crash extends Error {
 /** One object for all: it carries nothing, and its stack is nobody's. */
 export const crash: Crash = new Crash("the server's process was killed");
 
-export class CrashPlan {
-  #write: DurableWrite | undefined;
+export class CrashPlan<Write = DurableWrite> {
+  #write: Write | undefined;
   #side: CrashSide = "before";
 
-  arm(write: DurableWrite, side: CrashSide): void {
+  arm(write: Write, side: CrashSide): void {
     this.#write = write;
     this.#side = side;
+  }
+
+  get text(): string {
+    return `${this.#side} ${String(this.#write)}`;
   }
 
   disarm(): void {
     this.#write = undefined;
   }
 
-  strikes(write: DurableWrite, side: CrashSide): boolean {
+  strikes(write: Write, side: CrashSide): boolean {
     return this.#write === write && this.#side === side;
   }
 }

@@ -1,0 +1,66 @@
+/** How far STRICT is at a flip's workloads: it takes the steps of `workload-progress.ts`, and must be changed with them. */
+
+import type { Flip } from "../../src/core/flip/flip.ts";
+import type { MemberState } from "../../src/core/flip/flip-view.ts";
+import { membersOf } from "../../src/core/flip/target.ts";
+import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
+import type { StoredMember } from "../../src/edge/evidence/evidence-question.ts";
+import { namespace } from "./mesh-objects.ts";
+import type { ToldProxy } from "./server-policy.ts";
+import type { EvidenceOf } from "./target-evidence.ts";
+
+/** @param members by the evidence */
+export function workloadsOf(
+  flip: Flip,
+  { evidence, policy, view, waived }: EvidenceOf,
+  members: readonly StoredMember[],
+): readonly MemberState[] {
+  const asked = askedPorts(view(), flip.target, flip);
+  const there = members.filter(
+    ({ goneMs, labels }) => goneMs === undefined && asked.isMember(labels),
+  );
+  const keys = there.map(({ key }) => key);
+  const spans = evidence.ask({ kind: "spans", members: keys, sinceMs: 0 });
+  const untilMs = ({ key, labels }: StoredMember): number => {
+    const own = spans.filter(({ member, port }) => member === key && asked.isAsked(labels, port));
+    return Math.max(0, ...own.map((each) => each.untilMs));
+  };
+  const configured = membersOf(view(), flip.target).members.map(({ name }) => name);
+  const names = new Set([...configured, ...there.map(({ name }) => name)]);
+  return Array.from(names, (name): MemberState => {
+    const own = there.filter((each) => each.name === name);
+    const told = policy.told.get(name.slice(namespace.length + 1));
+    const isWaived = waived().has(`proxy/${name}`);
+    const leastMs = own.length === 0 ? 0 : Math.min(...own.map(untilMs));
+    const evidenceUntilMs = leastMs === 0 ? undefined : leastMs;
+    const labels = own[0]?.labels ?? told?.identity.claimedLabels ?? new Map();
+    const isAsked = (port: number): boolean => asked.isAsked(labels, port);
+    if (told === undefined) {
+      const stage = own.length > 0 ? "silent" : "no-proxy";
+      return { name, stage, isConnected: false, draining: 0, evidenceUntilMs, isWaived };
+    }
+    const { said, isConnected } = told;
+    const open = Array.from(said.draining, ([port, count]) => (isAsked(port) ? count : 0));
+    const draining = open.reduce((sum, each) => sum + each, 0);
+    const stage = stageOf(policy, told, isAsked);
+    return { name, stage, isConnected, draining, evidenceUntilMs, isWaived };
+  });
+}
+
+function stageOf(
+  { index, rollout }: EvidenceOf["policy"],
+  { identity: { key }, said, isConnected }: ToldProxy,
+  isAsked: (port: number) => boolean,
+): MemberState["stage"] {
+  const wanted = index.desired(key)?.inbound.filter(({ port }) => isAsked(port));
+  if (wanted?.length === 0) return "no-proxy";
+  if (!isConnected) return "silent";
+  const { applied } = said.report;
+  const has = new Map(
+    typeof applied === "object" ? applied.inbound.map(({ port, mode }) => [port, mode]) : [],
+  );
+  const isStrict =
+    wanted?.every(({ port, mode }) => mode !== "strict" || has.get(port) === "strict") === true;
+  if (!isStrict) return rollout.stage(key) === "refused" ? "refused" : "pushed";
+  return said.oldConnections === "gone" ? "in-force" : "draining";
+}

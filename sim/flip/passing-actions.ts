@@ -1,0 +1,91 @@
+/** Time goes by, and callers call. */
+
+import { chosen, type WorldAction } from "../run/world-schedule.ts";
+import type { FlipWorld } from "./world.ts";
+
+/** Of nobody that the configuration knows. */
+const outsider = {
+  name: "",
+  kind: "plaintext",
+  isHttp: false,
+  claim: "",
+  periodMs: 1_000,
+  lastsMsMax: 2_000,
+  isCalling: false,
+} as const;
+
+/** Long enough for a verdict. */
+export function quiet(world: FlipWorld): void {
+  if (world.server === undefined) world.startServer();
+  for (const caller of world.callers) caller.isCalling = false;
+  for (const pod of world.there) if (!pod.agent.isAlive) world.startAgent(pod, false);
+  world.run(world.plan.lookBackMs + 12_000 + world.random.below(5_000));
+}
+
+export const passingActions: readonly WorldAction<FlipWorld>[] = [
+  {
+    name: "a moment",
+    weight: 20,
+    apply: (world) => world.run(20 + world.random.below(1_500)),
+  },
+  {
+    name: "a while",
+    weight: 16,
+    apply: (world) => world.run(2_000 + world.random.below(16_000)),
+  },
+  {
+    name: "quiet",
+    weight: 3,
+    apply: quiet,
+  },
+  {
+    name: "a caller comes or goes",
+    weight: 4,
+    apply(world) {
+      const caller = chosen(world, world.callers);
+      if (caller !== undefined) caller.isCalling = !caller.isCalling;
+    },
+  },
+  {
+    name: "a caller calls",
+    weight: 5,
+    apply(world) {
+      const caller = chosen(world, world.callers);
+      if (caller !== undefined) world.callOne(caller);
+    },
+  },
+  {
+    name: "all callers call",
+    weight: 4,
+    apply(world) {
+      for (const caller of world.callers) {
+        for (let left = 1 + world.random.below(3); left > 0; left--) world.callOne(caller);
+      }
+    },
+  },
+  {
+    name: "an outsider floods",
+    weight: 3,
+    apply(world) {
+      for (let left = 30; left > 0; left--) {
+        const address = `198.51.100.${1 + world.random.below(5)}`;
+        world.timeline.after(world.random.below(2_000), () =>
+          world.callOne({ ...outsider, address }),
+        );
+      }
+    },
+  },
+  {
+    name: "an address is another's",
+    weight: 3,
+    apply(world) {
+      const [one, other] = [chosen(world, world.callers), chosen(world, world.callers)];
+      if (one === undefined || other === undefined || world.server === undefined) return;
+      const address = `10.0.9.${1 + world.random.below(200)}`;
+      const before = one.address;
+      world.move(one, address);
+      if (one !== other) world.run(world.random.below(4_000));
+      if (one !== other && world.random.below(2) === 0) world.move(other, before);
+    },
+  },
+];
