@@ -1,4 +1,4 @@
-/** `npm run demo` for real: an act with two Envoys and two crashes, and one with eight Envoys and another root. */
+/** `npm run demo` for real: an act with two Envoys and two crashes, one with eight Envoys and another root, and one that goes strict. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -23,9 +23,17 @@ const promised = {
     tls: { failures: {} },
     wasRolledBack: true,
   },
+  3: {
+    unmet: [],
+    seed: 1,
+    requests: { failed: 0 },
+    moved: { failed: 0 },
+    named: ["legacy/cron", "shop/batch-1"],
+    late: { named: ["legacy/report"] },
+  },
 };
 
-for (const act of [1, 2] as const) {
+for (const act of [1, 2, 3] as const) {
   test(`plays act ${act} in 75 s without a failed request`, async () => {
     const env = { ...process.env, ENVOY: await testEnvoy() };
     const startedMs = performance.now();

@@ -27,6 +27,7 @@ test("stops all that it started, and removes its files, when it is interrupted",
     [1, "ready at", "SIGTERM", 143],
     [1, "all is up", "SIGINT", 130],
     [2, "FROZEN", "SIGINT", 130],
+    [3, "has got an Envoy", "SIGINT", 130],
   ] as const) {
     using home = temporaryDirectory();
     const demo = spawn(process.execPath, [main, "--act", `${act}`], {

@@ -88,9 +88,10 @@ describe("the names of a peer", () => {
 
   it("CVE-2021-44532: are read nowhere from the text that Node makes of them", () => {
     const root = join(import.meta.dirname, "../..");
-    const exclude = ["**/*.test.ts"];
+    // Of Envoy's access log it is a message, not a text.
+    const exclude = ["**/*.test.ts", "src/gen/envoy/**"];
     const reading = globSync("src/**/*.ts", { cwd: root, exclude }).filter((file) =>
-      /(?<!\bOID)\.subjectaltname\b/i.test(readFileSync(join(root, file), "utf8")),
+      /(?<!\bOID|\bfield)\.subjectaltname\b/i.test(readFileSync(join(root, file), "utf8")),
     );
     assert.deepEqual(reading, []);
   });

@@ -21,6 +21,7 @@ const rooms = {
   policy: async () => (await import("./targets/policy.ts")).policy,
   "sds-request": async () => (await import("./targets/sds.ts")).sdsRequest,
   "sds-delta": async () => (await import("./targets/sds.ts")).sdsDelta,
+  "access-log": async () => (await import("./targets/access-log.ts")).accessLog,
   "log-entry": async () => (await import("./targets/log.ts")).logEntry,
   note: async () => (await import("./targets/log.ts")).note,
   "proof-file": async () => (await import("./targets/proof-file.ts")).proofFile,

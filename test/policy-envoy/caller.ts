@@ -41,12 +41,18 @@ export async function callTls(port: number, say: string, call: TlsCall = {}): Pr
 /** Of at least five octets: with fewer Envoy waits for more, because it could be TLS. */
 export const tcpMessage = "a ping";
 
-/** It says in another's name who called. */
+const forged = "By=spiffe://td.test/ns/a/sa/b;URI=spiffe://td.test/ns/a/sa/forged";
+
+/** It says in another's name who called, in all the spellings that CGI and WSGI take for one. */
 export const httpRequest: string = [
   "GET / HTTP/1.1",
   "host: app",
   "connection: close",
-  "x-forwarded-client-cert: By=spiffe://td.test/ns/a/sa/b;URI=spiffe://td.test/ns/a/sa/forged",
+  `x-forwarded-client-cert: ${forged}`,
+  `X_Forwarded_Client_Cert: ${forged}`,
+  `x_forwarded-client-cert: ${forged}`,
+  `x-forwarded_client-cert: ${forged}`,
+  `x-forwarded-client_cert: ${forged}`,
   "\r\n",
 ].join("\r\n");
 

@@ -96,6 +96,7 @@ class Agent {
       labels: new Map(),
       draining: new Map(),
       oldConnections,
+      assignmentsAnswered: 0,
     };
     const proxies = [{ ...own, hasListeners, applied, isUnsure: false, nack: undefined }];
     const full = !this.#hasTold;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { mutated } from "../../sim/mutation/patch.ts";
 import { policyMutations } from "../../sim/policy/mutations.ts";
-import { describePolicyFault, runPolicySchedule } from "../../sim/policy/schedule.ts";
+import { policySchedules } from "../../sim/policy/schedule.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const seed = 7;
@@ -16,15 +16,16 @@ describe("a simulated mesh under policy", () => {
   it(`keeps its promise through ${schedules} schedules`, () => {
     let events = 0;
     for (let schedule = 0; schedule < schedules; schedule++) {
-      const outcome = runPolicySchedule(seed, schedule);
+      const outcome = policySchedules.run(seed, schedule);
       events += outcome.events;
-      if (outcome.fault !== undefined) assert.fail(describePolicyFault(seed, schedule, outcome));
+      if (outcome.fault !== undefined)
+        assert.fail(policySchedules.describe(seed, schedule, outcome));
     }
     assert.ok(events >= 50 * schedules, `${events} events`);
   });
 
   it("does the same thing for the same seed", () => {
-    const [once, again] = [runPolicySchedule(seed, 3), runPolicySchedule(seed, 3)];
+    const [once, again] = [policySchedules.run(seed, 3), policySchedules.run(seed, 3)];
     assert.deepEqual(once, again);
   });
 });

@@ -5,6 +5,10 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import { decodeCertificateRequest } from "../../../src/edge/rpc/ca-messages.ts";
 import {
+  encodeConnectionReport,
+  parseConnectionReport,
+} from "../../../src/edge/rpc/connection-messages.ts";
+import {
   encodeGoodbye,
   encodeHeldLeaves,
   encodeHello,
@@ -23,6 +27,7 @@ import {
 } from "../../../src/gen/istio/v1/auth/ca_pb.ts";
 import {
   ConnectRequestSchema,
+  type ConnectionReport,
   type ConnectRequest,
   type HeldLeaves,
   type PolicyReport,
@@ -134,6 +139,7 @@ export const meshRequest: FuzzTarget = {
           },
           draining: new Map([[80, 2]]),
           oldConnections: "unproven",
+          assignmentsAnswered: 3,
         },
       ],
       gone: [],
@@ -143,6 +149,41 @@ export const meshRequest: FuzzTarget = {
       hello: encode(encodeHello("agent", "0.1.0", 3n)),
       timed: encode(encodeHello("agent", "0.1.0", 3n, "", 1_790_000_000_000)),
       leaves: encode(encodeHeldLeaves({ full: true, held, dropped: ["5a02"] })),
+      connections: encode(
+        encodeConnectionReport({
+          runId: "ab".repeat(16),
+          sequence: 3,
+          proxies: [
+            {
+              proxyId: "proxy-1",
+              spiffeId: "spiffe://td/ns/a/sa/b",
+              epochMs: 1_790_000_000_000,
+              seen: [
+                {
+                  port: 80,
+                  kind: "plaintext",
+                  isRefused: true,
+                  source: { kind: "address", address: "10.0.0.1" },
+                  firstMs: 1_790_000_000_000,
+                  lastMs: 1_790_000_000_500,
+                  count: 3,
+                  claim: "kube-probe/1.31",
+                },
+              ],
+              coverage: [
+                {
+                  port: 80,
+                  sinceMs: 1_790_000_000_000,
+                  untilMs: 1_790_000_001_000,
+                  lostUnmeshed: 1,
+                  lostMeshed: 2,
+                  openUnnamed: 3,
+                },
+              ],
+            },
+          ],
+        }),
+      ),
       goodbye: encode(encodeGoodbye()),
       tokens: encode(encodeTokens(["a.b.c", "d.e.f"])),
       report: encode(encodeReport({ sequence: 1n, ...told })),
@@ -163,6 +204,7 @@ export const meshRequest: FuzzTarget = {
     const { message } = request;
     if (message.case === "leaves") return isSameAgain(message.value);
     if (message.case === "policy") return arePoliciesAgain(message.value);
+    if (message.case === "connections") return areConnectionsAgain(message.value);
     if (message.case !== "report") return true;
     const report = valueOrTyped(() => parseReport(message.value));
     if (report === undefined) return false;
@@ -179,6 +221,15 @@ function isSameAgain(wire: HeldLeaves): boolean {
   const again = encodeHeldLeaves(leaves).message;
   assert.ok(again.case === "leaves");
   assert.deepEqual(parseHeldLeaves(again.value), leaves);
+  return true;
+}
+
+function areConnectionsAgain(wire: ConnectionReport): boolean {
+  const report = valueOrTyped(() => parseConnectionReport(wire));
+  if (report === undefined) return false;
+  const again = encodeConnectionReport(report).message;
+  assert.ok(again.case === "connections");
+  assert.deepEqual(parseConnectionReport(again.value), report);
   return true;
 }
 

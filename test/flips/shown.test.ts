@@ -1,0 +1,215 @@
+/** What operators are shown of flips: verdicts, ports, dates that alarm, plans, and why a port takes what it takes. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  addCallerWaivers,
+  checkMtls,
+  getFlips,
+  makePermissive,
+  planFlips,
+} from "../../src/edge/rpc/flip-client.ts";
+import { fetchPolicyStatus } from "../../src/edge/rpc/policy-status-client.ts";
+import { listResources } from "../../src/edge/rpc/resource-client.ts";
+import type { PortStatus } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
+import { runWith } from "../server/root-rig.ts";
+import { eventsOf } from "../server/rotation-rig.ts";
+import { scrape } from "../support/control-plane.ts";
+import {
+  begun,
+  flipPort,
+  inForce,
+  modesAre,
+  objectMode,
+  openScene,
+  operator,
+  peerYaml,
+  verdictNow,
+  workloadYaml,
+  type FlipsScene,
+} from "./flips-rig.ts";
+
+async function portsOf({ admin }: FlipsScene): Promise<Readonly<Record<string, PortStatus>>> {
+  const { proxies } = await fetchPolicyStatus(admin);
+  return Object.fromEntries(
+    proxies.flatMap(({ workload, ports: [port] }) => (port ? [[workload, port]] : [])),
+  );
+}
+
+const plain = (address: string) => ({ source: { kind: "address", address } as const });
+
+describe("a verdict", () => {
+  it("names who calls without mTLS, what it says of itself, and who told nothing", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1", "api-2"] });
+    await scene.apply(workloadYaml("cron-0", "10.0.1.1"));
+    const [first = assert.fail(), second = assert.fail()] = scene.agents;
+    scene.clock.advance(15_000);
+    await scene.saw(
+      first,
+      { ...plain("10.0.1.1"), claim: "curl/8.5.0" },
+      plain("203.0.113.9"),
+      plain("10.0.0.10"),
+    );
+    await scene.covered(second);
+    const verdict = await verdictNow(scene);
+    assert.deepEqual(
+      verdict.callers.map(({ name, holder, claim }) => [name, holder, claim]).toSorted(),
+      [
+        ["203.0.113.9", "unknown", ""],
+        ["shop/api-0", "own-host", ""],
+        ["shop/cron-0", "unmeshed-workload", "curl/8.5.0"],
+      ],
+    );
+    assert.deepEqual(
+      verdict.silent.map(({ name, reason }) => [name, reason]),
+      [["proxy/shop/api-2", "late"]],
+    );
+    assert.deepEqual(
+      [verdict.verdict, verdict.proxies, verdict.otherConnections],
+      ["unsafe", 3, 3n],
+    );
+    const port = verdict.ports.find((each) => each.port === flipPort);
+    assert.deepEqual(
+      [port?.mode, port?.rule, port?.because?.name],
+      ["permissive", "workload", "api"],
+    );
+    const untilMs = scene.clock.nowMs() + 60_000;
+    const names = [...verdict.callers, ...verdict.silent].map(({ name }) => name);
+    const waiver = { target: "shop/api", names, reason: "they end", operator };
+    await addCallerWaivers(scene.admin, { ...waiver, untilMs });
+    const waived = await verdictNow(scene);
+    assert.deepEqual([waived.verdict, waived.waivers.length], ["safe", 4]);
+    assert.equal((await verdictNow(scene, "shop/api:8080")).verdict, "safe");
+    scene.clock.advance(61_000);
+    assert.equal((await verdictNow(scene)).waivers.length, 0);
+  });
+
+  it("with another look-back than the setting stands in the log, once an hour", async () => {
+    await using scene = await openScene({ names: ["api-0"] });
+    const check = async (lookBack: number | undefined) =>
+      await checkMtls(scene.admin, { target: "shop/api", operator, lookBack });
+    for (const lookBack of [undefined, 10, 10, 15]) {
+      assert.equal((await check(lookBack)).result.case, "verdict");
+    }
+    const said = eventsOf(scene.plane.config.dataDir, "command").filter(({ subject }) =>
+      subject.startsWith("mtls check"),
+    );
+    assert.deepEqual(
+      said.map(({ operator: who, subject, detail }) => [who, subject, detail]),
+      [10, 15].map((seconds) => [
+        operator,
+        "mtls check shop/api",
+        `look-back of ${seconds} s, setting 20 s`,
+      ]),
+    );
+  });
+});
+
+describe("of ports is shown", () => {
+  it("how they are called, which flip has them, and until when they are permissive", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
+    await scene.apply(peerYaml("PERMISSIVE", '{ portcullis.io/permissive-until: "2020-01-01" }'));
+    await scene.saw(scene.agents[2] ?? assert.fail(), plain("10.0.1.1"), plain("10.0.1.2"));
+    await begun(scene);
+    await inForce(scene, 0);
+    const ports = await portsOf(scene);
+    const shown = Object.entries(ports).map(([name, port]) => {
+      const { flip, rule, mtlsConnections, otherConnections, otherCallers } = port;
+      return [name, flip, rule, mtlsConnections, otherConnections, otherCallers].join(" ");
+    });
+    assert.deepEqual(shown.toSorted(), [
+      "shop/api-0 1 workload 1 0 0",
+      "shop/api-1 1 flip 1 0 0",
+      "shop/web-0 0 default 2 2 2",
+    ]);
+    const until = ports["shop/api-1"]?.permissiveUntil;
+    assert.equal(Number(until?.seconds) * 1_000, Date.UTC(2020, 0, 1));
+  });
+
+  it("why: a flip holds it back, where the server is asked, and not by what the objects say", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1"] });
+    await begun(scene);
+    await inForce(scene, 0);
+    const { holds } = await listResources(scene.admin);
+    assert.deepEqual(
+      holds.map(({ flip, namespace, selector, strict }) => [
+        flip,
+        namespace,
+        ...selector,
+        ...strict,
+      ]),
+      [[1, "shop", ["app", "api"], "shop/api-0"]],
+    );
+    const explain = async (name: string): Promise<string> =>
+      (await runWith(["mtls", "explain", `shop/${name}:8080`, "--admin", scene.admin])).stdout;
+    assert.match(
+      await explain("api-1"),
+      /takes mTLS and plaintext\n +because PeerAuthentication shop\/api says STRICT, and a flip holds this workload back\n/,
+    );
+    assert.match(await explain("api-0"), /takes mTLS only/);
+  });
+
+  it("of all flips the last one of each target", async () => {
+    await using scene = await openScene({ names: ["api-0", "web-0"] });
+    await begun(scene, { stages: "all" });
+    await begun(scene, { target: "shop/web-0", stages: "all" });
+    const all = await getFlips(scene.admin, "");
+    assert.deepEqual(
+      all.map(({ id, target, workloads }) => [Number(id), target, workloads.length]),
+      [
+        [1, "shop/api", 1],
+        [2, "shop/web-0", 1],
+      ],
+    );
+    assert.equal((await getFlips(scene.admin, "shop/serviceentry/api")).length, 1);
+    assert.deepEqual(await getFlips(scene.admin, "shop/nobody"), []);
+  });
+});
+
+describe("a target that is to be permissive until a date", () => {
+  it("says so in its object, and alarms once a day when the date has come, and changes nothing", async () => {
+    await using scene = await openScene({ names: ["api-0"], mode: "STRICT", isSafe: false });
+    const { admin, clock, plane } = scene;
+    const untilMs = clock.nowMs() + 30_000;
+    const asked = { target: "shop/api", untilMs, owner: "team-x", operator };
+    const dry = await makePermissive(admin, { ...asked, dryRun: true });
+    assert.deepEqual([dry.result.value, await objectMode(scene)], ["configured", "STRICT"]);
+    const { result, beforeJson, afterJson } = await makePermissive(admin, {
+      ...asked,
+      dryRun: false,
+    });
+    assert.equal(result.value, "configured");
+    assert.match(beforeJson, /STRICT/);
+    assert.equal(JSON.parse(afterJson).metadata.annotations["portcullis.io/owner"], "team-x");
+    await modesAre(scene, "permissive");
+    const again = await makePermissive(admin, { ...asked, dryRun: false });
+    assert.equal(again.result.value, "unchanged");
+    const overdue = async () => (await scrape(plane)).get("portcullis_permissive_overdue");
+    assert.equal(await overdue(), 0);
+    clock.advance(31_000);
+    assert.equal(await overdue(), 1);
+    await scene.apply(peerYaml("STRICT", '{ portcullis.io/permissive-until: "2020-01-01" }'));
+    assert.equal(await overdue(), 0);
+  });
+});
+
+describe("a plan of a namespace", () => {
+  it("has who can go now first, then who waits for them, and says what each waits for", async () => {
+    await using scene = await openScene({ names: ["api-0", "web-0", "db-0"] });
+    const [api = assert.fail(), , db = assert.fail()] = scene.agents;
+    await scene.saw(api, plain("10.0.0.11"));
+    await scene.saw(db, plain("203.0.113.9"));
+    const plan = await planFlips(scene.admin, { namespace: "shop", operator, lookBack: undefined });
+    assert.deepEqual(
+      plan.map(({ target, mode, verdict, order, waitsFor }) =>
+        [order, target, mode, verdict?.verdict, ...waitsFor].join(" "),
+      ),
+      [
+        "1 shop/web-0 permissive safe",
+        "2 shop/api permissive unsafe shop/web-0 of shop/web-0 sends no mTLS",
+        "0 shop/db-0 permissive unsafe 203.0.113.9 calls it without mTLS",
+      ],
+    );
+    assert.equal(plan[0]?.next, "portcullis mtls flip shop/web-0 --to strict");
+  });
+});
