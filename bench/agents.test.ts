@@ -7,7 +7,12 @@ import { fetchStatus } from "../src/edge/rpc/admin-client.ts";
 import { fetchPolicyStatus } from "../src/edge/rpc/policy-status-client.ts";
 import { changeResources } from "../src/edge/rpc/resource-client.ts";
 import { changeRoot, fetchRootStatus, type RootCommand } from "../src/edge/rpc/root-client.ts";
-import { mint, startControlPlane, type TestControlPlane } from "../test/support/control-plane.ts";
+import {
+  mint,
+  scrape,
+  startControlPlane,
+  type TestControlPlane,
+} from "../test/support/control-plane.ts";
 import { temporaryDirectory } from "../test/support/temporary-directory.ts";
 import { Agents } from "./agents.ts";
 import { findPrograms } from "./load-setup.ts";
@@ -133,6 +138,18 @@ describe("the agents of a bench", { skip, timeout: 60_000 }, () => {
       if (states.length === count && states.every((state) => state === "in-force")) return;
     }
     assert.fail(states.join());
+  });
+
+  it("tell of connections, and all of it counts", async () => {
+    await using rig = await Rig.open(tokens, true);
+    await rig.greet();
+    rig.agents.command("tell 2 100");
+    await rig.agents.done("told", 1, timeoutMs);
+    const metrics = await scrape(rig.plane);
+    const counted = metrics.get('portcullis_evidence_reports_total{result="counted"}');
+    // Ten callers, and the time.
+    const rows = metrics.get("portcullis_evidence_rows_total");
+    assert.deepEqual([counted, rows], [2 * count, 2 * count * 11]);
   });
 
   it("fail when one of them gets no certificate", async () => {

@@ -17,6 +17,7 @@ export type Deed =
   | "connected"
   | "greeted"
   | "reported"
+  | "told"
   | "acked"
   | "taken"
   | "renewed";
@@ -63,7 +64,9 @@ export class Agents implements AsyncDisposable {
     });
   }
 
-  command(line: "certify" | "connect" | "greet" | `report ${number}`): void {
+  command(
+    line: "certify" | "connect" | "greet" | `report ${number}` | `tell ${number} ${number}`,
+  ): void {
     this.#child.stdin.write(`${line}\n`);
   }
 

@@ -3,6 +3,8 @@
 import { batchCases, benchBatches } from "./batches.ts";
 import { recordsNeeded, warmUpCount } from "./drive.ts";
 import { makeLoadFixture, type BenchSize, type Fixture, type LoadFixture } from "./fixture.ts";
+import { benchEvidence } from "./evidence.ts";
+import { benchFlip } from "./flip.ts";
 import { benchFloor, benchIssuance, benchMemory, issuanceCases } from "./issuance.ts";
 import { benchLogged, loggedCases } from "./logged.ts";
 import { benchLog } from "./log.ts";
@@ -57,6 +59,8 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
   ["rotation", { kind: "plain", run: benchRotation }],
   ["policy", { kind: "plain", run: benchPolicy }],
   ["policy-push", { kind: "plain", run: benchPolicyPush }],
+  ["flip", { kind: "plain", run: benchFlip }],
+  ["evidence", { kind: "plain", run: benchEvidence }],
   ["pkcs11", { kind: "plain", run: benchPkcs11 }],
   ["start", { kind: "plain", run: benchStart }],
 ]);

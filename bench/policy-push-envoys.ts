@@ -20,11 +20,12 @@ import { findEnvoyHere } from "./real-envoys.ts";
 import type { Measure } from "./report.ts";
 import { mintToken } from "./tokens.ts";
 
-const rounds = 5;
 const settleMs = 4_000;
 const idleMs = 20_000;
-/** Every 25 ms made the Envoys several times as slow as every 500 ms: that would measure the outsider. */
-const connectEachMs = 100;
+/** At all Envoys that would measure the outsider: so many connections made them several times as slow. */
+const connectEachMs = 25;
+/** Each stands before one Envoy in so many, and connects during one change: each Envoy is met once. */
+const changes = 10;
 const startTimeoutMs = 120_000;
 /** An Envoy that starts takes a core for a while. */
 const startedAtOnce = 4;
@@ -42,15 +43,16 @@ export async function benchPushedEnvoys(fixture: Fixture): Promise<readonly Meas
     return { number, nodeId: `envoy-${number}` };
   });
   await using node = await startNodeRig(fixture, "pushed-envoys");
-  await using outsider = await Outsider.start(
-    programs.outsider,
-    workloads.map(inboundOf),
-    connectEachMs,
-  );
-  const orders = new PolicyOrders(node.server, node.directory, signal);
-  const configuredMs = await orders.apply(pushedManifests(workloads, outsider.app));
-  const alone = await readUsage(node.pid);
   await using owned = new AsyncDisposableStack();
+  const outsiders: Outsider[] = [];
+  for (let at = 0; at < changes; at++) {
+    const [from, to] = [at, at + 1].map((each) => Math.round((each * size.envoys) / changes));
+    const ports = workloads.slice(from, to).map(inboundOf);
+    outsiders.push(owned.use(await Outsider.start(programs.outsider, ports, connectEachMs)));
+  }
+  const orders = new PolicyOrders(node.server, node.directory, signal);
+  const configuredMs = await orders.apply(pushedManifests(workloads, outsiders[0]?.app ?? ""));
+  const alone = await readUsage(node.pid);
   const envoys: number[] = [];
   for (let first = 0; first < workloads.length; first += startedAtOnce) {
     progress(`${name}: Envoy ${first}`);
@@ -68,18 +70,19 @@ export async function benchPushedEnvoys(fixture: Fixture): Promise<readonly Meas
   await Promise.all([agent.end(), proxies.end()]);
   const { rssMiB } = await readUsage(node.pid);
   const acknowledged = new Percentiles();
-  const met = new Percentiles();
-  for (let round = 1; round <= rounds; round++) {
-    for (const mode of ["strict", "permissive"] as const) {
-      progress(`${name}: ${mode} ${round} of ${rounds}`);
-      const meets = outsider.meets(mode === "strict" ? "refused" : "served");
-      const acceptedAtMs = await orders.apply([meshMode(mode)]);
-      acknowledged.add(await orders.acknowledged(mode, acceptedAtMs, size.envoys));
-      met.add((await meets).map((atMs) => atMs - acceptedAtMs));
-      await sleep(settleMs, undefined, { signal });
-    }
+  const met: number[] = [];
+  for (const [change, outsider] of outsiders.entries()) {
+    const mode = change % 2 === 0 ? "strict" : "permissive";
+    progress(`${name}: ${mode}, ${change + 1} of ${outsiders.length}`);
+    const meets = outsider.meets(mode === "strict" ? "refused" : "served");
+    const acceptedAtMs = await orders.apply([meshMode(mode)]);
+    acknowledged.add(await orders.acknowledged(mode, acceptedAtMs, size.envoys));
+    met.push(...(await meets).map((atMs) => atMs - acceptedAtMs));
+    await sleep(settleMs, undefined, { signal });
   }
-  const changes = 2 * rounds * size.envoys;
+  const metOnce = new Percentiles();
+  metOnce.add(met);
+  const all = changes * size.envoys;
   const [agentMicros, envoyMicros] = await Promise.all([agent.since(), proxies.since()]);
   const idle = (agent.microsPerMs * 1_000) / size.envoys;
   const idleEnvoy = (proxies.microsPerMs * 1_000) / size.envoys;
@@ -93,8 +96,8 @@ export async function benchPushedEnvoys(fixture: Fixture): Promise<readonly Meas
       bound,
     },
     { name: `${name}: another mode acknowledged, p50`, kind: "latency", runs: acknowledged.p50 },
-    { name: `${name}: met by a new connection, p99`, kind: "latency", runs: met.p99, bound },
-    { name: `${name}: met by a new connection, p50`, kind: "latency", runs: met.p50 },
+    { name: `${name}: met by a new connection, p99`, kind: "latency", runs: metOnce.p99, bound },
+    { name: `${name}: met by a new connection, p50`, kind: "latency", runs: metOnce.p50 },
     {
       name: `${name}: agent CPU a second for each`,
       kind: "cpu",
@@ -102,8 +105,8 @@ export async function benchPushedEnvoys(fixture: Fixture): Promise<readonly Meas
       bound: { kind: "target", value: idleMicros },
     },
     { name: `${name}: Envoy's own CPU a second`, kind: "cpu", runs: [idleEnvoy] },
-    { name: `${name}: agent CPU of a change for each`, kind: "cpu", runs: [agentMicros / changes] },
-    { name: `${name}: Envoy's own CPU of a change`, kind: "cpu", runs: [envoyMicros / changes] },
+    { name: `${name}: agent CPU of a change for each`, kind: "cpu", runs: [agentMicros / all] },
+    { name: `${name}: Envoy's own CPU of a change`, kind: "cpu", runs: [envoyMicros / all] },
     { name: `${name}: agent RSS for each`, kind: "size", runs: [memory] },
   ];
 }

@@ -3,6 +3,7 @@
  *
  * - `accepted`: when a trust state was durable,
  * - `configured`: when a configuration was,
+ * - `opened`: when a stage of a flip was,
  * - `acknowledged`: when it was told what a proxy has acknowledged, the mode of its first port, and whose it is.
  *
  * What is published is measured from there, and to there. Usage: timed-server.ts server --data-dir DIR FLAGS...
@@ -13,6 +14,7 @@ import { appendFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Rollout } from "../src/core/policy/rollout.ts";
 import type { ProxyReport } from "../src/core/policy/rollout-proxy.ts";
+import { StoredFlips, type FlipAtRest } from "../src/edge/store/flips.ts";
 import { StoredResources, type ResourcesWrite } from "../src/edge/store/resources.ts";
 import { Store, type NextTrust } from "../src/edge/store/store.ts";
 
@@ -20,6 +22,7 @@ const dataDir = process.argv[process.argv.indexOf("--data-dir") + 1] ?? "";
 const fileOf = (name: string): string => join(dataDir, "..", name);
 const replace = Reflect.get(Store.prototype, "replaceTrustState");
 const change = Reflect.get(StoredResources.prototype, "change");
+const put = Reflect.get(StoredFlips.prototype, "put");
 const reported = Reflect.get(Rollout.prototype, "reported");
 
 Store.prototype.replaceTrustState = function (this: Store, next: NextTrust): void {
@@ -35,6 +38,22 @@ StoredResources.prototype.change = function (
   const sequence = change.call(this, before, write);
   appendFileSync(fileOf("configured"), `${Date.now()}\n`);
   return sequence;
+};
+
+/** By the flip's id. */
+const openedStages = new Map<number, number>();
+
+StoredFlips.prototype.put = function (
+  this: StoredFlips,
+  flip: FlipAtRest,
+  forgotten: readonly number[],
+): void {
+  put.call(this, flip, forgotten);
+  const nowMs = Date.now();
+  const { opened }: { readonly opened: readonly unknown[] } = JSON.parse(flip.document);
+  const isNew = opened.length > (openedStages.get(flip.id) ?? 0);
+  openedStages.set(flip.id, opened.length);
+  if (isNew) appendFileSync(fileOf("opened"), `${nowMs}\n`);
 };
 
 /** The file is not to be written for each. */

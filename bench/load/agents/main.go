@@ -8,6 +8,7 @@
 //	connect     a TLS connection with HTTP/2 each, and no call on it
 //	greet       a stream each, until the first report of each has been taken
 //	report N    N more reports of each, one after the other
+//	tell N MS   N reports of connections of each, one every MS milliseconds
 //
 // What all of them have done is told on standard output, as a line of JSON; bundles and renewals come
 // from the server at any time. The program ends when its standard input does.
@@ -22,6 +23,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -72,8 +74,8 @@ func run() error {
 func obey(agents []*agent, commands *bufio.Scanner) error {
 	for commands.Scan() {
 		var word string
-		var count int
-		_, _ = fmt.Sscan(commands.Text(), &word, &count)
+		var count, milliseconds int
+		_, _ = fmt.Sscan(commands.Text(), &word, &count, &milliseconds)
 		switch word {
 		case "certify":
 			inParallel(agents, (*agent).certify)
@@ -83,6 +85,9 @@ func obey(agents []*agent, commands *bufio.Scanner) error {
 			inParallel(agents, (*agent).greet)
 		case "report":
 			inParallel(agents, func(a *agent) error { return a.reportMore(count) })
+		case "tell":
+			interval := time.Duration(max(milliseconds, 1)) * time.Millisecond
+			inParallel(agents, func(a *agent) error { return a.tellConnections(count, interval) })
 		default:
 			return fmt.Errorf("expected a command, got %q", commands.Text())
 		}

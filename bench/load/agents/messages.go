@@ -15,6 +15,8 @@ const (
 	requestReport = 2
 	requestLeaves = 6
 	requestPolicy = 8
+	// What its Envoy was told of connections.
+	requestConnections = 10
 
 	helloAgent      = 1
 	helloVersion    = 2
@@ -54,11 +56,38 @@ const (
 	policyProxyID        = 1
 	policyProxyDigest    = 5
 	policyProxyListeners = 8
+	policyProxyAnswered  = 11
 
 	responseBundle = 1
 	responseAck    = 2
 	responseRenew  = 4
 	responsePolicy = 5
+
+	responseConnectionsAck = 8
+
+	connectionsRun      = 1
+	connectionsSequence = 2
+	connectionsProxy    = 3
+
+	connectionsProxyID       = 1
+	connectionsProxyEpoch    = 3
+	connectionsProxySeen     = 4
+	connectionsProxyCoverage = 5
+
+	seenPort    = 1
+	seenKind    = 2
+	seenID      = 4
+	seenAddress = 5
+	seenFirst   = 6
+	seenLast    = 7
+	seenCount   = 8
+
+	coveragePort  = 1
+	coverageSince = 2
+	coverageUntil = 3
+
+	kindMTLS      = 1
+	kindPlaintext = 4
 
 	snapshotAssignment = 1
 	assignmentPolicy   = 3
@@ -122,9 +151,9 @@ func leavesMessage(leaf *x509.Certificate) []byte {
 	return wire.AppendBytes(nil, requestLeaves, leaves)
 }
 
-// policyMessage is what one proxy has acknowledged: the digest of a policy that this stream was sent, or nothing yet, which is
-// the first thing that is said.
-func policyMessage(proxy string, digest []byte) []byte {
+// policyMessage is what one proxy has acknowledged: the digest of a policy that this stream was sent, which was so many assignments
+// by then, or nothing yet, which is the first thing that is said.
+func policyMessage(proxy string, digest []byte, assignments uint64) []byte {
 	said := wire.AppendBytes(nil, policyProxyID, []byte(proxy))
 	var report []byte
 	if digest == nil {
@@ -134,8 +163,35 @@ func policyMessage(proxy string, digest []byte) []byte {
 		said = wire.AppendBytes(said, policyProxyDigest, digest)
 	}
 	said = wire.AppendVarint(said, policyProxyListeners, 1)
+	said = wire.AppendVarint(said, policyProxyAnswered, assignments)
 	report = wire.AppendBytes(report, policyProxy, said)
 	return wire.AppendBytes(nil, requestPolicy, report)
+}
+
+// connectionsMessage is one delta: what a proxy has seen between two moments, of callers with mTLS and of some without.
+func connectionsMessage(run []byte, sequence uint64, proxy string, epoch, since, until time.Time) []byte {
+	said := wire.AppendBytes(nil, connectionsProxyID, []byte(proxy))
+	said = wire.AppendVarint(said, connectionsProxyEpoch, uint64(epoch.UnixMilli()))
+	for caller := range callersMTLS + callersPlaintext {
+		seen := wire.AppendVarint(nil, seenPort, connectionsPort)
+		if caller < callersMTLS {
+			seen = wire.AppendVarint(seen, seenKind, kindMTLS)
+			seen = wire.AppendBytes(seen, seenID, fmt.Appendf(nil, "spiffe://cluster.local/ns/bench/sa/caller-%d", caller))
+		} else {
+			seen = wire.AppendVarint(seen, seenKind, kindPlaintext)
+			seen = wire.AppendBytes(seen, seenAddress, []byte{10, 9, 0, byte(caller)})
+		}
+		seen = wire.AppendVarint(seen, seenFirst, uint64(since.UnixMilli()))
+		seen = wire.AppendVarint(seen, seenLast, uint64(until.UnixMilli()))
+		said = wire.AppendBytes(said, connectionsProxySeen, wire.AppendVarint(seen, seenCount, 100))
+	}
+	coverage := wire.AppendVarint(nil, coveragePort, connectionsPort)
+	coverage = wire.AppendVarint(coverage, coverageSince, uint64(since.UnixMilli()))
+	coverage = wire.AppendVarint(coverage, coverageUntil, uint64(until.UnixMilli()))
+	said = wire.AppendBytes(said, connectionsProxyCoverage, coverage)
+	report := wire.AppendBytes(nil, connectionsRun, run)
+	report = wire.AppendVarint(report, connectionsSequence, sequence)
+	return wire.AppendBytes(nil, requestConnections, wire.AppendBytes(report, connectionsProxy, said))
 }
 
 func timestamp(at time.Time) []byte {

@@ -25,8 +25,12 @@ type talk struct {
 	bundle   bundle
 	// The server has said that it knows policies.
 	tellsPolicy bool
+	// That this stream was sent.
+	assignments uint64
 	// What is to be done when a report has been taken.
 	onTaken map[uint64]func()
+	// A report of connections was acknowledged: there is one at a time.
+	onConnections chan struct{}
 }
 
 // open says Hello. It returns when the server has answered something.
@@ -36,7 +40,7 @@ func (t *talk) open(onFirst func()) error {
 	if err != nil {
 		return err
 	}
-	t.stream, t.onTaken = opened, map[uint64]func(){}
+	t.stream, t.onTaken, t.onConnections = opened, map[uint64]func(){}, make(chan struct{}, 1)
 	go func() {
 		if err := t.listen(onFirst); err != nil && t.agent.isCurrent(t) {
 			t.agent.fail(err)
@@ -90,6 +94,9 @@ func (t *talk) listen(onFirst func()) error {
 			if err := t.takeAck(ack); err != nil {
 				return err
 			}
+		}
+		for range fields[responseConnectionsAck] {
+			t.onConnections <- struct{}{}
 		}
 		for _, policy := range fields[responsePolicy] {
 			if err := t.takePolicy(policy); err != nil {
@@ -158,15 +165,16 @@ func (t *talk) takePolicy(snapshot []byte) error {
 	defer t.mutex.Unlock()
 	if !t.tellsPolicy {
 		t.tellsPolicy = true
-		return t.stream.Send(policyMessage(t.agent.proxyID(), nil))
+		return t.stream.Send(policyMessage(t.agent.proxyID(), nil, 0))
 	}
 	for _, assignment := range fields[snapshotAssignment] {
+		t.assignments++
 		policy, err := wire.Find(assignment, assignmentPolicy)
 		if err != nil {
 			return err
 		}
 		digest := sha256.Sum256(policy)
-		if err := t.stream.Send(policyMessage(t.agent.proxyID(), digest[:])); err != nil {
+		if err := t.stream.Send(policyMessage(t.agent.proxyID(), digest[:], t.assignments)); err != nil {
 			return err
 		}
 	}

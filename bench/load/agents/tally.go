@@ -15,6 +15,8 @@ const (
 	greeted = "greeted"
 	// All of a command's reports have been taken.
 	reported = "reported"
+	// All of a command's reports of connections have been acknowledged.
+	told = "told"
 	// It has sent its reports of a bundle, and the server has taken them.
 	acked = "acked"
 	taken = "taken"

@@ -20,14 +20,16 @@ const (
 
 const (
 	timeout = 10 * time.Second
-	ask     = "GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
-	answer  = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+	// Whoever changes a port may have to wait before he can.
+	patience = 100 * time.Second
+	ask      = "GET / HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n"
+	answer   = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
 
 // firstThatIs begins one connection after the other, each in its time, or when the one before it has ended.
 func firstThatIs(port, what string, interval time.Duration) (at time.Time, err error) {
 	next := time.Now()
-	for deadline := next.Add(timeout); next.Before(deadline); {
+	for deadline := next.Add(patience); next.Before(deadline); {
 		time.Sleep(time.Until(next))
 		at = time.Now()
 		became, err := connect(port)
@@ -38,7 +40,7 @@ func firstThatIs(port, what string, interval time.Duration) (at time.Time, err e
 			next = time.Now()
 		}
 	}
-	return at, fmt.Errorf("expected a connection to %s to be %s within %s", port, what, timeout)
+	return at, fmt.Errorf("expected a connection to %s to be %s within %s", port, what, patience)
 }
 
 func connect(port string) (became string, err error) {
