@@ -39,7 +39,7 @@ export function verdictColour(verdict: string): CellColour {
 const holders: ReadonlyMap<string, string> = new Map([
   ["workload", "workload with a proxy"],
   ["unmeshed-workload", "workload without a proxy"],
-  ["own-host", "the server's own host"],
+  ["own-host", "the called proxy's own host"],
   ["several", "several workloads"],
   ["unknown", "unknown"],
   ["identity", "workload of the mesh"],

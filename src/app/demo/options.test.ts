@@ -10,7 +10,7 @@ test("takes a given seed before any other", () => {
 });
 
 test("does nothing special unless it is asked to", () => {
-  const plain = { seed: 5, acts: [1, 2], stay: false, json: false, help: false };
+  const plain = { seed: 5, acts: [1, 2, 3], stay: false, json: false, help: false };
   assert.deepEqual(parseDemoOptions([], 5), plain);
   const all = parseDemoOptions(["--stay", "--json", "-h"], 5);
   assert.deepEqual(all, { seed: 5, acts: [1], stay: true, json: true, help: true });
@@ -19,11 +19,13 @@ test("does nothing special unless it is asked to", () => {
 test("plays the act that is named", () => {
   assert.deepEqual(parseDemoOptions(["--act", "1", "--stay"], 5).acts, [1]);
   assert.deepEqual(parseDemoOptions(["--act=2"], 5).acts, [2]);
+  assert.deepEqual(parseDemoOptions(["--act=3"], 5).acts, [3]);
 });
 
 test("refuses what it does not know with the way to the help", () => {
   const wrong = [
-    "--act=3",
+    "--act=4",
+    "--act=01",
     "--act=",
     "--seed=-1",
     "--seed=1.5",

@@ -3,7 +3,7 @@
 import { parseArgs } from "node:util";
 import { UsageError } from "../cli/usage-error.ts";
 
-export type ActNumber = 1 | 2;
+export type ActNumber = 1 | 2 | 3;
 
 export interface DemoOptions {
   /** Draws the moments of the two kills, and who is frozen. */
@@ -24,15 +24,18 @@ the control plane and of an agent.
 Act 2: eight workloads that all call each other, while their root is replaced by another: one
 agent is frozen and named, the new signer is rolled back once, the old root is withdrawn.
 
+Act 3: three servers that take plaintext go strict: who still sends it is named, and moves; a
+late caller is refused, and it is taken back.
+
 Usage:
   npm run demo -- [flags]
 
 Flags:
-  --act N    play only act 1 or act 2 (default both)
+  --act N    play only act 1, 2 or 3 (default all)
   --seed N   draw the moments of the two kills, and who is frozen, by this number (default a
              random one)
   --stay     leave everything of act 1 running after its summary, with commands to try; without
-             act 2
+             the others
   --json     print the summaries as JSON; the story goes to standard error
   -h, --help show this help
 
@@ -63,16 +66,16 @@ export function parseDemoOptions(argv: readonly string[], anySeed: number): Demo
 }
 
 const hint = "npm run demo -- --help";
+const all: readonly ActNumber[] = [1, 2, 3];
 
 function parseActs(text: string | undefined, stay: boolean): readonly ActNumber[] {
-  if (text === "1" || (text === undefined && stay)) return [1];
-  if (text === undefined) return [1, 2];
-  if (text === "2" && !stay) return [2];
-  const got = JSON.stringify(text);
+  const acts =
+    text === undefined ? (stay ? all.slice(0, 1) : all) : all.filter((act) => text === `${act}`);
+  if (acts.length > 0 && (!stay || acts[0] === 1)) return acts;
   const message =
-    text === "2"
-      ? "--stay: expected act 1, which is the one that stays, got act 2"
-      : `--act: expected 1 or 2, got ${got}`;
+    acts.length > 0
+      ? `--stay: expected act 1, which is the one that stays, got act ${text}`
+      : `--act: expected 1, 2 or 3, got ${JSON.stringify(text)}`;
   throw new UsageError("usage-invalid-value", message, { hint });
 }
 

@@ -28,6 +28,17 @@ export function rotationIntroduction(seed: number, paint: Paint): readonly strin
   ];
 }
 
+export function flipIntroduction(seed: number, paint: Paint): readonly string[] {
+  return [
+    paint("bold", `Portcullis demo, act 3: permissive becomes strict. Seed ${seed}`),
+    "A client calls three servers 100 times a second over mTLS, and two others call them in plaintext:",
+    "one past its Envoy, one that has none. They are named, and move; then the servers go strict in",
+    "stages. One who comes late is refused, by name, and the flip is taken back for him.",
+    "It ends by itself in about a minute.",
+    "",
+  ];
+}
+
 export function stayText(parts: Parts, paint: Paint): readonly string[] {
   const { controlPlane, server, clientPort, directory } = parts;
   const { dataDir } = controlPlane;
