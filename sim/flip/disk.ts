@@ -1,6 +1,6 @@
 /** What the server keeps: it outlives its processes, and each write may be the last thing that one of them does. */
 
-import { DatabaseSync } from "node:sqlite";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { JsonObject } from "../../src/core/identity/json-object.ts";
 import type { PolicyObject } from "../../src/core/resources/policy-object.ts";
 import { evidenceMigrations } from "../../src/edge/evidence/evidence-schema.ts";
@@ -27,12 +27,18 @@ export class Disk {
   /** Names, and until when each counts. */
   readonly waivers: Map<string, number> = new Map();
   readonly evidence: DatabaseSync;
+  readonly #reports: StatementSync;
 
   constructor(nowMs: number) {
     this.evidence = new DatabaseSync(":memory:");
     for (const step of evidenceMigrations) this.evidence.exec(step);
     const meta = "INSERT INTO meta (id, created_ms, known_ms) VALUES (1, ?, ?)";
     this.evidence.prepare(meta).run(nowMs, nowMs);
+    this.#reports = this.evidence.prepare("SELECT 1 FROM reports WHERE run = ? AND sequence >= ?");
+  }
+
+  hasReport(runId: string, sequence: number): boolean {
+    return this.#reports.get(runId, sequence) !== undefined;
   }
 
   /** @throws crash */

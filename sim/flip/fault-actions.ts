@@ -45,7 +45,7 @@ export const faultActions: readonly Fault[] = [
     if (link !== undefined) link.stalledUntilMs = world.nowMs + world.random.below(60_000);
   }),
   ofPod("kill an agent", 3, (world, pod) => {
-    if (pod.agent.isAlive) world.killAgent(pod);
+    if (pod.agent.isAlive) world.killAgent(pod, world.random.below(3) === 0);
   }),
   {
     name: "start agents",

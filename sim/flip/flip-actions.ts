@@ -5,7 +5,7 @@ import { manifestOf } from "../../src/core/flip/edited-policy.ts";
 import type { PeerMode } from "../../src/core/resources/peer-authentication.ts";
 import { chosen, type WorldAction } from "../run/world-schedule.ts";
 import { apiPorts, namespace, peerObject, plaintextRule, refOf } from "./mesh-objects.ts";
-import { quiet } from "./passing-actions.ts";
+import { quiet, waive } from "./passing-actions.ts";
 import { peerOf, podNames } from "./plan.ts";
 import type { FlipWorld } from "./world.ts";
 
@@ -54,12 +54,7 @@ export const flipActions: readonly WorldAction<FlipWorld>[] = [
       const pods = world.pods.map(({ name }) => `proxy/${namespace}/${name}`);
       const callers = world.callers.map(({ name }) => `${namespace}/${name}`);
       const name = chosen(world, [...callers, ...callers, ...pods, "target/shop/api"]);
-      const untilMs = world.nowMs + 10_000 + world.random.below(300_000);
-      if (name === undefined) return;
-      world.say(`${name} is waived`);
-      world.inServer(() => {
-        world.disk.write("waivers", () => world.disk.waivers.set(name, untilMs));
-      });
+      if (name !== undefined) waive(world, name, 10_000 + world.random.below(300_000));
     },
   },
   {

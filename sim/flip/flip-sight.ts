@@ -11,9 +11,15 @@ import { viewWith } from "../../src/core/flip/view-with.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
 import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
 import { isAskedOf } from "../../src/app/server/flips/judgement.ts";
+import type { StoredMember } from "../../src/edge/evidence/evidence-question.ts";
 import { workloadsOf } from "./flip-progress.ts";
 import { peerOfFlip } from "./mesh-objects.ts";
 import { TargetEvidence, type EvidenceOf } from "./target-evidence.ts";
+
+export interface SeenOfFlip {
+  readonly members: readonly StoredMember[];
+  readonly refused: readonly RefusedCall[];
+}
 
 export class FlipSight {
   readonly #of: EvidenceOf;
@@ -24,22 +30,21 @@ export class FlipSight {
     this.target = new TargetEvidence(of);
   }
 
-  /** The verdict is asked for where something rests on it. */
-  viewOf(flip: Flip): FlipView {
-    const view = this.#of.view();
-    const members = this.target.members(flip.target, this.#of.nowMs());
-    const judge = (): FlipVerdict => this.#verdictOf(flip, view);
+  /** What the evidence says. */
+  see(flip: Flip): SeenOfFlip {
     return {
-      workloads: workloadsOf(flip, this.#of, members),
-      object: objectSays(flip, view),
-      get verdict() {
-        return judge();
-      },
-      refused: this.#refused(flip, view),
+      members: this.target.members(flip.target, this.#of.nowMs()),
+      refused: this.#refused(flip, this.#of.view()),
     };
   }
 
-  #verdictOf(flip: Flip, view: MeshView): FlipVerdict {
+  viewBy(flip: Flip, { members, refused }: SeenOfFlip, verdict: FlipVerdict): FlipView {
+    const object = objectSays(flip, this.#of.view());
+    return { workloads: workloadsOf(flip, this.#of, members), object, verdict, refused };
+  }
+
+  judge(flip: Flip): FlipVerdict {
+    const view = this.#of.view();
     const { target, ports, exceptPorts, lookBackMs } = flip;
     const stageOf = stagesOf(flip);
     const verdict = this.target.judge({

@@ -10,7 +10,8 @@ import { encodeFlip, parseFlip } from "../../src/core/flip/flip-codec.ts";
 import { FlipError, isRefusal } from "../../src/core/flip/flip-error.ts";
 import { holdOf } from "../../src/core/flip/flip-hold.ts";
 import { nextFlip, revertFlip } from "../../src/core/flip/flip-machine.ts";
-import type { FlipView } from "../../src/core/flip/flip-view.ts";
+import type { FlipVerdict } from "../../src/core/flip/flip-view.ts";
+import { waitsFor } from "../../src/core/flip/flip-waits.ts";
 import { objectSays } from "../../src/core/flip/object-says.ts";
 import { resolveTarget } from "../../src/core/flip/resolve-target.ts";
 import { planRevert } from "../../src/core/flip/revert-edit.ts";
@@ -22,7 +23,7 @@ import type { Hold } from "../../src/core/policy/holds.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
 import type { ResourceRef } from "../../src/core/resources/resource.ts";
 import type { Disk, StoredObject } from "./disk.ts";
-import type { FlipSight } from "./flip-sight.ts";
+import type { FlipSight, SeenOfFlip } from "./flip-sight.ts";
 import { peerObject } from "./mesh-objects.ts";
 
 export interface FlipOrder {
@@ -41,13 +42,23 @@ export interface FlipsOptions {
   readonly hold: (holds: readonly Hold[]) => void;
   readonly put: (ref: ResourceRef, object: StoredObject | undefined) => void;
   readonly nowMs: () => number;
+  readonly later: (ms: number, work: () => void) => void;
+  /** How long an answer takes. */
+  readonly delayMs: () => number;
   /** Whoever looks from outside: a flip is durable. @param before as it was */
   readonly onDurable: (flip: Flip, before: Flip | undefined) => void;
 }
 
+const unknownVerdict: FlipVerdict = { kind: "unknown", names: [] };
+
 export class Flips {
   readonly #options: FlipsOptions;
   readonly #flips = new Map<number, Flip>();
+  readonly #looking = new Set<number>();
+  /** They are in the log, and not in the store yet. */
+  readonly #changing = new Set<number>();
+  /** To be looked at again. */
+  readonly #due = new Set<number>();
 
   /** They are in force before anybody is told anything. */
   constructor(options: FlipsOptions) {
@@ -71,20 +82,18 @@ export class Flips {
     const judged = { target, ports: { ports, exceptPorts }, lookBackMs, brokenCalls };
     const verdict = sight.target.judge({ ...judged, isStrict: () => false });
     if (verdict?.kind !== "safe") return `not-safe: ${verdict?.kind ?? "nobody"}`;
-    this.#put(this.#newFlip(order, target, edit));
-    this.look();
+    this.#change(this.#newFlip(order, target, edit));
     return undefined;
   }
 
-  /** @throws crash */
+  /** Between two steps of it. @throws crash */
   revert(id: number, cause: RevertCause): void {
-    const { view, nowMs } = this.#options;
+    const { view, nowMs, later } = this.#options;
     const flip = this.#flips.get(id);
     if (flip === undefined) return;
+    if (this.#changing.has(id)) return later(1, () => this.revert(id, cause));
     const next = revertFlip(flip, cause, objectSays(flip, view()), nowMs());
-    if (isRefusal(next) || next === flip) return;
-    this.#put(next);
-    this.look();
+    if (!isRefusal(next) && next !== flip) this.#change(next);
   }
 
   /** Something may have changed for any of them. @throws crash */
@@ -92,17 +101,41 @@ export class Flips {
     for (const id of this.#flips.keys()) this.#lookAt(id);
   }
 
+  /** What the evidence says is asked first, and what is done goes by all else as it is then. */
   #lookAt(id: number): void {
+    const { sight, later, delayMs } = this.#options;
+    const flip = this.#flips.get(id);
+    if (flip === undefined || hasEnded(flip)) return;
+    if (this.#looking.has(id) || this.#changing.has(id)) return void this.#due.add(id);
+    this.#looking.add(id);
+    const seen = sight.see(flip);
+    const verdict = this.#waitsForVerdict(flip, seen) ? sight.judge(flip) : unknownVerdict;
+    later(delayMs(), () => {
+      this.#looking.delete(id);
+      const isDue = this.#due.delete(id);
+      // What is being changed is looked at when it is.
+      if (this.#changing.has(id)) return;
+      if (this.#step(flip, seen, verdict) || isDue) this.#lookAt(id);
+    });
+  }
+
+  /** Nothing else stands in the way of the next step. */
+  #waitsForVerdict(flip: Flip, seen: SeenOfFlip): boolean {
     const { sight, nowMs } = this.#options;
-    for (;;) {
-      const flip = this.#flips.get(id);
-      if (flip === undefined || hasEnded(flip)) return;
-      const isEdited = this.#edit(flip);
-      const view: FlipView = sight.viewOf(flip);
-      const next = nextFlip(flip, view, nowMs());
-      if (next !== undefined) this.#put(next);
-      else if (!isEdited) return;
-    }
+    const view = sight.viewBy(flip, seen, unknownVerdict);
+    if (nextFlip(flip, view, nowMs()) !== undefined) return false;
+    const waits = waitsFor(flip, view, nowMs());
+    return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
+  }
+
+  /** @returns whether there is more to look at now */
+  #step(flip: Flip, seen: SeenOfFlip, verdict: FlipVerdict): boolean {
+    const { sight, nowMs } = this.#options;
+    if (this.#flips.get(flip.id) !== flip) return true;
+    const next = nextFlip(flip, sight.viewBy(flip, seen, verdict), nowMs());
+    if (next === undefined) return this.#edit(flip);
+    this.#change(next);
+    return false;
   }
 
   /** @returns whether the object is another now */
@@ -130,8 +163,8 @@ export class Flips {
     const { view, disk, nowMs } = this.#options;
     try {
       const target = resolveTarget(text, view());
-      const running = this.all.find((each) => !hasEnded(each) && !areApart(each.target, target));
-      if (running !== undefined) return "flip-running";
+      const running = this.all.some((each) => !hasEnded(each) && !areApart(each.target, target));
+      if (running || this.#changing.size > 0) return "flip-running";
       const manifest = (ref: ResourceRef) => disk.objects.get(refKey(ref))?.manifest ?? {};
       const sources = { view: view(), manifestOf: manifest, createdMs: nowMs() };
       const edit = planStrict(target, sources);
@@ -164,11 +197,23 @@ export class Flips {
     });
   }
 
-  #put(flip: Flip): void {
-    const { disk, onDurable } = this.#options;
+  /** It takes a moment, in which others go on. @throws crash */
+  #change(flip: Flip): void {
+    const { disk, later, delayMs } = this.#options;
     const { id } = flip;
     const document = encodeFlip(flip);
+    this.#changing.add(id);
     disk.write("log", () => disk.log.push(`${id} ${document}`));
+    later(delayMs(), () => {
+      this.#changing.delete(id);
+      this.#put(flip, document);
+      this.#lookAt(id);
+    });
+  }
+
+  #put(flip: Flip, document: string): void {
+    const { disk, onDurable } = this.#options;
+    const { id } = flip;
     disk.write("flip", () => {
       const before = disk.flips.get(id);
       disk.flips.set(id, document);

@@ -10,7 +10,7 @@ import type { Protocol } from "../../src/core/resources/service-entry.ts";
 
 export const trustDomain = "sim";
 export const namespace = "shop";
-export const apiHost = "api.shop.internal";
+const apiHost = "api.shop.internal";
 /** The workloads' own. */
 export const apiPorts: readonly number[] = [8080, 8081];
 

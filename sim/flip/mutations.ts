@@ -85,8 +85,8 @@ export const flipMutations: readonly Mutation[] = [
   {
     name: "a step is in force before it is in the store",
     file: interpreter,
-    before: "const document = encodeFlip(flip);",
-    after: "const document = encodeFlip(flip); this.#flips.set(id, flip); this.#hold();",
+    before: "this.#changing.add(id);",
+    after: "this.#changing.add(id); this.#flips.set(id, flip); this.#hold();",
   },
   {
     name: "who is held back is not told when that ends",

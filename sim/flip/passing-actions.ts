@@ -1,6 +1,7 @@
 /** Time goes by, and callers call. */
 
 import { chosen, type WorldAction } from "../run/world-schedule.ts";
+import { namespace } from "./mesh-objects.ts";
 import type { FlipWorld } from "./world.ts";
 
 /** Of nobody that the configuration knows. */
@@ -20,6 +21,12 @@ export function quiet(world: FlipWorld): void {
   for (const caller of world.callers) caller.isCalling = false;
   for (const pod of world.there) if (!pod.agent.isAlive) world.startAgent(pod, false);
   world.run(world.plan.lookBackMs + 12_000 + world.random.below(5_000));
+}
+
+export function waive(world: FlipWorld, name: string, ms: number): void {
+  world.say(`${name} is waived`);
+  const { disk, nowMs } = world;
+  world.inServer(() => disk.write("waivers", () => disk.waivers.set(name, nowMs + ms)));
 }
 
 export const passingActions: readonly WorldAction<FlipWorld>[] = [
@@ -81,11 +88,14 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
     apply(world) {
       const [one, other] = [chosen(world, world.callers), chosen(world, world.callers)];
       if (one === undefined || other === undefined || world.server === undefined) return;
-      const address = `10.0.9.${1 + world.random.below(200)}`;
+      const { random } = world;
       const before = one.address;
-      world.move(one, address);
-      if (one !== other) world.run(world.random.below(4_000));
-      if (one !== other && world.random.below(2) === 0) world.move(other, before);
+      if (random.below(2) === 0) world.callOne(one);
+      world.move(one, `10.0.9.${1 + random.below(200)}`);
+      world.run(random.below(6_000));
+      if (one === other || random.below(2) === 0) return;
+      world.move(other, before);
+      if (random.below(2) === 0) waive(world, `${namespace}/${other.name}`, 200_000);
     },
   },
 ];

@@ -144,7 +144,8 @@ export class Pod {
     this.poke();
   }
 
-  killAgent(): void {
+  killAgent(forgets: boolean): void {
+    if (forgets) this.#stored = [];
     this.link = undefined;
     this.agent.kill();
   }

@@ -25,6 +25,7 @@ export interface ServerSurroundings {
   readonly timeline: Timeline;
   /** What it does later; not if it is killed before. */
   readonly later: (ms: number, work: () => void) => void;
+  readonly delayMs: () => number;
   readonly hasCertificate: (name: string) => boolean;
   readonly onDurable: FlipsOptions["onDurable"];
   /** What all are to do may be another. */
@@ -48,6 +49,7 @@ export class Server {
   readonly #around: ServerSurroundings;
   readonly #links = new Map<string, Link>();
   #view: MeshView | undefined;
+  #isPublishing = false;
   #isWriting = false;
   #isLooking = false;
 
@@ -82,6 +84,8 @@ export class Server {
       },
       put: (ref, object) => this.put(ref, object),
       nowMs,
+      later,
+      delayMs: around.delayMs,
       onDurable: around.onDurable,
     });
     const look = (): void => {
@@ -211,7 +215,10 @@ export class Server {
   }
 
   #publishSoon(): void {
+    if (this.#isPublishing) return;
+    this.#isPublishing = true;
     this.#around.later(0, () => {
+      this.#isPublishing = false;
       this.#around.onDecided();
       for (const { key, policy } of this.policy.takePushes()) {
         const name = key.slice(key.lastIndexOf(" ") + 1);

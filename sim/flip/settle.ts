@@ -22,7 +22,10 @@ export function settle(world: FlipWorld): void {
   while (world.nowMs < endMs && flipsOf(world).some((flip) => !hasEnded(flip))) {
     heal(world);
     world.run(stepMs);
-    for (const flip of flipsOf(world)) writeWhatIsAwaited(world, flip);
+    for (const flip of flipsOf(world)) {
+      writeWhatIsAwaited(world, flip);
+      giveUpOnNobody(world, flip);
+    }
   }
   const standing = flipsOf(world).find((flip) => !hasEnded(flip));
   const { server } = world;
@@ -79,8 +82,17 @@ function writeWhatIsAwaited(world: FlipWorld, flip: Flip): void {
   world.apply(ref, isBack ? permissive : { object: peerObject(ref, manifest), manifest });
 }
 
+/** Of a target that has nobody any more, nobody ever tells anything. */
+function giveUpOnNobody({ server, watch }: FlipWorld, flip: Flip): void {
+  if (server === undefined || flip.state.kind !== "editing") return;
+  if (server.sight.judge(flip).kind !== "nobody") return;
+  watch.ordered.add(flip.id);
+  server.flips.revert(flip.id, { kind: "operator", operator: "ada", reason: "nobody" });
+}
+
 function whyOf(server: Server, flip: Flip): string {
-  const view = server.sight.viewOf(flip);
+  const { sight } = server;
+  const view = sight.viewBy(flip, sight.see(flip), sight.judge(flip));
   const waits = waitsFor(flip, view, server.nowMs);
   const words = waits.map(({ kind, name, detail }) => `${kind} ${name} ${detail}`);
   return `${flip.state.kind}, object ${view.object}: ${words.join("; ")}`;

@@ -43,7 +43,7 @@ export class Watch {
   durable(flip: Flip, before: Flip | undefined, server: Server): void {
     const { log } = this.#world.disk;
     const document = encodeFlip(flip);
-    if (log.at(-1) !== `${flip.id} ${document}`)
+    if (!log.includes(`${flip.id} ${document}`))
       throw new Violation("a step of a flip is in the store, and not in the log");
     const { state, opened } = flip;
     this.#count(flip, before);
@@ -113,9 +113,7 @@ export class Watch {
 
   /** What is acknowledged is durable. */
   acknowledged(name: string, { runId, sequence }: ConnectionAck): void {
-    const { evidence } = this.#world.disk;
-    const asked = "SELECT 1 FROM reports WHERE run = ? AND sequence >= ?";
-    if (evidence.prepare(asked).get(runId, sequence) === undefined)
+    if (!this.#world.disk.hasReport(runId, sequence))
       throw new Violation(`a report of ${name} is acknowledged, and not durable`);
   }
 

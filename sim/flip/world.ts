@@ -103,6 +103,7 @@ export class FlipWorld {
         this.timeline.after(ms, () => {
           if (this.server === server) this.inServer(work);
         }),
+      delayMs: () => this.random.below(200),
       hasCertificate: (name) => this.pods.some((pod) => pod.name === name && !pod.isGone),
       onDurable: (flip, before) => this.watch.durable(flip, before, server),
       onDecided: () => this.watch.decided(server),
@@ -136,9 +137,10 @@ export class FlipWorld {
     });
   }
 
-  killAgent(pod: Pod): void {
+  /** @param forgets what the server has acknowledged */
+  killAgent(pod: Pod, forgets = false): void {
     if (pod.link !== undefined) this.cut(pod.link);
-    pod.killAgent();
+    pod.killAgent(forgets);
   }
 
   /** Orderly: it says goodbye where somebody hears it, and its connections end. */

@@ -33,7 +33,8 @@ export function runCommand<World extends SimulatedWorld>(schedules: WorldSchedul
     else say(schedules.describe(seed, schedule, outcome));
   }
   if (!values.quiet && values.schedule === undefined) {
-    for (const [what, count] of [...counts].toSorted()) say(`  ${what.padEnd(48)} ${count}`);
+    for (const [what, count] of [...counts].toSorted(([a], [b]) => a.localeCompare(b)))
+      say(`  ${what.padEnd(48)} ${count}`);
   }
   const done = schedule - first;
   const perSecond = (done * 1_000) / (performance.now() - startedMs);

@@ -245,7 +245,7 @@ export async function reached(
   return await eventually(async () => {
     const flip = await flipNow(scene);
     return flip.state === state && (stage === undefined || flip.stage === stage) && flip;
-  });
+  }, 20_000);
 }
 
 /** All of the open stage refuse plaintext, and the flip knows it: what is told from then on counts. */

@@ -53,7 +53,9 @@ describe("a verdict", () => {
     await scene.covered(second);
     const verdict = await verdictNow(scene);
     assert.deepEqual(
-      verdict.callers.map(({ name, holder, claim }) => [name, holder, claim]).toSorted(),
+      verdict.callers
+        .map(({ name, holder, claim }) => [name, holder, claim])
+        .toSorted((a, b) => String(a).localeCompare(String(b))),
       [
         ["203.0.113.9", "unknown", ""],
         ["shop/api-0", "own-host", ""],

@@ -48,7 +48,7 @@ export interface Ran {
 }
 
 export const envoyBornMs = 1_000_000_000;
-export const envoyPort = 80;
+const envoyPort = 80;
 
 export class CountedEnvoy {
   readonly #calls: readonly Call[];
