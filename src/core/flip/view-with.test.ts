@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import { policyChanges } from "../../../test/support/policy-changes.ts";
 import { MeshView } from "../policy/mesh-view.ts";
 import { refKey, type PolicyObject } from "../resources/policy-object.ts";
-import { targetPorts } from "./target-modes.ts";
+import { targetDecisions, targetPorts } from "./target-modes.ts";
 import { membersOf, type FlipTarget } from "./target.ts";
 import { namespaceOf, namespaceView } from "./view-with.ts";
 
@@ -27,6 +27,12 @@ test("what a namespace's workloads take is decided from the namespace as from th
         const part = namespaceView(all, target.namespace, "td");
         assert.deepEqual(targetPorts(part, target), targetPorts(whole, target));
         assert.deepEqual(membersOf(part, target), membersOf(whole, target));
+        const decided = (all: ReturnType<typeof targetDecisions>): ReadonlySet<string> =>
+          new Set(all.map(({ port, decision }) => JSON.stringify([port, decision])));
+        assert.deepEqual(
+          decided(targetDecisions(part, target)),
+          decided(targetPorts(part, target)),
+        );
         assert.deepEqual(namespaceOf(whole, target.namespace).objects, part.objects);
       }
     }),

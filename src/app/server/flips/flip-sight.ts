@@ -2,21 +2,23 @@
 
 import type { FlipVerdict, FlipView } from "../../../core/flip/flip-view.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
-import { askedPorts, type AskedPorts } from "./asked-ports.ts";
+import type { ObjectSays } from "../../../core/flip/object-says.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import type { EvidenceQuestions } from "./evidence-questions.ts";
-import type { FlipEdits } from "./flip-edits.ts";
+import type { FlipConfiguration } from "./flip-configuration.ts";
 import { flipEvidence, noEvidence, type FlipEvidence } from "./flip-evidence.ts";
+import { KnownFacts, type TargetFacts } from "./target-facts.ts";
 import {
   workloadProgress,
-  type ProgressDependencies,
+  type ProgressControl,
   type WorkloadProgress,
 } from "./workload-progress.ts";
 
-export interface FlipSightDependencies extends ProgressDependencies {
+export interface FlipSightDependencies {
+  readonly control: ProgressControl;
+  readonly configuration: FlipConfiguration;
   readonly questions: EvidenceQuestions;
   readonly waivers: Pick<CallerWaivers, "namesOf">;
-  readonly edits: Pick<FlipEdits, "objectSays">;
 }
 
 export interface SeenFlip extends FlipView {
@@ -25,6 +27,7 @@ export interface SeenFlip extends FlipView {
 
 export class FlipSight {
   readonly #dependencies: FlipSightDependencies;
+  readonly #facts = new KnownFacts();
   #evidence: FlipEvidence = noEvidence;
 
   constructor(dependencies: FlipSightDependencies) {
@@ -36,26 +39,30 @@ export class FlipSight {
     return this.#evidence.callers;
   }
 
+  /** What the objects say now. */
+  object(flip: Flip): ObjectSays {
+    return this.#factsOf(flip).object;
+  }
+
   /** What is recorded by now. On the way back it decides nothing. */
   async look(flip: Flip): Promise<void> {
     if (flip.state.kind === "reverting") return;
-    this.#evidence = await flipEvidence(this.#dependencies.questions, flip, this.#asked(flip));
+    const { asked } = this.#factsOf(flip);
+    this.#evidence = await flipEvidence(this.#dependencies.questions, flip, asked);
   }
 
   /** With what was recorded when it was last looked at, and all else as it is now. */
   view(flip: Flip, verdict: FlipVerdict): SeenFlip {
-    const { waivers, edits } = this.#dependencies;
+    const { control, waivers } = this.#dependencies;
     const { members: evidenced, refused } = this.#evidence;
-    const { target } = flip;
-    const waived = waivers.namesOf(target);
-    const of = { target, asked: this.#asked(flip), evidenced, waived };
-    const workloads = workloadProgress(this.#dependencies, of);
-    return { workloads, object: edits.objectSays(flip), verdict, refused };
+    const facts = this.#factsOf(flip);
+    const of = { facts, evidenced, waived: waivers.namesOf(flip.target) };
+    const workloads = workloadProgress(control, of);
+    return { workloads, object: facts.object, verdict, refused };
   }
 
-  #asked(flip: Flip): AskedPorts {
-    const { target } = flip;
+  #factsOf(flip: Flip): TargetFacts {
     const { configuration } = this.#dependencies;
-    return askedPorts(configuration.viewOf(target.namespace), target, flip);
+    return this.#facts.of(configuration.viewOf(flip.target.namespace), flip);
   }
 }

@@ -9,12 +9,12 @@ import { areApart, targetKey, type FlipTarget } from "../../../core/flip/target.
 import type { Hold } from "../../../core/policy/holds.ts";
 import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
-import { askedPorts } from "./asked-ports.ts";
 import { noEvidence, type FlipEvidence } from "./flip-evidence.ts";
 import { eventFlip, sayStep } from "./flip-news.ts";
 import type { FlipRegister } from "./flip-register.ts";
 import { FlipRefusedError } from "./flip-refusals.ts";
 import { RunningFlip, type FlipReport, type RunningFlipDependencies } from "./running-flip.ts";
+import { targetFacts } from "./target-facts.ts";
 import { workloadProgress } from "./workload-progress.ts";
 
 export interface FlipsDependencies extends Omit<RunningFlipDependencies, "onStep" | "register"> {
@@ -61,11 +61,10 @@ export class Flips implements AsyncDisposable {
   report(flip: Flip): FlipReport {
     const running = this.#running.get(flip.id);
     if (running !== undefined) return running.report();
-    const { configuration } = this.#dependencies;
-    const { target } = flip;
-    const asked = askedPorts(configuration.viewOf(target.namespace), target, flip);
-    const of = { target, asked, evidenced: noEvidence.members, waived: new Set<string>() };
-    const workloads = workloadProgress(this.#dependencies, of);
+    const { configuration, control } = this.#dependencies;
+    const facts = targetFacts(configuration.viewOf(flip.target.namespace), flip);
+    const of = { facts, evidenced: noEvidence.members, waived: new Set<string>() };
+    const workloads = workloadProgress(control, of);
     return { flip, workloads, waits: [], callers: this.#callers.get(flip.id) ?? [] };
   }
 

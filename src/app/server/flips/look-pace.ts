@@ -110,8 +110,8 @@ export class LookPace implements AsyncDisposable {
     if (this.#ending.signal.aborted) return;
     if (this.#isDue) return this.wake();
     const nextMs = this.#options.nextMs();
-    // A timer may be early by less than that.
-    const owedMs = this.#owedMs - performance.now() + 1;
+    // A timer counts whole milliseconds, and may be early by one.
+    const owedMs = Math.ceil(this.#owedMs - performance.now()) + 1;
     const soonMs = Math.min(longestMs, nextMs > 0 ? nextMs : Infinity, owedMs);
     this.#timer = setTimeout(() => this.wake(), Math.max(shortestMs, soonMs)).unref();
   }

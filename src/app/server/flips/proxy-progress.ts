@@ -30,14 +30,16 @@ export function proxyProgress(
 ): ProxyProgress {
   const { identity, applied, said, session } = proxy;
   const { key } = identity;
-  const { hasListeners } = said;
+  const { hasListeners, draining } = said;
   const wanted = index.desired(key);
-  const ports = wanted === undefined ? undefined : modesIn(wanted, hasListeners, isAsked);
-  const has = typeof applied === "object" ? modesIn(applied, hasListeners, isAsked) : undefined;
-  const isStrict = ports !== undefined && has !== undefined && isStrictAs(ports, has);
-  const hasNone = hasListeners && ports?.size === 0;
+  const has = typeof applied === "object" ? applied : undefined;
+  const strict = wanted && strictPorts(wanted, hasListeners, isAsked);
+  const isStrict =
+    strict !== undefined &&
+    has !== undefined &&
+    strict.every((port) => modeAt(has, port, hasListeners) === "strict");
+  const hasNone = hasListeners && wanted?.inbound.every(({ port }) => !isAsked(port)) === true;
   const isConnected = session !== undefined;
-  const draining = Array.from(said.draining, ([port, count]) => (isAsked(port) ? count : 0));
   const stage = (): MemberStage => {
     if (hasNone) return "no-proxy";
     if (!isConnected) return "silent";
@@ -49,35 +51,46 @@ export function proxyProgress(
     key,
     stage: stage(),
     isConnected,
-    draining: draining.reduce((sum, each) => sum + each, 0),
-    isBack: hasNone || applied === "nothing" || (has !== undefined && !isAnyStrict(has)),
+    draining: drainingOf(draining, isAsked),
+    isBack:
+      hasNone ||
+      applied === "nothing" ||
+      (has !== undefined && strictPorts(has, hasListeners, isAsked).length === 0),
   };
 }
 
-/** Of the ports that are asked for: those with a listener of ours; 0 for all others where its own listeners ask. */
-function modesIn(
+const noPorts: readonly number[] = [];
+/** All that nobody names, where its own listeners ask. */
+const otherPorts = 0;
+
+/** Of those that are asked for: with listeners of ours those that have one. */
+function strictPorts(
   { inbound, modes }: ProxyPolicy,
   hasListeners: boolean,
   isAsked: (port: number) => boolean,
-): ReadonlyMap<number, ServerMode> {
+): readonly number[] {
   if (hasListeners) {
-    const all = inbound.filter(({ port }) => isAsked(port));
-    return new Map(all.map(({ port, mode }) => [port, mode]));
+    const strict = inbound.filter(({ port, mode }) => mode === "strict" && isAsked(port));
+    return strict.length === 0 ? noPorts : strict.map(({ port }) => port);
   }
-  const ports = [0, ...modes.ports.keys()].filter(isAsked);
-  return new Map(ports.map((port) => [port, modeOf(modes, port)]));
-}
-
-/** Each port that is to be strict is. */
-function isStrictAs(
-  wanted: ReadonlyMap<number, ServerMode>,
-  has: ReadonlyMap<number, ServerMode>,
-): boolean {
-  return Array.from(wanted).every(
-    ([port, mode]) => mode !== "strict" || (has.get(port) ?? has.get(0)) === "strict",
+  return [otherPorts, ...modes.ports.keys()].filter(
+    (port) => isAsked(port) && modeOf(modes, port) === "strict",
   );
 }
 
-function isAnyStrict(has: ReadonlyMap<number, ServerMode>): boolean {
-  return [...has.values()].includes("strict");
+function modeAt(
+  { inbound, modes }: ProxyPolicy,
+  port: number,
+  hasListeners: boolean,
+): ServerMode | undefined {
+  return hasListeners ? inbound.find((each) => each.port === port)?.mode : modeOf(modes, port);
+}
+
+function drainingOf(
+  draining: ReadonlyMap<number, number>,
+  isAsked: (port: number) => boolean,
+): number {
+  let sum = 0;
+  for (const [port, count] of draining) if (isAsked(port)) sum += count;
+  return sum;
 }

@@ -5,7 +5,7 @@
 
 import { endMs } from "../../../core/flip/flip-causes.ts";
 import { nextFlip } from "../../../core/flip/flip-machine.ts";
-import type { FlipVerdict } from "../../../core/flip/flip-view.ts";
+import type { FlipVerdict, FlipView } from "../../../core/flip/flip-view.ts";
 import { waitsFor, type FlipWait } from "../../../core/flip/flip-waits.ts";
 import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
@@ -84,13 +84,12 @@ export class RunningFlip implements AsyncDisposable {
 
   /** In force when it resolves. @param decide from what holds then; may throw. @throws LogError; whatever SQLite throws */
   async order(decide: (flip: Flip, object: ObjectSays) => Flip): Promise<Flip> {
-    const { edits } = this.#dependencies;
     const ordered = await this.#inTurn(async () => {
-      const next = decide(this.#flip, edits.objectSays(this.#flip));
+      const next = decide(this.#flip, this.#sight.object(this.#flip));
       if (next === this.#flip) return next;
       await this.#change(next);
       // Whatever a look may wait for.
-      await this.#editing.makeDue(next, edits.objectSays(next));
+      await this.#editing.makeDue(next, this.#sight.object(next));
       return next;
     });
     this.look();
@@ -106,10 +105,12 @@ export class RunningFlip implements AsyncDisposable {
     const flip = this.#flip;
     if (hasEnded(flip)) return "done";
     await this.#sight.look(flip);
-    const verdict = this.#waitsForVerdict(flip) ? await this.#judge(flip) : undefined;
+    const seen = this.#sight.view(flip, unknownVerdict);
+    const verdict = this.#waitsForVerdict(flip, seen) ? await this.#judge(flip) : undefined;
     return await this.#inTurn(async () => {
-      if (this.#flip !== flip) return "again";
-      const view = this.#sight.view(flip, verdict ?? unknownVerdict);
+      // An order may have had its turn before.
+      if (this.#flip !== flip || this.#sight.object(flip) !== seen.object) return "again";
+      const view = verdict === undefined ? seen : this.#sight.view(flip, verdict);
       const next = nextFlip(flip, view, this.#nowMs());
       if (next !== undefined) return await this.#tryChange(next);
       return await this.#editing.makeDue(flip, view.object);
@@ -123,11 +124,10 @@ export class RunningFlip implements AsyncDisposable {
   }
 
   /** Nothing else stands in the way of the next step. */
-  #waitsForVerdict(flip: Flip): boolean {
-    const view = this.#sight.view(flip, unknownVerdict);
+  #waitsForVerdict(flip: Flip, seen: FlipView): boolean {
     const nowMs = this.#nowMs();
-    if (nextFlip(flip, view, nowMs) !== undefined) return false;
-    const waits = waitsFor(flip, view, nowMs);
+    if (nextFlip(flip, seen, nowMs) !== undefined) return false;
+    const waits = waitsFor(flip, seen, nowMs);
     return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
   }
 

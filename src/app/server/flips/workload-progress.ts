@@ -2,14 +2,13 @@
 
 import { compareText } from "../../../core/compare-text.ts";
 import type { MemberStage, MemberState } from "../../../core/flip/flip-view.ts";
-import { membersOf, selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
+import { selectorOf } from "../../../core/flip/target.ts";
 import { selects } from "../../../core/policy/labels.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
-import type { AskedPorts } from "./asked-ports.ts";
-import type { FlipConfiguration } from "./flip-configuration.ts";
 import { proxyProgress, silent, type ProxyProgress } from "./proxy-progress.ts";
+import type { TargetFacts } from "./target-facts.ts";
 
 export interface WorkloadProgress extends MemberState {
   /** All of its proxies have acknowledged that they take plaintext. */
@@ -25,14 +24,8 @@ export interface EvidencedMember {
   readonly untilMs: number | undefined;
 }
 
-export interface ProgressDependencies {
-  readonly control: Pick<PolicyControl, "index" | "rollout" | "proxies" | "expected">;
-  readonly configuration: FlipConfiguration;
-}
-
 export interface ProgressOf {
-  readonly target: FlipTarget;
-  readonly asked: AskedPorts;
+  readonly facts: TargetFacts;
   readonly evidenced: readonly EvidencedMember[];
   /** Names of callers and proxies. */
   readonly waived: ReadonlySet<string>;
@@ -40,34 +33,51 @@ export interface ProgressOf {
 
 /** All of the target, by name: by the configuration, by policy, and by the evidence. */
 export function workloadProgress(
-  dependencies: ProgressDependencies,
-  { target, asked, evidenced, waived }: ProgressOf,
+  control: ProgressControl,
+  { facts, evidenced, waived }: ProgressOf,
 ): readonly WorkloadProgress[] {
-  const byName = proxiesOf(dependencies, target, asked);
-  const known = new Set([...byName.values()].flatMap((all) => all.map(({ key }) => key)));
+  // By name already; who has no entry comes after them.
+  const byName = new Map<string, readonly ProxyProgress[]>();
+  for (const name of facts.workloads) byName.set(name, none);
+  const known = new Set<string>();
+  for (const [name, proxy] of proxiesOf(control, facts)) {
+    known.add(proxy.key);
+    add(byName, name, proxy);
+  }
   const until = new Map(evidenced.map(({ proxy, untilMs }) => [proxy, untilMs]));
   for (const { proxy, name, labels } of evidenced) {
-    if (!known.has(proxy) && asked.isMember(labels)) add(byName, name, silent(proxy));
+    if (!known.has(proxy) && facts.asked.isMember(labels)) add(byName, name, silent(proxy));
   }
-  const view = dependencies.configuration.viewOf(target.namespace);
-  for (const { name } of membersOf(view, target).members) add(byName, name);
-  const all = Array.from(byName, ([name, proxies]): WorkloadProgress => {
-    const worst = proxies.toSorted((a, b) => rank(a) - rank(b))[0];
-    const told = proxies
-      .filter(({ stage }) => stage !== "no-proxy")
-      .map(({ key }) => until.get(key) ?? 0);
-    const evidenceUntilMs = told.length === 0 ? 0 : Math.min(...told);
-    return {
-      name,
-      stage: worst?.stage ?? "no-proxy",
-      isConnected: proxies.length > 0 && proxies.every(({ isConnected }) => isConnected),
-      draining: proxies.reduce((sum, each) => sum + each.draining, 0),
-      isBack: proxies.every(({ isBack }) => isBack),
-      evidenceUntilMs: evidenceUntilMs === 0 ? undefined : evidenceUntilMs,
-      isWaived: waived.has(`proxy/${name}`),
-    };
-  });
-  return all.toSorted((a, b) => compareText(a.name, b.name));
+  const all = Array.from(byName, ([name, proxies]) => ({
+    ...progressOf(proxies, until),
+    name,
+    isWaived: waived.has(`proxy/${name}`),
+  }));
+  const isSorted = all.length === facts.workloads.length;
+  return isSorted ? all : all.toSorted((a, b) => compareText(a.name, b.name));
+}
+
+export type ProgressControl = Pick<PolicyControl, "index" | "rollout" | "proxies" | "expected">;
+
+function progressOf(
+  proxies: readonly ProxyProgress[],
+  until: ReadonlyMap<string, number | undefined>,
+): Omit<WorkloadProgress, "name" | "isWaived"> {
+  let stage: MemberStage = "no-proxy";
+  let draining = 0;
+  let toldMs = Infinity;
+  for (const proxy of proxies) {
+    if (ranks.indexOf(proxy.stage) < ranks.indexOf(stage)) stage = proxy.stage;
+    draining += proxy.draining;
+    if (proxy.stage !== "no-proxy") toldMs = Math.min(toldMs, until.get(proxy.key) ?? 0);
+  }
+  return {
+    stage,
+    draining,
+    isConnected: proxies.length > 0 && proxies.every(({ isConnected }) => isConnected),
+    isBack: proxies.every(({ isBack }) => isBack),
+    evidenceUntilMs: toldMs === 0 || toldMs === Infinity ? undefined : toldMs,
+  };
 }
 
 /** From the one that is least far. One whose silence is waived hides nobody. */
@@ -80,48 +90,44 @@ const ranks: readonly MemberStage[] = [
   "no-proxy",
 ];
 
-function rank({ stage }: ProxyProgress): number {
-  return ranks.indexOf(stage);
-}
+const none: readonly ProxyProgress[] = [];
 
-function proxiesOf(
-  dependencies: ProgressDependencies,
-  target: FlipTarget,
-  asked: AskedPorts,
-): Map<string, ProxyProgress[]> {
-  const { control, configuration } = dependencies;
+/** With the names of their workloads. */
+function* proxiesOf(
+  control: ProgressControl,
+  { target, labels, asked }: TargetFacts,
+): Generator<readonly [name: string, proxy: ProxyProgress]> {
   const selector = selectorOf(target);
-  const byName = new Map<string, ProxyProgress[]>();
-  const isOf = ({ namespace, nodeId, key, claimedLabels }: ProxyIdentity): Labels | undefined => {
-    if (namespace !== target.namespace) return undefined;
-    const isEntry = control.index.workloadOf(key) !== undefined;
-    const labels = isEntry ? configuration.entryOf(namespace, nodeId)?.labels : claimedLabels;
-    const isMember = labels !== undefined && selects(selector, labels) && asked.isMember(labels);
-    return isMember ? labels : undefined;
+  /** Undefined for one that is not of the target. */
+  const labelsOf = ({ key, claimedLabels }: ProxyIdentity, name: string): Labels | undefined => {
+    if (control.index.workloadOf(key) !== undefined) return labels.get(name);
+    const isMember = selects(selector, claimedLabels) && asked.isMember(claimedLabels);
+    return isMember ? claimedLabels : undefined;
   };
   for (const proxy of control.proxies.all()) {
-    const labels = isOf(proxy.identity);
-    if (labels === undefined) continue;
-    const isAsked = (port: number): boolean => asked.isAsked(labels, port);
-    add(byName, nameOf(proxy.identity), proxyProgress(control, proxy, isAsked));
+    const { identity } = proxy;
+    if (identity.namespace !== target.namespace) continue;
+    const name = nameOf(identity);
+    const own = labelsOf(identity, name);
+    if (own === undefined) continue;
+    yield [name, proxyProgress(control, proxy, (port) => asked.isAsked(own, port))];
   }
   for (const identity of control.expected.values()) {
-    if (isOf(identity) !== undefined) add(byName, nameOf(identity), silent(identity.key));
+    if (identity.namespace !== target.namespace) continue;
+    const name = nameOf(identity);
+    if (labelsOf(identity, name) !== undefined) yield [name, silent(identity.key)];
   }
-  return byName;
 }
 
 function nameOf({ namespace, nodeId: name }: ProxyIdentity): string {
   return nameKey({ namespace, name });
 }
 
-/** What is there stays: without a proxy only the name is added. */
 function add(
-  byName: Map<string, ProxyProgress[]>,
+  byName: Map<string, readonly ProxyProgress[]>,
   name: string,
-  ...proxies: readonly ProxyProgress[]
+  proxy: ProxyProgress,
 ): void {
   const there = byName.get(name);
-  if (there === undefined) byName.set(name, [...proxies]);
-  else there.push(...proxies);
+  byName.set(name, there === undefined || there === none ? [proxy] : [...there, proxy]);
 }
