@@ -26,7 +26,7 @@ import { answerOrder, planCodeOf } from "./flip-answers.ts";
 import { changeOf } from "./flip-orders.ts";
 import type { FlipServiceDependencies } from "./flip-service.ts";
 import { makePermissive } from "./make-permissive.ts";
-import { planNamespace } from "./plan-namespace.ts";
+import { planNamespace, planRowsMax } from "./plan-namespace.ts";
 import { verdictMessage } from "./verdict-messages.ts";
 
 export interface MtlsServiceDependencies extends FlipServiceDependencies {
@@ -100,7 +100,7 @@ async function plan(
       order,
       waitsFor: [...waitsFor],
       next,
-      ...(judgement && { verdict: verdictMessage(judgement) }),
+      ...(judgement && { verdict: verdictMessage(judgement, planRowsMax) }),
     })),
   });
 }

@@ -21,6 +21,9 @@ export interface PlannedTarget extends PlannedFlip {
   readonly judgement: Judgement | undefined;
 }
 
+/** Of each target is told: a namespace may have hundreds of them. */
+export const planRowsMax = 20;
+
 interface Looked {
   readonly plan: PlanTarget;
   readonly judgement: Judgement;
@@ -92,9 +95,16 @@ function withRefusal(planned: PlannedFlip, looked: Looked | undefined): PlannedT
   const mode = looked?.plan.mode ?? "";
   const judgement = looked?.judgement;
   const refusal = looked?.refusal;
-  if (refusal === undefined) return { ...planned, mode, judgement };
-  const { message, hint: next } = refusal;
-  return { ...planned, waitsFor: [...planned.waitsFor, message], next, mode, judgement };
+  const waitsFor = firstOf([
+    ...(refusal === undefined ? [] : [refusal.message]),
+    ...planned.waitsFor,
+  ]);
+  return { ...planned, waitsFor, next: refusal?.hint ?? planned.next, mode, judgement };
+}
+
+function firstOf(waits: readonly string[]): readonly string[] {
+  const more = waits.length - planRowsMax;
+  return more > 0 ? [...waits.slice(0, planRowsMax), `and ${more} more`] : waits;
 }
 
 function unselected(target: string, why: string): PlannedTarget {

@@ -10,6 +10,7 @@ import { waitsFor, type FlipWait } from "../../../core/flip/flip-waits.ts";
 import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
 import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
+import { OneAtATime } from "../one-at-a-time.ts";
 import { FlipEditing } from "./flip-editing.ts";
 import type { FlipEdits } from "./flip-edits.ts";
 import { eventFlip } from "./flip-news.ts";
@@ -47,7 +48,7 @@ export class RunningFlip implements AsyncDisposable {
   readonly #pace: LookPace;
   #flip: Flip;
   #verdict: FlipVerdict | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
 
   constructor(flip: Flip, dependencies: RunningFlipDependencies) {
     this.#flip = flip;
@@ -84,7 +85,7 @@ export class RunningFlip implements AsyncDisposable {
 
   /** In force when it resolves. @param decide from what holds then; may throw. @throws LogError; whatever SQLite throws */
   async order(decide: (flip: Flip, object: ObjectSays) => Flip): Promise<Flip> {
-    const ordered = await this.#inTurn(async () => {
+    const ordered = await this.#turns.run(async () => {
       const next = decide(this.#flip, this.#sight.object(this.#flip));
       if (next === this.#flip) return next;
       await this.#change(next);
@@ -98,7 +99,7 @@ export class RunningFlip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pace[Symbol.asyncDispose]();
-    await this.#turn;
+    await this.#turns.idle();
   }
 
   async #look(): Promise<Looked> {
@@ -107,7 +108,7 @@ export class RunningFlip implements AsyncDisposable {
     await this.#sight.look(flip);
     const seen = this.#sight.view(flip, unknownVerdict);
     const verdict = this.#waitsForVerdict(flip, seen) ? await this.#judge(flip) : undefined;
-    return await this.#inTurn(async () => {
+    return await this.#turns.run(async () => {
       // An order may have had its turn before.
       if (this.#flip !== flip || this.#sight.object(flip) !== seen.object) return "again";
       const view = verdict === undefined ? seen : this.#sight.view(flip, verdict);
@@ -155,11 +156,5 @@ export class RunningFlip implements AsyncDisposable {
   /** Whole: a flip is read again only with such. */
   #nowMs(): number {
     return Math.floor(this.#dependencies.nowMs());
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return await done;
   }
 }

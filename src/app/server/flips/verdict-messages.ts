@@ -17,13 +17,17 @@ import { waiverMessage } from "../rotation/root-messages.ts";
 import type { Refusal } from "./flip-refusals.ts";
 import type { Judgement } from "./judgement.ts";
 
-/** Those that are not waived come first. */
-const rowsMax = 2_000;
+/** Of callers, of the silent and of waivers; those that count come first. */
+const rowsDefault = 1_000;
 const portsMax = 10_000;
 /** Of a caller: addresses, and whom it called. */
 const namedMax = 20;
 
-export function verdictMessage(judgement: Judgement): MessageInitShape<typeof MtlsVerdictSchema> {
+/** @param rowsMax where one of many is told */
+export function verdictMessage(
+  judgement: Judgement,
+  rowsMax: number = rowsDefault,
+): MessageInitShape<typeof MtlsVerdictSchema> {
   const { target, nowMs, verdict, waivers, ports } = judgement;
   const { kind, callers, silent, coverage } = verdict;
   return {
@@ -33,7 +37,7 @@ export function verdictMessage(judgement: Judgement): MessageInitShape<typeof Mt
     since: timestampFromMs(coverage.fromMs),
     callers: callers.slice(0, rowsMax).map(callerMessage),
     silent: silent.slice(0, rowsMax).map(silentMessage),
-    ports: ports.slice(0, portsMax).map(portMessage),
+    ports: ports.slice(0, Math.min(rowsMax * 10, portsMax)).map(portMessage),
     mtlsConnections: BigInt(coverage.connections.mtls),
     otherConnections: BigInt(coverage.connections.unmeshed),
     lost: BigInt(coverage.lost.mtls + coverage.lost.unmeshed),

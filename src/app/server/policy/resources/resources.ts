@@ -8,6 +8,7 @@ import type { ResourceRef } from "../../../../core/resources/resource.ts";
 import type { LoadedObject, ParsedManifests } from "../../../../edge/resources/manifest.ts";
 import type { ManifestAtRest, StoredResources } from "../../../../edge/store/resources.ts";
 import type { LogEvent } from "../../log/log-keeper.ts";
+import { OneAtATime } from "../../one-at-a-time.ts";
 import { directoryChange } from "./directory-layer.ts";
 import {
   planChange,
@@ -38,7 +39,8 @@ export class Resources {
   readonly #dependencies: ResourcesDependencies;
   /** Most of a directory stays when one of its files changes. */
   readonly #known = new WeakMap<LoadedObject, StoredObject>();
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Each follows from the one before it. */
+  readonly #turns = new OneAtATime();
 
   /** @throws StoreError */
   constructor(dependencies: ResourcesDependencies) {
@@ -63,7 +65,7 @@ export class Resources {
     wanted: WantedChange | (() => WantedChange),
     { operator, isDryRun }: ChangeOrder,
   ): Promise<PlannedChange> {
-    return await this.#inTurn(async () => {
+    return await this.#turns.run(async () => {
       const nowMs = Math.floor(this.#dependencies.nowMs());
       const now = typeof wanted === "function" ? wanted() : wanted;
       const plan = planChange(now, { set: this.set, nowMs, read: readAgain });
@@ -77,7 +79,7 @@ export class Resources {
    * @throws LogError; whatever SQLite throws
    */
   async takeDirectory({ objects, problems }: ParsedManifests): Promise<void> {
-    await this.#inTurn(async () => {
+    await this.#turns.run(async () => {
       const before = this.set.layer("directory");
       const change = directoryChange(
         before,
@@ -114,13 +116,6 @@ export class Resources {
     const known = this.#known.get(read) ?? storedObject(read);
     this.#known.set(read, known);
     return known;
-  }
-
-  /** Each follows from the one before it. */
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return await done;
   }
 }
 
