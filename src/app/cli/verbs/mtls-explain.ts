@@ -37,10 +37,10 @@ export const mtlsExplain: Command = defineCommand({
       what: "Why is this call refused?",
       command: "portcullis mtls explain web/front api.shop.internal:80",
     },
-    { what: "What does this port take?", command: "portcullis mtls explain shop/api:8080" },
+    { what: "What does this port take?", command: "portcullis mtls explain shop/api-0:8080" },
     {
       what: "By files, without a server",
-      command: "portcullis mtls explain -f policies/ shop/api:8080 -o json | jq -r .mode",
+      command: "portcullis mtls explain -f policies/ shop/api-0:8080 -o json | jq -r .mode",
     },
   ],
   async run(context, flags, [source = "", destination]) {
