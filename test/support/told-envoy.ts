@@ -36,10 +36,9 @@ export class ToldEnvoy {
   }
 
   /** Somebody calls, and it is told. */
-  call(address: string, port = 80): void {
+  call(address: string, port = 80, beganMs: number = this.nowMs - 200): void {
     this.#count(port, 1);
     this.#id += 1;
-    const beganMs = this.nowMs - 200;
     this.#streams.log.take([{ ...plaintext, id: String(this.#id), address, port, beganMs }]);
   }
 

@@ -176,6 +176,12 @@ describe("a verdict is UNKNOWN", () => {
   const table: readonly (readonly [string, Partial<VerdictInput>, string, number, number?])[] = [
     ["where there is no proxy", { members: [], spans: [] }, "target/shop/api nobody", fromMs],
     ["for a proxy that never told", { spans: [] }, `${proxy} never-reported`, fromMs],
+    [
+      "for one that told only of time that has not come",
+      { spans: [cut(epochMs, nowMs + 60_001)] },
+      `${proxy} never-reported`,
+      fromMs,
+    ],
     ["for one that has fallen silent", { spans: [cut(epochMs, gapMs)] }, `${proxy} late`, gapMs],
     [
       "for a time of which it did not tell",

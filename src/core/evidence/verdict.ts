@@ -52,15 +52,21 @@ export interface VerdictCoverage {
   readonly lost: { readonly mtls: number; readonly unmeshed: number };
 }
 
-export function verdictOf(input: VerdictInput): Verdict {
-  const { nowMs, lookBackMs, ports } = input;
+/** Clocks differ. */
+const aheadMsMax = 60_000;
+
+export function verdictOf(asked: VerdictInput): Verdict {
+  const { nowMs, lookBackMs, ports } = asked;
+  // Of time that has not come nobody has told: a clock was ahead, and was set back.
+  const spans = asked.spans.filter(({ untilMs }) => untilMs <= nowMs + aheadMsMax);
+  const input = { ...asked, spans };
   const fromMs = nowMs - lookBackMs;
   // However short a look-back is, something of it must be covered.
   const dueMs = nowMs - Math.min(input.lagMs, lookBackMs / 2);
   const { callers, connections } = callersOf({ ...input, fromMs });
   const silent = silentOf({ ...input, fromMs, dueMs });
   const waivedNames = [...callers, ...silent].filter(({ isWaived }) => isWaived);
-  const told = input.spans.filter(({ port, untilMs }) => untilMs >= fromMs && isAsked(ports, port));
+  const told = spans.filter(({ port, untilMs }) => untilMs >= fromMs && isAsked(ports, port));
   return {
     kind: kindOf(callers, silent),
     callers,

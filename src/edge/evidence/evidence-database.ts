@@ -5,7 +5,7 @@
  *
  * Write-ahead log with `synchronous=NORMAL` (https://www.sqlite.org/pragma.html#pragma_synchronous): a killed process loses nothing. A
  * power cut may take the last transactions, the newest first and each as a whole: what an agent has seen, and for which time it has
- * answered, are written in one. So a lost report is a span that ends earlier, which is not known, and never a quiet one.
+ * answered, are written in one. The next report of its agent shows by its sequence that one is not here, and covers nothing before it.
  */
 
 import { closeSync, openSync, renameSync, statSync } from "node:fs";

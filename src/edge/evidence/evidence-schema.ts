@@ -99,4 +99,8 @@ export const evidenceMigrations: readonly string[] = [
     PRIMARY KEY (address, since_ms, workload, meshed)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Until then what is covered is covered by reports of which one is not here.
+  ALTER TABLE reports ADD COLUMN lost_ms INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

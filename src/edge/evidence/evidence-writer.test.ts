@@ -12,6 +12,7 @@ import {
 } from "../../../test/support/evidence.ts";
 import type { SeenConnections } from "../../core/evidence/connection.ts";
 import type { EvidenceChange, ReportChange } from "./evidence-change.ts";
+import { EvidenceWriter } from "./evidence-writer.ts";
 
 const run = (name: string): string => name.repeat(32);
 
@@ -62,6 +63,75 @@ describe("a report", () => {
     assert.deepEqual(
       scene.seen().map(({ count }) => count),
       [1, 1],
+    );
+  });
+});
+
+describe("after a report that is not here", () => {
+  const minuteMs = 60_000;
+  const covering = (sequence: number, fromS: number, toS: number, more: object = {}) => {
+    const coverage = ["p", "q"].map((proxy) => {
+      const own = coverageOf(now + fromS * 1_000, now + toS * 1_000);
+      return { proxy, epochMs: now, seen: [], coverage: [own] };
+    });
+    return { ...reportOf({ proxy: "p", sequence, ...more }), proxies: coverage };
+  };
+  const times = (scene: EvidenceScene) =>
+    scene.spans().map(({ sinceMs, untilMs }) => [(sinceMs - now) / 1_000, (untilMs - now) / 1_000]);
+  const whole = [
+    [-10, 20],
+    [-10, 20],
+  ];
+  const broken = [
+    [-10, 0],
+    [20, 20],
+    [-10, 0],
+    [20, 20],
+  ];
+  const lost: Readonly<Record<string, readonly [EvidenceChange, readonly (readonly number[])[]]>> =
+    {
+      "the next one": [covering(2, 0, 20), whole],
+      "one before which another should have been": [covering(3, 0, 20), broken],
+      "the first of another life of its agent": [covering(1, 0, 20, { runId: run("c") }), whole],
+      "a later one of a life that is not known": [covering(2, 0, 20, { runId: run("c") }), broken],
+    };
+  for (const [what, [change, expected]] of Object.entries(lost)) {
+    const isBroken = expected === broken;
+    it(`${what} covers ${isBroken ? "nothing of the time before it came" : "what it says"}`, () => {
+      using scene = new EvidenceScene();
+      scene.write(memberOf("p"), memberOf("q"), covering(1, -10, 0), change);
+      assert.deepEqual(times(scene), expected);
+    });
+  }
+
+  it("all that its agent tells covers nothing until a minute after it was missed, also where the server ended", () => {
+    using scene = new EvidenceScene();
+    scene.write(memberOf("p"), memberOf("q"), covering(1, -10, 0), covering(3, 0, 0));
+    const after = new EvidenceWriter(scene.database);
+    after.write([covering(4, 0, 30), covering(5, 30, 90), covering(6, 90, 120)], now);
+    after.write([covering(1, 120, 130, { runId: run("c") })], now);
+    const of = [
+      [-10, 0],
+      [30, 30],
+      [minuteMs / 1_000, 130],
+    ];
+    assert.deepEqual(times(scene), [...of, ...of]);
+  });
+
+  it("what other agents tell covers what they say", () => {
+    using scene = new EvidenceScene();
+    scene.write(memberOf("p"), memberOf("q"), reportOf({ proxy: "p", sequence: 5 }));
+    scene.write(covering(1, -10, 20, { reporter: "other" }));
+    assert.deepEqual(times(scene), whole);
+  });
+
+  it("what was lost is kept", () => {
+    using scene = new EvidenceScene();
+    const coverage = [coverageOf(now, now + 10, { lostUnmeshed: 3 })];
+    scene.write(memberOf("p"), reportOf({ proxy: "p", sequence: 2, coverage }));
+    assert.deepEqual(
+      scene.spans().map(({ lostUnmeshed }) => lostUnmeshed),
+      [3],
     );
   });
 });

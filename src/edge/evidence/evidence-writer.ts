@@ -1,6 +1,7 @@
 /** Writes what has happened: all that comes together in one transaction. */
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { PortCoverage } from "../../core/evidence/connection.ts";
 import { durableTransaction } from "../store/durable.ts";
 import { AddressTable } from "./address-table.ts";
 import { CallerTable } from "./caller-table.ts";
@@ -79,12 +80,21 @@ export class EvidenceWriter {
   #report(change: ReportChange): ReportOutcome {
     const outcome = this.#reports.take(change);
     if (outcome.isRepeated) return outcome;
+    const lostMs = this.#reports.lostUntil(change.reporter);
     for (const { proxy, epochMs, seen, coverage } of change.proxies) {
       const life = this.#members.reported(proxy, epochMs);
       if (life === undefined) continue;
       for (const each of seen) this.#callers.add(life.id, each);
-      for (const each of coverage) this.#spans.add(life.id, life.epochMs ?? epochMs, each);
+      for (const each of coverage) {
+        this.#spans.add(life.id, life.epochMs ?? epochMs, coveredSince(each, lostMs));
+      }
     }
     return outcome;
   }
+}
+
+/** What it has lost stays. */
+function coveredSince(coverage: PortCoverage, lostMs: number): PortCoverage {
+  const { sinceMs, untilMs } = coverage;
+  return { ...coverage, sinceMs: Math.max(sinceMs, Math.min(untilMs, lostMs)) };
 }

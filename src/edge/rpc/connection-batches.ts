@@ -20,8 +20,8 @@ const pieceOctetsMax = 32_768;
 const rowOctets = 64;
 
 /**
- * One report each, in this order: of a proxy whose connections do not fit into one, the last has the coverage. So nobody takes a span
- * for covered whose connections are still to come.
+ * One report each, in this order: of a proxy whose connections do not fit into one, the coverage comes last. So nobody takes a span for
+ * covered whose connections are still to come.
  */
 export function connectionBatches<Coverage extends PortCoverage>(
   proxies: readonly Connections<Coverage>[],
@@ -32,12 +32,16 @@ export function connectionBatches<Coverage extends PortCoverage>(
 function piecesOf<Coverage extends PortCoverage>(
   proxy: Connections<Coverage>,
 ): Connections<Coverage>[] {
-  const pieces = batchesWithin(proxy.seen, pieceOctetsMax, seenOctets);
-  if (pieces.length < 2) return [proxy];
-  return pieces.map((seen, at) => {
-    const isLast = at === pieces.length - 1;
-    return { ...proxy, seen, coverage: isLast ? proxy.coverage : [] };
-  });
+  const rows = batchesWithin(proxy.seen, pieceOctetsMax, seenOctets);
+  const spans = batchesWithin(proxy.coverage, pieceOctetsMax, () => rowOctets);
+  if (rows.length < 2 && spans.length < 2) return [proxy];
+  const last = rows.pop() ?? [];
+  const [first = [], ...more] = spans;
+  return [
+    ...rows.map((seen) => ({ ...proxy, seen, coverage: [] })),
+    { ...proxy, seen: last, coverage: first },
+    ...more.map((coverage) => ({ ...proxy, seen: [], coverage })),
+  ];
 }
 
 function octetsOf({ proxyId, spiffeId = "", seen, coverage }: ProxyConnections): number {

@@ -1,4 +1,7 @@
-/** Rows of a ConnectionReport: what is taken of them, and what is refused. */
+/**
+ * Rows of a ConnectionReport. A report tells of many Envoys, and a workload may make its own up: a row that makes no sense is taken for the
+ * nearest that does and proves least, and never keeps the others from being heard.
+ */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
@@ -8,7 +11,7 @@ import type {
   Source,
 } from "../../core/evidence/connection.ts";
 import { ipOfOctets, octetsOfIp } from "../../core/evidence/ip-address.ts";
-import { SpiffeId } from "../../core/spiffe/id.ts";
+import { SpiffeId, SpiffeIdError } from "../../core/spiffe/id.ts";
 import {
   ConnectionKind as WireKind,
   type PortCoverage as WireCoverage,
@@ -44,30 +47,32 @@ export function assertConnections(isSo: boolean, expected: string): void {
 }
 
 export function seenInit(seen: SeenConnections): MessageInitShape<typeof SeenConnectionsSchema> {
-  const { port, kind, isRefused, source, firstMs, lastMs, count, claim } = seen;
+  const { port, kind, isRefused, source, count, claim } = seen;
+  const firstMs = within(seen.firstMs, timeMsMax, 0);
+  const lastMs = Math.max(firstMs, within(seen.lastMs, timeMsMax, timeMsMax));
   return {
     port,
     kind: wireKinds[kind],
     refused: isRefused,
     ...sourceInit(source),
-    firstMs: wireTime(firstMs),
-    lastMs: wireTime(lastMs),
-    count: BigInt(Math.min(count, countMax)),
+    firstMs: BigInt(firstMs),
+    lastMs: BigInt(lastMs),
+    count: wireCount(count),
     claim: printable(claim),
   };
 }
 
-/** @throws MeshMessageError, SpiffeIdError */
-export function parseSeen(wire: WireSeen): SeenConnections {
+/** @returns undefined for a port that is none */
+export function parseSeen(wire: WireSeen): SeenConnections | undefined {
+  if (!isPort(wire.port)) return undefined;
   // What a later agent may call them is no mTLS.
   const kind = kinds.get(wire.kind) ?? "plaintext";
   const firstMs = parseTime(wire.firstMs);
-  const lastMs = parseTime(wire.lastMs);
-  assertConnections(firstMs <= lastMs, "the first of connections before the last");
+  const lastMs = Math.max(firstMs, parseTime(wire.lastMs));
   // None where it goes on with connections that were counted when they began.
-  const count = countOf(wire.count, countMax, "count");
+  const count = atMost(wire.count, countMax);
   return {
-    port: parsePort(wire.port),
+    port: wire.port,
     kind,
     isRefused: wire.refused,
     source: parseSource(wire, kind),
@@ -79,40 +84,57 @@ export function parseSeen(wire: WireSeen): SeenConnections {
 }
 
 export function coverageInit(coverage: PortCoverage): MessageInitShape<typeof PortCoverageSchema> {
-  const { port, sinceMs, untilMs, lostUnmeshed, lostMeshed, openUnnamed } = coverage;
+  const { port, sinceMs, lostUnmeshed, lostMeshed, openUnnamed } = coverage;
+  const untilMs = within(coverage.untilMs, timeMsMax, 0);
   return {
     port,
-    sinceMs: wireTime(sinceMs),
-    untilMs: wireTime(untilMs),
-    lostUnmeshed: BigInt(Math.min(lostUnmeshed, countMax)),
-    lostMeshed: BigInt(Math.min(lostMeshed, countMax)),
-    openUnnamed: Math.min(openUnnamed, openMax),
+    sinceMs: BigInt(within(sinceMs, untilMs, untilMs)),
+    untilMs: BigInt(untilMs),
+    lostUnmeshed: wireCount(lostUnmeshed),
+    lostMeshed: wireCount(lostMeshed),
+    openUnnamed: within(openUnnamed, openMax, openMax),
   };
 }
 
-/** @throws MeshMessageError */
-export function parseCoverage(wire: WireCoverage): PortCoverage {
-  const sinceMs = parseTime(wire.sinceMs);
+/** @returns undefined for a port that is none */
+export function parseCoverage(wire: WireCoverage): PortCoverage | undefined {
+  const { port } = wire;
   const untilMs = parseTime(wire.untilMs);
-  assertConnections(sinceMs <= untilMs, "a span that begins before it ends");
+  if (!isPort(port)) return undefined;
   return {
-    port: parsePort(wire.port),
-    sinceMs,
+    port,
+    sinceMs: Math.min(parseTime(wire.sinceMs), untilMs),
     untilMs,
-    lostUnmeshed: countOf(wire.lostUnmeshed, countMax, "lost_unmeshed"),
-    lostMeshed: countOf(wire.lostMeshed, countMax, "lost_meshed"),
+    lostUnmeshed: atMost(wire.lostUnmeshed, countMax),
+    lostMeshed: atMost(wire.lostMeshed, countMax),
     openUnnamed: wire.openUnnamed,
   };
 }
 
 /** @param ms Unix ms, of a clock that may know parts of them */
 export function wireTime(ms: number): bigint {
-  return BigInt(Math.floor(ms));
+  return BigInt(within(ms, timeMsMax, 0));
 }
 
-/** @returns Unix ms @throws MeshMessageError */
+function wireCount(count: number): bigint {
+  return BigInt(within(count, countMax, countMax));
+}
+
+/**
+ * A report has what many Envoys say, each as it likes: what one of them says is never why none of it can be sent.
+ * @param otherwise for what is no number: what covers least
+ */
+function within(value: number, max: number, otherwise: number): number {
+  return Number.isNaN(value) ? otherwise : Math.min(Math.max(0, Math.floor(value)), max);
+}
+
+/** @returns Unix ms; one that is too late is as late as can be */
 export function parseTime(wire: bigint): number {
-  return countOf(wire, timeMsMax, "time");
+  return atMost(wire, timeMsMax);
+}
+
+function atMost(wire: bigint, max: number): number {
+  return Math.min(Number(wire), max);
 }
 
 /** @throws MeshMessageError */
@@ -122,9 +144,8 @@ export function countOf(wire: bigint, max: number, field: string): number {
   return value;
 }
 
-function parsePort(port: number): number {
-  assertConnections(port >= 1 && port <= 65_535, `a port of 1 to 65535, got ${port}`);
-  return port;
+function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
 }
 
 function sourceInit(source: Source): Pick<WireSeen, "sourceSpiffeId" | "sourceAddress"> {
@@ -137,18 +158,25 @@ function sourceInit(source: Source): Pick<WireSeen, "sourceSpiffeId" | "sourceAd
 
 const others: Source = Object.freeze({ kind: "others" });
 
+/** One that cannot be is anybody. */
 function parseSource({ sourceSpiffeId, sourceAddress }: WireSeen, kind: ConnectionKind): Source {
   const hasAddress = sourceAddress.length > 0;
   if (sourceSpiffeId !== "") {
-    assertConnections(!hasAddress, "an identity or an address, got both");
-    assertConnections(kind === "mtls", `an identity with mtls only, got ${kind}`);
-    return { kind: "identity", spiffeId: SpiffeId.parse(sourceSpiffeId).toString() };
+    const spiffeId = kind === "mtls" && !hasAddress ? identityOf(sourceSpiffeId) : undefined;
+    return spiffeId === undefined ? others : { kind: "identity", spiffeId };
   }
-  if (!hasAddress) return others;
-  const address = ipOfOctets(sourceAddress) ?? "";
-  const got = `got ${sourceAddress.length}`;
-  assertConnections(address !== "", `an address of 4 or 16 octets, ${got}`);
-  return { kind: "address", address };
+  const address = ipOfOctets(sourceAddress);
+  return address === undefined ? others : { kind: "address", address };
+}
+
+/** @returns undefined for one that is none */
+export function identityOf(uri: string): string | undefined {
+  try {
+    return SpiffeId.parse(uri).toString();
+  } catch (error) {
+    if (error instanceof SpiffeIdError) return undefined;
+    throw error;
+  }
 }
 
 /** It comes from whoever calls, and is shown on terminals. */

@@ -13,6 +13,7 @@ import {
   ConnectionReportSchema,
   ConnectRequestSchema,
   ConnectResponseSchema,
+  type ProxyConnectionsSchema,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import { connectionBatches } from "./connection-batches.ts";
 import {
@@ -106,28 +107,46 @@ const withCoverage = (more: object): WireInit => ({
 const parse = (init: WireInit): ConnectionReport =>
   parseConnectionReport(create(ConnectionReportSchema, init));
 
+const timeMsMax = 253_402_300_799_999;
+const others = { kind: "others" };
+/** What is taken for it. */
+const odd: Readonly<Record<string, readonly [WireInit, object]>> = {
+  "more connections than there can be": [withSeen({ count: 1n << 60n }), { count: 1_000_000_000 }],
+  "the last before the first": [withSeen({ lastMs: 4n }), { firstMs: 5, lastMs: 5 }],
+  "a time that is no time": [withSeen({ lastMs: 1n << 63n }), { lastMs: timeMsMax }],
+  "an address of 5 octets": [withSeen({ sourceAddress: new Uint8Array(5) }), { source: others }],
+  "a caller with an identity and an address": [
+    withSeen({ kind: 1, sourceSpiffeId: "spiffe://td/a", sourceAddress: new Uint8Array(4) }),
+    { source: others },
+  ],
+  "a caller with an identity in plaintext": [
+    withSeen({ sourceSpiffeId: "spiffe://td/a" }),
+    { kind: "plaintext", source: others },
+  ],
+  "a caller whose identity is none": [
+    withSeen({ kind: 1, sourceSpiffeId: "td/a" }),
+    { source: others },
+  ],
+  "a span that ends before it begins": [withCoverage({ untilMs: 4n }), { sinceMs: 4, untilMs: 4 }],
+  "a span from after the year 9999": [
+    withCoverage({ sinceMs: 1n << 61n, untilMs: 1n << 62n }),
+    { sinceMs: timeMsMax, untilMs: timeMsMax },
+  ],
+  "more lost connections than there can be": [
+    withCoverage({ lostMeshed: 1n << 40n }),
+    { lostMeshed: 1_000_000_000 },
+  ],
+};
+
+const nobody: Readonly<Record<string, MessageInitShape<typeof ProxyConnectionsSchema>>> = {
+  "a node id of 2,049 characters": { proxyId: "x".repeat(2_049) },
+  "an identity that is none": { proxyId: "p", spiffeId: "spiffe:/web" },
+};
+
 const bad: Readonly<Record<string, WireInit>> = {
   "without a run": {},
   "with a run of 15 octets": { runId: runId.subarray(1) },
   "with a sequence that is no safe integer": { runId, sequence: 1n << 60n },
-  "with a node id of 2,049 characters": { runId, proxies: [{ proxyId: "x".repeat(2_049) }] },
-  "of an identity that is none": { runId, proxies: [{ spiffeId: "spiffe:/web" }] },
-  "of an Envoy from after the year 9999": { runId, proxies: [{ epochMs: 1n << 52n }] },
-  "of port 0": withSeen({ port: 0 }),
-  "of port 65536": withCoverage({ port: 65_536 }),
-  "of more connections than there can be": withSeen({ count: 1_000_000_001n }),
-  "of the last before the first": withSeen({ lastMs: 4n }),
-  "of a time that is no time": withSeen({ lastMs: 1n << 63n }),
-  "of an address of 5 octets": withSeen({ sourceAddress: new Uint8Array(5) }),
-  "of a caller with an identity and an address": withSeen({
-    kind: 1,
-    sourceSpiffeId: "spiffe://td/a",
-    sourceAddress: new Uint8Array(4),
-  }),
-  "of a caller with an identity in plaintext": withSeen({ sourceSpiffeId: "spiffe://td/a" }),
-  "of a caller whose identity is none": withSeen({ kind: 1, sourceSpiffeId: "td/a" }),
-  "of a span that ends before it begins": withCoverage({ untilMs: 4n }),
-  "of more lost connections than there can be": withCoverage({ lostMeshed: 1n << 40n }),
   "of 16,385 rows": {
     runId,
     proxies: [{ proxyId: "p", coverage: Array.from({ length: 16_384 }, () => coverage) }],
@@ -143,12 +162,84 @@ describe("a report of connections", () => {
     );
   });
 
+  it("can be sent and is taken whatever its numbers are, and covers no more for it", () => {
+    const anyArb = fc.oneof(fc.double(), fc.constantFrom(NaN, Infinity, -Infinity, -1, 0.5));
+    const seenRowArb = fc
+      .tuple(seenArb, anyArb, anyArb, anyArb)
+      .map(([row, firstMs, lastMs, count]) => ({ ...row, firstMs, lastMs, count }));
+    const coverageRowArb = fc
+      .tuple(anyArb, anyArb, anyArb, anyArb, anyArb)
+      .map(([sinceMs, untilMs, lostUnmeshed, lostMeshed, openUnnamed]) => {
+        return { port: 80, sinceMs, untilMs, lostUnmeshed, lostMeshed, openUnnamed };
+      });
+    const proxy = { proxyId: "p", spiffeId: undefined };
+    fc.assert(
+      fc.property(anyArb, seenRowArb, coverageRowArb, (epochMs, row, covered) => {
+        const proxies = [{ ...proxy, epochMs, seen: [row], coverage: [covered] }];
+        const [sent] = throughWire({ runId: "ab".repeat(16), sequence: 1, proxies }).proxies;
+        const [span] = sent?.coverage ?? [];
+        assert.ok(span !== undefined && sent?.seen.length === 1);
+        const { sinceMs, untilMs } = covered;
+        if (!(sinceMs < untilMs)) assert.equal(span.sinceMs, span.untilMs);
+        for (const lost of ["lostUnmeshed", "lostMeshed", "openUnnamed"] as const) {
+          if (Number.isNaN(covered[lost])) assert.ok(span[lost] > 0);
+        }
+      }),
+    );
+  });
+
   for (const [what, init] of Object.entries(bad)) {
     it(`${what} is refused`, () => {
-      const isTyped = (error: unknown) => error instanceof MeshMessageError || isSpiffe(error);
-      assert.throws(() => parse(init), isTyped);
+      assert.throws(() => parse(init), MeshMessageError);
     });
   }
+
+  for (const [what, [init, expected]] of Object.entries(odd)) {
+    it(`is taken with ${what}, for what proves least`, () => {
+      const [proxy] = parse(init).proxies;
+      const [row] = [...(proxy?.seen ?? []), ...(proxy?.coverage ?? [])];
+      assert.deepEqual({ ...row, ...expected }, row);
+    });
+  }
+
+  for (const [what, proxy] of Object.entries(nobody)) {
+    it(`is taken for all but a proxy of ${what}`, () => {
+      const good = { proxyId: "good", seen: [seen], coverage: [coverage] };
+      const { proxies } = parse({ runId, proxies: [{ seen: [seen], ...proxy }, good] });
+      assert.deepEqual(
+        proxies.map(({ proxyId }) => proxyId),
+        ["good"],
+      );
+      assert.deepEqual(proxies, parse({ runId, proxies: [good] }).proxies);
+    });
+  }
+
+  it("covers nothing for a proxy of which a row has no port, and all for the others", () => {
+    for (const port of [0, 65_536]) {
+      for (const rows of [
+        { seen: [{ ...seen, port }, seen], coverage: [coverage] },
+        { seen: [seen], coverage: [coverage, { ...coverage, port }] },
+      ]) {
+        const good = { proxyId: "good", coverage: [coverage] };
+        const { proxies } = parse({ runId, proxies: [{ proxyId: "p", ...rows }, good] });
+        const covered = proxies.map((proxy) => [
+          proxy.seen.length,
+          ...proxy.coverage.map(({ sinceMs, untilMs, lostUnmeshed }) => {
+            return [untilMs - sinceMs, lostUnmeshed];
+          }),
+        ]);
+        assert.deepEqual(covered, [
+          [1, [0, 1]],
+          [0, [1, 0]],
+        ]);
+      }
+    }
+  });
+
+  it("of an Envoy from after the year 9999 is of the last one before", () => {
+    const { proxies } = parse({ runId, proxies: [{ proxyId: "p", epochMs: 1n << 52n }] });
+    assert.equal(proxies[0]?.epochMs, timeMsMax);
+  });
 
   it("of a kind that is not known here is of plaintext: a later agent is not trusted for less", () => {
     for (const kind of [0, 5, 99]) {
@@ -211,6 +302,24 @@ describe("a report of connections", () => {
   });
 });
 
+describe("a report of an Envoy with many spans", () => {
+  it("is cut into messages that fit, too", () => {
+    const coverage = Array.from({ length: 16_384 }, (_, at) => coverageOf(at + 1));
+    const proxy = { proxyId: "p", spiffeId: undefined, epochMs: 1, seen: [], coverage };
+    const batches = connectionBatches([proxy]);
+    for (const proxies of batches) {
+      const report = { runId: "ab".repeat(16), sequence: 1, proxies };
+      const octets = toBinary(ConnectRequestSchema, encodeConnectionReport(report));
+      assert.ok(octets.length < 262_144);
+      assert.deepEqual(throughWire(report), report);
+    }
+    assert.deepEqual(
+      batches.flat().flatMap((each) => each.coverage),
+      coverage,
+    );
+  });
+});
+
 describe("what the server says of reports", () => {
   it("comes out as it went in", () => {
     const ack = { runId: "0a".repeat(16), sequence: 7, unproven: ["spiffe://mesh.test/ns/a/sa/b"] };
@@ -232,8 +341,4 @@ describe("what the server says of reports", () => {
 
 function coverageOf(port: number) {
   return { port, sinceMs: 5, untilMs: 6, lostUnmeshed: 0, lostMeshed: 0, openUnnamed: 0 };
-}
-
-function isSpiffe(error: unknown): boolean {
-  return error instanceof Error && error.name === "SpiffeIdError";
 }

@@ -2,8 +2,11 @@
 
 import { create } from "@bufbuild/protobuf";
 import { hexOf } from "../../core/bytes.ts";
-import type { ConnectionReport, ProxyConnections } from "../../core/evidence/connection.ts";
-import { SpiffeId } from "../../core/spiffe/id.ts";
+import type {
+  ConnectionReport,
+  PortCoverage,
+  ProxyConnections,
+} from "../../core/evidence/connection.ts";
 import {
   ConnectRequestSchema,
   ConnectResponseSchema,
@@ -19,12 +22,13 @@ import {
   countOf,
   coverageInit,
   parseCoverage,
+  identityOf,
   parseSeen,
   parseTime,
   wireTime,
   seenInit,
 } from "./connection-fields.ts";
-import { octetsOf, parseName } from "./mesh-fields.ts";
+import { MeshMessageError, octetsOf, parseName } from "./mesh-fields.ts";
 
 /** It is durable. */
 export interface ConnectionAck {
@@ -67,12 +71,12 @@ export function encodeConnectionReport(report: ConnectionReport): ConnectRequest
   return create(ConnectRequestSchema, { message: { case: "connections", value } });
 }
 
-/** @throws MeshMessageError, SpiffeIdError */
+/** What of it is of nobody says nothing. @throws MeshMessageError */
 export function parseConnectionReport(wire: WireReport): ConnectionReport {
   const { runId, sequence, proxies } = wire;
   const rows = proxies.reduce((sum, { seen, coverage }) => sum + seen.length + coverage.length, 0);
   assertConnections(rows + proxies.length <= rowsMax, `at most ${rowsMax} rows, got ${rows}`);
-  return { ...parseTurn(runId, sequence), proxies: proxies.map(parseProxy) };
+  return { ...parseTurn(runId, sequence), proxies: proxies.flatMap(parseProxy) };
 }
 
 export function encodeConnectionAck({ runId, sequence, unproven }: ConnectionAck): ConnectResponse {
@@ -99,13 +103,32 @@ function parseTurn(
   return { runId: hexOf(runId), sequence: countOf(sequence, Number.MAX_SAFE_INTEGER, "sequence") };
 }
 
-function parseProxy(wire: WireProxy): ProxyConnections {
-  const { proxyId, spiffeId, epochMs, seen, coverage } = wire;
+/** @returns none for one that is nobody's */
+function parseProxy(wire: WireProxy): ProxyConnections[] {
+  const { proxyId, spiffeId: uri, epochMs } = wire;
+  const spiffeId = identityOf(uri);
+  if (!isName(proxyId) || (uri !== "" && spiffeId === undefined)) return [];
+  const seen = wire.seen.map(parseSeen).filter((each) => each !== undefined);
+  const coverage = wire.coverage.map(parseCoverage).filter((each) => each !== undefined);
+  // Of what could not be read nobody knows where it belongs.
+  const isWhole = seen.length === wire.seen.length && coverage.length === wire.coverage.length;
+  const covered = isWhole ? coverage : coverage.map(coveringNothing);
+  return [{ proxyId, spiffeId, epochMs: parseTime(epochMs), seen, coverage: covered }];
+}
+
+function coveringNothing(coverage: PortCoverage): PortCoverage {
   return {
-    proxyId: parseName(proxyId),
-    spiffeId: spiffeId === "" ? undefined : SpiffeId.parse(spiffeId).toString(),
-    epochMs: parseTime(epochMs),
-    seen: seen.map(parseSeen),
-    coverage: coverage.map(parseCoverage),
+    ...coverage,
+    sinceMs: coverage.untilMs,
+    lostUnmeshed: Math.max(1, coverage.lostUnmeshed),
   };
+}
+
+function isName(name: string): boolean {
+  try {
+    return parseName(name) === name;
+  } catch (error) {
+    if (error instanceof MeshMessageError) return false;
+    throw error;
+  }
 }

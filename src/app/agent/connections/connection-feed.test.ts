@@ -109,6 +109,32 @@ test("keeps of those that are gone no more than there is room for, the newest", 
   assert.equal(told.at(-1)?.proxyId, "gone-29");
 });
 
+test("drops of one that is gone no callers without what it covers, in any of its lives", () => {
+  const rig = new Rig();
+  const two = rig.envoy(name("two-lives"));
+  for (let at = 0; at < 5; at++) rig.flush(two);
+  two.call("10.0.0.1");
+  for (let at = 0; at < 5; at++) rig.flush(two);
+  two.restart();
+  rig.nowMs = two.nowMs;
+  for (let at = 0; at < 4_096; at++) two.call(`10.1.${at >> 8}.${at & 255}`, 80 + (at & 3));
+  for (let at = 0; at < 5; at++) rig.flush(two);
+  two.close();
+  rig.nowMs += 5_000;
+  const lives = rig.feed.take();
+  assert.equal(lives.length, 2);
+  for (const each of lives) rig.feed.putBack(each);
+  const [callers] = lives;
+  assert.ok(callers !== undefined);
+  const { seen } = callers;
+  for (let at = 0; at < 15; at++) {
+    rig.feed.putBack({ ...name(`gone-${at}`), epochMs: 1, seen, coverage: [] });
+  }
+  const told = rig.feed.take();
+  assert.ok(told.some(({ proxyId }) => proxyId === "gone-14"));
+  assert.ok(!told.some(({ proxyId }) => proxyId === "two-lives"));
+});
+
 function namesOf({ proxyId, spiffeId, seen }: CountedConnections): unknown[] {
   const [source] = seen.map((each) => each.source);
   return [proxyId, spiffeId, source?.kind === "address" ? source.address : undefined];

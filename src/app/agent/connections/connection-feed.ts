@@ -24,7 +24,7 @@ interface Recorded {
 
 /** What an Envoy that has ended said last may still be on its way. */
 const lingerMs = 2_000;
-/** Of those that are gone; more is dropped, the oldest first, and is a gap. */
+/** Of those that are gone; more is dropped, the oldest first and all of one Envoy, and is a gap. */
 const leftRowsMax = 65_536;
 /** Whoever cannot prove for so long that he may speak for one that is gone never will. */
 const leftMsMax = 3_600_000;
@@ -111,13 +111,17 @@ export class ConnectionFeed {
 
   #leave(connections: readonly CountedConnections[]): void {
     this.#left.push(...connections);
-    let rows = this.#left.reduce((sum, each) => sum + rowsOf(each), 0);
-    while (rows > leftRowsMax) rows -= rowsOf(this.#left.shift());
+    while (rowsOf(this.#left) > leftRowsMax) {
+      const [oldest] = this.#left;
+      const key = oldest && policyKey(oldest);
+      // Its other lives and pieces are coverage, which is not to be told without who was seen.
+      this.#left = this.#left.filter((each) => policyKey(each) !== key);
+    }
   }
 }
 
-function rowsOf(connections: CountedConnections | undefined): number {
-  return connections === undefined ? 1 : connections.seen.length + connections.coverage.length + 1;
+function rowsOf(all: readonly CountedConnections[]): number {
+  return all.reduce((sum, { seen, coverage }) => sum + seen.length + coverage.length + 1, 0);
 }
 
 function lastMs({ seen, coverage }: CountedConnections): number {

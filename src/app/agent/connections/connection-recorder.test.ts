@@ -62,6 +62,36 @@ test("tells of each life of an Envoy for itself, also of what the next one says 
   assert.ok(spans.every(({ lostUnmeshed }) => lostUnmeshed === 0));
 });
 
+test("tells all that was seen before it covers any life", () => {
+  const envoy = new TestEnvoy();
+  envoy.flushes(5);
+  envoy.call("10.0.0.1");
+  envoy.flushes(5);
+  const { epochMs } = envoy;
+  envoy.restart();
+  envoy.flushes(5);
+  envoy.call("10.0.0.2");
+  envoy.flushes(5);
+  const told = envoy.recorder.take();
+  const lives = told.map((each) => [each.epochMs, each.seen.length, each.coverage.length]);
+  assert.deepEqual(lives, [
+    [epochMs, 2, 1],
+    [envoy.epochMs, 0, 1],
+  ]);
+});
+
+test("takes what cannot be in its entries for lost", () => {
+  const envoy = new TestEnvoy();
+  envoy.flushes(5);
+  envoy.recorder.take();
+  envoy.call("10.0.0.1", 80, 253_402_300_800_000);
+  envoy.flushes(5);
+  const told = envoy.recorder.take();
+  assert.deepEqual(callsOf(told), {});
+  const [lost] = told.flatMap(({ coverage }) => coverage.map((each) => each.lostUnmeshed));
+  assert.equal(lost, 1);
+});
+
 test("goes on with an Envoy whose streams have ended and come back", () => {
   const envoy = new TestEnvoy();
   envoy.flushes(3);

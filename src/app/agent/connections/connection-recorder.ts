@@ -107,17 +107,16 @@ export class ConnectionRecorder {
     this.#envoy.end();
   }
 
-  /** Since the last time. */
+  /** Since the last time. Who was seen in any life comes first, with the oldest: so none is covered before its callers are told. */
   take(): CountedConnections[] {
     this.#cover();
     const newestMs = this.#epochMs;
     if (newestMs === undefined) return [];
     const seen = this.#tally.take(this.#options.nowMs());
     const lives = this.#lives.take();
-    const isThere = lives.some(({ epochMs }) => epochMs === newestMs);
-    if (seen.length > 0 && !isThere) lives.push({ epochMs: newestMs, coverage: [] });
-    return lives.map(({ epochMs, coverage }) => {
-      return { ...this.#options.name, epochMs, seen: epochMs === newestMs ? seen : [], coverage };
+    if (seen.length > 0 && lives.length === 0) lives.push({ epochMs: newestMs, coverage: [] });
+    return lives.map(({ epochMs, coverage }, at) => {
+      return { ...this.#options.name, epochMs, seen: at === 0 ? seen : [], coverage };
     });
   }
 

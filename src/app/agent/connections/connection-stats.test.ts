@@ -24,7 +24,7 @@ test("tells of each chain how many have ended and are open, and of who found non
   const counts = countsOf(flush(stats), undefined);
   assert.deepEqual(
     [counts?.takenMs, counts?.uptimeSeconds, counts?.removedListeners],
-    [1_700, 12, 1],
+    [17_000, 12, 1],
   );
   assert.deepEqual([...(counts?.ports.keys() ?? [])], [80, 8080]);
   assert.deepEqual(counts?.ports.get(80), {
@@ -47,6 +47,40 @@ test("says nothing of an Envoy whose age is not known", () => {
   assert.equal(countsOf(flush({}), undefined), undefined);
 });
 
-function flush(all: Readonly<Record<string, number>>): Flush {
-  return { takenMs: 1_700, stats: new Map(Object.entries(all)) };
+const noCounts = [NaN, -1, 0.5, Infinity, 2 ** 53] as const;
+const counters = [
+  "server.uptime",
+  "listener.inbound_80.downstream_cx_destroy",
+  "listener.inbound_80.no_filter_chain_match",
+  "tcp.inbound_80.plaintext-tcp.downstream_cx_total",
+  "connection_limit.inbound_80.plaintext-tcp.active_connections",
+] as const;
+
+for (const counter of counters) {
+  test(`says nothing where ${counter} is no count`, () => {
+    for (const value of noCounts) {
+      assert.equal(countsOf(flush({ ...stats, [counter]: value }), undefined), undefined);
+    }
+  });
+}
+
+test("says nothing of an Envoy that began before 1970, or of a time after the year 9999", () => {
+  const isTaken = (takenMs: number, uptime: number): boolean =>
+    countsOf(flush({ "server.uptime": uptime }, takenMs), undefined) !== undefined;
+  assert.ok(isTaken(17_000, 17));
+  assert.ok(!isTaken(17_000, 18));
+  assert.ok(!isTaken(17_000, 1e12));
+  assert.ok(isTaken(253_402_300_799_999, 0));
+  for (const takenMs of [253_402_300_800_000, NaN, -1]) assert.ok(!isTaken(takenMs, 0));
+});
+
+test("leaves out ports that there are none", () => {
+  const ports = [0, 1, 65_535, 65_536, 99_999];
+  const named = ports.map((port) => [`listener.inbound_${port}.downstream_cx_destroy`, 1]);
+  const counts = countsOf(flush({ "server.uptime": 1, ...Object.fromEntries(named) }), undefined);
+  assert.deepEqual([...(counts?.ports.keys() ?? [])], [1, 65_535]);
+});
+
+function flush(all: Readonly<Record<string, number>>, takenMs = 17_000): Flush {
+  return { takenMs, stats: new Map(Object.entries(all)) };
 }

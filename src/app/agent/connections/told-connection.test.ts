@@ -63,6 +63,15 @@ const cases: readonly Case[] = [
   ["a chain of another version", { chain: "mtls-quic", hasProven: true }, "nothing"],
   ["a port that there is none", { chain: "plaintext-tcp", port: 0 }, "nothing"],
   ["a time that there is none", { chain: "plaintext-tcp", beganMs: 0 }, "nothing"],
+  ["a beginning that is no number", { chain: "plaintext-tcp", beganMs: NaN }, "nothing"],
+  ["a length that is no number", { chain: "plaintext-tcp", lastedMs: NaN }, "nothing"],
+  [
+    "an end in the year 9999",
+    { chain: "plaintext-tcp", beganMs: 253_402_300_799_994 },
+    "plaintext 10.0.0.7",
+  ],
+  ["an end in the year 10000", { chain: "plaintext-tcp", beganMs: 253_402_300_799_995 }, "nothing"],
+  ["an endless one", { chain: "plaintext-tcp", lastedMs: Infinity }, "nothing"],
   [
     "an IPv4 address in IPv6",
     { chain: "passthrough", address: "::ffff:10.0.0.7" },

@@ -24,17 +24,22 @@ interface Class {
   readonly isCall: boolean;
 }
 
+/** The end of the year 9999: the server takes no later time. */
+export const timeMsMax = 253_402_300_799_999;
 const idLengthMax = 20;
 const claimLengthMax = 64;
 /** Below the time that listener filters wait for the first octets. */
 const silentMs = 900;
 
-/** @returns undefined for one that no counter counts which is looked at, and for what is of no port of ours */
+/**
+ * @returns undefined for one that no counter counts which is looked at, and for what is of no port of ours, or of no time that can be: if it
+ * was counted, it is lost
+ */
 export function loggedConnection(entry: AccessLogEntry): LoggedConnection | undefined {
   const { isEnd, chain, port, beganMs, lastedMs, userAgent } = entry;
   const ofEntry = classOf(entry);
-  const isTime = beganMs > 0 && lastedMs >= 0;
-  if (ofEntry === undefined || !isTime || port < 1 || port > 65_535) return undefined;
+  const isTime = beganMs > 0 && lastedMs >= 0 && beganMs + lastedMs <= timeMsMax;
+  if (ofEntry === undefined || !isTime || !isPort(port)) return undefined;
   const { kind, isRefused, isCall } = ofEntry;
   const seen: SeenConnections = {
     port,
@@ -48,6 +53,10 @@ export function loggedConnection(entry: AccessLogEntry): LoggedConnection | unde
   };
   const id = entry.id === "0" || entry.id.length > idLengthMax ? "" : entry.id;
   return { id, chain, seen, isCall, isEnd };
+}
+
+export function isPort(port: number): boolean {
+  return port >= 1 && port <= 65_535;
 }
 
 function classOf(entry: AccessLogEntry): Class | undefined {
