@@ -1,6 +1,7 @@
 /**
  * Loaded before anything else, in every thread of a server: once the file that `PORTCULLIS_TEST_ARMED` names is there, each
- * durable write adds its name to `FILE.seen`, and the one whose number stands in the file (`before:3`) ends the process.
+ * durable write adds its name to `FILE.seen`, and the one whose number or name stands in the file (`before:3`, `after:trust-replace`) ends
+ * the process.
  */
 
 import { appendFileSync, readFileSync } from "node:fs";
@@ -12,8 +13,8 @@ if (file !== "") {
   interceptDurable((name, write) => {
     const order = readOrder();
     if (order === undefined) return write();
-    const [moment, number] = order.split(":");
-    const isHere = tell(name) === Number(number);
+    const [moment, which] = order.split(":");
+    const isHere = tell(name) === Number(which) || name === which;
     const end = (): void => void process.kill(process.pid, "SIGKILL");
     if (isHere && moment === "before") end();
     const result = write();
