@@ -1,10 +1,11 @@
 /** What the server keeps: it outlives its processes, and each write may be the last thing that one of them does. */
 
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import type { JsonObject } from "../../src/core/identity/json-object.ts";
 import type { PolicyObject } from "../../src/core/resources/policy-object.ts";
 import { evidenceMigrations } from "../../src/edge/evidence/evidence-schema.ts";
 import { crash, CrashPlan } from "../server/crash.ts";
+import { Told } from "./told.ts";
 
 export const flipWrites = ["log", "flip", "object", "evidence", "waivers"] as const;
 
@@ -27,18 +28,14 @@ export class Disk {
   /** Names, and until when each counts. */
   readonly waivers: Map<string, number> = new Map();
   readonly evidence: DatabaseSync;
-  readonly #reports: StatementSync;
+  readonly told: Told;
 
   constructor(nowMs: number) {
     this.evidence = new DatabaseSync(":memory:");
     for (const step of evidenceMigrations) this.evidence.exec(step);
     const meta = "INSERT INTO meta (id, created_ms, known_ms) VALUES (1, ?, ?)";
     this.evidence.prepare(meta).run(nowMs, nowMs);
-    this.#reports = this.evidence.prepare("SELECT 1 FROM reports WHERE run = ? AND sequence >= ?");
-  }
-
-  hasReport(runId: string, sequence: number): boolean {
-    return this.#reports.get(runId, sequence) !== undefined;
+    this.told = new Told(this.evidence);
   }
 
   /** @throws crash */

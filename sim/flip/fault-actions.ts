@@ -21,6 +21,12 @@ function ofPod(name: string, weight: number, strike: (world: FlipWorld, pod: Pod
   };
 }
 
+/** Now and then. */
+function callAll(world: FlipWorld, pod: Pod): void {
+  if (pod.app !== "api" || world.random.below(2) === 0) return;
+  for (const caller of world.callers) world.callOne(caller, pod);
+}
+
 export const faultActions: readonly Fault[] = [
   { name: "kill the server", weight: 2, apply: (world) => world.killServer() },
   {
@@ -84,8 +90,18 @@ export const faultActions: readonly Fault[] = [
   ofPod("a certificate goes bad", 2, (_, pod) => {
     pod.isBroken = !pod.isBroken;
   }),
-  ofPod("end a pod", 1, (world, pod) => {
+  ofPod("a host is down for a while", 2, (world, pod) => {
+    if (pod.agent.isAlive) world.killAgent(pod);
+    callAll(world, pod);
+    world.run(world.random.below(12_000));
+    pod.restartEnvoy(false);
+    world.run(world.random.below(12_000));
+    if (!pod.agent.isAlive && !pod.isGone) world.startAgent(pod, false);
+  }),
+  ofPod("end a pod", 2, (world, pod) => {
     if (world.there.filter(({ app }) => app === pod.app).length < 2) return;
+    callAll(world, pod);
+    world.run(world.random.below(12_000));
     world.endPod(pod);
     if (world.random.below(2) === 0) world.apply(refOf("WorkloadEntry", pod.name), undefined);
   }),

@@ -20,7 +20,7 @@ export const flipActions: readonly WorldAction<FlipWorld>[] = [
     apply(world) {
       const { plan, random } = world;
       const isUnderWay = world.server?.flips.all.some((flip) => !hasEnded(flip)) === true;
-      if (!isUnderWay && random.below(3) > 0) quiet(world);
+      if (!isUnderWay && random.below(2) === 0) quiet(world);
       const order = {
         target: chosen(world, targets) ?? "",
         stages: chosen(world, stages) ?? "",

@@ -93,9 +93,12 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
       if (random.below(2) === 0) world.callOne(one);
       world.move(one, `10.0.9.${1 + random.below(200)}`);
       world.run(random.below(6_000));
-      if (one === other || random.below(2) === 0) return;
+      if (one === other || random.below(3) === 0) return;
       world.move(other, before);
-      if (random.below(2) === 0) waive(world, `${namespace}/${other.name}`, 200_000);
+      if (random.below(3) > 0)
+        waive(world, `${namespace}/${(chosen(world, [one, other]) ?? one).name}`, 200_000);
+      world.run(1_000 + random.below(6_000));
+      if (random.below(2) === 0) world.callOne(other);
     },
   },
 ];

@@ -160,6 +160,7 @@ export class Pod {
     this.connections.detach();
     this.traffic.restart();
     this.envoy.restart();
+    this.#around.onLost(this);
     if (!this.agent.isAlive) return;
     this.connections.attach();
     this.agent.envoyStarted();

@@ -62,7 +62,7 @@ export function assertMayEnd(world: FlipWorld, server: Server, flip: Flip): void
     call.outcome !== "taken" &&
     call.beganMs <= sinceMs + revertWindowMs - skewMs &&
     isConcerned(server, flip, call.port) &&
-    isTold(server, call);
+    isTold(world, call);
   const calls = world.truth.calls.filter(isInTime);
   const refused = new Set<string>();
   for (const call of calls) {
@@ -99,12 +99,16 @@ function surelyOf({ truth }: FlipWorld, call: TrueCall): readonly string[] {
   return names.length === 1 ? names : [];
 }
 
-function isTold({ evidence }: Server, { pod, port, address, beganMs }: TrueCall): boolean {
-  const question = { kind: "members", namespace, selector: new Map(), sinceMs: 0 } as const;
-  const lives = evidence.ask(question).filter(({ name }) => name === `${namespace}/${pod}`);
-  const members = lives.map(({ key }) => key);
-  const rest = { ports: [port], sinceMs: beganMs - skewMs, isRefusedOnly: true };
-  return evidence
-    .ask({ kind: "seen", members, ...rest })
-    .some(({ source }) => source.kind === "address" && source.address === address);
+/** At the server, too. */
+function isTold({ disk }: FlipWorld, { pod, port, address, beganMs }: TrueCall): boolean {
+  return disk.told
+    .callers()
+    .some(
+      (each) =>
+        each.isRefused &&
+        each.pod === pod &&
+        each.port === port &&
+        each.address === address &&
+        each.lastMs >= beganMs - skewMs,
+    );
 }

@@ -4,6 +4,7 @@ import { hasEnded, type Flip } from "../../src/core/flip/flip.ts";
 import { manifestOf } from "../../src/core/flip/edited-policy.ts";
 import { waitsFor } from "../../src/core/flip/flip-waits.ts";
 import { objectSays } from "../../src/core/flip/object-says.ts";
+import { refKey } from "../../src/core/resources/policy-object.ts";
 import { Violation } from "../world/violation.ts";
 import { assertCounted } from "./count-check.ts";
 import { namespace, peerObject, plaintextRule } from "./mesh-objects.ts";
@@ -33,7 +34,7 @@ export function settle(world: FlipWorld): void {
     throw new Violation(`a flip stands still: ${whyOf(server, standing)}`);
   world.run(60_000);
   for (const flip of flipsOf(world)) assertEnded(world, flip);
-  if (server !== undefined) assertCounted(world, server);
+  assertCounted(world);
 }
 
 function heal(world: FlipWorld): void {
@@ -71,7 +72,7 @@ function writeWhatIsAwaited(world: FlipWorld, flip: Flip): void {
   const isBack = state.kind === "reverting";
   const isStrict = says === "after" || says === "partly";
   const isDue = isBack
-    ? !edit.isOurs && isStrict
+    ? isStrict && (!edit.isOurs || !world.disk.objects.has(refKey(edit.ref)))
     : says === "partly" || (!edit.isOurs && says !== "after");
   if (!isDue) return;
   const { ref, afterJson } = edit;

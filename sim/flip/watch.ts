@@ -113,7 +113,7 @@ export class Watch {
 
   /** What is acknowledged is durable. */
   acknowledged(name: string, { runId, sequence }: ConnectionAck): void {
-    if (!this.#world.disk.hasReport(runId, sequence))
+    if (!this.#world.disk.told.hasReport(runId, sequence))
       throw new Violation(`a report of ${name} is acknowledged, and not durable`);
   }
 

@@ -209,9 +209,10 @@ export class FlipWorld {
     this.#applyCaller({ ...caller, address });
   }
 
-  callOne({ kind, isHttp, claim, address, lastsMsMax }: Caller): void {
+  /** @param at undefined: any of those that serve */
+  callOne({ kind, isHttp, claim, address, lastsMsMax }: Caller, at?: Pod): void {
     const servers = this.there.filter(({ app }) => app === "api");
-    const pod = servers[this.random.below(Math.max(1, servers.length))];
+    const pod = at ?? servers[this.random.below(Math.max(1, servers.length))];
     const port = apiPorts[this.random.below(apiPorts.length)] ?? 0;
     const lastsMs = this.random.below(lastsMsMax);
     if (pod === undefined) return;
