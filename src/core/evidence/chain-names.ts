@@ -6,9 +6,9 @@ import { inboundChains } from "../envoy/inbound-chains.ts";
 export const noChain = "";
 
 /** What agents prove their Envoys with comes from themselves. */
-const canary = "canary";
+export const canaryChain = "canary";
 const meshed: ReadonlySet<string> = new Set([
-  canary,
+  canaryChain,
   ...(["permissive", "strict"] as const)
     .flatMap((mode) => [...inboundChains(mode, "auto"), ...inboundChains(mode, "http")])
     .filter(({ endsTls }) => endsTls)

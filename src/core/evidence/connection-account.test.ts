@@ -217,6 +217,28 @@ describe("an account", () => {
   });
 });
 
+describe("an account tells how many connections with mTLS are open", () => {
+  it("at the end of its time, without the agent's own", () => {
+    const from = { fromMs: startMs, endToldMs: undefined };
+    const calls = [
+      plain(startMs, startMs + 60_000, { ...from, chain: "mtls-tcp" }),
+      plain(startMs, startMs + 60_000, { ...from, id: "2", chain: "mtls-any" }),
+      plain(startMs, startMs + 60_000, { ...from, id: "3", chain: "canary" }),
+      plain(startMs, startMs + 60_000, { ...from, id: "4", beginToldMs: startMs + 1 }),
+      plain(startMs, startMs + 2_500, { chain: "mtls-tcp", id: "5" }),
+    ];
+    const { rows } = new CountedEnvoy(calls).run({ firstMs, lastMs: startMs + 5_000 });
+    const open = rows.map(({ untilMs, openMeshed }) => [untilMs - startMs, openMeshed]);
+    assert.deepEqual(open.slice(-4), [
+      [2_000, 3],
+      [3_000, 2],
+      [4_000, 2],
+      [5_000, 2],
+    ]);
+    assert.equal(open[0]?.[1], 0);
+  });
+});
+
 describe("an account whose Envoy's chains change", () => {
   const goneMs = startMs + 2_500;
   const gone = { fromMs: goneMs, toMs: goneMs + 2_000 };
@@ -351,6 +373,21 @@ describe("an account takes a flush", () => {
     ["that comes after an hour", { takenMs: startMs + 3_600_000, uptimeSeconds: 3_660 }, true],
     ["after the clock was set forward", { takenMs: startMs + 9_000_000, uptimeSeconds: 61 }, true],
     ["after the clock was set back", { takenMs: startMs - 9_000_000, uptimeSeconds: 61 }, true],
+    [
+      "after the clock was set back, and Envoy's age with it",
+      { takenMs: startMs - 40_300, uptimeSeconds: 19 },
+      true,
+    ],
+    [
+      "but not of an Envoy that was started again after that",
+      { takenMs: startMs - 40_300, uptimeSeconds: 1 },
+      false,
+    ],
+    [
+      "but not of one that began with the other, and later",
+      { takenMs: startMs + 900, uptimeSeconds: 59 },
+      false,
+    ],
     [
       "but not of an Envoy that was started again",
       { takenMs: startMs + 5_000, uptimeSeconds: 1 },

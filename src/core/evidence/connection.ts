@@ -40,6 +40,8 @@ export interface PortCoverage {
   readonly lostMeshed: number;
   /** Open ones that are not mTLS, and whose source is not known yet. */
   readonly openUnnamed: number;
+  /** Open ones with mTLS: such a connection is told when it ends. Undefined: not told. */
+  readonly openMeshed?: number | undefined;
 }
 
 /** Of one Envoy, since the last report. */

@@ -6,6 +6,8 @@ import type { PortCounts } from "./connection-counts.ts";
 
 export interface CountedFlush {
   readonly takenMs: number;
+  /** It does not go on from the one before. */
+  readonly isApart: boolean;
   readonly chains: ReadonlyMap<string, LedgerSnapshot>;
   readonly ended: EndedCounts;
 }

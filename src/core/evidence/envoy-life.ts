@@ -7,8 +7,8 @@ export interface EnvoyLife {
   readonly epochMs: number;
   /** The first flush. */
   readonly beginMs: number;
-  /** No listener was gone by then, with its counters. */
-  readonly isWhole: boolean;
+  /** From when on a port is answered for that nobody without mTLS has called by now. */
+  sinceMs: number;
   /** The last flush. */
   takenMs: number;
   uptimeSeconds: number;
@@ -18,10 +18,23 @@ export interface EnvoyLife {
 const cadenceSeconds = 3;
 const jitterSeconds = 2;
 
-/** A clock that is set goes on as fast as before; an Envoy that was started again begins at 0. */
+export function newLife({ takenMs, uptimeSeconds, removedListeners }: CountsFlush): EnvoyLife {
+  const epochMs = takenMs - uptimeSeconds * 1_000;
+  // Counters of a listener go with it: of what they had counted nobody knows.
+  const sinceMs = removedListeners === 0 ? epochMs : takenMs;
+  return { epochMs, beginMs: takenMs, sinceMs, takenMs, uptimeSeconds };
+}
+
+/**
+ * Envoy's age goes by the wall clock: where that is set, when it began stays the same. An Envoy that was started again begins at 0, and later
+ * than the last flush.
+ */
 export function isSameLife(life: EnvoyLife, { takenMs, uptimeSeconds }: CountsFlush): boolean {
   const upSeconds = uptimeSeconds - life.uptimeSeconds;
-  if (upSeconds < 0) return false;
+  if (upSeconds < 0) {
+    const epochMs = takenMs - uptimeSeconds * 1_000;
+    return takenMs < life.takenMs && Math.abs(epochMs - life.epochMs) <= jitterSeconds * 1_000;
+  }
   if (upSeconds <= cadenceSeconds) return true;
   return (takenMs - life.takenMs) / 1_000 - upSeconds <= jitterSeconds;
 }

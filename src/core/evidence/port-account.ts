@@ -1,12 +1,11 @@
 /** For which time an agent can answer for a port, what of it was lost, and whose the open connections are. */
 
-import type { LedgerSnapshot } from "./chain-ledger.ts";
-import { isPlainChain } from "./chain-names.ts";
 import type { PortCoverage } from "./connection.ts";
 import type { PortCounts, ToldEnd } from "./connection-counts.ts";
-import { endedCounts, type CountedFlush, type EndedCounts } from "./counted-flush.ts";
+import { endedCounts, type EndedCounts } from "./counted-flush.ts";
 import type { NamedConnections } from "./named-connections.ts";
 import { PortLosses } from "./port-losses.ts";
+import { PortOpen } from "./port-open.ts";
 
 /** With what tells whether anything happened between two agents of one Envoy, where neither of them has seen it. */
 export interface CountedCoverage extends PortCoverage {
@@ -23,22 +22,18 @@ interface Moment {
   readonly ended: EndedCounts;
 }
 
-/** What is wrong near a flush is wrong in most of so many only if it is really so. */
-const flushesLooked = 3;
+/** Nobody takes them while no server is there. Of a clock that is set again and again the older ones are a gap. */
+const apartMax = 32;
 
 export class PortAccount {
   readonly #port: number;
-  readonly #named: NamedConnections;
   readonly #losses: PortLosses;
+  readonly #open: PortOpen;
   #since: Moment;
   #until: Moment;
-  #last: Moment;
+  /** Those before, by the time that a clock says that has been set since. */
+  #apart: CountedCoverage[] = [];
   #lost = { unmeshed: 0, meshed: 0 };
-  #before: CountedFlush | undefined;
-  /** Of the last flushes, the newest first. */
-  #unnamed: readonly number[] = [];
-  /** By chain: at how many flushes in a row fewer were open than are known. */
-  readonly #tooMany = new Map<string, number>();
 
   /**
    * @param counts of what nobody has to tell any more, at `beginMs`
@@ -51,35 +46,44 @@ export class PortAccount {
     { beginMs, sinceMs }: { readonly beginMs: number; readonly sinceMs: number },
   ) {
     this.#port = port;
-    this.#named = named;
     this.#losses = new PortLosses(named, counts, beginMs);
+    this.#open = new PortOpen(named);
     this.#since = { ms: sinceMs, ended: endedCounts(counts) };
-    [this.#until, this.#last] = [this.#since, this.#since];
+    this.#until = this.#since;
   }
 
   tell(end: ToldEnd): void {
     this.#losses.tell(end);
   }
 
-  flush(takenMs: number, counts: PortCounts): void {
-    this.#losses.count(takenMs, counts);
+  /** @param isApart the clock was set forward since the last one */
+  flush(takenMs: number, counts: PortCounts, isApart: boolean): void {
+    this.#losses.count(takenMs, counts, isApart);
     this.#settle(false);
   }
 
   clockSetBack(nowMs: number): void {
-    this.#before = undefined;
+    this.#open.clockSetBack();
     this.#losses.clockSetBack(nowMs);
   }
 
   /** No flush will come any more. */
   end(): void {
     this.#settle(true);
-    if (this.#before !== undefined) this.#lookAt(this.#before);
-    this.#before = undefined;
+    this.#open.end();
   }
 
-  /** Since the last time; undefined where there is no more to answer for. */
-  take(): CountedCoverage | undefined {
+  /** Since the last time. */
+  take(): CountedCoverage[] {
+    const span = this.#span();
+    const taken = span === undefined ? this.#apart : [...this.#apart, span];
+    this.#since = this.#until;
+    this.#apart = [];
+    return taken;
+  }
+
+  /** @returns undefined where there is no more to answer for */
+  #span(): CountedCoverage | undefined {
     const [since, until] = [this.#since, this.#until];
     if (until.ms <= since.ms) return undefined;
     const { unmeshed, meshed } = this.#losses;
@@ -88,14 +92,14 @@ export class PortAccount {
       unmeshed: Math.max(before.unmeshed, unmeshed),
       meshed: Math.max(before.meshed, meshed),
     };
-    [this.#since, this.#until] = [this.#last, this.#last];
     return {
       port: this.#port,
       sinceMs: since.ms,
       untilMs: until.ms,
       lostUnmeshed: this.#lost.unmeshed - before.unmeshed,
       lostMeshed: this.#lost.meshed - before.meshed,
-      openUnnamed: median(this.#unnamed),
+      openUnnamed: this.#open.unnamed,
+      openMeshed: this.#open.meshed,
       endedAtSince: since.ended.unmeshed,
       endedAtUntil: until.ended.unmeshed,
       meshedAtSince: since.ended.meshed,
@@ -103,45 +107,21 @@ export class PortAccount {
     };
   }
 
+  /** A clock that was set has passed over some time, or goes through it again. */
+  #part(from: Moment): void {
+    // What it goes through again is covered then.
+    if (from.ms < this.#until.ms) this.#until = { ...this.#until, ms: from.ms };
+    const span = this.#span();
+    if (span !== undefined) this.#apart = [...this.#apart, span].slice(-apartMax);
+    [this.#since, this.#until] = [from, from];
+  }
+
   #settle(isOver: boolean): void {
     for (const flush of this.#losses.settled(isOver)) {
       const { takenMs: ms, ended } = flush;
-      // A clock that was set back goes through its time again.
-      if (ms < this.#since.ms) this.#since = { ms, ended };
-      this.#last = { ms, ended };
-      if (ms >= this.#until.ms) this.#until = this.#last;
-      // By now all was told of those that the one before has counted as open. Of the first one nothing better is known.
-      if (this.#before !== undefined) this.#lookAt(this.#before);
-      else if (this.#unnamed.length === 0) this.#unnamed = [this.#unnamedAt(flush)];
-      this.#before = flush;
-      this.#named.forgetBefore(ms);
+      if (flush.isApart || ms < this.#until.ms) this.#part({ ms, ended });
+      else this.#until = { ms, ended };
+      this.#open.settled(flush);
     }
   }
-
-  #lookAt(flush: CountedFlush): void {
-    this.#unnamed = [this.#unnamedAt(flush), ...this.#unnamed].slice(0, flushesLooked);
-    for (const [name, { open }] of plainChains(flush)) {
-      const isTooMany = this.#named.leastOpenAt(name, flush.takenMs) > open;
-      const flushes = isTooMany ? (this.#tooMany.get(name) ?? 0) + 1 : 0;
-      this.#tooMany.set(name, flushes);
-      // One of them has ended, and its end was not told.
-      if (flushes >= flushesLooked) this.#named.forget(name);
-    }
-  }
-
-  #unnamedAt(flush: CountedFlush): number {
-    const counts = plainChains(flush).map(([name, { open }]) =>
-      Math.max(0, open - this.#named.mostOpenAt(name, flush.takenMs)),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
-  }
-}
-
-function plainChains({ chains }: CountedFlush): [string, LedgerSnapshot][] {
-  return Array.from(chains).filter(([name]) => isPlainChain(name));
-}
-
-/** The greater one of two. */
-function median(counts: readonly number[]): number {
-  return counts.toSorted((a, b) => b - a)[Math.floor((counts.length - 1) / 2)] ?? 0;
 }

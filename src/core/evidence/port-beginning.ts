@@ -39,6 +39,11 @@ export class PortBeginning {
     this.#ends = [];
   }
 
+  /** What comes does not go on from the flush before. */
+  clockSetForward(): void {
+    this.#candidate = undefined;
+  }
+
   /** @returns the flush before, if it is where to begin */
   flush(flush: Beginning): Beginning | undefined {
     const candidate = this.#candidate;

@@ -6,7 +6,6 @@
  * near it, it is exact; and as nothing leaves the difference, such a moment also tells of what could not be proved before.
  */
 
-import { ChainLedger } from "./chain-ledger.ts";
 import { isMeshedChain } from "./chain-names.ts";
 import { countSkewMs, type PortCounts, type ToldEnd } from "./connection-counts.ts";
 import {
@@ -17,14 +16,14 @@ import {
   type PendingFlush,
 } from "./counted-flush.ts";
 import type { NamedConnections } from "./named-connections.ts";
+import { PortLedgers } from "./port-ledgers.ts";
 
 /** They come each second, and entries at once. */
 const settlingFlushes = 2;
 
 export class PortLosses {
   readonly #named: NamedConnections;
-  readonly #chains = new Map<string, ChainLedger>();
-  readonly #total: ChainLedger;
+  readonly #ledgers: PortLedgers;
   readonly #pending: PendingFlush[] = [];
   /** Lost, and missing in no chain: one took its counter with it. */
   #unattributed = 0;
@@ -35,45 +34,37 @@ export class PortLosses {
   /** @param counts of what nobody has to tell any more, at `beginMs` */
   constructor(named: NamedConnections, counts: PortCounts, beginMs: number) {
     this.#named = named;
-    this.#total = new ChainLedger(counts.ended);
-    for (const [name, { ended }] of counts.chains) this.#chains.set(name, new ChainLedger(ended));
+    this.#ledgers = new PortLedgers(counts);
     this.#beginMs = beginMs;
   }
 
   /** What nobody can attribute may have been without mTLS. */
   get unmeshed(): number {
-    return this.#ofChains((name) => !isMeshedChain(name)) + this.#unattributed;
+    return this.#ledgers.lost((name) => !isMeshedChain(name)) + this.#unattributed;
   }
 
   get meshed(): number {
-    return this.#ofChains(isMeshedChain);
+    return this.#ledgers.lost(isMeshedChain);
   }
 
   tell({ chain, endMs, toldMs }: ToldEnd): void {
     if (endMs <= this.#beginMs - countSkewMs) return;
-    this.#ledger(chain).tell(1);
-    this.#total.tell(1);
+    this.#ledgers.tell(chain, 1);
     this.#toldMs = toldMs;
     for (const flush of this.#pending) {
       if (endMs <= flush.takenMs + countSkewMs) tellFlush(flush, chain, 1);
     }
   }
 
-  count(takenMs: number, counts: PortCounts): void {
-    for (const name of counts.chains.keys()) this.#ledger(name);
-    for (const [name, ledger] of this.#chains) {
-      const { ended, open } = counts.chains.get(name) ?? { ended: 0, open: 0 };
-      ledger.count(ended, open);
-    }
-    this.#total.count(counts.ended, 0);
-    if (this.#toldMs < takenMs - countSkewMs) {
-      for (const ledger of this.#chains.values()) ledger.balance();
-      this.#total.balance();
-    }
+  /** @param isApart it does not go on from the flush before */
+  count(takenMs: number, counts: PortCounts, isApart: boolean): void {
+    this.#ledgers.count(counts);
+    if (this.#toldMs < takenMs - countSkewMs) this.#ledgers.balance();
     this.#pending.push({
       takenMs,
-      chains: new Map(Array.from(this.#chains, ([name, ledger]) => [name, ledger.snapshot()])),
-      total: this.#total.snapshot(),
+      isApart,
+      chains: this.#ledgers.snapshots(),
+      total: this.#ledgers.total.snapshot(),
       ended: endedCounts(counts),
     });
   }
@@ -102,28 +93,30 @@ export class PortLosses {
 
   /** More than is known to be lost. */
   #isMissing({ chains, total }: PendingFlush): boolean {
-    if (missing(total) > this.#total.lost) return true;
-    return Array.from(chains).some(([name, chain]) => missing(chain) > this.#ledger(name).lost);
+    if (missing(total) > this.#ledgers.total.lost) return true;
+    return Array.from(chains).some(([name, chain]) => missing(chain) > this.#ledgers.of(name).lost);
   }
 
   /** What is missing at all of the flushes that wait. */
   #lose(): void {
-    const before = this.#ofChains();
-    for (const [name, ledger] of this.#chains) {
+    const before = this.#ledgers.lost();
+    for (const [name, ledger] of this.#ledgers.chains) {
       const all = this.#pending.map(({ chains }) => chains.get(name));
       const least = Math.min(...all.map((chain) => (chain === undefined ? 0 : missing(chain))));
       if (least > ledger.lost) ledger.lose(least - this.#endedNamed(name, least - ledger.lost));
     }
-    const lost = this.#ofChains();
+    const lost = this.#ledgers.lost();
     const more = Math.min(...this.#pending.map((flush) => this.#ofNoChain(flush)));
     // What is found to be missing in a chain may be what was missing in none.
     this.#unattributed = Math.max(0, more, this.#unattributed - (lost - before));
-    this.#total.lose(lost + this.#unattributed);
+    this.#ledgers.total.lose(lost + this.#unattributed);
   }
 
   #ofNoChain({ chains, total }: PendingFlush): number {
     let count = missing(total);
-    for (const [name, chain] of chains) count -= Math.max(missing(chain), this.#ledger(name).lost);
+    for (const [name, chain] of chains) {
+      count -= Math.max(missing(chain), this.#ledgers.of(name).lost);
+    }
     return count;
   }
 
@@ -136,22 +129,8 @@ export class PortLosses {
     const ended = Math.min(most, ...more);
     if (ended <= 0) return 0;
     this.#named.forget(name);
-    this.#ledger(name).tell(ended);
-    this.#total.tell(ended);
+    this.#ledgers.tell(name, ended);
     for (const flush of this.#pending) tellFlush(flush, name, ended);
     return ended;
-  }
-
-  #ledger(name: string): ChainLedger {
-    const known = this.#chains.get(name);
-    if (known !== undefined) return known;
-    const ledger = new ChainLedger(0);
-    this.#chains.set(name, ledger);
-    return ledger;
-  }
-
-  #ofChains(isAsked: (name: string) => boolean = () => true): number {
-    const asked = Array.from(this.#chains).filter(([name]) => isAsked(name));
-    return asked.reduce((sum, [, { lost }]) => sum + lost, 0);
   }
 }

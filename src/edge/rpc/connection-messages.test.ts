@@ -63,10 +63,10 @@ const seenArb: fc.Arbitrary<SeenConnections> = fc
     return { ...caller, port, isRefused, ...times, count, claim };
   });
 const coverageArb = fc
-  .tuple(portArb, timeArb, timeArb, countArb, countArb, fc.nat())
-  .map(([port, a, b, lostUnmeshed, lostMeshed, openUnnamed]) => {
+  .tuple(portArb, timeArb, timeArb, countArb, countArb, fc.nat(), fc.nat())
+  .map(([port, a, b, lostUnmeshed, lostMeshed, openUnnamed, openMeshed]) => {
     const times = { sinceMs: Math.min(a, b), untilMs: Math.max(a, b) };
-    return { port, ...times, lostUnmeshed, lostMeshed, openUnnamed };
+    return { port, ...times, lostUnmeshed, lostMeshed, openUnnamed, openMeshed };
   });
 const proxyArb: fc.Arbitrary<ProxyConnections> = fc.record({
   proxyId: fc.string({ maxLength: 40 }),
@@ -340,5 +340,6 @@ describe("what the server says of reports", () => {
 });
 
 function coverageOf(port: number) {
-  return { port, sinceMs: 5, untilMs: 6, lostUnmeshed: 0, lostMeshed: 0, openUnnamed: 0 };
+  const none = { lostUnmeshed: 0, lostMeshed: 0, openUnnamed: 0, openMeshed: 0 };
+  return { port, sinceMs: 5, untilMs: 6, ...none };
 }

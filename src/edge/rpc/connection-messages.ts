@@ -17,17 +17,8 @@ import {
   type ConnectResponse,
   type ProxyConnections as WireProxy,
 } from "../../gen/portcullis/mesh/v1/mesh_pb.ts";
-import {
-  assertConnections,
-  countOf,
-  coverageInit,
-  parseCoverage,
-  identityOf,
-  parseSeen,
-  parseTime,
-  wireTime,
-  seenInit,
-} from "./connection-fields.ts";
+import { assertConnections, countOf, identityOf, parseTime, wholeMs } from "./connection-fields.ts";
+import { coverageInit, parseCoverage, parseSeen, seenInit } from "./connection-rows.ts";
 import { MeshMessageError, octetsOf, parseName } from "./mesh-fields.ts";
 
 /** It is durable. */
@@ -63,7 +54,7 @@ export function encodeConnectionReport(report: ConnectionReport): ConnectRequest
     proxies: proxies.map(({ proxyId, spiffeId = "", epochMs, seen, coverage }) => ({
       proxyId,
       spiffeId,
-      epochMs: wireTime(epochMs),
+      epochMs: BigInt(wholeMs(epochMs, "first")),
       seen: seen.map(seenInit),
       coverage: coverage.map(coverageInit),
     })),

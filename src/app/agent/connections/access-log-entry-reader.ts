@@ -3,10 +3,6 @@
 import { WireType, type BinaryReader } from "@bufbuild/protobuf/wire";
 import { connectionTags } from "../../../core/envoy/connection-log.ts";
 import {
-  AddressSchema,
-  SocketAddressSchema,
-} from "../../../gen/envoy/config/core/v3/address_pb.ts";
-import {
   AccessLogCommonSchema,
   AccessLogType,
   ResponseFlagsSchema,
@@ -17,6 +13,7 @@ import {
 } from "../../../gen/envoy/data/accesslog/v3/accesslog_pb.ts";
 import { readEmbedded, type TakeField } from "./message-fields.ts";
 import { emptyEntry, type AccessLogEntry } from "./access-log-entry.ts";
+import { AccessLogValues } from "./access-log-values.ts";
 
 const commonField = TCPAccessLogEntrySchema.field.commonProperties.number;
 const common = AccessLogCommonSchema.field;
@@ -25,11 +22,6 @@ const certificateField = TLSPropertiesSchema.field.peerCertificateProperties.num
 const nameField = CertificateSchema.field.subjectAltName.number;
 const uriField = NameSchema.field.uri.number;
 const noRouteField = ResponseFlagsSchema.field.noRouteFound.number;
-const socketAddressField = AddressSchema.field.socketAddress.number;
-const addressField = SocketAddressSchema.field.address.number;
-const portField = SocketAddressSchema.field.portValue.number;
-/** Of a map's entries, and of durations and timestamps. */
-const [firstField, secondField] = [1, 2];
 
 /** In all of BoringSSL's errors, but not in those of the socket below. */
 const tlsError = "SSL routines";
@@ -37,16 +29,12 @@ const tlsError = "SSL routines";
 /** Reads one after the other. */
 export class AccessLogEntryReader {
   readonly #reader: BinaryReader;
+  readonly #values: AccessLogValues;
   #entry = emptyEntry();
-  /** Of the address, and of the tag, that was read last. */
-  #address = "";
-  #port = 0;
-  #key = "";
-  #value = "";
-  #ms = 0;
 
   constructor(reader: BinaryReader) {
     this.#reader = reader;
+    this.#values = new AccessLogValues(reader);
   }
 
   /** The next field is an entry. @throws Error for what is none */
@@ -73,18 +61,18 @@ export class AccessLogEntryReader {
     if (wireType !== WireType.LengthDelimited) return false;
     switch (field) {
       case common.downstreamLocalAddress.number:
-        this.#readAddress();
-        entry.port = this.#port;
+        this.#values.readAddress();
+        entry.port = this.#values.port;
         return true;
       case common.downstreamDirectRemoteAddress.number:
-        this.#readAddress();
-        entry.address = this.#address;
+        this.#values.readAddress();
+        entry.address = this.#values.address;
         return true;
       case common.startTime.number:
-        entry.beganMs = this.#readMs();
+        entry.beganMs = this.#values.readMs();
         return true;
       case common.duration.number:
-        entry.lastedMs = this.#readMs();
+        entry.lastedMs = this.#values.readMs();
         return true;
       case common.tlsProperties.number:
         readEmbedded(this.#reader, this.#takeTls);
@@ -132,58 +120,13 @@ export class AccessLogEntryReader {
     return true;
   };
 
-  #readAddress(): void {
-    this.#address = "";
-    this.#port = 0;
-    readEmbedded(this.#reader, this.#takeAddress);
-  }
-
-  readonly #takeAddress: TakeField = (field, wireType) => {
-    if (field !== socketAddressField || wireType !== WireType.LengthDelimited) return false;
-    readEmbedded(this.#reader, this.#takeSocketAddress);
-    return true;
-  };
-
-  readonly #takeSocketAddress: TakeField = (field, wireType) => {
-    if (field === addressField && wireType === WireType.LengthDelimited) {
-      this.#address = this.#reader.string();
-    } else if (field === portField && wireType === WireType.Varint) {
-      this.#port = this.#reader.uint32();
-    } else return false;
-    return true;
-  };
-
-  #readMs(): number {
-    this.#ms = 0;
-    readEmbedded(this.#reader, this.#takeTime);
-    return this.#ms;
-  }
-
-  readonly #takeTime: TakeField = (field, wireType) => {
-    if (wireType !== WireType.Varint) return false;
-    if (field === firstField) this.#ms += Number(this.#reader.int64()) * 1_000;
-    else if (field === secondField) this.#ms += this.#reader.int32() / 1_000_000;
-    else return false;
-    return true;
-  };
-
   #readTag(): void {
-    this.#key = "";
-    this.#value = "";
-    readEmbedded(this.#reader, this.#takeTag);
+    this.#values.readTag();
     const entry = this.#entry;
-    const value = this.#value;
-    if (this.#key === connectionTags.chain) entry.chain = value;
-    else if (this.#key === connectionTags.id) entry.id = value;
-    else if (this.#key === connectionTags.userAgent) entry.userAgent = value;
-    else if (this.#key === connectionTags.handshake && value !== "") entry.hasProven = true;
+    const { key, value } = this.#values;
+    if (key === connectionTags.chain) entry.chain = value;
+    else if (key === connectionTags.id) entry.id = value;
+    else if (key === connectionTags.userAgent) entry.userAgent = value;
+    else if (key === connectionTags.handshake && value !== "") entry.hasProven = true;
   }
-
-  readonly #takeTag: TakeField = (field, wireType) => {
-    if (wireType !== WireType.LengthDelimited) return false;
-    if (field === firstField) this.#key = this.#reader.string();
-    else if (field === secondField) this.#value = this.#reader.string();
-    else return false;
-    return true;
-  };
 }

@@ -4,13 +4,14 @@
  */
 
 import { ConnectionAccount } from "../../../core/evidence/connection-account.ts";
+import { ConnectionClock } from "../../../core/evidence/connection-clock.ts";
 import type { CountsFlush } from "../../../core/evidence/connection-counts.ts";
 import type { SeenConnections } from "../../../core/evidence/connection.ts";
 import type { CoveredLife } from "./connection-lives.ts";
+import type { HostClocks } from "./host-clock.ts";
 import type { LoggedConnection } from "./told-connection.ts";
 
-export interface AccountedEnvoyOptions {
-  readonly nowMs: () => number;
+export interface AccountedEnvoyOptions extends HostClocks {
   readonly onSeen: (seen: SeenConnections) => void;
   readonly onCovered: (life: CoveredLife) => void;
 }
@@ -24,6 +25,7 @@ const waitingMax = 4_096;
 
 export class AccountedEnvoy {
   readonly #options: AccountedEnvoyOptions;
+  readonly #clock = new ConnectionClock();
   #account = new ConnectionAccount();
   #ports = new Set<number>();
   #open = 0;
@@ -53,6 +55,8 @@ export class AccountedEnvoy {
 
   flush(flush: CountsFlush): void {
     const nowMs = this.#options.nowMs();
+    const monotonicMs = this.#options.monotonicMs?.() ?? nowMs;
+    if (this.#clock.isApart(flush.takenMs, nowMs, monotonicMs)) this.#account.clockSetForward();
     if (!this.#account.flush(flush, nowMs)) {
       this.#next();
       this.#account.flush(flush, nowMs);

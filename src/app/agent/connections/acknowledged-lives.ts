@@ -13,6 +13,8 @@ const proxiesMax = 4_096;
 export class AcknowledgedLives {
   /** By `policyKey`; whoever was acknowledged last is last. */
   readonly #lives: Map<string, AcknowledgedLife>;
+  /** When something was acknowledged last. */
+  #offsetMs = Infinity;
 
   /** @param stored of another life of the agent */
   constructor(stored: Iterable<readonly [key: string, life: AcknowledgedLife]> = []) {
@@ -28,14 +30,17 @@ export class AcknowledgedLives {
     return life && new ResumedLife(life);
   }
 
-  /** @returns whether anything is to be remembered of it */
-  acknowledged(all: readonly CountedConnections[]): boolean {
+  /** @param offsetMs `clockOffsetMs` @returns whether anything is to be remembered of it */
+  acknowledged(all: readonly CountedConnections[], offsetMs?: number): boolean {
     const covered = all.filter(({ coverage }) => coverage.length > 0);
-    for (const connections of covered) this.#acknowledge(connections);
+    // The clock may have been set since it was seen, and before it was acknowledged.
+    const seenOffsetMs = offsetMs === undefined ? undefined : Math.min(this.#offsetMs, offsetMs);
+    this.#offsetMs = offsetMs ?? Infinity;
+    for (const connections of covered) this.#acknowledge(connections, seenOffsetMs);
     return covered.length > 0;
   }
 
-  #acknowledge(connections: CountedConnections): void {
+  #acknowledge(connections: CountedConnections, offsetMs: number | undefined): void {
     const { epochMs, coverage } = connections;
     const key = policyKey(connections);
     const before = this.#lives.get(key);
@@ -48,7 +53,8 @@ export class AcknowledgedLives {
       if (isLater) ports.set(port, { port, untilMs, ended, endedMeshed });
     }
     this.#lives.delete(key);
-    this.#lives.set(key, { epochMs, ports: [...ports.values()] });
+    const clock = offsetMs === undefined ? undefined : { offsetMs: Math.round(offsetMs) };
+    this.#lives.set(key, { epochMs, ports: [...ports.values()], ...clock });
     const [oldest = key] = this.#lives.keys();
     if (this.#lives.size > proxiesMax) this.#lives.delete(oldest);
   }

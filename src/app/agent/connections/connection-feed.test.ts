@@ -58,11 +58,33 @@ test("keeps what one said last that is gone, until it is taken", () => {
   const told = rig.feed.take();
   assert.deepEqual(told.map(namesOf), [["a", undefined, "10.0.0.1"]]);
   assert.deepEqual(rig.feed.take(), []);
-  for (const each of told) rig.feed.putBack(each);
+  rig.feed.putBack(told);
   assert.deepEqual(rig.feed.take(), told, "it could not be kept by the server");
   rig.nowMs += 3_600_001;
-  for (const each of told) rig.feed.putBack(each);
+  rig.feed.putBack(told);
   assert.deepEqual(rig.feed.take(), [], "nobody will ever speak for it");
+});
+
+test("tells of one that is gone either all again or nothing: callers go with what covers their time", () => {
+  const rig = new Rig();
+  const envoy = rig.envoy(name("a"));
+  rig.flush(envoy);
+  envoy.call("10.0.0.1");
+  for (let at = 0; at < 20; at++) rig.flush(envoy);
+  envoy.close();
+  rig.nowMs += 5_000;
+  const [told] = rig.feed.take();
+  assert.ok(told !== undefined);
+  const pieces = [
+    { ...told, coverage: [] },
+    { ...told, seen: [] },
+  ];
+  rig.nowMs += 3_600_000 - 5_000 - 10_000;
+  rig.feed.putBack(pieces);
+  assert.deepEqual(rig.feed.take(), pieces);
+  rig.nowMs += 20_000;
+  rig.feed.putBack(pieces);
+  assert.deepEqual(rig.feed.take(), []);
 });
 
 test("goes on with one that comes back at once", () => {
@@ -84,7 +106,7 @@ test("puts back what is of one that is here to what it has seen since", () => {
   rig.flush(envoy);
   envoy.call("10.0.0.1");
   rig.flush(envoy);
-  for (const each of rig.feed.take()) rig.feed.putBack(each);
+  rig.feed.putBack(rig.feed.take());
   assert.ok(!rig.feed.hasNew, "it is known");
   envoy.call("10.0.0.1");
   rig.flush(envoy);
@@ -123,12 +145,12 @@ test("drops of one that is gone no callers without what it covers, in any of its
   rig.nowMs += 5_000;
   const lives = rig.feed.take();
   assert.equal(lives.length, 2);
-  for (const each of lives) rig.feed.putBack(each);
+  rig.feed.putBack(lives);
   const [callers] = lives;
   assert.ok(callers !== undefined);
   const { seen } = callers;
   for (let at = 0; at < 15; at++) {
-    rig.feed.putBack({ ...name(`gone-${at}`), epochMs: 1, seen, coverage: [] });
+    rig.feed.putBack([{ ...name(`gone-${at}`), epochMs: 1, seen, coverage: [] }]);
   }
   const told = rig.feed.take();
   assert.ok(told.some(({ proxyId }) => proxyId === "gone-14"));

@@ -8,10 +8,10 @@ import {
   type CountedConnections,
   type LogStream,
 } from "./connection-recorder.ts";
+import { clockOffsetMs, type HostClocks } from "./host-clock.ts";
 import type { ResumedLife } from "./resumed-life.ts";
 
-export interface ConnectionFeedOptions {
-  readonly nowMs: () => number;
+export interface ConnectionFeedOptions extends HostClocks {
   /** What an earlier life of the agent has said of an Envoy; undefined for nothing. */
   readonly resumed: (key: string) => ResumedLife | undefined;
 }
@@ -70,11 +70,14 @@ export class ConnectionFeed {
     return [...left, ...[...this.#recorded.values()].flatMap(({ recorder }) => recorder.take())];
   }
 
-  /** It was taken, and is to be told again. */
-  putBack(connections: CountedConnections): void {
-    const recorded = this.#recorded.get(policyKey(connections));
-    if (recorded !== undefined) recorded.recorder.putBack(connections);
-    else if (lastMs(connections) > this.#options.nowMs() - leftMsMax) this.#leave([connections]);
+  /** It was taken, and is to be told again: of each Envoy all that was, in its order. */
+  putBack(all: readonly CountedConnections[]): void {
+    for (const [key, pieces] of Map.groupBy(all, policyKey)) {
+      const recorder = this.#recorded.get(key)?.recorder;
+      // Of one that is gone all or nothing: what it covers is not to be told without who was seen.
+      if (recorder !== undefined) for (const each of pieces) recorder.putBack(each);
+      else if (lastMs(pieces) > this.#options.nowMs() - leftMsMax) this.#leave(pieces);
+    }
   }
 
   #recorderOf(name: PolicyProxyName): ConnectionRecorder {
@@ -89,9 +92,10 @@ export class ConnectionFeed {
     const recorder = new ConnectionRecorder({
       name,
       nowMs: this.#options.nowMs,
+      monotonicMs: this.#options.monotonicMs,
       onNew: () => this.onNew(),
       onOver: () => (recorded.overMs = this.#options.nowMs()),
-      goOn: (life) => resumed?.goOn(life) ?? life,
+      goOn: (life) => resumed?.goOn(life, clockOffsetMs(this.#options)) ?? life,
     });
     const recorded: Recorded = { recorder, overMs: undefined };
     this.#recorded.set(key, recorded);
@@ -124,6 +128,10 @@ function rowsOf(all: readonly CountedConnections[]): number {
   return all.reduce((sum, { seen, coverage }) => sum + seen.length + coverage.length + 1, 0);
 }
 
-function lastMs({ seen, coverage }: CountedConnections): number {
-  return Math.max(...seen.map(({ lastMs: ms }) => ms), ...coverage.map(({ untilMs }) => untilMs));
+function lastMs(all: readonly CountedConnections[]): number {
+  const ends = all.flatMap(({ seen, coverage }) => [
+    ...seen.map((each) => each.lastMs),
+    ...coverage.map(({ untilMs }) => untilMs),
+  ]);
+  return ends.reduce((last, ms) => Math.max(last, ms), -Infinity);
 }

@@ -45,14 +45,30 @@ test("joins what touches, and covers no moment that nobody answers for", () => {
 test("keeps the ends of what it joins, and what is open at the last", () => {
   const lives = new ConnectionLives();
   const counts = { lostUnmeshed: 0, lostMeshed: 0, meshedAtSince: 0, meshedAtUntil: 0 };
-  const first = { port: 80, ...counts, openUnnamed: 3 };
+  const first = { port: 80, ...counts, openUnnamed: 3, openMeshed: 4 };
   const spans = [
-    { ...first, sinceMs: 10, untilMs: 20, endedAtSince: 1, endedAtUntil: 2, openUnnamed: 1 },
+    {
+      ...first,
+      sinceMs: 10,
+      untilMs: 20,
+      endedAtSince: 1,
+      endedAtUntil: 2,
+      openUnnamed: 1,
+      openMeshed: 2,
+    },
     { ...first, sinceMs: 5, untilMs: 10, endedAtSince: 0, endedAtUntil: 1 },
   ];
   lives.add({ epochMs: 1, coverage: spans });
   assert.deepEqual(lives.take()[0]?.coverage, [
-    { ...first, sinceMs: 5, untilMs: 20, endedAtSince: 0, endedAtUntil: 2, openUnnamed: 1 },
+    {
+      ...first,
+      sinceMs: 5,
+      untilMs: 20,
+      endedAtSince: 0,
+      endedAtUntil: 2,
+      openUnnamed: 1,
+      openMeshed: 2,
+    },
   ]);
 });
 

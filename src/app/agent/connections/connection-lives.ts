@@ -61,6 +61,7 @@ function joined(first: CountedCoverage, second: CountedCoverage): CountedCoverag
     lostUnmeshed: first.lostUnmeshed + second.lostUnmeshed,
     lostMeshed: first.lostMeshed + second.lostMeshed,
     openUnnamed: last.openUnnamed,
+    openMeshed: last.openMeshed,
     endedAtSince: first.endedAtSince,
     endedAtUntil: last.endedAtUntil,
     meshedAtSince: first.meshedAtSince,

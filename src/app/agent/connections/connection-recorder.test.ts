@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { CountedConnections } from "./connection-recorder.ts";
-import { TestEnvoy } from "../../../../test/support/told-envoy.ts";
+import { ConnectionRecorder, type CountedConnections } from "./connection-recorder.ts";
+import { TestEnvoy, ToldEnvoy } from "../../../../test/support/told-envoy.ts";
 
 test("tells nothing before the first flush, and then all that came before it", () => {
   const envoy = new TestEnvoy();
@@ -117,6 +117,44 @@ test("tells again what is put back, with what came since", () => {
   const again = envoy.recorder.take();
   assert.deepEqual(callsOf(again), { "10.0.0.1": 2 });
   assert.equal(again[0]?.coverage[0]?.sinceMs, taken[0]?.coverage[0]?.sinceMs);
+});
+
+test("covers nothing that the host's clock has passed over, and all that it goes through again", () => {
+  let monotonicMs = 0;
+  let envoy: ToldEnvoy | undefined;
+  const recorder = new ConnectionRecorder({
+    name: { proxyId: "web-0", spiffeId: undefined },
+    nowMs: () => envoy?.nowMs ?? 0,
+    monotonicMs: () => monotonicMs,
+    onNew: () => {},
+    onOver: () => {},
+    goOn: (life) => life,
+  });
+  const open = () => ({ log: recorder.log(), flushes: recorder.flushes() });
+  envoy = new ToldEnvoy({ open, nowMs: 1_000_000_000 });
+  const flushes = (count: number): void => {
+    for (let at = 0; at < count; at++) {
+      monotonicMs += 1_000;
+      envoy.flush();
+    }
+  };
+  envoy.call("10.0.0.1");
+  flushes(6);
+  envoy.nowMs += 60_000;
+  flushes(6);
+  const spans = recorder.take().flatMap(({ coverage }) => coverage);
+  const times = spans.map(({ sinceMs, untilMs }) => [sinceMs, untilMs].map((ms) => ms - 1e9));
+  assert.deepEqual(times, [
+    [1_000, 6_000],
+    [67_000, 72_000],
+  ]);
+  // Envoy's age goes back with it.
+  envoy.nowMs -= 30_000;
+  flushes(6);
+  const [again] = recorder.take();
+  const later = again?.coverage.map(({ sinceMs, untilMs }) => [sinceMs, untilMs]);
+  assert.deepEqual(later, [[1e9 + 43_000, 1e9 + 48_000]]);
+  assert.equal(again?.epochMs, 1e9);
 });
 
 test("counts no more ports than a policy has: what is told of others is lost", () => {

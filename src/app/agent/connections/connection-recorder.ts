@@ -9,7 +9,9 @@ import type { PolicyProxyName } from "../policy/policy-feed.ts";
 import type { AccessLogEntry } from "./access-log-entry.ts";
 import { AccountedEnvoy } from "./accounted-envoy.ts";
 import { ConnectionLives, type CoveredLife } from "./connection-lives.ts";
+import type { HostClocks } from "./host-clock.ts";
 import { countsOf } from "./connection-stats.ts";
+import { StreamHolds } from "./stream-holds.ts";
 import { loggedConnection } from "./told-connection.ts";
 
 export interface LogStream {
@@ -17,9 +19,8 @@ export interface LogStream {
   readonly close: () => void;
 }
 
-export interface RecorderOptions {
+export interface RecorderOptions extends HostClocks {
   readonly name: PolicyProxyName;
-  readonly nowMs: () => number;
   /** Somebody waits to be told of who was not known before. */
   readonly onNew: () => void;
   /** Nobody tells of it any more. */
@@ -41,20 +42,19 @@ export class ConnectionRecorder {
   #epochMs: number | undefined;
   /** Those that it listens on by what it has acknowledged; undefined before. */
   #ports: ReadonlySet<number> | undefined;
-  #users = 0;
-  #flushStreams = 0;
+  readonly #streams: StreamHolds;
+  readonly #flushStreams: StreamHolds;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
     this.#envoy = new AccountedEnvoy({
       nowMs: options.nowMs,
+      monotonicMs: options.monotonicMs,
       onSeen: (seen) => this.#tally.add(seen),
       onCovered: (life) => this.#add(life),
     });
-  }
-
-  get isOver(): boolean {
-    return this.#users === 0;
+    this.#streams = new StreamHolds(options.onOver);
+    this.#flushStreams = new StreamHolds(() => this.#envoy.doubt());
   }
 
   /** Nothing is told before the first flush: until then nobody knows of which life of the Envoy it is. */
@@ -77,13 +77,8 @@ export class ConnectionRecorder {
 
   /** A stream of its counters. */
   flushes(): FlushStream {
-    this.#flushStreams += 1;
-    const release = this.hold();
-    const close = once(() => {
-      this.#flushStreams -= 1;
-      if (this.#flushStreams === 0) this.#envoy.doubt();
-      release();
-    });
+    const closes = [this.#flushStreams.hold(), this.hold()];
+    const close = (): void => closes.forEach((each) => each());
     return { flush: (flush) => this.#flush(flush), close };
   }
 
@@ -95,11 +90,7 @@ export class ConnectionRecorder {
 
   /** Somebody may tell of it. @returns what says that he does no more */
   hold(): () => void {
-    this.#users += 1;
-    return once(() => {
-      this.#users -= 1;
-      if (this.isOver) this.#options.onOver();
-    });
+    return this.#streams.hold();
   }
 
   /** Nothing more will come of this life. */
@@ -148,13 +139,4 @@ export class ConnectionRecorder {
     this.#lives.add(life);
     return life.epochMs;
   }
-}
-
-/** However often it is called. */
-function once(callback: () => void): () => void {
-  let isDue = true;
-  return () => {
-    if (isDue) callback();
-    isDue = false;
-  };
 }

@@ -120,6 +120,31 @@ test("tells of thousands of sources in reports that a message can carry", () => 
   assert.ok(reports > 1);
 });
 
+test("tells of no Envoy what it covers before all of its callers are kept", () => {
+  const rig = new Rig();
+  rig.flush();
+  for (let port = 80; port < 84; port++) {
+    for (let at = 0; at < 1_024; at++) rig.envoy.call(`10.0.${at >> 8}.${at & 255}`, port);
+  }
+  for (let second = 0; second < 5; second++) rig.flush();
+  let isCovered = false;
+  for (let turn = 0; turn < 20; turn++) {
+    const report = rig.due;
+    if (report === undefined) break;
+    // The first of each three pieces is not proven.
+    const isProven = turn % 3 !== 0;
+    rig.take(report, isProven);
+    if (isProven) {
+      const covers = report.proxies.some(({ coverage }) => coverage.length > 0);
+      isCovered ||= covers;
+      if (covers) assert.equal(rig.calls, 4_096);
+    }
+    rig.acknowledge(report);
+    if (isCovered) break;
+  }
+  assert.ok(isCovered);
+});
+
 test("drops a report that the server has ended three streams for, and goes on", () => {
   const rig = new Rig();
   rig.flush();

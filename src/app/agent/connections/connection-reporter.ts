@@ -4,6 +4,7 @@
  */
 
 import type { ConnectionReport } from "../../../core/evidence/connection.ts";
+import { policyKey } from "../../../core/policy/policy-report.ts";
 import { connectionBatches } from "../../../edge/rpc/connection-batches.ts";
 import type { ConnectionAck } from "../../../edge/rpc/connection-messages.ts";
 import type { ConnectionFeed } from "./connection-feed.ts";
@@ -72,8 +73,19 @@ export class ConnectionReporter {
     this.#sent = undefined;
     const dropped = new Set<string | undefined>(unproven);
     const isDropped = ({ spiffeId }: CountedConnections): boolean => dropped.has(spiffeId);
-    for (const each of sent.proxies.filter(isDropped)) this.#options.feed.putBack(each);
+    const putBack = sent.proxies.filter(isDropped);
+    this.#options.feed.putBack([...putBack, ...this.#later(putBack)]);
     this.#options.onAcknowledged(sent.proxies.filter((each) => !isDropped(each)));
     return true;
+  }
+
+  /** Of the same Envoys, what was to be sent next: it may cover the time of callers who are to be told first. */
+  #later(putBack: readonly CountedConnections[]): CountedConnections[] {
+    const keys = new Set(putBack.map(policyKey));
+    const isLater = (each: CountedConnections): boolean => keys.has(policyKey(each));
+    const later = this.#next.flat().filter(isLater);
+    const rest = this.#next.map((report) => report.filter((each) => !isLater(each)));
+    this.#next = rest.filter((report) => report.length > 0);
+    return later;
   }
 }

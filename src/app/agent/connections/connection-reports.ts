@@ -1,6 +1,6 @@
 /**
- * When the server is told of connections, from when it has asked for it: at once of who was not known before, otherwise after its interval.
- * The newest mesh stream on which it has asked takes them.
+ * When the server is told of connections, from when it has asked for it: at once of who was not known before, otherwise after its interval;
+ * and again what it has not acknowledged for long. The newest mesh stream on which it has asked takes them.
  */
 
 import type { ConnectionReport } from "../../../core/evidence/connection.ts";
@@ -13,6 +13,8 @@ export type SendConnections = (report: ConnectionReport) => void;
 
 /** Others of the same moment are told with who is new. */
 const newPauseMs = 100;
+/** The server could not keep it; or it waits for its disk, and passes over what it has already. */
+const againMs = 30_000;
 
 export class ConnectionReports {
   readonly #reporter: ConnectionReporter;
@@ -29,24 +31,21 @@ export class ConnectionReports {
     feed.onNew = () => this.soon();
   }
 
-  /** The server has asked on this stream. */
+  /** The server has asked on this stream; also once more, for another interval or for what it could not keep. */
   begin(send: SendConnections, intervalMs: number): void {
-    const isAnother = this.#send !== send;
     this.#send = send;
     this.#intervalMs = intervalMs;
-    if (!isAnother) return;
-    const { unacknowledged } = this.#reporter;
-    if (unacknowledged === undefined) this.#tell();
-    else send(unacknowledged);
+    this.#tell();
   }
 
   /** There may be something that should not wait. */
   soon(): void {
-    this.#tellIn(newPauseMs);
+    if (this.#reporter.unacknowledged === undefined) this.#tellIn(newPauseMs);
   }
 
   acknowledged(ack: ConnectionAck): void {
     if (!this.#reporter.acknowledged(ack)) return;
+    this.#stopWaiting();
     if (this.#reporter.isInTheMiddle) this.#tell();
     else this.#tellIn(this.#feed.hasNew ? newPauseMs : this.#intervalMs);
   }
@@ -62,13 +61,13 @@ export class ConnectionReports {
   #tell(): void {
     this.#stopWaiting();
     if (this.#send === undefined) return;
-    const report = this.#reporter.next();
-    if (report === undefined) this.#tellIn(this.#intervalMs);
-    else this.#send(report);
+    const report = this.#reporter.unacknowledged ?? this.#reporter.next();
+    if (report !== undefined) this.#send(report);
+    this.#tellIn(report === undefined ? this.#intervalMs : againMs);
   }
 
   #tellIn(delayMs: number): void {
-    if (this.#send === undefined || this.#reporter.unacknowledged !== undefined) return;
+    if (this.#send === undefined) return;
     const dueAt = performance.now() + delayMs;
     if (dueAt >= this.#dueAt) return;
     this.#stopWaiting();

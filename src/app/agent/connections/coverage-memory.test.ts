@@ -68,6 +68,25 @@ test("remembers the newest life of an Envoy, whatever is acknowledged last", asy
   assert.equal(next?.goOn(life).coverage[0]?.sinceMs, 9_100);
 });
 
+test("goes on over no time that the clock has passed over meanwhile", async () => {
+  const memory = await open();
+  memory.acknowledged([told(1_000, span(80, 1_000, 4_000, 7))], 60_000.25);
+  await memory.settled();
+  const life = { epochMs: 1_000, coverage: [span(80, 9_000, 9_500, 7)] };
+  const sinceOfOffset = async (offsetMs: number): Promise<number | undefined> => {
+    return (await open()).resumed(key)?.goOn(life, offsetMs).coverage[0]?.sinceMs;
+  };
+  assert.equal(await sinceOfOffset(60_000), 4_000);
+  assert.equal(await sinceOfOffset(65_000), 9_000);
+  // It is set before the acknowledgement comes.
+  memory.acknowledged([told(1_000, span(80, 4_000, 5_000, 7))], 65_000);
+  await memory.settled();
+  assert.equal(await sinceOfOffset(65_000), 9_000);
+  memory.acknowledged([told(1_000, span(80, 6_000, 8_000, 7))], 65_000);
+  await memory.settled();
+  assert.equal(await sinceOfOffset(65_000), 8_000);
+});
+
 test("begins anew where the file is damaged, and says so", async () => {
   writeFileSync(join(stateDir, "connections.json"), '{"version":1,"lives":[["a",{}]]}', {
     mode: 0o600,

@@ -47,8 +47,9 @@ export class CoverageMemory {
     return this.#lives.resumed(key);
   }
 
-  acknowledged(all: readonly CountedConnections[]): void {
-    if (this.#lives.acknowledged(all)) this.#file.write();
+  /** @param offsetMs `clockOffsetMs` */
+  acknowledged(all: readonly CountedConnections[], offsetMs?: number): void {
+    if (this.#lives.acknowledged(all, offsetMs)) this.#file.write();
   }
 
   /** Resolves when all is on disk, or was tried once more. */
@@ -91,8 +92,9 @@ function parseStored(document: Stored): ReadonlyMap<string, AcknowledgedLife> {
   return new Map(lives.map(([key, life]) => [key, parseLife(life)]));
 }
 
-function parseLife({ epochMs, ports }: AcknowledgedLife): AcknowledgedLife {
-  return { epochMs: integer(epochMs), ports: ports.map(parsePort) };
+function parseLife({ epochMs, ports, offsetMs }: AcknowledgedLife): AcknowledgedLife {
+  const life = { epochMs: integer(epochMs), ports: ports.map(parsePort) };
+  return offsetMs === undefined ? life : { ...life, offsetMs: integer(offsetMs) };
 }
 
 function parsePort({ port, untilMs, ended, endedMeshed }: AcknowledgedPort): AcknowledgedPort {

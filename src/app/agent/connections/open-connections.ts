@@ -6,6 +6,7 @@ import { ConnectionFeed } from "./connection-feed.ts";
 import { ConnectionReporter } from "./connection-reporter.ts";
 import { ConnectionReports } from "./connection-reports.ts";
 import { CoverageMemory } from "./coverage-memory.ts";
+import { clockOffsetMs, hostMonotonicMs } from "./host-clock.ts";
 
 export interface ConnectionsOptions {
   readonly stateDir: string;
@@ -25,14 +26,15 @@ const runIdOctets = 16;
 
 export async function openConnections(options: ConnectionsOptions): Promise<AgentConnections> {
   const memory = await CoverageMemory.open(options);
+  const clocks = { nowMs: options.nowMs, monotonicMs: hostMonotonicMs };
   const feed = new ConnectionFeed({
-    nowMs: options.nowMs,
+    ...clocks,
     resumed: (key) => memory.resumed(key),
   });
   const reporter = new ConnectionReporter({
     feed,
     runId: randomBytes(runIdOctets).toString("hex"),
-    onAcknowledged: (connections) => memory.acknowledged(connections),
+    onAcknowledged: (connections) => memory.acknowledged(connections, clockOffsetMs(clocks)),
   });
   return { feed, reports: new ConnectionReports(reporter, feed), memory };
 }

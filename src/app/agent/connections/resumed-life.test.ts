@@ -62,3 +62,18 @@ test("a restart of the agent is gone over once", () => {
     coverage: [later],
   });
 });
+
+for (const [what, byMs, sinceMs] of [
+  ["forward: its time is a gap", 2_001, 210_000],
+  ["forward by no more than clocks are kept right by: it goes on", 2_000, 200_000],
+  ["back: it goes on", -600_000, 200_000],
+] as const) {
+  test(`a restart of the agent during which the clock was set ${what}`, () => {
+    const resumed = new ResumedLife({ ...acknowledged, offsetMs: 5_000 });
+    const { coverage } = resumed.goOn({ epochMs: 100_000, coverage: [span] }, 5_000 + byMs);
+    assert.deepEqual(
+      coverage.map((each) => each.sinceMs),
+      [sinceMs],
+    );
+  });
+}

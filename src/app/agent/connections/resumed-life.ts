@@ -4,6 +4,7 @@
  */
 
 import type { CountedCoverage } from "../../../core/evidence/port-account.ts";
+import { forwardMsMax } from "../../../core/evidence/connection-clock.ts";
 import type { CoveredLife } from "./connection-lives.ts";
 
 /** Of a port, as it was acknowledged last. */
@@ -19,6 +20,8 @@ export interface AcknowledgedPort {
 export interface AcknowledgedLife {
   readonly epochMs: number;
   readonly ports: readonly AcknowledgedPort[];
+  /** `clockOffsetMs` then; undefined where that is not known. */
+  readonly offsetMs?: number;
 }
 
 /** Envoy tells its age in whole seconds. */
@@ -26,24 +29,30 @@ const epochSlackMs = 2_000;
 
 export class ResumedLife {
   readonly #epochMs: number;
+  readonly #offsetMs: number | undefined;
   /** Those that have not been gone on with. */
   readonly #ports: Map<number, AcknowledgedPort>;
 
-  constructor({ epochMs, ports }: AcknowledgedLife) {
+  constructor({ epochMs, ports, offsetMs }: AcknowledgedLife) {
     this.#epochMs = epochMs;
+    this.#offsetMs = offsetMs;
     this.#ports = new Map(ports.map((each) => [each.port, each]));
   }
 
-  /** What is said of it now, as what goes on; another life is left as it is. */
-  goOn(life: CoveredLife): CoveredLife {
+  /** What is said of it now, as what goes on; another life is left as it is. @param offsetMs `clockOffsetMs` */
+  goOn(life: CoveredLife, offsetMs?: number): CoveredLife {
     if (Math.abs(life.epochMs - this.#epochMs) > epochSlackMs) return life;
+    const isClockSet =
+      offsetMs !== undefined &&
+      this.#offsetMs !== undefined &&
+      offsetMs - this.#offsetMs > forwardMsMax;
     return {
       epochMs: this.#epochMs,
-      coverage: life.coverage.map((span) => this.#goOn(span)),
+      coverage: life.coverage.map((span) => this.#goOn(span, isClockSet)),
     };
   }
 
-  #goOn(now: CountedCoverage): CountedCoverage {
+  #goOn(now: CountedCoverage, isClockSet: boolean): CountedCoverage {
     const before = this.#ports.get(now.port);
     this.#ports.delete(now.port);
     if (before === undefined) return now;
@@ -51,8 +60,9 @@ export class ResumedLife {
     const meshed = Math.max(0, now.meshedAtSince - endedMeshed);
     const span = { ...now, lostMeshed: now.lostMeshed + meshed };
     const unmeshed = now.endedAtSince - before.ended;
-    // It covers the time by itself; or its listener or a chain has gone and come back, and what it had counted by then is not known.
-    if (before.untilMs >= now.sinceMs || unmeshed < 0) return span;
+    // It covers the time by itself; or the clock has passed over some of it; or its listener or a chain has gone and come back, and what it
+    // had counted by then is not known.
+    if (before.untilMs >= now.sinceMs || isClockSet || unmeshed < 0) return span;
     return {
       ...span,
       sinceMs: before.untilMs,

@@ -9,6 +9,7 @@ import type { ConnectionKind, SeenConnections, Source } from "../../../core/evid
 import type { ToldConnection } from "../../../core/evidence/connection-counts.ts";
 import { canonicalIp } from "../../../core/evidence/ip-address.ts";
 import type { ChainName } from "../../../core/envoy/inbound-chains.ts";
+import { canaryChain } from "../../../core/evidence/chain-names.ts";
 import { SpiffeId, SpiffeIdError } from "../../../core/spiffe/id.ts";
 import type { AccessLogEntry } from "./access-log-entry.ts";
 
@@ -66,7 +67,7 @@ function classOf(entry: AccessLogEntry): Class | undefined {
   if (kind === undefined) return undefined;
   if (kind === "plaintext" || kind === "passthrough") return call(kind, false);
   const { hasProven, hasTlsError } = entry;
-  if (chain === canary) return { kind, isRefused: !hasProven, isCall: false };
+  if (chain === canaryChain) return { kind, isRefused: !hasProven, isCall: false };
   // Without ALPN of the mesh, a certificate of the mesh makes the difference.
   if (hasProven) return call("mtls", false);
   return { kind, isRefused: true, isCall: hasTlsError };
@@ -89,11 +90,9 @@ function call(kind: ConnectionKind, isRefused: boolean): Class {
   return { kind, isRefused, isCall: true };
 }
 
-const canary = "canary";
-
 /** By chain, of who has not proven who he is. */
 const kinds: ReadonlyMap<string, ConnectionKind> = new Map<
-  ChainName | typeof canary,
+  ChainName | typeof canaryChain,
   ConnectionKind
 >([
   ["mtls-http", "mtls"],
@@ -102,7 +101,7 @@ const kinds: ReadonlyMap<string, ConnectionKind> = new Map<
   ["plaintext-http", "plaintext"],
   ["plaintext-tcp", "plaintext"],
   ["passthrough", "passthrough"],
-  [canary, "mtls"],
+  [canaryChain, "mtls"],
 ]);
 
 const others: Source = { kind: "others" };

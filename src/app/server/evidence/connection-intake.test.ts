@@ -6,8 +6,13 @@ import { coverageOf, HOUR_MS, seenOf } from "../../../../test/support/evidence.t
 import { temporaryDirectory } from "../../../../test/support/temporary-directory.ts";
 import type { ConnectionReport, ProxyConnections } from "../../../core/evidence/connection.ts";
 import { SpiffeId } from "../../../core/spiffe/id.ts";
+import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import { EvidenceStore } from "../../../edge/evidence/evidence-store.ts";
-import { parseConnectionAck, type ConnectionAck } from "../../../edge/rpc/connection-messages.ts";
+import {
+  parseCollectConnections,
+  parseConnectionAck,
+  type ConnectionAck,
+} from "../../../edge/rpc/connection-messages.ts";
 import { EvidenceEvents } from "../../../edge/telemetry/evidence-events.ts";
 import type { ConnectResponse } from "../../../gen/portcullis/mesh/v1/mesh_pb.ts";
 import type { Session } from "../mesh/mesh-session.ts";
@@ -48,7 +53,20 @@ async function rig(t: TestContext) {
     { note, entryOf: () => undefined, onPresence: none, nowMs },
     [],
   );
-  const intake = new ConnectionIntake({ store, members, events, retentionMs, nowMs });
+  const failures: EvidenceStoreError[] = [];
+  let written = Promise.resolve();
+  const failing: Pick<EvidenceStore, "report" | "failure"> = {
+    get failure() {
+      return store.failure;
+    },
+    report: async (change) => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+      await written;
+      return store.report(change);
+    },
+  };
+  const intake = new ConnectionIntake({ store: failing, members, events, retentionMs, nowMs });
   const metric = async (name: string): Promise<number> => {
     const lines = (await registry.metrics()).split("\n");
     return Number(
@@ -64,16 +82,28 @@ async function rig(t: TestContext) {
     const names = new Map(found.map(({ key, name }) => [key, name]));
     return seen.map(({ member, count }) => `${names.get(member)} ${count}`).toSorted();
   };
-  return { intake, store, log, metric, callers };
+  /** Until it is resolved nothing is written. */
+  const hold = (): PromiseWithResolvers<void> => {
+    const held = Promise.withResolvers<void>();
+    written = held.promise;
+    return held;
+  };
+  return { intake, store, log, metric, callers, failures, hold };
 }
 
 class Stream {
   readonly session: Session;
   readonly acks: ConnectionAck[] = [];
+  /** Intervals that it was asked for. */
+  readonly asked: number[] = [];
   readonly #waiting: (() => void)[] = [];
 
   constructor(id: string, spokenFor?: { readonly has: (id: string) => boolean }) {
     const write = ({ message }: ConnectResponse): boolean => {
+      if (message.case === "collect") {
+        this.asked.push(parseCollectConnections(message.value));
+        return true;
+      }
       assert.ok(message.case === "connectionsAck");
       this.acks.push(parseConnectionAck(message.value));
       this.#waiting.shift()?.();
@@ -124,6 +154,84 @@ describe("a report of connections", () => {
     await acked;
     intake.take(stream.session, web, next);
     await stream.ack();
+  });
+
+  it("that comes again while it is being written is waited for, and answered once", async (t) => {
+    const { intake, callers, hold } = await rig(t);
+    const stream = new Stream(idOf("web"));
+    const report = reportOf(1, proxyOf("w"));
+    const held = hold();
+    const acked = stream.ack();
+    for (let time = 0; time < 3; time++) intake.take(stream.session, web, report);
+    held.resolve();
+    assert.deepEqual(await acked, { runId, sequence: 1, unproven: [] });
+    const next = stream.ack();
+    intake.take(stream.session, web, reportOf(2, proxyOf("w")));
+    await next;
+    assert.deepEqual(
+      stream.acks.map(({ sequence }) => sequence),
+      [1, 2],
+    );
+    assert.deepEqual(await callers(), ["shop/w 2"]);
+  });
+
+  it("that has crossed with its answer is answered again, and the next one may follow at once", async (t) => {
+    const { intake, callers } = await rig(t);
+    const stream = new Stream(idOf("web"));
+    const acked = stream.ack();
+    intake.take(stream.session, web, reportOf(1, proxyOf("w")));
+    await acked;
+    intake.take(stream.session, web, reportOf(1, proxyOf("w")));
+    const next = stream.ack();
+    intake.take(stream.session, web, reportOf(2, proxyOf("w")));
+    await next;
+    assert.deepEqual(
+      stream.acks.map(({ sequence }) => sequence),
+      [1, 1, 2],
+    );
+    assert.deepEqual(await callers(), ["shop/w 2"]);
+  });
+
+  it("that could not be kept is forgotten, and kept when it comes again on the same stream", async (t) => {
+    const { intake, callers, failures, log } = await rig(t);
+    const stream = new Stream(idOf("web"));
+    failures.push(new EvidenceStoreError("evidence-unreadable", "no file could take it"));
+    intake.take(stream.session, web, reportOf(1, proxyOf("w")));
+    await tick();
+    assert.deepEqual([stream.acks, stream.asked], [[], []]);
+    assert.deepEqual(
+      log.map(({ event }) => event),
+      ["connections-not-kept"],
+    );
+    const acked = stream.ack();
+    intake.take(stream.session, web, reportOf(1, proxyOf("w")));
+    assert.equal((await acked)?.sequence, 1);
+    assert.deepEqual(await callers(), ["shop/w 1"]);
+  });
+
+  it("for which there was no room is asked for again when another one is kept, four at a time", async (t) => {
+    const { intake, failures } = await rig(t);
+    const full = Array.from({ length: 6 }, () => new Stream(idOf("web")));
+    for (const { session } of full) {
+      failures.push(new EvidenceStoreError("evidence-full", "expected fewer reports at once"));
+      intake.take(session, web, reportOf(1, proxyOf("w")));
+    }
+    await tick();
+    const asked = (): number[] => full.map((stream) => stream.asked.length);
+    assert.deepEqual(asked(), [0, 0, 0, 0, 0, 0]);
+    for (const counts of [
+      [1, 1, 1, 1, 0, 0],
+      [1, 1, 1, 1, 1, 1],
+      [1, 1, 1, 1, 1, 1],
+    ]) {
+      const other = new Stream(idOf("other"));
+      const acked = other.ack();
+      const reporter = { spiffeId: idOf("other"), agentId: "o" };
+      intake.take(other.session, reporter, reportOf(1, proxyOf("o")));
+      await acked;
+      assert.deepEqual(asked(), counts);
+    }
+    assert.deepEqual(full[0]?.asked, [10_000]);
   });
 
   it("of a sidecar's agent about another workload is refused, and nothing of it counts", async (t) => {
@@ -184,7 +292,25 @@ describe("a report of connections", () => {
     await store[Symbol.asyncDispose]();
     const stream = new Stream(idOf("web"));
     intake.take(stream.session, web, reportOf(1, proxyOf("w")));
-    await new Promise((resolve) => void setImmediate(resolve));
+    await tick();
     assert.deepEqual([stream.acks, intake.intervalMs, log], [[], undefined, []]);
   });
 });
+
+describe("an agent", () => {
+  it("is asked to tell more often, or as often as all again, once each", async (t) => {
+    const { intake, store } = await rig(t);
+    const { session, asked } = new Stream(idOf("web"));
+    for (const everyMs of [undefined, 1_000, 1_000, undefined, undefined, 2_000]) {
+      intake.hurry(session, everyMs);
+    }
+    assert.deepEqual(asked, [1_000, 10_000, 2_000]);
+    await store[Symbol.asyncDispose]();
+    intake.hurry(session, 1_000);
+    assert.equal(asked.length, 3, "nothing will be recorded");
+  });
+});
+
+async function tick(): Promise<void> {
+  await new Promise((resolve) => void setImmediate(resolve));
+}

@@ -1,6 +1,6 @@
 /**
- * Reports of connections: what counts of them, and when they are acknowledged. A report that cannot be written is not, and its agent keeps
- * what it has seen since; the stream and all else on it go on.
+ * Reports of connections: what counts of them, and when they are acknowledged. A report that cannot be written is not: its agent tells it
+ * again, and keeps what it has seen since; the stream and all else on it go on.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -10,11 +10,10 @@ import { agentKey } from "../../../core/roll/leaf-owners.ts";
 import type { ReportedProxy } from "../../../edge/evidence/evidence-change.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { EvidenceStore } from "../../../edge/evidence/evidence-store.ts";
-import { encodeConnectionAck } from "../../../edge/rpc/connection-messages.ts";
-import { MeshMessageError } from "../../../edge/rpc/mesh-fields.ts";
 import type { EvidenceEvents, UncountedReason } from "../../../edge/telemetry/evidence-events.ts";
 import { EvidenceError } from "../mesh/evidence-intake.ts";
 import type { Session } from "../mesh/mesh-session.ts";
+import { ConnectionIntakeStreams, intervalMs } from "./connection-intake-streams.ts";
 import { countedReport, rowsOf, type CountedReport } from "./counted-report.ts";
 import type { EvidenceMembers } from "./evidence-members.ts";
 
@@ -26,15 +25,12 @@ export interface ConnectionIntakeDependencies {
   readonly nowMs: () => number;
 }
 
-/** Of what is not new in kind. */
-const intervalMs = 10_000;
 /** Of one stream: beyond, its acknowledgements wait. Whoever makes callers up must not keep all others waiting. */
 const rowsPerSecondMax = 2_000;
 
 export class ConnectionIntake {
   readonly #dependencies: ConnectionIntakeDependencies;
-  /** Reports that are not acknowledged yet. */
-  readonly #open = new WeakSet<Session>();
+  readonly #streams = new ConnectionIntakeStreams();
   /** What was said of each stream in the log. */
   readonly #said = new WeakMap<Session, Set<UncountedReason>>();
   readonly #listeners = new Set<(proxies: readonly ReportedProxy[]) => void>();
@@ -49,21 +45,23 @@ export class ConnectionIntake {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** What agents are asked for; undefined while nothing is recorded. */
+  /** What agents are asked for; undefined where nothing will be recorded any more. While it cannot be, what they tell waits. */
   get intervalMs(): number | undefined {
-    return this.#dependencies.store.failure === undefined ? intervalMs : undefined;
+    return this.#dependencies.store.failure?.code === "evidence-ended" ? undefined : intervalMs;
+  }
+
+  /** How often an agent that was asked is to tell from now on; the first time at once. Undefined: as often as all. */
+  hurry(session: Session, everyMs: number = intervalMs): void {
+    if (this.intervalMs !== undefined) this.#streams.hurry(session, everyMs);
   }
 
   /** @throws MeshMessageError, EvidenceError, and nothing of it counts */
   take(session: Session, reporter: Reporter, report: ConnectionReport): void {
-    if (this.#open.has(session)) {
-      const message =
-        "expected the next report of connections after the last one's acknowledgement";
-      throw new MeshMessageError("mesh-connections-malformed", message);
-    }
+    if (this.#streams.isOpen(session, report)) return;
+    if (this.#streams.isAnswered(session, report)) return this.#dependencies.events.repeated();
     const counted = this.#count(session, reporter, report);
     for (const [reason, rows] of counted.uncounted) this.#say(session, reporter, reason, rows);
-    this.#open.add(session);
+    this.#streams.begin(session, report);
     void this.#keep(session, reporter, report, counted);
   }
 
@@ -111,14 +109,12 @@ export class ConnectionIntake {
         events.counted(rows, coverage);
         for (const listener of this.#listeners) listener(proxies);
       }
-      this.#open.delete(session);
-      const { call } = session;
-      const ack = { runId, sequence, unproven: outcome.unproven };
-      if (call.writable) call.write(encodeConnectionAck(ack));
+      this.#streams.kept(session, { runId, sequence, unproven: outcome.unproven });
     } catch (error) {
+      const code = error instanceof EvidenceStoreError ? error.code : undefined;
+      this.#streams.unkept(session, code === "evidence-full");
       // Of its end all agents would say the same.
-      const isEnded = error instanceof EvidenceStoreError && error.code === "evidence-ended";
-      if (!isEnded) events.notKept(reporter, error);
+      if (code !== "evidence-ended") events.notKept(reporter, error);
     }
   }
 
