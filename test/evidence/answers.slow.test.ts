@@ -22,7 +22,7 @@ it("is read in 200 ms", (context) => {
       WITH RECURSIVE h(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM h WHERE i < ${week - 1})
       SELECT callers.id, ${firstHour} + h.i, (${firstHour} + h.i) * ${HOUR_MS},
         (${firstHour} + h.i) * ${HOUR_MS} + 5, h.i + 1 FROM callers JOIN h;
-    INSERT INTO spans SELECT id, 8080, 1, ${firstHour * HOUR_MS}, ${now}, 0, 0, 0 FROM members;
+    INSERT INTO spans SELECT id, 8080, 1, ${firstHour * HOUR_MS}, ${now}, 0, 0, 0, 0 FROM members;
   `);
   const rows = scene.database.prepare("SELECT count(*) AS rows FROM hours").get()?.["rows"];
   assert.equal(rows, 6_000 * week);

@@ -6,8 +6,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SeenConnections } from "../../core/evidence/connection.ts";
 import { CallerRows, type CallerKey, type CallerRow } from "./caller-rows.ts";
-import { kindNumber, sourceNumber } from "./connection-codes.ts";
+import { kindNumber, sourceName, sourceNumber } from "./connection-codes.ts";
 import { hourMs } from "./evidence-change.ts";
+import { callerOctets, hourOctets } from "./row-octets.ts";
 import { SourceTable } from "./source-table.ts";
 
 /** An agent tells apart half as many of one proxy in its life. */
@@ -34,7 +35,8 @@ export class CallerTable {
     this.#counts.clear();
   }
 
-  add(member: number, seen: SeenConnections): void {
+  /** @returns by how many octets the file has grown, about */
+  add(member: number, seen: SeenConnections): number {
     const hour = Math.floor(seen.lastMs / hourMs);
     const isOthers = sourceNumber(seen.source) === othersNumber;
     const source = isOthers ? othersNumber : this.#sources.idOf(seen, hour);
@@ -48,15 +50,17 @@ export class CallerTable {
     }
     this.#counts.set(member, count + 1);
     this.#rows.insert(key, hour, seen);
+    return callerOctets(sourceName(seen.source));
   }
 
-  #addTo(key: CallerKey, caller: CallerRow, seen: SeenConnections, hour: number): void {
+  #addTo(key: CallerKey, caller: CallerRow, seen: SeenConnections, hour: number): number {
     const isNews = seen.claim !== "" && hour >= caller.hour;
     const claim = isNews ? seen.claim : caller.claim;
     if (hour === caller.hour) this.#rows.add(key, seen, claim);
     else if (hour > caller.hour) this.#rows.begin(key, hour, seen, claim);
     else this.#rows.addLate(key, caller.id, hour, seen);
     this.#rows.remember(key, { id: caller.id, hour: Math.max(hour, caller.hour), claim });
+    return hour === caller.hour ? 0 : hourOctets;
   }
 
   #countOf(member: number): number {

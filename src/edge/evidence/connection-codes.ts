@@ -20,6 +20,12 @@ export function sourceNumber({ kind }: Source): number {
   return sources.indexOf(kind);
 }
 
+/** Empty for others. */
+export function sourceName(source: Source): string {
+  if (source.kind === "identity") return source.spiffeId;
+  return source.kind === "address" ? source.address : "";
+}
+
 export function sourceOf(number: unknown, name: unknown): Source {
   const kind = sources[Number(number)];
   if (kind === "identity") return { kind, spiffeId: String(name) };

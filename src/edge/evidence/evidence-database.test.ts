@@ -7,6 +7,7 @@ import { EVIDENCE_NOW_MS as now, memberOf } from "../../../test/support/evidence
 import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
 import { evidencePath, openEvidence } from "./evidence-database.ts";
 import { EvidenceStoreError } from "./evidence-error.ts";
+import { evidenceMigrations } from "./evidence-schema.ts";
 import { EvidenceWriter } from "./evidence-writer.ts";
 
 function filled(dataDir: string): string {
@@ -48,6 +49,23 @@ describe("evidence.db", () => {
     using database = openEvidence(evidencePath(directory.path), now + 5).database;
     const meta = database.prepare("SELECT created_ms FROM meta").get();
     assert.equal(meta?.["created_ms"], now);
+  });
+
+  it("of an earlier schema is brought to the newest, with all that it knows", () => {
+    using directory = temporaryDirectory();
+    const path = evidencePath(directory.path);
+    {
+      using database = new DatabaseSync(path);
+      database.exec(evidenceMigrations.slice(0, 2).join(""));
+      database.exec("INSERT INTO meta VALUES (1, 5, 6); PRAGMA user_version = 2");
+      database.exec("INSERT INTO spans VALUES (1, 8080, 1, 1, 2, 0, 0, 0)");
+    }
+    const { database, aside } = openEvidence(path, now);
+    using _ = database;
+    assert.equal(aside, undefined);
+    const span = database.prepare("SELECT until_ms, open_meshed FROM spans").get();
+    assert.deepEqual({ ...span }, { until_ms: 2, open_meshed: null });
+    assert.equal(database.prepare("SELECT created_ms FROM meta").get()?.["created_ms"], 5);
   });
 
   for (const [what, damage] of Object.entries(damages)) {

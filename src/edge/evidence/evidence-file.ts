@@ -16,11 +16,13 @@ import {
 import { EvidencePruner } from "./evidence-pruner.ts";
 import { EvidenceReader } from "./evidence-reader.ts";
 import { addressSpanOf, memberOf } from "./evidence-rows.ts";
+import { IdentityShares } from "./identity-shares.ts";
 import { EvidenceWriter } from "./evidence-writer.ts";
 
 export class EvidenceFile {
   readonly #path: string;
   readonly #database: DatabaseSync;
+  readonly #shares = new IdentityShares();
   readonly #writer: EvidenceWriter;
   readonly #reader: EvidenceReader;
   readonly #pruner: EvidencePruner;
@@ -35,9 +37,9 @@ export class EvidenceFile {
     this.#path = path;
     this.#nowMs = nowMs;
     this.#database = database;
-    this.#writer = new EvidenceWriter(database);
+    this.#writer = new EvidenceWriter(database, this.#shares);
     this.#reader = new EvidenceReader(database);
-    this.#pruner = new EvidencePruner(database);
+    this.#pruner = new EvidencePruner(database, this.#shares);
     this.left = { aside, ...left };
   }
 
@@ -63,7 +65,7 @@ export class EvidenceFile {
     switch (message.kind) {
       case "write":
         this.#nowMs = message.atMs;
-        return { kind: "written", outcomes: this.#write(message.changes, message.atMs) };
+        return this.#written(message.changes, message.atMs);
       case "ask":
         return { kind: "answered", answer: this.#reader.answer(message.question) };
       case "prune": {
@@ -74,6 +76,11 @@ export class EvidenceFile {
       default:
         return message satisfies never;
     }
+  }
+
+  #written(changes: readonly EvidenceChange[], atMs: number): FromEvidenceThread {
+    const outcomes = this.#write(changes, atMs);
+    return { kind: "written", outcomes, bounded: this.#shares.takeBounded() };
   }
 
   /** Together, unless one of them is wrong: then each alone, so that it fails alone. */

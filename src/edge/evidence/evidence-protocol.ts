@@ -20,11 +20,22 @@ export type ToEvidenceThread =
 export type FromEvidenceThread =
   | ({ readonly kind: "opened" } & OpenedFile)
   /** An outcome for each change; an error where that one alone is wrong. */
-  | { readonly kind: "written"; readonly outcomes: readonly (ChangeOutcome | WireError)[] }
+  | {
+      readonly kind: "written";
+      readonly outcomes: readonly (ChangeOutcome | WireError)[];
+      readonly bounded: readonly BoundedIdentity[];
+    }
   | { readonly kind: "answered"; readonly answer: EvidenceAnswer }
   | { readonly kind: "pruned"; readonly hasMore: boolean }
   | { readonly kind: "failed"; readonly error: WireError }
   | { readonly kind: "closed" };
+
+/** One that takes more of the file than is for one: nothing is SAFE where that was not kept. */
+export interface BoundedIdentity {
+  readonly spiffeId: string;
+  /** It has used up its share, or its proxies have had more lives than are kept. */
+  readonly bound: "share" | "lives";
+}
 
 /** As the last life of the server has left it. */
 export interface OpenedFile {

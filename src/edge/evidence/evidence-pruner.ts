@@ -1,8 +1,10 @@
-/** Forgets what is older than is kept, a piece at a time: others are heard in between. */
+/** Forgets what is older than is kept, a piece at a time, and counts what is left: others are heard in between. */
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { durableTransaction } from "../store/durable.ts";
 import { hourMs } from "./evidence-change.ts";
+import { IdentityShares } from "./identity-shares.ts";
+import { octetsOfCallers, octetsOfMembers } from "./row-octets.ts";
 
 /** Callers or members. */
 const pieceMax = 1_000;
@@ -25,24 +27,30 @@ const oldMembers =
 
 export class EvidencePruner {
   readonly #database: DatabaseSync;
+  readonly #shares: IdentityShares;
   #table: Table | undefined = "callers";
   /** The last id that was looked at. */
   #at = 0;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, shares: IdentityShares = new IdentityShares()) {
     this.#database = database;
+    this.#shares = shares;
   }
 
   /** One piece. @returns whether there is more. @throws whatever SQLite throws */
   prune(beforeMs: number): boolean {
     return durableTransaction(this.#database, "evidence-prune", () => {
       const table = this.#table;
+      if (table === "callers" && this.#at === 0) this.#shares.beginCount();
       if (table === undefined) this.#pruneRest(beforeMs);
       else if (!this.#prunePiece(table, beforeMs)) {
         this.#at = 0;
         this.#table = table === "callers" ? "members" : undefined;
       }
-      if (table === undefined) this.#table = "callers";
+      if (table === undefined) {
+        this.#table = "callers";
+        this.#shares.endCount();
+      }
       return table !== undefined;
     });
   }
@@ -57,12 +65,21 @@ export class EvidencePruner {
       this.#run(oldHours, this.#at, last, hour);
       this.#run(hoursOfOldCallers, this.#at, last, hour);
       this.#run(oldCallers, this.#at, last, hour);
+      this.#count(octetsOfCallers, last);
     } else {
       this.#run(oldSpans, this.#at, last, beforeMs);
       this.#run(oldMembers, this.#at, last, beforeMs);
+      this.#count(octetsOfMembers, last);
     }
     this.#at = last;
     return true;
+  }
+
+  /** What is left of the piece. */
+  #count(sql: string, last: number): void {
+    for (const row of this.#database.prepare(sql).all(this.#at, last)) {
+      this.#shares.counted(String(row["spiffe_id"]), Number(row["octets"]));
+    }
   }
 
   #pruneRest(beforeMs: number): void {

@@ -8,10 +8,19 @@ export interface StoredMember extends Member {
   /** Key of the proxy, as policy knows it. */
   readonly proxy: string;
   readonly spiffeId: string;
+  /** Those of its time. */
   readonly labels: ReadonlyMap<string, string>;
+  /**
+   * Of an earlier life of a proxy that the selector takes as it is now: the labels of that one. It is among the members by either: who
+   * called it calls the proxy that is asked for. Undefined for all others.
+   */
+  readonly labelsNow?: ReadonlyMap<string, string> | undefined;
 }
 
-/** Summed up; the count is of whole hours. */
+/**
+ * Summed up from the hour on in which the window begins: rows are kept by the hour, so what was before it in that hour is among the
+ * count, and `firstMs` may lie up to an hour (or the length of a connection) before the window.
+ */
 export interface StoredSeen extends MemberSeen {
   /** When it was seen for the first time at all, as far as is kept. */
   readonly everFirstMs: number;
@@ -22,8 +31,10 @@ export interface PortSummary {
   /** The proxy's, as policy knows it. */
   readonly proxy: string;
   readonly port: number;
-  /** Accepted. */
+  /** Accepted, and ended. */
   readonly mtls: number;
+  /** Accepted, and open when its agent told last; 0 where it did not say. */
+  readonly openMeshed: number;
   /** All others, and what was refused. */
   readonly others: number;
   /** Distinct sources of those. */
@@ -31,7 +42,7 @@ export interface PortSummary {
 }
 
 export type EvidenceQuestion =
-  /** Those that were there at any time since then, and that the selector selects. */
+  /** Those that were there at any time since then, and that the selector selects; with the earlier lives of those that are there. */
   | {
       readonly kind: "members";
       readonly namespace: string;
@@ -45,6 +56,8 @@ export type EvidenceQuestion =
       readonly ports: readonly number[] | undefined;
       readonly sinceMs: number;
       readonly isRefusedOnly: boolean;
+      /** What was accepted with mTLS is only counted: one row for each port, of no source. */
+      readonly isMtlsSummed?: boolean;
     }
   | { readonly kind: "spans"; readonly members: readonly string[]; readonly sinceMs: number }
   | { readonly kind: "holders"; readonly addresses: readonly string[]; readonly sinceMs: number }

@@ -1,50 +1,54 @@
 /** What waits to be written, in its order: so much goes into one transaction, and of reports there is room for so many rows. */
 
 import { EvidenceStoreError } from "./evidence-error.ts";
-import type { ChangeOutcome, EvidenceChange, ReportChange } from "./evidence-change.ts";
-
-export interface PendingChange {
-  readonly change: EvidenceChange;
-  /** Undefined where nobody waits for it. */
-  readonly done: PromiseWithResolvers<ChangeOutcome> | undefined;
-}
+import type { EvidenceChange, ReportChange } from "./evidence-change.ts";
+import { WaitingChanges, type NotedChange, type PendingChange } from "./waiting-changes.ts";
 
 const groupRowsMax = 16_384;
+/** Of what is no report: some 130,000 proxies and addresses. */
+const notedOctetsMax = 67_108_864;
 /** Some 100 MiB. An agent sends no second report before the first one is acknowledged. */
 const waitingRowsMax = 262_144;
 /** Of the agents of one identity: one that is compromised must not take the room of all others. */
 const identityRowsMax = 65_536;
 
 export class EvidenceQueue {
-  #waiting: PendingChange[] = [];
+  readonly #waiting = new WaitingChanges();
   /** Of reports, also of those that are being written. */
   #rows = 0;
   /** Of those, by the identity of the agent. */
   readonly #ofIdentity = new Map<string, number>();
 
   get isEmpty(): boolean {
-    return this.#waiting.length === 0;
+    return this.#waiting.isEmpty;
   }
 
-  /** @throws EvidenceStoreError `evidence-full`; what is no report always finds room */
-  add(pending: PendingChange): void {
-    const { change } = pending;
-    if (change.kind === "report") this.#takeRoom(identityOf(change), reportRows(change));
-    this.#waiting.push(pending);
+  /** @throws EvidenceStoreError `evidence-full` */
+  report(change: ReportChange, done: PendingChange["done"]): void {
+    this.#takeRoom(identityOf(change), reportRows(change));
+    this.#waiting.add({ change, done });
+  }
+
+  /** @throws EvidenceStoreError `evidence-ended`: without it nothing that comes afterwards would be true */
+  note(change: NotedChange): void {
+    if (this.#waiting.notedOctets >= notedOctetsMax) {
+      const message = `expected fewer changes of proxies and addresses at once: ${this.#waiting.notedOctets} octets wait already`;
+      const hint = "restart the server when evidence.db can be written";
+      throw new EvidenceStoreError("evidence-ended", message, { hint });
+    }
+    this.#waiting.add({ change, done: undefined });
   }
 
   /** As much as one transaction takes, and one change at least. */
   take(): readonly PendingChange[] {
     let rows = 0;
-    const end = this.#waiting.findIndex(
-      ({ change }) => (rows += 1 + reportRows(change)) > groupRowsMax,
-    );
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : Math.max(1, end));
+    return this.#waiting.take((change) => (rows += 1 + reportRows(change)) <= groupRowsMax);
   }
 
   /** It was not written, and comes first the next time. */
   putBack(group: readonly PendingChange[]): void {
-    this.#waiting = [...group, ...this.#waiting];
+    const later = this.#waiting.take(() => true);
+    for (const pending of [...group, ...later]) this.#waiting.add(pending);
   }
 
   done({ change }: PendingChange): void {
@@ -59,7 +63,7 @@ export class EvidenceQueue {
 
   /** Nothing of it will be written. */
   abandon(error: EvidenceStoreError): void {
-    for (const { done } of this.#waiting.splice(0)) done?.reject(error);
+    for (const { done } of this.#waiting.take(() => true)) done?.reject(error);
     this.#rows = 0;
     this.#ofIdentity.clear();
   }

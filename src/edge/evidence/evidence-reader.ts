@@ -3,23 +3,20 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { AddressSpan } from "../../core/evidence/address-history.ts";
 import type { MemberSpan } from "../../core/evidence/member.ts";
-import { selects } from "../../core/policy/labels.ts";
-import { mtlsNumber } from "./connection-codes.ts";
-import { hourMs } from "./evidence-change.ts";
 import type {
   EvidenceAnswer,
   EvidenceQuestion,
-  PortSummary,
   StoredMember,
   StoredSeen,
 } from "./evidence-question.ts";
-import { addressSpanOf, memberOf, seenOf, spanOf, summaryOf } from "./evidence-rows.ts";
+import { mtlsNumber } from "./connection-codes.ts";
+import { countBefore, hourOf } from "./counted-hours.ts";
+import { addressSpanOf, seenOf, spanOf } from "./evidence-rows.ts";
+import { SummaryReader } from "./summary-reader.ts";
+import { takenMembers } from "./taken-members.ts";
 
 type Of<Kind> = Extract<EvidenceQuestion, { kind: Kind }>;
 
-/** `:hour` is the one that the window begins in. */
-const before =
-  "coalesce((SELECT total FROM hours WHERE caller = c.id AND hour < :hour ORDER BY hour DESC LIMIT 1), 0)";
 const first =
   "coalesce((SELECT first_ms FROM hours WHERE caller = c.id AND hour >= :hour AND last_ms >= :since" +
   " ORDER BY hour LIMIT 1), c.first_ms)";
@@ -28,19 +25,28 @@ const asked = "IN (SELECT value FROM json_each(:members))";
 export class EvidenceReader {
   readonly #members: StatementSync;
   readonly #seen: StatementSync;
+  readonly #mtls: StatementSync;
   readonly #spans: StatementSync;
   readonly #holders: StatementSync;
-  readonly #summary: StatementSync;
+  readonly #summary: SummaryReader;
 
   constructor(database: DatabaseSync) {
     this.#members = database.prepare(
       "SELECT * FROM members WHERE namespace = :namespace AND (gone_ms IS NULL OR gone_ms >= :since) ORDER BY id",
     );
     this.#seen = database.prepare(
-      `SELECT c.*, sources.kind AS source_kind, sources.name, c.total - ${before} AS count, ${first} AS since_ms` +
+      `SELECT c.*, sources.kind AS source_kind, sources.name, c.total - ${countBefore} AS count, ${first} AS since_ms` +
         " FROM callers AS c LEFT JOIN sources ON sources.id = c.source" +
         ` WHERE c.member ${asked} AND c.last_ms >= :since` +
-        " AND (:ports IS NULL OR c.port IN (SELECT value FROM json_each(:ports))) AND c.refused >= :refused",
+        " AND (:ports IS NULL OR c.port IN (SELECT value FROM json_each(:ports))) AND c.refused >= :refused" +
+        ` AND (NOT :summed OR c.refused = 1 OR c.kind <> ${mtlsNumber})`,
+    );
+    this.#mtls = database.prepare(
+      `SELECT c.member, c.port, ${mtlsNumber} AS kind, 0 AS refused, 0 AS source_kind, '' AS name, '' AS claim,` +
+        ` total(c.total - ${countBefore}) AS count, min(c.ever_first_ms) AS since_ms, max(c.last_ms) AS last_ms,` +
+        " min(c.ever_first_ms) AS ever_first_ms FROM callers AS c" +
+        ` WHERE c.member ${asked} AND c.kind = ${mtlsNumber} AND c.refused = 0 AND c.last_ms >= :since` +
+        " AND (:ports IS NULL OR c.port IN (SELECT value FROM json_each(:ports))) GROUP BY c.member, c.port",
     );
     this.#spans = database.prepare(
       `SELECT * FROM spans WHERE member ${asked} AND until_ms >= :since` +
@@ -50,15 +56,7 @@ export class EvidenceReader {
       "SELECT * FROM addresses WHERE address IN (SELECT value FROM json_each(:addresses))" +
         " AND (until_ms IS NULL OR until_ms >= :since) ORDER BY address, since_ms",
     );
-    const isMtls = `c.kind = ${mtlsNumber} AND c.refused = 0`;
-    this.#summary = database.prepare(
-      `SELECT m.proxy, c.port, total(iif(${isMtls}, c.total - ${before}, 0)) AS mtls,` +
-        ` total(iif(${isMtls}, 0, c.total - ${before})) AS others,` +
-        ` count(DISTINCT iif(${isMtls}, NULL, c.source)) AS other_sources` +
-        " FROM members AS m JOIN callers AS c ON c.member = m.id" +
-        " WHERE (:namespace IS NULL OR m.namespace = :namespace) AND c.last_ms >= :since" +
-        " GROUP BY m.proxy, c.port",
-    );
+    this.#summary = new SummaryReader(database);
   }
 
   /** @throws whatever SQLite throws */
@@ -73,7 +71,7 @@ export class EvidenceReader {
       case "holders":
         return this.#holdersOf(question);
       case "summary":
-        return this.#summaryOf(question);
+        return this.#summary.summaryOf(question);
       default:
         return question satisfies never;
     }
@@ -81,22 +79,26 @@ export class EvidenceReader {
 
   #membersOf({ namespace, selector, sinceMs }: Of<"members">): readonly StoredMember[] {
     const rows = this.#members.all({ namespace, since: sinceMs });
-    return rows.flatMap((row) => {
-      const member = memberOf(row);
-      // One whose labels nobody has said may be anybody's.
-      return row["labels"] === "" || selects(selector, member.labels) ? [member] : [];
-    });
+    return takenMembers(rows, selector);
   }
 
-  #seenBy({ members, ports, sinceMs, isRefusedOnly }: Of<"seen">): readonly StoredSeen[] {
-    const rows = this.#seen.all({
+  #seenBy({
+    members,
+    ports,
+    sinceMs,
+    isRefusedOnly,
+    isMtlsSummed = false,
+  }: Of<"seen">): readonly StoredSeen[] {
+    const of = {
       members: idsOf(members),
       ports: ports === undefined ? null : JSON.stringify(ports),
       since: sinceMs,
       hour: hourOf(sinceMs),
-      refused: Number(isRefusedOnly),
-    });
-    return rows.map(seenOf);
+    };
+    const only = { refused: Number(isRefusedOnly), summed: Number(isMtlsSummed) };
+    const rows = this.#seen.all({ ...of, ...only });
+    const summed = isMtlsSummed && !isRefusedOnly ? this.#mtls.all(of) : [];
+    return [...rows, ...summed].map(seenOf);
   }
 
   #spansOf({ members, sinceMs }: Of<"spans">): readonly MemberSpan[] {
@@ -107,22 +109,9 @@ export class EvidenceReader {
     const rows = this.#holders.all({ addresses: JSON.stringify(addresses), since: sinceMs });
     return rows.map(addressSpanOf);
   }
-
-  #summaryOf({ namespace, sinceMs }: Of<"summary">): readonly PortSummary[] {
-    const rows = this.#summary.all({
-      namespace: namespace ?? null,
-      since: sinceMs,
-      hour: hourOf(sinceMs),
-    });
-    return rows.map(summaryOf);
-  }
 }
 
 /** Those that this file has given; others have no evidence here. */
 function idsOf(keys: readonly string[]): string {
   return JSON.stringify(keys.map(Number).filter(Number.isSafeInteger));
-}
-
-function hourOf(sinceMs: number): number {
-  return Math.floor(sinceMs / hourMs);
 }

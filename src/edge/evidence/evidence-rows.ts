@@ -3,7 +3,7 @@
 import type { AddressSpan } from "../../core/evidence/address-history.ts";
 import type { MemberSpan } from "../../core/evidence/member.ts";
 import { kindOf, sourceOf } from "./connection-codes.ts";
-import type { PortSummary, StoredMember, StoredSeen } from "./evidence-question.ts";
+import type { StoredMember, StoredSeen } from "./evidence-question.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
@@ -13,7 +13,7 @@ export function addressSpanOf(row: Row): AddressSpan {
     name: String(row["workload"]),
     isMeshed: row["meshed"] === 1,
     sinceMs: Number(row["since_ms"]),
-    untilMs: optionalMs(row["until_ms"]),
+    untilMs: optionalNumber(row["until_ms"]),
   };
 }
 
@@ -25,7 +25,7 @@ export function memberOf(row: Row): StoredMember {
     name: `${String(row["namespace"])}/${String(row["name"])}`,
     labels: new Map(row["labels"] === "" ? [] : JSON.parse(String(row["labels"]))),
     bornMs: Number(row["born_ms"]),
-    goneMs: optionalMs(row["gone_ms"]),
+    goneMs: optionalNumber(row["gone_ms"]),
   };
 }
 
@@ -55,19 +55,10 @@ export function spanOf(row: Row): MemberSpan {
     lostUnmeshed: Number(row["lost_unmeshed"]),
     lostMeshed: Number(row["lost_meshed"]),
     openUnnamed: Number(row["open_unnamed"]),
+    openMeshed: optionalNumber(row["open_meshed"]),
   };
 }
 
-export function summaryOf(row: Row): PortSummary {
-  return {
-    proxy: String(row["proxy"]),
-    port: Number(row["port"]),
-    mtls: Number(row["mtls"]),
-    others: Number(row["others"]),
-    otherSources: Number(row["other_sources"]),
-  };
-}
-
-function optionalMs(value: unknown): number | undefined {
+function optionalNumber(value: unknown): number | undefined {
   return typeof value === "number" ? value : undefined;
 }

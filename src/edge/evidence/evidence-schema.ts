@@ -103,4 +103,11 @@ export const evidenceMigrations: readonly string[] = [
   -- Until then what is covered is covered by reports of which one is not here.
   ALTER TABLE reports ADD COLUMN lost_ms INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- At its end; NULL: not told.
+  ALTER TABLE spans ADD COLUMN open_meshed INTEGER;
+  -- Until then something of it was told and not kept.
+  ALTER TABLE members ADD COLUMN lost_ms INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX members_of_identity ON members (spiffe_id, gone_ms);
+  `,
 ];

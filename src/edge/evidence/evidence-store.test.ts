@@ -27,6 +27,7 @@ function options(dataDir: string): EvidenceStoreOptions & { readonly said: Event
     onRecovered: say("recovered"),
     onEnded: say("ended"),
     onRefused: say("refused"),
+    onBounded: say("bounded"),
     said,
   };
 }
@@ -66,7 +67,7 @@ describe("the store of evidence", () => {
       opened.note(memberOf("p"));
       const held = { address: "10.0.0.1", workload: "shop/p", isMeshed: true, atMs: now };
       opened.note({ kind: "held", ...held });
-      const coverage = [coverageOf(now, now + 10)];
+      const coverage = [coverageOf(now, now + 10, { openMeshed: 7 })];
       const report = reportOf({ proxy: "p", sequence: 1, seen: [seenOf(now)], coverage });
       assert.deepEqual(await opened.report(report), { isRepeated: false, unproven: [] });
       assert.deepEqual(await opened.report(report), { isRepeated: true, unproven: [] });
@@ -76,7 +77,8 @@ describe("the store of evidence", () => {
         namespace: undefined,
         sinceMs: now,
       });
-      assert.deepEqual(summary, [{ proxy: "p", port: 8080, mtls: 0, others: 1, otherSources: 1 }]);
+      const called = { mtls: 0, openMeshed: 7, others: 1, otherSources: 1 };
+      assert.deepEqual(summary, [{ proxy: "p", port: 8080, ...called }]);
       const holders = { kind: "holders", addresses: ["10.0.0.1"], sinceMs: now } as const;
       assert.deepEqual(await opened.ask(holders), [
         { address: "10.0.0.1", name: "shop/p", isMeshed: true, sinceMs: now, untilMs: undefined },
@@ -144,6 +146,31 @@ describe("the store of evidence", () => {
     );
     assert.equal((await seenBy(store))[0]?.count, 32 * 8_000);
     await Promise.all([tell("a 8"), tell("e 0")]);
+  });
+
+  it("ends where more proxies wait to be written than there can be, and acknowledges nothing then", async () => {
+    using directory = temporaryDirectory();
+    const chosen = options(directory.path);
+    await using store = (await EvidenceStore.open(chosen)).store;
+    const report = store.report(reportOf({ proxy: "p", sequence: 1 }));
+    const isRefused = assert.rejects(report, isCode("evidence-ended"));
+    const ended = once(chosen.said, "ended");
+    for (let at = 0; at < 140_000; at++) store.note({ kind: "gone", proxy: `${at}`, atMs: now });
+    await Promise.all([ended, isRefused]);
+    assert.equal(store.failure?.code, "evidence-ended");
+    await assert.rejects(store.ask(members), isCode("evidence-ended"));
+  });
+
+  it("says of whom it does not keep all", async () => {
+    using directory = temporaryDirectory();
+    const chosen = options(directory.path);
+    await using store = (await EvidenceStore.open(chosen)).store;
+    const bounded = once(chosen.said, "bounded");
+    for (let at = 0; at < 16_400; at++) {
+      store.note(memberOf(`${at}`));
+      store.note({ kind: "gone", proxy: `${at}`, atMs: now });
+    }
+    await bounded;
   });
 
   it("sets a file aside that is damaged where it is read at a start", async () => {

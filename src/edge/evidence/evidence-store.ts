@@ -1,37 +1,25 @@
 /**
- * `evidence.db`, seen from the server: what has happened goes in, and a promise is kept when it is durable. What comes within a moment is
- * one transaction. While nothing can be written all waits here, and agents, who are not acknowledged, keep what they see.
+ * `evidence.db`, seen from the server: what has happened goes in, and a promise is kept when it is durable; what is asked is answered of
+ * that; what is old is forgotten.
  */
 
-import type {
-  ChangeOutcome,
-  EvidenceChange,
-  ReportChange,
-  ReportOutcome,
-} from "./evidence-change.ts";
+import type { ReportChange, ReportOutcome } from "./evidence-change.ts";
 import { evidencePath } from "./evidence-database.ts";
 import { EvidenceStoreError } from "./evidence-error.ts";
-import { parseError, type OpenedFile, type WireError } from "./evidence-protocol.ts";
+import type { OpenedFile } from "./evidence-protocol.ts";
 import type { EvidenceAnswers, EvidenceQuestion } from "./evidence-question.ts";
-import { EvidenceQueue, type PendingChange } from "./evidence-queue.ts";
 import { EvidenceThread } from "./evidence-thread.ts";
+import { EvidenceWriting, type EvidenceWritingWatch } from "./evidence-writing.ts";
+import type { NotedChange } from "./waiting-changes.ts";
 
-export interface EvidenceStoreOptions {
+export interface EvidenceStoreOptions extends EvidenceWritingWatch {
   readonly dataDir: string;
   /** What is older is forgotten. */
   readonly retentionMs: () => number;
-  readonly nowMs: () => number;
-  /** It is tried again; once until it goes well. */
-  readonly onFailed: (error: EvidenceStoreError) => void;
-  readonly onRecovered: () => void;
   /** Nothing is written or answered any more. */
   readonly onEnded: (error: EvidenceStoreError) => void;
-  /** A change that no file could take: a fault of ours. */
-  readonly onRefused: (change: EvidenceChange, error: EvidenceStoreError) => void;
 }
 
-const groupMs = 50;
-const retryMs = 5_000;
 /** How well it is known when a server that was killed was last at work. */
 const knownMs = 10_000;
 const pruneMs = 3_600_000;
@@ -42,17 +30,14 @@ export class EvidenceStore implements AsyncDisposable {
   readonly #options: EvidenceStoreOptions;
   readonly #thread: EvidenceThread;
   readonly #timers: readonly NodeJS.Timeout[];
-  readonly #queue = new EvidenceQueue();
-  #next: NodeJS.Timeout | undefined;
-  #writing: Promise<void> | undefined;
-  #failure: EvidenceStoreError | undefined;
-  #waitingSinceMs: number | undefined;
+  readonly #writing: EvidenceWriting;
 
   private constructor(thread: EvidenceThread, options: EvidenceStoreOptions) {
     this.#thread = thread;
     this.#options = options;
+    this.#writing = new EvidenceWriting(thread, options);
     this.#timers = [
-      setInterval(() => this.#schedule(0), knownMs).unref(),
+      setInterval(() => this.#writing.schedule(0), knownMs).unref(),
       setInterval(() => void this.#prune(), pruneMs).unref(),
       setTimeout(() => void this.#prune(), firstPruneMs).unref(),
     ];
@@ -69,27 +54,22 @@ export class EvidenceStore implements AsyncDisposable {
 
   /** Why nothing is written; undefined while all is well. */
   get failure(): EvidenceStoreError | undefined {
-    return this.#thread.death ?? this.#failure;
+    return this.#writing.failure;
   }
 
   /** Since when something waits to be written (`nowMs`). */
   get waitingSinceMs(): number | undefined {
-    return this.#waitingSinceMs;
+    return this.#writing.waitingSinceMs;
   }
 
   /** Durable when it resolves. @throws EvidenceStoreError `evidence-full`, `evidence-ended`, `evidence-unreadable` */
   async report(change: ReportChange): Promise<ReportOutcome> {
-    if (this.#thread.death !== undefined) throw this.#thread.death;
-    const done = Promise.withResolvers<ChangeOutcome>();
-    this.#add({ change, done });
-    const outcome = await done.promise;
-    if (outcome === undefined) throw new TypeError("expected the outcome of a report");
-    return outcome;
+    return await this.#writing.report(change);
   }
 
   /** What nobody waits for. */
-  note(change: Exclude<EvidenceChange, ReportChange>): void {
-    if (this.#thread.death === undefined) this.#add({ change, done: undefined });
+  note(change: NotedChange): void {
+    this.#writing.note(change);
   }
 
   /** What is durable by now. @throws EvidenceStoreError */
@@ -102,56 +82,9 @@ export class EvidenceStore implements AsyncDisposable {
   /** Writes what waits, if it can be written. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
-    await this.#writing;
-    clearTimeout(this.#next);
-    if (this.failure === undefined) await this.#write();
+    await this.#writing.finish();
     await this.#thread[Symbol.asyncDispose]();
-    this.#queue.abandon(new EvidenceStoreError("evidence-ended", "the server is ending"));
-  }
-
-  #add(pending: PendingChange): void {
-    this.#queue.add(pending);
-    this.#waitingSinceMs ??= this.#options.nowMs();
-    this.#schedule(groupMs);
-  }
-
-  #schedule(afterMs: number): void {
-    if (this.#writing !== undefined || this.#thread.death !== undefined) return;
-    this.#next ??= setTimeout(() => {
-      this.#next = undefined;
-      this.#writing = this.#write().finally(() => {
-        this.#writing = undefined;
-        if (!this.#queue.isEmpty) this.#schedule(this.#failure === undefined ? groupMs : retryMs);
-      });
-    }, afterMs);
-  }
-
-  async #write(): Promise<void> {
-    const group = this.#queue.take();
-    const changes = group.map(({ change }) => change);
-    const message = { kind: "write", changes, atMs: this.#options.nowMs() } as const;
-    try {
-      const { outcomes } = await this.#thread.call("written", message);
-      if (this.#failure !== undefined) this.#options.onRecovered();
-      this.#failure = undefined;
-      this.#waitingSinceMs = !this.#queue.isEmpty ? this.#options.nowMs() : undefined;
-      for (const [at, pending] of group.entries()) this.#settle(pending, outcomes[at]);
-    } catch (error) {
-      this.#queue.putBack(group);
-      if (!(error instanceof EvidenceStoreError)) throw error;
-      if (this.#thread.death !== undefined) return this.#queue.abandon(this.#thread.death);
-      if (this.#failure === undefined) this.#options.onFailed(error);
-      this.#failure = error;
-    }
-  }
-
-  #settle(pending: PendingChange, outcome: ChangeOutcome | WireError): void {
-    const { change, done } = pending;
-    this.#queue.done(pending);
-    if (outcome === undefined || !("code" in outcome)) return done?.resolve(outcome);
-    const error = parseError(outcome);
-    this.#options.onRefused(change, error);
-    done?.reject(error);
+    this.#writing.abandon(new EvidenceStoreError("evidence-ended", "the server is ending"));
   }
 
   async #prune(): Promise<void> {

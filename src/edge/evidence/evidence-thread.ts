@@ -62,6 +62,11 @@ export class EvidenceThread implements AsyncDisposable {
     return await this.#receive(kind);
   }
 
+  /** Nothing is written or answered any more. */
+  end(death: EvidenceStoreError): void {
+    this.#die(death);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = this.#death === undefined ? this.call("closed", { kind: "close" }) : undefined;
     this.#death ??= new EvidenceStoreError("evidence-ended", "the server is ending");

@@ -11,9 +11,23 @@ import type {
   ReportChange,
   ReportOutcome,
 } from "./evidence-change.ts";
+import { IdentityShares } from "./identity-shares.ts";
+import type { LifeRow } from "./life-rows.ts";
 import { MemberTable } from "./member-table.ts";
 import { ReportTable } from "./report-table.ts";
 import { SpanTable } from "./span-table.ts";
+import { isToldBefore, splitAt, type ToldOf } from "./split-report.ts";
+
+interface ReportOf {
+  readonly proxy: string;
+  readonly epochMs: number;
+  /** Before it nothing is covered. */
+  readonly lostMs: number;
+}
+
+/** So often its labels may have changed since its last report; what was covered before is missing then. */
+const formerLivesMax = 16;
+const none: ToldOf = { seen: [], coverage: [] };
 
 export class EvidenceWriter {
   readonly #database: DatabaseSync;
@@ -21,14 +35,16 @@ export class EvidenceWriter {
   readonly #callers: CallerTable;
   readonly #members: MemberTable;
   readonly #reports: ReportTable;
+  readonly #shares: IdentityShares;
   readonly #spans: SpanTable;
   readonly #known: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, shares: IdentityShares = new IdentityShares()) {
     this.#database = database;
+    this.#shares = shares;
     this.#addresses = new AddressTable(database);
     this.#callers = new CallerTable(database);
-    this.#members = new MemberTable(database);
+    this.#members = new MemberTable(database, shares);
     this.#reports = new ReportTable(database);
     this.#spans = new SpanTable(database);
     this.#known = database.prepare("UPDATE meta SET known_ms = max(known_ms, ?)");
@@ -48,6 +64,7 @@ export class EvidenceWriter {
     } catch (error) {
       this.#members.forget();
       this.#callers.forget();
+      this.#reports.forget();
       throw error;
     }
   }
@@ -55,6 +72,7 @@ export class EvidenceWriter {
   /** Something was taken away. */
   forget(): void {
     this.#callers.forget();
+    this.#members.pruned();
   }
 
   #make(change: EvidenceChange): ChangeOutcome {
@@ -81,15 +99,34 @@ export class EvidenceWriter {
     const outcome = this.#reports.take(change);
     if (outcome.isRepeated) return outcome;
     const lostMs = this.#reports.lostUntil(change.reporter);
-    for (const { proxy, epochMs, seen, coverage } of change.proxies) {
-      const life = this.#members.reported(proxy, epochMs);
+    for (const told of change.proxies) {
+      const life = this.#members.reported(told.proxy, told.epochMs);
       if (life === undefined) continue;
-      for (const each of seen) this.#callers.add(life.id, each);
-      for (const each of coverage) {
-        this.#spans.add(life.id, life.epochMs ?? epochMs, coveredSince(each, lostMs));
+      if (!this.#shares.isFull(life.spiffeId)) {
+        const { proxy } = told;
+        const epochMs = life.epochMs ?? told.epochMs;
+        this.#keep(life, told, { proxy, epochMs, lostMs: Math.max(lostMs, life.lostMs) });
+      } else {
+        this.#members.lost(life, change.atMs);
+        this.#shares.bounded(life.spiffeId, "share", change.atMs);
       }
     }
     return outcome;
+  }
+
+  /** @param life its own, or a former one: under those labels it was seen */
+  #keep(life: LifeRow, told: ToldOf, of: ReportOf, formerMax: number = formerLivesMax): void {
+    const { proxy, epochMs, lostMs } = of;
+    const isSplit = formerMax > 0 && isToldBefore(told, life.bornMs);
+    const former = isSplit ? this.#members.formerOf(proxy, life) : undefined;
+    const { before, after } = former ? splitAt(told, life.bornMs) : { before: none, after: told };
+    if (former !== undefined) this.#keep(former, before, of, formerMax - 1);
+    let octets = 0;
+    for (const each of after.seen) octets += this.#callers.add(life.id, each);
+    for (const each of after.coverage) {
+      octets += this.#spans.add(life.id, epochMs, coveredSince(each, lostMs));
+    }
+    this.#shares.add(life.spiffeId, octets);
   }
 }
 

@@ -5,8 +5,11 @@ import type { MemberChange } from "./evidence-change.ts";
 
 export interface LifeRow {
   readonly id: number;
+  readonly spiffeId: string;
   readonly labels: string;
   readonly bornMs: number;
+  /** Until then something of it was told and not kept. */
+  readonly lostMs: number;
 }
 
 export interface FormerLife extends LifeRow {
@@ -22,6 +25,7 @@ export class LifeRows {
   readonly #begin: StatementSync;
   readonly #label: StatementSync;
   readonly #end: StatementSync;
+  readonly #lose: StatementSync;
   readonly #delete: StatementSync;
   readonly #lastSpan: StatementSync;
   readonly #caller: StatementSync;
@@ -30,19 +34,20 @@ export class LifeRows {
     const meta = database.prepare("SELECT created_ms FROM meta").get();
     this.createdMs = Number(meta?.["created_ms"]);
     this.#open = database.prepare(
-      "SELECT id, proxy, labels, born_ms FROM members WHERE gone_ms IS NULL",
+      "SELECT id, proxy, spiffe_id, labels, born_ms, lost_ms FROM members WHERE gone_ms IS NULL",
     );
     this.#former = database.prepare(
-      "SELECT id, labels, born_ms, gone_ms FROM members" +
+      "SELECT id, spiffe_id, labels, born_ms, lost_ms, gone_ms FROM members" +
         " WHERE proxy = ? AND id < ? AND gone_ms IS NOT NULL ORDER BY id DESC LIMIT 1",
     );
     this.#insert = database.prepare(
-      "INSERT INTO members (proxy, reporter, spiffe_id, namespace, name, labels, born_ms)" +
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT INTO members (proxy, reporter, spiffe_id, namespace, name, labels, born_ms, lost_ms)" +
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     );
     this.#begin = database.prepare("UPDATE members SET born_ms = ? WHERE id = ?");
     this.#label = database.prepare("UPDATE members SET labels = ? WHERE id = ?");
     this.#end = database.prepare("UPDATE members SET gone_ms = ? WHERE id = ?");
+    this.#lose = database.prepare("UPDATE members SET lost_ms = max(lost_ms, ?) WHERE id = ?");
     this.#delete = database.prepare("DELETE FROM members WHERE id = ?");
     this.#lastSpan = database.prepare(
       "SELECT epoch_ms, until_ms FROM spans WHERE member = ? ORDER BY until_ms DESC LIMIT 1",
@@ -62,9 +67,9 @@ export class LifeRows {
   }
 
   /** @returns its id */
-  insert(change: MemberChange, bornMs: number): number {
+  insert(change: MemberChange, bornMs: number, lostMs: number): number {
     const { proxy, reporter, spiffeId, namespace, name, labels } = change;
-    const row = [proxy, reporter, spiffeId, namespace, name, labels, bornMs] as const;
+    const row = [proxy, reporter, spiffeId, namespace, name, labels, bornMs, lostMs] as const;
     return Number(this.#insert.run(...row).lastInsertRowid);
   }
 
@@ -79,6 +84,10 @@ export class LifeRows {
   /** @param goneMs undefined: it is not gone after all */
   end(id: number, goneMs: number | undefined): void {
     this.#end.run(goneMs ?? null, id);
+  }
+
+  lose(id: number, lostMs: number): void {
+    this.#lose.run(lostMs, id);
   }
 
   delete(id: number): void {
@@ -97,5 +106,11 @@ export class LifeRows {
 }
 
 function lifeOf(row: Readonly<Record<string, unknown>>): LifeRow {
-  return { id: Number(row["id"]), labels: String(row["labels"]), bornMs: Number(row["born_ms"]) };
+  return {
+    id: Number(row["id"]),
+    spiffeId: String(row["spiffe_id"]),
+    labels: String(row["labels"]),
+    bornMs: Number(row["born_ms"]),
+    lostMs: Number(row["lost_ms"]),
+  };
 }

@@ -63,29 +63,73 @@ describe("a member", () => {
     );
   });
 
-  it("whose labels change is two, and each has what was seen under its labels", () => {
+  it("whose labels change is two, and the later one has also what was seen under its former labels", () => {
     using scene = open();
     const seen = (atMs: number) => [seenOf(atMs)];
     const before = [coverageOf(now, now + 10_000)];
     scene.write(reportOf({ proxy: "p", sequence: 1, seen: seen(now), coverage: before }));
     scene.write(memberOf("p", { labels: '[["app","other"]]', atMs: now + 17_000 }));
     const after = [coverageOf(now + 10_000, now + 20_000)];
-    const late = seen(now + 15_000);
-    scene.write(reportOf({ proxy: "p", sequence: 2, seen: late, coverage: after }));
+    const later = [...seen(now + 15_000), ...seen(now + 18_000)];
+    scene.write(reportOf({ proxy: "p", sequence: 2, seen: later, coverage: after }));
     assert.deepEqual(lives(scene), [
-      [0, 10_000],
-      [10_000, undefined],
+      [0, 17_000],
+      [17_000, undefined],
     ]);
-    for (const [app, firstMs] of [
-      ["web", now],
-      ["other", now + 15_000],
+    const spans = scene.spans().map(({ sinceMs, untilMs }) => [sinceMs - now, untilMs - now]);
+    assert.deepEqual(spans, [
+      [0, 17_000],
+      [17_000, 20_000],
+    ]);
+    for (const [app, ...times] of [
+      ["web", [0, 15_000]],
+      ["other", [0, 15_000], [18_000, 18_000]],
     ] as const) {
       const keys = scene.members(0, { app }).map(({ key }) => key);
-      assert.deepEqual(
-        scene.seen(0, keys).map((each) => each.firstMs),
-        [firstMs],
-      );
+      const found = scene.seen(0, keys).map((each) => [each.firstMs - now, each.lastMs - now]);
+      assert.deepEqual(found, times);
     }
+  });
+
+  it("that takes on the labels of a selector brings its earlier lives, and one that leaves them stays", () => {
+    using scene = open();
+    const relabelled = (app: string, atMs: number) =>
+      memberOf("p", { labels: `[["app","${app}"]]`, atMs });
+    scene.write(memberOf("q", { labels: '[["app","db"]]' }));
+    scene.write(relabelled("cache", now + 10_000), relabelled("db", now + 20_000));
+    const taken = (app: string, sinceMs = 0) =>
+      scene.members(sinceMs, { app }).map(({ proxy, bornMs, labels, labelsNow }) => {
+        return [proxy, bornMs - now, labels.get("app"), labelsNow?.get("app")];
+      });
+    const earlier = [
+      ["p", 0, "web", "db"],
+      ["p", 10_000, "cache", "db"],
+    ];
+    const db = ["p", 20_000, "db", undefined];
+    assert.deepEqual(taken("db"), [earlier[0], ["q", 0, "db", undefined], earlier[1], db]);
+    assert.deepEqual(
+      taken("db", now + 10_001).map(([, born]) => born),
+      [0, 10_000, 20_000],
+    );
+    assert.deepEqual(taken("web"), [["p", 0, "web", undefined]]);
+    scene.write(gone(now + 30_000));
+    assert.deepEqual(
+      taken("db").map(([proxy]) => proxy),
+      ["q", "p"],
+    );
+  });
+
+  it("whose labels change very often between two reports is covered for some changes, and no more", () => {
+    using scene = open();
+    for (let at = 1; at <= 20; at++) {
+      scene.write(memberOf("p", { labels: `[["app","${at}"]]`, atMs: now + at * 1_000 }));
+    }
+    scene.write(reportOf({ proxy: "p", sequence: 1, coverage: [coverageOf(now, now + 30_000)] }));
+    const bornMs = new Map(scene.members().map(({ key, bornMs: born }) => [key, born]));
+    const covered = scene.spans().filter(({ member, sinceMs, untilMs }) => {
+      return sinceMs <= (bornMs.get(member) ?? 0) && untilMs > sinceMs;
+    });
+    assert.deepEqual([scene.members().length, covered.length], [21, 17]);
   });
 
   it("whose labels nobody has said may be anybody's, until they are said", () => {
@@ -116,7 +160,25 @@ describe("spans", () => {
   it("that touch or overlap are one, with what is open at its end", () => {
     using scene = open();
     tell(scene, [0, 10, 0, 3], [10, 20, 0, 2], [15, 30, 0, 1], [25, 28]);
-    assert.deepEqual(spans(scene), [[0, 30, 0, 0]]);
+    assert.deepEqual(spans(scene), [[0, 30, 0, 1]]);
+  });
+
+  it("that come late say nothing of what is open now", () => {
+    using scene = open();
+    const openMeshed = (at: number, until: number, opened: number): void => {
+      const open = { openUnnamed: opened, openMeshed: opened };
+      const coverage = [coverageOf(now, now + until, open)];
+      scene.write(reportOf({ proxy: "p", sequence: at, coverage }));
+    };
+    openMeshed(1, 30, 2);
+    openMeshed(2, 28, 1);
+    const ends = () =>
+      scene.spans().map(({ untilMs, openUnnamed, openMeshed: meshed }) => {
+        return [untilMs - now, openUnnamed, meshed];
+      });
+    assert.deepEqual(ends(), [[30, 2, 2]]);
+    openMeshed(3, 30, 0);
+    assert.deepEqual(ends(), [[30, 0, 0]]);
   });
 
   it("that do not touch show what lies between", () => {

@@ -1,68 +1,96 @@
 /**
- * Members: lives of proxies. A proxy that went and came back has two, and one whose labels change ends one and begins the next where the
- * evidence of the first ends: so what was seen under other labels is found under those.
+ * Members: lives of proxies. A proxy that went and came back has two, and one whose labels change ends one and begins the next: what
+ * was seen under other labels is found under those, also where it is told afterwards.
  */
 
 import type { DatabaseSync } from "node:sqlite";
 import type { GoneChange, MemberChange } from "./evidence-change.ts";
+import { FoldedLives } from "./folded-lives.ts";
+import type { IdentityShares } from "./identity-shares.ts";
 import { LifeRows, type FormerLife, type LifeRow } from "./life-rows.ts";
-
-export interface Life extends LifeRow {
-  /** Of its Envoy, as it was told last; undefined until then. */
-  epochMs: number | undefined;
-}
+import { OpenLives, type Life } from "./open-lives.ts";
+import { memberOctets } from "./row-octets.ts";
 
 /** An agent reckons when its Envoy began: no Envoy begins twice within this time and goes on where it was. */
 const epochJitterMs = 2_000;
+/** An agent's clock may be ahead of the server's. */
+const aheadMsMax = 60_000;
 
 export class MemberTable {
   readonly #rows: LifeRows;
-  /** Those that are not gone, by proxy; undefined until they are read. */
-  #open: Map<string, Life> | undefined;
+  readonly #folded: FoldedLives;
+  readonly #shares: IdentityShares;
+  readonly #open: OpenLives;
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, shares: IdentityShares) {
     this.#rows = new LifeRows(database);
+    this.#open = new OpenLives(this.#rows);
+    this.#folded = new FoldedLives(database, shares);
+    this.#shares = shares;
   }
 
   /** What was written last is not there. */
   forget(): void {
-    this.#open = undefined;
+    this.#open.forget();
+    this.#folded.forget();
+  }
+
+  /** Some that are over are not there any more. */
+  pruned(): void {
+    this.#folded.forget();
   }
 
   told(change: MemberChange): void {
     const { proxy, labels, atMs } = change;
-    const life = this.#lives().get(proxy);
+    const life = this.#open.get(proxy);
     if (life?.labels === labels) return;
     if (life?.labels === "") {
       this.#rows.label(life.id, labels);
-      this.#set(proxy, { ...life, labels });
+      this.#open.set(proxy, { ...life, labels });
       return;
     }
+    const { spiffeId } = change;
     const bornMs = life === undefined ? atMs : this.#split(life, atMs);
-    const id = this.#rows.insert(change, bornMs);
-    this.#lives().set(proxy, { id, bornMs, labels, epochMs: life?.epochMs });
+    const lostMs = (life ?? this.#rows.former(proxy, Number.MAX_SAFE_INTEGER))?.lostMs ?? 0;
+    const id = this.#rows.insert(change, bornMs, lostMs);
+    this.#open.set(proxy, { id, spiffeId, bornMs, labels, lostMs, epochMs: life?.epochMs });
+    this.#shares.add(spiffeId, memberOctets(change));
+    this.#folded.added(spiffeId, atMs, (other) => this.#open.has(other));
+  }
+
+  /** Something of it was told, and is not kept: until a while from now nothing that is told covers anything. */
+  lost(life: Life, atMs: number): void {
+    const lostMs = Math.floor(atMs) + aheadMsMax;
+    life.lostMs = Math.max(life.lostMs, lostMs);
+    this.#rows.lose(life.id, lostMs);
   }
 
   gone({ proxy, atMs }: GoneChange): void {
-    const life = this.#lives().get(proxy);
+    const life = this.#open.get(proxy);
     if (life === undefined) return;
     this.#rows.end(life.id, Math.max(atMs, life.bornMs));
-    this.#lives().delete(proxy);
+    this.#open.delete(proxy);
   }
 
   /** The life that a report of this life of its Envoy is about. @returns undefined for a proxy that nobody has told of */
   reported(proxy: string, epochMs: number): Life | undefined {
-    const life = this.#lives().get(proxy);
+    const life = this.#open.get(proxy);
     if (life === undefined) return undefined;
     if (life.epochMs === undefined) return this.#first(proxy, life, epochMs);
     if (!isSameEpoch(epochMs, life.epochMs)) life.epochMs = epochMs;
     return life;
   }
 
-  /** Up to there what was seen is told, and nothing is told twice. @returns where it ends */
+  /** The life of a proxy that ended where this one began: what is told of the time before, is told of that. */
+  formerOf(proxy: string, { id, bornMs }: LifeRow): LifeRow | undefined {
+    const former = this.#rows.former(proxy, id);
+    return former?.goneMs === bornMs ? former : undefined;
+  }
+
+  /** @returns where it ends: what its agent has told is told of it, also where its clock is ahead */
   #split(life: Life, atMs: number): number {
     const untilMs = this.#rows.lastSpan(life.id)?.untilMs ?? atMs;
-    const goneMs = Math.max(untilMs, life.bornMs);
+    const goneMs = Math.max(untilMs, life.bornMs, Math.floor(atMs));
     this.#rows.end(life.id, goneMs);
     return goneMs;
   }
@@ -80,37 +108,25 @@ export class MemberTable {
     const bornMs = Math.max(this.#rows.createdMs, former?.goneMs ?? 0, epochMs);
     if (bornMs >= life.bornMs) return life;
     this.#rows.begin(life.id, bornMs);
-    return this.#set(proxy, { ...life, bornMs });
+    return this.#open.set(proxy, { ...life, bornMs });
   }
 
   /** Its Envoy had been there all along. */
   #reopen(proxy: string, life: Life, former: FormerLife, epochMs: number): Life {
-    const { id, labels, bornMs } = former;
+    const { id, spiffeId, labels, bornMs } = former;
+    const { lostMs } = life;
     this.#rows.delete(life.id);
+    this.#folded.forget();
     this.#rows.end(id, undefined);
-    return this.#set(proxy, { id, labels, bornMs, epochMs: this.#knownEpoch(id, epochMs) });
+    this.#rows.lose(id, lostMs);
+    const again = { id, spiffeId, labels, bornMs, lostMs };
+    return this.#open.set(proxy, { ...again, epochMs: this.#knownEpoch(id, epochMs) });
   }
 
   /** As it was first reckoned. */
   #knownEpoch(id: number, epochMs: number): number {
     const known = this.#rows.lastSpan(id)?.epochMs;
     return known !== undefined && isSameEpoch(known, epochMs) ? known : epochMs;
-  }
-
-  #set(proxy: string, life: Life): Life {
-    this.#lives().set(proxy, life);
-    return life;
-  }
-
-  #lives(): Map<string, Life> {
-    if (this.#open === undefined) {
-      const rows = Array.from(this.#rows.open(), ([proxy, row]): [string, Life] => [
-        proxy,
-        { ...row, epochMs: undefined },
-      ]);
-      this.#open = new Map(rows);
-    }
-    return this.#open;
   }
 }
 

@@ -8,6 +8,9 @@ import type { ReportChange, ReportOutcome } from "./evidence-change.ts";
 
 /** An agent has one life at a time; one that makes them up counts only its own connections twice. */
 const runsPerReporterMax = 16;
+/** Agents name themselves: one identity must not fill the file with their names. Some 16,384 lives of agents. */
+const identityOctetsMax = 8_388_608;
+const runOctets = 512;
 /** An agent's clock may be ahead of the server's. */
 const aheadMsMax = 60_000;
 
@@ -16,6 +19,10 @@ export class ReportTable {
   readonly #insert: StatementSync;
   readonly #trim: StatementSync;
   readonly #lost: StatementSync;
+  readonly #octets: StatementSync;
+  readonly #trimIdentity: StatementSync;
+  /** By identity, at least. */
+  readonly #known = new Map<string, number>();
 
   constructor(database: DatabaseSync) {
     this.#find = database.prepare(
@@ -28,6 +35,15 @@ export class ReportTable {
     this.#trim = database.prepare(
       "DELETE FROM reports WHERE reporter = ?1 AND run NOT IN" +
         " (SELECT run FROM reports WHERE reporter = ?1 ORDER BY at_ms DESC, run LIMIT ?2)",
+    );
+    const ofIdentity = "reporter > ?1 || ' ' AND reporter < ?1 || '!'";
+    this.#octets = database.prepare(
+      `SELECT total(${runOctets} + length(unproven)) AS octets FROM reports WHERE ${ofIdentity}`,
+    );
+    this.#trimIdentity = database.prepare(
+      "DELETE FROM reports WHERE (reporter, run) IN" +
+        ` (SELECT reporter, run FROM reports WHERE ${ofIdentity} ORDER BY at_ms LIMIT` +
+        ` (SELECT (count(*) + 3) / 4 FROM reports WHERE ${ofIdentity}))`,
     );
     this.#lost = database.prepare("SELECT max(lost_ms) AS lost_ms FROM reports WHERE reporter = ?");
   }
@@ -43,9 +59,30 @@ export class ReportTable {
     // The first of a run is 1.
     const isLost = sequence > Math.max(lastSequence, 0) + 1;
     const lostMs = isLost ? Math.floor(atMs) + aheadMsMax : Number(last?.["lost_ms"] ?? 0);
-    this.#insert.run(reporter, runId, sequence, atMs, JSON.stringify(unproven), lostMs);
+    const names = JSON.stringify(unproven);
+    this.#insert.run(reporter, runId, sequence, atMs, names, lostMs);
     if (last === undefined) this.#trim.run(reporter, runsPerReporterMax);
+    const grown = last === undefined ? runOctets : -String(last["unproven"]).length;
+    this.#bound(reporter, Math.max(0, grown + names.length));
     return { isRepeated: false, unproven };
+  }
+
+  /** What was not written may be among what is known. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  /** The oldest go first: whoever comes with one of them covers nothing before. */
+  #bound(reporter: string, octets: number): void {
+    const [identity = ""] = reporter.split(" ", 1);
+    const known = (this.#known.get(identity) ?? Infinity) + octets;
+    this.#known.set(identity, known <= identityOctetsMax ? known : this.#bounded(identity));
+  }
+
+  #bounded(identity: string): number {
+    const octets = (): number => Number(this.#octets.get(identity)?.["octets"]);
+    if (octets() > identityOctetsMax) this.#trimIdentity.run(identity);
+    return octets();
   }
 
   /** Before it nothing is covered by what an agent tells from now on. */

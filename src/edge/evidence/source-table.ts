@@ -2,7 +2,7 @@
 
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { SeenConnections } from "../../core/evidence/connection.ts";
-import { sourceNumber } from "./connection-codes.ts";
+import { sourceName, sourceNumber } from "./connection-codes.ts";
 
 interface KnownSource {
   readonly id: number;
@@ -31,7 +31,7 @@ export class SourceTable {
   /** Of an identity or an address, which is used in this hour. */
   idOf({ source }: Pick<SeenConnections, "source">, hour: number): number {
     const kind = sourceNumber(source);
-    const name = nameOf(source);
+    const name = sourceName(source);
     const key = `${kind} ${name}`;
     const known = this.#known.get(key) ?? this.#read(kind, name) ?? this.#add(kind, name, hour);
     if (hour > known.lastHour) {
@@ -53,9 +53,4 @@ export class SourceTable {
     const { lastInsertRowid } = this.#insert.run(kind, name, hour);
     return { id: Number(lastInsertRowid), lastHour: hour };
   }
-}
-
-function nameOf(source: SeenConnections["source"]): string {
-  if (source.kind === "identity") return source.spiffeId;
-  return source.kind === "address" ? source.address : "";
 }

@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { PortCoverage } from "../../core/evidence/connection.ts";
 import { hourMs } from "./evidence-change.ts";
+import { spanOctets } from "./row-octets.ts";
 
 interface LastSpan {
   readonly sinceMs: number;
@@ -26,19 +27,22 @@ export class SpanTable {
       "until_ms = max(until_ms, excluded.until_ms)," +
       " lost_unmeshed = min(lost_unmeshed + excluded.lost_unmeshed, 1000000000000)," +
       " lost_meshed = min(lost_meshed + excluded.lost_meshed, 1000000000000)," +
-      " open_unnamed = excluded.open_unnamed";
+      // What is open at its end, whichever is told last.
+      ` open_unnamed = ${ofNewest("open_unnamed")}, open_meshed = ${ofNewest("open_meshed")}`;
     this.#insert = database.prepare(
-      "INSERT INTO spans (member, port, epoch_ms, since_ms, until_ms, lost_unmeshed, lost_meshed, open_unnamed)" +
-        ` VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ${add}`,
+      "INSERT INTO spans (member, port, epoch_ms, since_ms, until_ms, lost_unmeshed, lost_meshed, open_unnamed," +
+        ` open_meshed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET ${add}`,
     );
   }
 
-  add(member: number, epochMs: number, coverage: PortCoverage): void {
-    const { port, sinceMs, untilMs, lostUnmeshed, lostMeshed, openUnnamed } = coverage;
+  /** @returns by how many octets the file has grown, about */
+  add(member: number, epochMs: number, coverage: PortCoverage): number {
+    const { port, sinceMs, untilMs, lostUnmeshed, lostMeshed, openUnnamed, openMeshed } = coverage;
     const last = this.#lastOf(member, port, epochMs);
-    const rest = [untilMs, lostUnmeshed, lostMeshed, openUnnamed] as const;
+    const rest = [untilMs, lostUnmeshed, lostMeshed, openUnnamed, openMeshed ?? null] as const;
     const from = last === undefined ? sinceMs : joinedFrom(last, coverage);
     this.#insert.run(member, port, epochMs, from, ...rest);
+    return from === last?.sinceMs ? 0 : spanOctets;
   }
 
   #lastOf(member: number, port: number, epochMs: number): LastSpan | undefined {
@@ -50,6 +54,11 @@ export class SpanTable {
       isLossy: Number(row["lost"]) > 0,
     };
   }
+}
+
+/** Of two that are one: agents' words may come late. */
+function ofNewest(column: string): string {
+  return `iif(excluded.until_ms >= until_ms, excluded.${column}, ${column})`;
 }
 
 /** Where the row begins that it belongs to: the last one's, or one of its own. */

@@ -22,6 +22,7 @@ export class EvidenceEvents {
   readonly #rows: Counter;
   readonly #lost: Counter<"kind">;
   readonly #uncounted: Counter<"reason">;
+  readonly #bounded: Counter<"bound">;
 
   constructor(log: Logger, registry: Registry, gauges: EvidenceGauges) {
     this.#log = log;
@@ -47,6 +48,12 @@ export class EvidenceEvents {
       name: "portcullis_evidence_uncounted_total",
       help: "proxies or rows of reports that do not count",
       labelNames: ["reason"],
+      registers,
+    });
+    this.#bounded = new Counter({
+      name: "portcullis_evidence_bounded_total",
+      help: "identities of which not all is kept, each once an hour: share of the file, lives of proxies",
+      labelNames: ["bound"],
       registers,
     });
     gauge(registry, "writable", "1 while connections are recorded, else 0", () =>
@@ -105,6 +112,13 @@ export class EvidenceEvents {
   refused(kind: string, error: unknown): void {
     const fields = { event: "evidence-refused", kind, ...problemOf(error) };
     this.#log.error(fields, "something could not be recorded");
+  }
+
+  /** Of one identity not all is kept; said once an hour. @param bound its share of the file, or the lives of its proxies */
+  bounded(identity: string, bound: "share" | "lives"): void {
+    this.#bounded.inc({ bound });
+    const fields = { event: "evidence-bounded", identity, bound };
+    this.#log.warn(fields, "not all evidence of an identity is kept: its workloads are not SAFE");
   }
 
   /** There is no room to wait in. */

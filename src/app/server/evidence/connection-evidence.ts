@@ -56,15 +56,15 @@ export class ConnectionEvidence {
     return [...stored, ...expected].map((each) => ({ ...each, ports: this.#portsOf(each) }));
   }
 
-  /** Who was seen since then, summed up. @param ports undefined: all */
+  /** Who was seen since then, summed up; what was accepted with mTLS is one row for each port. @param ports undefined: all */
   async seen(
     members: readonly string[],
     ports: readonly number[] | undefined,
     sinceMs: number,
   ): Promise<readonly StoredSeen[]> {
     const { store } = this.#dependencies;
-    const question = { kind: "seen", members, ports, sinceMs, isRefusedOnly: false } as const;
-    return await store.ask(question);
+    const asked = { members, ports, sinceMs, isRefusedOnly: false, isMtlsSummed: true } as const;
+    return await store.ask({ kind: "seen", ...asked });
   }
 
   /** Of them those that were refused. */

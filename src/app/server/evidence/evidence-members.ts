@@ -4,17 +4,15 @@
  */
 
 import { labelsKey } from "../../../core/policy/labels.ts";
-import { MultiMap } from "../../../core/policy/multi-map.ts";
-import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import { agentKey } from "../../../core/roll/leaf-owners.ts";
 import type { GoneChange, MemberChange } from "../../../edge/evidence/evidence-change.ts";
 import type { OpenMember } from "../../../edge/evidence/evidence-protocol.ts";
 import { identityOf, proxyKeyOf, type PolicyProxy } from "../policy/policy-proxy.ts";
-import { ProxyPlaces } from "../policy/proxy-places.ts";
 import type { ProxyWatch } from "../policy/proxy-watch.ts";
 import type { MissedIdentities } from "../policy/silent-owners.ts";
+import { KnownMembers, type KnownMember } from "./known-members.ts";
 
 export interface EvidenceMembersDependencies {
   readonly note: (change: MemberChange | GoneChange) => void;
@@ -24,33 +22,12 @@ export interface EvidenceMembersDependencies {
   readonly nowMs: () => number;
 }
 
-interface Known {
-  readonly proxy: string;
-  readonly agent: string;
-  readonly spiffeId: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly name: string;
-  /** By its Envoy; undefined while nothing was told of it but by reports. */
-  readonly claimed: Labels | undefined;
-  labels: string;
-  /** Policy tells of it, and of its end. */
-  readonly isTold: boolean;
-  /** Its agent tells of others, and not of it, since then. */
-  goneSinceMs: number | undefined;
-}
-
 /** As policy has it. */
 const goneMs = 60_000;
 
 export class EvidenceMembers implements ProxyWatch {
   readonly #dependencies: EvidenceMembersDependencies;
-  readonly #members = new Map<string, Known>();
-  /** By agent; those that policy does not tell of. */
-  readonly #untold = new MultiMap<string, Known>();
-  /** By namespace and name. */
-  readonly #named = new MultiMap<string, Known>();
-  readonly #places = new ProxyPlaces();
+  readonly #known = new KnownMembers();
 
   /** @param left whom nobody has seen going before this start */
   constructor(dependencies: EvidenceMembersDependencies, left: readonly OpenMember[]) {
@@ -59,7 +36,9 @@ export class EvidenceMembers implements ProxyWatch {
       const [namespace = ""] = name.split("/", 1);
       const nodeId = name.slice(namespace.length + 1);
       const { serviceAccount } = identityOf(proxy, spiffeId, { proxyId: nodeId, labels });
-      const named = { namespace, serviceAccount, name: nodeId, labels: labelsKey(labels) };
+      // Of none it is not known whether nobody has said them.
+      const said = labels.size === 0 ? "" : labelsKey(labels);
+      const named = { namespace, serviceAccount, name: nodeId, labels: said };
       const rest = { claimed: undefined, isTold: false, goneSinceMs: undefined };
       this.#keep({ proxy, agent, spiffeId, ...named, ...rest });
     }
@@ -67,7 +46,7 @@ export class EvidenceMembers implements ProxyWatch {
 
   /** A workload has a proxy with this identity. */
   isThere(namespace: string, name: string, spiffeId: string): boolean {
-    for (const known of this.#named.of(nameKey({ namespace, name }))) {
+    for (const known of this.#known.named(namespace, name)) {
       if (known.spiffeId === spiffeId) return true;
     }
     return false;
@@ -76,38 +55,37 @@ export class EvidenceMembers implements ProxyWatch {
   added({ identity, spiffeId, reporter }: PolicyProxy): void {
     const { key: proxy, namespace, serviceAccount, nodeId: name, claimedLabels } = identity;
     const agent = agentKey(reporter.spiffeId, reporter.agentId);
-    const before = this.#members.get(proxy);
-    if (before !== undefined) this.#drop(before);
+    const before = this.#known.get(proxy);
+    if (before !== undefined) this.#known.delete(before);
     const named = { namespace, serviceAccount, name, claimed: claimedLabels };
     const rest = { labels: before?.labels ?? "", isTold: true, goneSinceMs: undefined };
-    const known: Known = { proxy, agent, spiffeId, ...named, ...rest };
+    const known: KnownMember = { proxy, agent, spiffeId, ...named, ...rest };
     this.#keep(known);
     this.#label(known, before === undefined);
   }
 
   removed({ identity: { key }, goneSinceMs }: PolicyProxy): void {
-    const known = this.#members.get(key);
+    const known = this.#known.get(key);
     if (known !== undefined) this.#gone(known, goneSinceMs ?? this.#dependencies.nowMs());
   }
 
   heard(reporter: Reporter, { unproven, dropped }: MissedIdentities): void {
     const agent = agentKey(reporter.spiffeId, reporter.agentId);
-    if (!this.#untold.has(agent)) return;
     const missed = new Set([...unproven, ...dropped]);
     const now = this.#dependencies.nowMs();
-    for (const known of this.#untold.of(agent)) {
+    for (const known of this.#known.untoldOf(agent)) {
       known.goneSinceMs = missed.has(known.spiffeId) ? undefined : (known.goneSinceMs ?? now);
     }
   }
 
   goodbye({ spiffeId, agentId }: Reporter): void {
     const now = this.#dependencies.nowMs();
-    for (const known of this.#untold.of(agentKey(spiffeId, agentId))) this.#gone(known, now);
+    for (const known of this.#known.untoldOf(agentKey(spiffeId, agentId))) this.#gone(known, now);
   }
 
   look(haveEnded: (spiffeId: string) => boolean): void {
     const now = this.#dependencies.nowMs();
-    for (const known of this.#members.values()) {
+    for (const known of this.#known.all()) {
       if (known.isTold) continue;
       const { goneSinceMs, spiffeId } = known;
       if (goneSinceMs !== undefined && now - goneSinceMs >= goneMs) this.#gone(known, goneSinceMs);
@@ -121,16 +99,16 @@ export class EvidenceMembers implements ProxyWatch {
    */
   reported(reporter: Reporter, spiffeId: string, proxyId: string): string | undefined {
     const proxy = proxyKeyOf(reporter, spiffeId, proxyId);
-    if (this.#members.has(proxy)) return proxy;
+    if (this.#known.get(proxy) !== undefined) return proxy;
     const agent = agentKey(reporter.spiffeId, reporter.agentId);
-    if (!this.#places.hasRoom(agent, spiffeId)) return undefined;
+    if (!this.#known.hasRoom(agent, spiffeId)) return undefined;
     const { namespace, serviceAccount } = identityOf(proxy, spiffeId, {
       proxyId,
       labels: new Map(),
     });
     const named = { namespace, serviceAccount, name: proxyId, claimed: undefined, labels: "" };
     const goneSinceMs = this.#dependencies.nowMs();
-    const known: Known = { proxy, agent, spiffeId, ...named, isTold: false, goneSinceMs };
+    const known: KnownMember = { proxy, agent, spiffeId, ...named, isTold: false, goneSinceMs };
     this.#keep(known);
     this.#label(known, true);
     return proxy;
@@ -138,11 +116,11 @@ export class EvidenceMembers implements ProxyWatch {
 
   /** A WorkloadEntry has come, gone or changed. */
   entryChanged(namespace: string, name: string): void {
-    for (const known of this.#named.of(nameKey({ namespace, name }))) this.#label(known, false);
+    for (const known of this.#known.named(namespace, name)) this.#label(known, false);
   }
 
   /** Its entry's labels, else those that its Envoy claims; what neither says stays as it was. */
-  #label(known: Known, isNew: boolean): void {
+  #label(known: KnownMember, isNew: boolean): void {
     const { proxy, agent, spiffeId, namespace, name, serviceAccount, claimed } = known;
     const entry = this.#dependencies.entryOf(namespace, name);
     const own = entry?.serviceAccount === serviceAccount ? entry.labels : claimed;
@@ -154,26 +132,14 @@ export class EvidenceMembers implements ProxyWatch {
     this.#dependencies.note({ kind: "member", proxy, reporter: agent, ...named, atMs });
   }
 
-  #gone(known: Known, atMs: number): void {
-    this.#drop(known);
+  #gone(known: KnownMember, atMs: number): void {
+    this.#known.delete(known);
     this.#dependencies.note({ kind: "gone", proxy: known.proxy, atMs });
     this.#dependencies.onPresence(known.namespace, known.name);
   }
 
-  #keep(known: Known): void {
-    const { proxy, agent, spiffeId, namespace, name } = known;
-    this.#members.set(proxy, known);
-    this.#named.add(nameKey({ namespace, name }), known);
-    if (!known.isTold) this.#untold.add(agent, known);
-    this.#places.take(agent, spiffeId, 1);
-    this.#dependencies.onPresence(namespace, name);
-  }
-
-  #drop(known: Known): void {
-    const { proxy, agent, spiffeId, namespace, name } = known;
-    this.#members.delete(proxy);
-    this.#named.delete(nameKey({ namespace, name }), known);
-    this.#untold.delete(agent, known);
-    this.#places.take(agent, spiffeId, -1);
+  #keep(known: KnownMember): void {
+    this.#known.add(known);
+    this.#dependencies.onPresence(known.namespace, known.name);
   }
 }

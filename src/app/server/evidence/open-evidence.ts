@@ -98,6 +98,9 @@ async function open(
       onFailed: (error) => events.notWritten(error),
       onRecovered: () => events.writtenAgain(),
       onEnded: (error) => events.ended(error),
+      onBounded: (identities) => {
+        for (const { spiffeId, bound } of identities) events.bounded(spiffeId, bound);
+      },
       onRefused: (change, error) => events.refused(change.kind, error),
     });
   } catch (error) {
