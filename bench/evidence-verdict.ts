@@ -152,6 +152,7 @@ function verdictIn(
   };
   const judged = { target, ports: { ports: [], exceptPorts: [] }, brokenCalls: [] };
   const lookBackMs = hours * HOUR_MS;
-  const parts = { questions, configuration, waivers, nowMs: () => nowMs };
+  const absenceOf = (): undefined => undefined;
+  const parts = { questions, configuration, waivers, absenceOf, nowMs: () => nowMs };
   return () => judge(parts, { ...judged, lookBackMs });
 }

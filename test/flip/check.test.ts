@@ -78,12 +78,12 @@ describe("mtls check", () => {
   it("says UNKNOWN with a line for each silent proxy, and why", async () => {
     const lost = silent("payments/api-3", "lost", { lost: 1_204n, detail: "entries got lost" });
     const gap = silent("payments/api-1", "gap", { until: hoursLater(-4) });
-    says({ ...safe, verdict: "unknown", lost: 1_204n, silent: [gap, lost] });
+    says({ ...safe, verdict: "unknown", lost: 1_206n, lostMtls: 2n, silent: [gap, lost] });
     const { status, stdout } = await run();
     assert.equal(status, 3);
     assert.match(
       stdout,
-      /^UNKNOWN: .*, none without, 1,204 lost\n\nPROXY +WHY +SINCE +UNTIL\npayments\/api-1 +gap +5h ago +4h ago\npayments\/api-3 +lost \(1,204\) +5h ago +-\n {2}payments\/api-3: entries got lost\n\nnext: nobody watched payments\/api-1 /,
+      /^UNKNOWN: .*, none without, 1,204 lost without mTLS and 2 with\n\nPROXY +REASON +SINCE +UNTIL\npayments\/api-1 +gap +5h ago +4h ago\npayments\/api-3 +lost \(1,204\) +5h ago +-\n {2}payments\/api-3: entries got lost\n\nnext: nobody watched payments\/api-1 /,
     );
   });
 
@@ -91,8 +91,72 @@ describe("mtls check", () => {
     says({ ...unsafe, silent: [silent("payments/api-3", "never-reported")] });
     const { status, stdout } = await run();
     assert.equal(status, 4);
-    assert.match(stdout, /^CALLER [^]*\n\nPROXY +WHY +SINCE\npayments\/api-3 +never-reported /m);
-    assert.match(stdout, /^next: is the agent of payments\/api-3 .*: portcullis status --admin /m);
+    assert.match(stdout, /^CALLER [^]*\n\nPROXY +REASON +SINCE\npayments\/api-3 +never-reported /m);
+    assert.match(
+      stdout,
+      /^next: payments\/api-3: nothing was ever told; .*: portcullis status --admin /m,
+    );
+  });
+
+  it("says of what is lost with mTLS alone that it decides nothing", async () => {
+    says({ ...safe, lost: 3n, lostMtls: 3n });
+    const { status, stdout } = await run();
+    assert.equal(status, 0);
+    assert.match(stdout, /^SAFE: .*, none without, 3 lost, all with mTLS: they decide nothing\n/);
+  });
+
+  it("names workloads that should have a proxy and have none, beside the verdict", async () => {
+    says({ ...safe, withoutProxy: ["payments/api-9"] });
+    const { status, stdout } = await run();
+    assert.equal(status, 0);
+    assert.match(
+      stdout,
+      /\n\nnote: payments\/api-9 has no proxy: nobody refuses plaintext there\n\nnext: /,
+    );
+  });
+
+  it("says of a target that is STRICT who is refused now, and offers neither a flip nor waivers", async () => {
+    says({ ...unsafe, strictAlready: true });
+    const { status, stdout } = await run();
+    assert.equal(status, 4);
+    assert.match(
+      stdout,
+      /\nnote: STRICT already: a flip would change nothing; these are refused now\n/,
+    );
+    assert.match(stdout, /\nnext: it is STRICT already; .*: portcullis mtls status /);
+    assert.doesNotMatch(stdout, /mtls flip|--waive/);
+  });
+
+  it("says that counts are of whole hours where some of it is older than the look-back", async () => {
+    const foot = /COUNT and FIRST are of whole hours/;
+    says(unsafe, { ...unsafe, since: hoursLater(-2) });
+    assert.doesNotMatch((await run()).stdout, foot);
+    assert.match((await run()).stdout, foot);
+  });
+
+  const reasons: readonly (readonly [string, RegExp])[] = [
+    ["never-reported", /next: a\/b: nothing was ever told; .*: portcullis status /],
+    ["late", /next: a\/b: it has told, and is behind; wait 30 s, /],
+    ["away", /next: a\/b: start its agent again; .*: portcullis status /],
+    ["unheard", /next: a\/b: not heard since the server's start; .*: portcullis mtls status /],
+  ];
+  for (const [reason, said] of reasons) {
+    it(`says what to do about a proxy that is ${reason}`, async () => {
+      says({ ...safe, verdict: "unknown", silent: [silent("a/b", reason)] });
+      assert.match((await run()).stdout, said);
+    });
+  }
+
+  it("fits its tables into a terminal, and has all of it for programs", async () => {
+    const name = "payments-of-the-north/a-workload-with-a-long-name-5d9c7b-x2x7k";
+    says({ ...unsafe, callers: [caller(name, { claim: "a-client-that-says-much/1.0" })] });
+    const { stdout } = await run([], { isTty: true, columns: 80 });
+    const table = stdout.split("\n").slice(2, 4);
+    assert.ok(
+      table.every(({ length }) => length <= 80),
+      table.join("\n"),
+    );
+    assert.match((await run(["-o", "json"])).stdout, new RegExp(name));
   });
 
   it("shows who is waived, and does not count them", async () => {
@@ -150,7 +214,8 @@ describe("mtls check", () => {
     assert.equal(status, 4);
     const value = JSON.parse(stdout) as Record<string, unknown>;
     const keys =
-      "target verdict now since proxies mtlsConnections otherConnections lost callers silent ports waivers next";
+      "target verdict now since proxies mtlsConnections otherConnections lost lostMtls strictAlready callers silent ports " +
+      "withoutProxy waivers next";
     assert.deepEqual(Object.keys(value), keys.split(" "));
     assert.deepEqual(value["callers"], [
       {
@@ -188,6 +253,8 @@ describe("mtls check", () => {
       stderr,
       `error: ${message}\nhint: did you mean payments/api: portcullis mtls check ${at()} payments/api\n`,
     );
+    const again = await run(["--look-back", "1d"]);
+    assert.match(again.stderr, / payments\/api --look-back 1d\n$/);
     const json = await run(["-o", "json"]);
     const { error } = JSON.parse(json.stderr) as { error: { code: string } };
     assert.equal(error.code, "target-unknown");

@@ -58,5 +58,23 @@ describe("docs/flips.md", () => {
     assertNamed(names);
   });
 
-  it("has at most 150 lines", () => assert.ok(page.split("\n").length <= 151));
+  it("names each refusal, and what to do", () => {
+    const core = read("src/core/flip/flip-error.ts");
+    const server = read("src/app/server/flips/flip-refusals.ts");
+    const unions = [core, server].map((source) => [
+      ...source.matchAll(/^export type \w+Code =\n([^;]*);/gm),
+    ]);
+    const codes = unions
+      .flat()
+      .flatMap(([, union = ""]) =>
+        [...union.matchAll(/"([a-z-]+)"/g)].map(([, code = ""]) => code),
+      );
+    assert.ok(codes.length > 20, codes.join(" "));
+    // Of the store, and of words that nobody can read: these are errors.
+    const errors = new Set(["flip-malformed", "target-invalid", "stages-invalid"]);
+    const ofVerb = ["waivers-full", "waiver-nobody", "confirmation-missing", "answer-empty"];
+    assertNamed([...codes, ...ofVerb].filter((code) => !errors.has(code)));
+  });
+
+  it("has at most 250 lines", () => assert.ok(page.split("\n").length <= 251));
 });

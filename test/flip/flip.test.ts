@@ -70,7 +70,7 @@ describe("mtls flip --to strict", () => {
     const { status, stdout, stderr } = await run([...flags, "--look-back", "1d"], { ask });
     assert.equal(status, 0);
     assert.deepEqual(stderr.split("\n"), [
-      "PeerAuthentication payments/api configured",
+      "PeerAuthentication payments/api would be configured",
       "--- PeerAuthentication payments/api",
       "+++ PeerAuthentication payments/api",
       "@@ -5,7 +5,7 @@",
@@ -191,10 +191,15 @@ describe("mtls flip --to strict", () => {
 
   it("waives nobody where somebody would be left, and names who is", async () => {
     isUnsafe({ ...unsafe, callers: [caller("legacy/cron"), caller("10.0.0.9")] });
-    const { status, stderr } = await run([...waiver, "--yes"]);
+    const more = ["--stages", "1,all", "--look-back", "1d"];
+    const { status, stderr } = await run([...waiver, ...more, "--yes"]);
     assert.equal(status, 4);
     assert.match(stderr, /^refused: .*but those waivers, got 1 more \(not-safe\)$/m);
     assert.match(stderr, /^UNSAFE \(1 waived\): /m);
+    assert.match(
+      stderr,
+      / payments\/api --to strict --stages 1,all --look-back 1d --waive 'legacy\/\*' --waive 10\.0\.0\.9 --reason 'shut down on Friday' --for 172800s$/m,
+    );
     assert.deepEqual([rig.waived, sent()], [[], ["asked"]]);
   });
 
@@ -278,7 +283,8 @@ describe("mtls flip --to strict", () => {
         rig.starts.map(({ awaitsObject }) => awaitsObject),
         [true, true],
       );
-      assert.match(stderr, /^begins when the object says so: nothing is written$/m);
+      assert.match(stderr, /^PeerAuthentication .* is to be configured: nothing is written here$/m);
+      assert.match(stderr, /^commit the object that is printed: the flip waits for it to arrive$/m);
       assert.match(stderr, /^flip 7 of payments\/api has begun$/m);
       assert.match(stderr, /done: payments\/api is strict/);
     });

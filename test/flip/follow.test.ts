@@ -192,6 +192,27 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     assert.equal((await follow()).status, 0);
   });
 
+  it("is shown once with --no-follow, and exits 3 while it goes on", async () => {
+    goes(first, done);
+    const { status, stdout, stderr } = await follow(["--no-follow"]);
+    assert.equal(status, 3);
+    assert.match(stdout, /^stage 1 of 3 \(1\): 1 of 1 workloads refuse plaintext; .*\n$/);
+    assert.match(stderr, /^next: look at it again: .*\nnext: take it back: .*\n$/);
+    goes(done);
+    assert.equal((await follow(["--no-follow"])).status, 0);
+  });
+
+  it("says at its end who has not told of the whole window, and where to ask", async () => {
+    goes({ ...done, unseen: ["payments/api-1"] });
+    const { status, stdout, stderr } = await follow();
+    assert.equal(status, 0);
+    assert.match(
+      stdout,
+      /^done: .*; 1 workload has not told of the whole window: payments\/api-1$/m,
+    );
+    assert.match(stderr, /^next: whom they have refused.*: portcullis mtls check /);
+  });
+
   it("exits 2 where there is none, with the command that begins one", async () => {
     rig.flips = () => [];
     const { status, stderr } = await follow();
@@ -258,14 +279,17 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     });
 
     it("is over for whoever has the policy in git when it is held back, and says what stays", async () => {
+      const awaiting = { ...half, awaitsObject: true };
+      rig.revert = () => ({ result: { case: "flip", value: awaiting }, ...back });
       goes({ ...all, awaitsObject: true });
       const { status, stdout, stderr } = await revert(["-o", "yaml"]);
       assert.equal(status, 0);
       assert.match(stdout, /^apiVersion: [^]*mode: PERMISSIVE\n/);
       assert.doesNotMatch(stdout, /taken back/);
+      assert.match(stderr, /^PeerAuthentication .* is to be configured: nothing is written here$/m);
       assert.match(
         stderr,
-        /held back until PeerAuthentication payments\/api says so itself\nnext: /,
+        /held back until PeerAuthentication payments\/api says so itself\nnext: commit what this prints: portcullis mtls revert .* --dry-run -o yaml\nnext: /,
       );
     });
 

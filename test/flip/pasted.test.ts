@@ -9,10 +9,12 @@ import { flipValue } from "../../src/app/cli/mtls-flip-value.ts";
 import { callerDeeds, silentDeeds } from "../../src/app/cli/mtls-verdict-deeds.ts";
 import { verdictNext } from "../../src/app/cli/mtls-verdict-next.ts";
 import { verdictValue } from "../../src/app/cli/mtls-verdict-value.ts";
-import type { NextValue } from "../../src/app/cli/next-commands.ts";
+import { asAsked, type Asked } from "../../src/app/cli/mtls-asked.ts";
+import { nextOf as namedBy, type NextValue } from "../../src/app/cli/next-commands.ts";
 import { REGISTRY } from "../../src/app/cli/registry.ts";
 import { commandOf } from "../../src/app/cli/server-target.ts";
 import { create } from "@bufbuild/protobuf";
+import { waiverWords } from "../../src/app/cli/waiver-flags.ts";
 import { FlipStatusSchema, MtlsVerdictSchema } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
 import { caller, flip, safe, silent, unsafe, type VerdictAnswer } from "./flip-rig.ts";
 
@@ -45,7 +47,7 @@ async function assertAllTaken(next: readonly NextValue[]): Promise<void> {
 }
 
 const nextOf = (verdict: VerdictAnswer): readonly NextValue[] =>
-  verdictNext(verdictValue(create(MtlsVerdictSchema, verdict)), server, 90_000);
+  verdictNext(verdictValue(create(MtlsVerdictSchema, verdict)), server, { lookBack: 90_000 });
 
 describe("after a verdict", () => {
   for (const holder of [...callerDeeds.keys(), "configuration"]) {
@@ -71,6 +73,39 @@ describe("after a verdict", () => {
   }
 });
 
+describe("what a server names", () => {
+  const next = (hint: string, asked: Asked): readonly string[] =>
+    asAsked(namedBy({ ...server, address: "" }, hint), asked).map(({ command }) => command);
+  const at = "--data-dir '/srv/my mesh'";
+  const words = ["--to", "strict", "--stages", "1,all", "-o", "json"];
+  const wanted = { selectors: ["a b"], reason: "x y", seconds: 60, yes: true };
+
+  it("is asked for again with all that was given", async () => {
+    const hint =
+      "again: portcullis mtls flip a/b --to strict; print it: portcullis mtls flip a/b --to strict -o yaml; " +
+      "who: portcullis mtls check a/b; follow it: portcullis mtls flip a/b";
+    const commands = next(hint, { lookBack: 3_600, words, wanted });
+    const waived = "--waive 'a b' --reason 'x y' --for 60s";
+    assert.deepEqual(commands, [
+      `portcullis mtls flip ${at} a/b --to strict --stages 1,all -o json ${waived}`,
+      `portcullis mtls flip ${at} a/b --to strict --stages 1,all ${waived} -o yaml`,
+      `portcullis mtls check ${at} a/b --look-back 1h`,
+      `portcullis mtls flip ${at} a/b`,
+    ]);
+    for (const command of commands) await assertTaken(command);
+  });
+
+  it("is asked for with the look-back alone where no flip was", () => {
+    assert.deepEqual(next("portcullis mtls flip a/b --to strict", { lookBack: 60 }), [
+      `portcullis mtls flip ${at} a/b --to strict --look-back 1m`,
+    ]);
+    const plain = "portcullis mtls flip a/b --to strict";
+    assert.deepEqual(next(plain, { lookBack: undefined }), [
+      `portcullis mtls flip ${at} a/b --to strict`,
+    ]);
+  });
+});
+
 describe("of a flip", () => {
   for (const state of ["editing", "stage", "watching", "reverting"]) {
     it(`that is ${state}`, () =>
@@ -92,11 +127,12 @@ describe("of a flip", () => {
       output: "yaml",
     } as const;
     const wanted = { selectors: ["legacy/*"], reason: "shut down", seconds: 7_200, yes: false };
-    const command = commandOf(server, "mtls flip", ["a/b", ...flipWords(flags, wanted), "--yes"]);
+    const words = [...flipWords(flags), ...waiverWords(wanted), "--yes"];
+    const command = commandOf(server, "mtls flip", ["a/b", ...words]);
     assert.equal(
       command,
       "portcullis mtls flip --data-dir '/srv/my mesh' a/b --to strict --stages 1,10%,all --revert-window 10m " +
-        "--revert-on-refused 3 --look-back 1d1h --waive 'legacy/*' --reason 'shut down' --for 7200s -o yaml --yes",
+        "--revert-on-refused 3 --look-back 1d1h -o yaml --waive 'legacy/*' --reason 'shut down' --for 7200s --yes",
     );
     await assertTaken(command);
   });

@@ -1,6 +1,7 @@
 /** `mtls permissive` and `mtls plan`: what is sent, what is shown, and what a program reads. */
 
 import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { openRootRig, runWith } from "../server/root-rig.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -70,7 +71,11 @@ describe("mtls permissive", () => {
 
   it("changes nothing in a dry run", async () => {
     const { stdout } = await run(["--until", "9d", ...team, "--dry-run"]);
-    assert.match(stdout, /\nnothing was changed: this was a dry run\n$/);
+    assert.match(stdout, /^PeerAuthentication payments\/api would be configured\n/);
+    assert.match(
+      stdout,
+      /\nwould be permissive until .*\nnothing was changed: this was a dry run\n$/,
+    );
     assert.equal(rig.permissives[0]?.dryRun, true);
   });
 
@@ -91,7 +96,7 @@ describe("mtls permissive", () => {
     const value = {
       code: "object-in-directory",
       message: "PeerAuthentication payments/api is in the server's directory",
-      hint: "print what is to be committed: portcullis mtls permissive payments/api --until 9d -o yaml",
+      hint: "print what is to be committed: portcullis mtls permissive payments/api --until DATE --owner NAME -o yaml",
     };
     const { permit } = rig;
     rig.permit = () => ({ result: { case: "refused", value } });
@@ -101,7 +106,7 @@ describe("mtls permissive", () => {
     assert.deepEqual([people.status, people.stdout, program.status], [4, "", 4]);
     assert.match(
       people.stderr,
-      /^refused: .*\(object-in-directory\)\nhint: print .*: portcullis mtls permissive --admin /,
+      /^refused: .*\(object-in-directory\)\nhint: print .*: portcullis mtls permissive --admin \S+ payments\/api --until 9d --owner team-x -o yaml\n$/,
     );
     const { refused } = JSON.parse(program.stdout) as { refused: { code: string } };
     assert.equal(refused.code, "object-in-directory");
@@ -133,11 +138,12 @@ describe("mtls plan", () => {
     const { status, stdout } = await run(["--look-back", "1d"]);
     assert.equal(status, 3);
     const at = `--admin ${rig.admin}`;
+    const past = "--look-back 1d";
     assert.deepEqual(stdout.split("\n"), [
       "ORDER   TARGET         MODE         VERDICT   WAITS FOR                              NEXT",
-      `1       payments/api   permissive   SAFE      -                                      portcullis mtls flip ${at} payments/api --to strict`,
-      "2       payments/web   strict       SAFE      -                                      -",
-      `-       payments/db    permissive   UNSAFE    legacy/cron: has no proxy and 1 more   portcullis mtls check ${at} payments/db`,
+      `1       payments/api   permissive   SAFE      -                                      portcullis mtls flip ${at} payments/api --to strict ${past}`,
+      "2       payments/web   strict       -         -                                      -",
+      `-       payments/db    permissive   UNSAFE    legacy/cron: has no proxy and 1 more   portcullis mtls check ${at} payments/db ${past}`,
       "",
       "payments/db waits for legacy/cron: has no proxy, payments/api: goes first",
       "",
@@ -146,11 +152,41 @@ describe("mtls plan", () => {
     assert.deepEqual([namespace, lookBack], ["payments", 86_400n]);
   });
 
+  it("has the commands below the table where a terminal has no room for them, whole", async () => {
+    const { stdout } = await runWith(["mtls", "plan", "-n", "payments", "--admin", rig.admin], {
+      isTty: true,
+      columns: 80,
+    });
+    const lines = stripVTControlCharacters(stdout).split("\n");
+    assert.ok(
+      lines.slice(0, 4).every(({ length }) => length <= 80),
+      stdout,
+    );
+    assert.doesNotMatch(lines[0] ?? "", /NEXT/);
+    assert.ok(
+      lines.includes(`next: portcullis mtls flip --admin ${rig.admin} payments/api --to strict`),
+    );
+  });
+
   it("exits 0 when all that is not strict can go", async () => {
     rig.plan = () => ({
       targets: [{ target: "a/b", mode: "permissive", verdict: safe, order: 1 }],
     });
     assert.equal((await run()).status, 0);
+  });
+
+  it("exits 2 where there is no such namespace, with what there is, and 1 where nothing is known", async () => {
+    const message = "there is nothing in namespace payments";
+    const hint = "what there is: portcullis get -A";
+    rig.plan = () => ({ refused: { code: "target-unknown", message, hint } });
+    const at = `--admin ${rig.admin}`;
+    const { status, stderr } = await run();
+    assert.deepEqual(
+      [status, stderr],
+      [2, `error: ${message}\nhint: what there is: portcullis get ${at} -A\n`],
+    );
+    rig.plan = () => ({ refused: { code: "evidence-unavailable", message: "nothing is known" } });
+    assert.equal((await run()).status, 1);
   });
 
   it("says where nothing is", async () => {

@@ -206,8 +206,18 @@ export async function begin(
   });
 }
 
-/** @throws where it is refused */
+/** All have told of the order, too: its first stage opens. @throws where it is refused */
 export async function begun(
+  scene: FlipsScene,
+  more: Partial<FlipRequest> = {},
+): Promise<FlipStatus> {
+  const flip = await ordered(scene, more);
+  await settle(scene);
+  return flip;
+}
+
+/** Nobody has told since. @throws where it is refused */
+export async function ordered(
   scene: Pick<FlipsScene, "admin">,
   more: Partial<FlipRequest> = {},
 ): Promise<FlipStatus> {

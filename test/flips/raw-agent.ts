@@ -35,6 +35,8 @@ export class RawAgent {
   #sequence = 0;
   #acknowledged = 0;
   #isAsked = false;
+  /** How often it was asked to tell, on all streams (ms). */
+  readonly asked: number[] = [];
   /** By port, as acknowledged. */
   modes: ReadonlyMap<number, ServerMode> = new Map();
   /** Modes of all policies that it was told, on all streams. */
@@ -69,7 +71,10 @@ export class RawAgent {
     this.#isAsked = false;
     let hasBegun = false;
     call.on("data", ({ message }: ConnectResponse) => {
-      if (message.case === "collect") this.#isAsked = true;
+      if (message.case === "collect") {
+        this.#isAsked = true;
+        this.asked.push(message.value.intervalMs);
+      }
       if (message.case === "connectionsAck") this.#acknowledged = Number(message.value.sequence);
       if (message.case !== "policy") return;
       if (!hasBegun) this.tell(true);

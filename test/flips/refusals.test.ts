@@ -89,6 +89,7 @@ const cases: Readonly<Record<string, Case>> = {
   "target-is-mesh": (scene) => check(scene, "istio-system"),
   "target-port-unknown": (scene) => check(scene, "shop/api:9"),
   "look-back-too-long": (scene) => check(scene, "shop/api", 86_400),
+  "look-back-too-short": (scene) => check(scene, "shop/api", 29),
   "already-strict": async (scene) => {
     await scene.apply(peerYaml("STRICT"));
     return await refusedStart(scene);
@@ -190,6 +191,7 @@ describe("a policy in the server's directory", () => {
     const { waits, awaitsObject } = await flipNow(scene);
     assert.deepEqual([waits[0]?.kind, awaitsObject], ["object", true]);
     writeFileSync(path, peerYaml("STRICT"));
+    await settle(scene);
     await modesAre(scene, "strict", "permissive");
     await inForce(scene, 0);
     await settle(scene);

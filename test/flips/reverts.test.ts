@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SeenConnections } from "../../src/core/evidence/connection.ts";
-import { listResources } from "../../src/edge/rpc/resource-client.ts";
+import { addCallerWaivers } from "../../src/edge/rpc/flip-client.ts";
+import { changeResources, listResources } from "../../src/edge/rpc/resource-client.ts";
 import { eventually, scrape } from "../support/control-plane.ts";
 import { eventsOf } from "../server/rotation-rig.ts";
 import {
@@ -13,6 +14,7 @@ import {
   modesAre,
   objectMode,
   openScene,
+  operator,
   peerYaml,
   reached,
   revert,
@@ -41,6 +43,7 @@ async function withCallers(scene: FlipsScene): Promise<void> {
 }
 
 const web = "10.0.0.12";
+const untold = ["evidence shop/api-0", "evidence shop/api-1"];
 
 async function strictScene(more: Parameters<typeof begun>[1] = {}): Promise<FlipsScene> {
   const scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
@@ -102,6 +105,21 @@ describe("a flip is taken back by itself", () => {
     await modesAre(scene, p, p, p);
   });
 
+  it("not by whom a waiver names, of those that were asked for", async () => {
+    await using scene = await strictScene({ revertOnRefused: 2 });
+    const untilMs = scene.clock.nowMs() + 10_000;
+    const waiver = { target: "shop/api", names: ["shop/cron-0"], reason: "it ends", operator };
+    await addCallerWaivers(scene.admin, { ...waiver, untilMs });
+    await scene.saw(first(scene), refused("10.0.1.1"), refused("10.0.1.2"));
+    await eventually(async () => (await flipNow(scene)).refused.length === 2);
+    scene.clock.advance(20_000);
+    await scene.saw(first(scene));
+    await waitsFor(scene, "evidence shop/api-1");
+    await scene.saw(first(scene), refused("10.0.1.3"));
+    const { causeNames } = await reached(scene, "reverted");
+    assert.deepEqual(causeNames, ["shop/job-0", "shop/old-0"]);
+  });
+
   const never: Readonly<Record<string, readonly Partial<SeenConnections>[]>> = {
     "a flood from addresses that nobody knows": Array.from({ length: 300 }, (_, at) =>
       refused(`203.0.113.${at % 250}`, at % 2 === 0 ? "plaintext" : "mtls"),
@@ -119,7 +137,7 @@ describe("a flip is taken back by itself", () => {
       await using scene = await strictScene();
       await scene.saw(first(scene), ...seen);
       await eventually(async () => (await flipNow(scene)).refused.length > 0);
-      await waitsFor(scene, "evidence shop/api-0");
+      await waitsFor(scene, ...untold);
       await modesAre(scene, s, p, p);
     });
   }
@@ -127,9 +145,9 @@ describe("a flip is taken back by itself", () => {
   it("never by who failed before it began", async () => {
     await using scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
     await scene.saw(first(scene), refused(web, "mtls"));
-    scene.clock.advance(30_000);
+    scene.clock.advance(40_000);
     await scene.covered();
-    await begun(scene, { lookBack: 15 });
+    await begun(scene, { lookBack: 30 });
     await inForce(scene, 0);
     await scene.saw(first(scene), refused(web, "mtls"));
     await eventually(async () => (await flipNow(scene)).refused.length > 0);
@@ -192,6 +210,26 @@ describe("an operator takes a flip back", () => {
     assert.equal(await objectMode(scene), "DISABLE");
     const { result } = await revert(scene);
     assert.equal(result.case === "refused" && result.value.code, "nothing-to-revert");
+  });
+
+  it("not by an object that is deleted and written again, and by one that stays away it is over", async () => {
+    await using scene = await strictScene();
+    const remove = [{ kind: "PeerAuthentication", namespace: "shop", name: "api" } as const];
+    const order = { apply: [], remove, isDryRun: false, operator };
+    await changeResources(scene.admin, order);
+    await modesAre(scene, p, p, p);
+    await waitsFor(scene, "object shop/api", ...untold);
+    const [wait] = (await flipNow(scene)).waits;
+    assert.match(wait?.detail ?? "", /^is not there: if it is not back by .*, the flip is over/);
+    scene.clock.advance(20_000);
+    await scene.apply(peerYaml("STRICT"));
+    await modesAre(scene, s, p, p);
+    await inForce(scene, 0);
+    await changeResources(scene.admin, order);
+    await waitsFor(scene, "object shop/api", ...untold);
+    scene.clock.advance(31_000);
+    await scene.covered();
+    assert.match((await reached(scene, "superseded")).cause, /^the object is gone/);
   });
 
   it("goes on where somebody else has changed something else of the object", async () => {

@@ -1,6 +1,7 @@
 /** What operators are shown of flips: verdicts, ports, dates that alarm, plans, and why a port takes what it takes. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import {
   addCallerWaivers,
@@ -14,7 +15,8 @@ import { listResources } from "../../src/edge/rpc/resource-client.ts";
 import type { PortStatus } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
 import { runWith } from "../server/root-rig.ts";
 import { eventsOf } from "../server/rotation-rig.ts";
-import { scrape } from "../support/control-plane.ts";
+import { eventually, scrape } from "../support/control-plane.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import {
   begun,
   flipPort,
@@ -24,10 +26,14 @@ import {
   openScene,
   operator,
   peerYaml,
+  refusedStart,
+  serveScene,
+  TestClock,
   verdictNow,
   workloadYaml,
   type FlipsScene,
 } from "./flips-rig.ts";
+import type { RawAgent } from "./raw-agent.ts";
 
 async function portsOf({ admin }: FlipsScene): Promise<Readonly<Record<string, PortStatus>>> {
   const { proxies } = await fetchPolicyStatus(admin);
@@ -86,11 +92,48 @@ describe("a verdict", () => {
     assert.equal((await verdictNow(scene)).waivers.length, 0);
   });
 
+  it("is UNKNOWN at once when an agent is away, also after a server's start, and SAFE when all are back", async () => {
+    using directory = temporaryDirectory();
+    const dataDir = join(directory.path, "data");
+    const silentNow = async (scene: FlipsScene) => {
+      const { verdict, silent } = await verdictNow(scene);
+      return [verdict, ...silent.map(({ name, reason }) => `${name} ${reason}`)];
+    };
+    const clock = new TestClock();
+    const epochMs = clock.nowMs();
+    let agents: readonly RawAgent[];
+    {
+      await using scene = await openScene({ names: ["api-0", "api-1"], dataDir, clock });
+      ({ agents } = scene);
+      assert.deepEqual(await silentNow(scene), ["safe"]);
+      agents[1]?.close();
+      await eventually(async () => (await silentNow(scene)).length > 1);
+      assert.deepEqual(await silentNow(scene), ["unknown", "proxy/shop/api-1 away"]);
+      const { verdict, code } = await refusedStart(scene);
+      assert.deepEqual([verdict?.silent[0]?.reason, code], ["away", "not-safe"]);
+      await agents[1]?.open(scene.plane);
+      await eventually(async () => (await silentNow(scene)).length === 1);
+    }
+    await using scene = await serveScene({ dataDir, clock, agents, epochMs });
+    const unheard = ["proxy/shop/api-0 unheard", "proxy/shop/api-1 unheard"];
+    assert.deepEqual(await silentNow(scene), ["unknown", ...unheard]);
+    for (const agent of agents) await agent.open(scene.plane);
+    await eventually(async () => (await silentNow(scene)).length === 1);
+    assert.deepEqual(await silentNow(scene), ["safe"]);
+  });
+
+  it("of a target that is strict says so", async () => {
+    await using scene = await openScene({ names: ["api-0"] });
+    assert.equal((await verdictNow(scene)).strictAlready, false);
+    await scene.apply(peerYaml("STRICT"));
+    assert.equal((await verdictNow(scene)).strictAlready, true);
+  });
+
   it("with another look-back than the setting stands in the log, once an hour", async () => {
     await using scene = await openScene({ names: ["api-0"] });
     const check = async (lookBack: number | undefined) =>
       await checkMtls(scene.admin, { target: "shop/api", operator, lookBack });
-    for (const lookBack of [undefined, 10, 10, 15]) {
+    for (const lookBack of [undefined, 30, 30, 40]) {
       assert.equal((await check(lookBack)).result.case, "verdict");
     }
     const said = eventsOf(scene.plane.config.dataDir, "command").filter(({ subject }) =>
@@ -98,7 +141,7 @@ describe("a verdict", () => {
     );
     assert.deepEqual(
       said.map(({ operator: who, subject, detail }) => [who, subject, detail]),
-      [10, 15].map((seconds) => [
+      [30, 40].map((seconds) => [
         operator,
         "mtls check shop/api",
         `look-back of ${seconds} s, setting 20 s`,
@@ -112,6 +155,8 @@ describe("of ports is shown", () => {
     await using scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
     await scene.apply(peerYaml("PERMISSIVE", '{ portcullis.io/permissive-until: "2020-01-01" }'));
     await scene.saw(scene.agents[2] ?? assert.fail(), plain("10.0.1.1"), plain("10.0.1.2"));
+    const { permissiveUntil } = (await portsOf(scene))["shop/api-1"] ?? assert.fail();
+    assert.equal(Number(permissiveUntil?.seconds) * 1_000, Date.UTC(2020, 0, 1));
     await begun(scene);
     await inForce(scene, 0);
     const ports = await portsOf(scene);
@@ -120,12 +165,12 @@ describe("of ports is shown", () => {
       return [name, flip, rule, mtlsConnections, otherConnections, otherCallers].join(" ");
     });
     assert.deepEqual(shown.toSorted(), [
-      "shop/api-0 1 workload 1 0 0",
-      "shop/api-1 1 flip 1 0 0",
-      "shop/web-0 0 default 2 2 2",
+      "shop/api-0 1 workload 2 0 0",
+      "shop/api-1 1 flip 2 0 0",
+      "shop/web-0 0 default 3 2 2",
     ]);
-    const until = ports["shop/api-1"]?.permissiveUntil;
-    assert.equal(Number(until?.seconds) * 1_000, Date.UTC(2020, 0, 1));
+    // What is strict owes nothing.
+    assert.equal(ports["shop/api-1"]?.permissiveUntil, undefined);
   });
 
   it("why: a flip holds it back, where the server is asked, and not by what the objects say", async () => {

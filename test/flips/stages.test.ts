@@ -6,6 +6,7 @@ import { addCallerWaivers } from "../../src/edge/rpc/flip-client.ts";
 import { eventually, scrape } from "../support/control-plane.ts";
 import { eventsOf } from "../server/rotation-rig.ts";
 import {
+  apiNames,
   begun,
   flipNow,
   inForce,
@@ -13,6 +14,7 @@ import {
   objectMode,
   openScene,
   operator,
+  ordered,
   reached,
   settle,
   verdictNow,
@@ -22,6 +24,7 @@ import {
 import { RawAgent } from "./raw-agent.ts";
 
 const [p, s] = ["permissive", "strict"] as const;
+const untold = "has not told yet whom it has seen since the order";
 
 describe("a flip to strict", () => {
   it("opens stage after stage, each when the last one is in force and has told, and is done after its window", async () => {
@@ -31,7 +34,7 @@ describe("a flip to strict", () => {
     await modesAre(scene, s, p, p, p);
     assert.equal(await objectMode(scene), "STRICT");
     await inForce(scene, 0);
-    await waitsFor(scene, "evidence shop/api-0");
+    await waitsFor(scene, ...apiNames.map((name) => `evidence shop/${name}`));
     await settle(scene);
     await modesAre(scene, s, s, p, p);
     await inForce(scene, 1);
@@ -57,7 +60,7 @@ describe("a flip to strict", () => {
         " shop/api stage 1  true",
         " shop/api stage 50% shop/api-1",
         " shop/api stage 50%  true",
-        " shop/api stage all",
+        " shop/api stage all shop/api-2,shop/api-3",
         " shop/api stage all  true",
         " shop/api watching all  true",
         " shop/api done",
@@ -87,7 +90,66 @@ describe("a flip to strict", () => {
     first.tell();
     await inForce(scene, 0);
     first.close();
-    await waitsFor(scene, "proxy shop/api-0", "evidence shop/api-0");
+    await waitsFor(scene, "proxy shop/api-0", ...apiNames.map((name) => `evidence shop/${name}`));
+  });
+
+  it("opens its first stage when all have told of the order, and asks for that", async () => {
+    await using scene = await openScene();
+    const [first = assert.fail(), ...others] = scene.agents;
+    await ordered(scene);
+    await waitsFor(scene, ...apiNames.map((name) => `evidence shop/${name}`));
+    const { waits, state } = await flipNow(scene);
+    assert.deepEqual([state, waits[0]?.detail], ["editing", untold]);
+    await eventually(() => scene.agents.every(({ asked }) => asked.at(-1) === 1_000));
+    scene.clock.advance(2_000);
+    await scene.covered(...others);
+    await waitsFor(scene, "evidence shop/api-0");
+    await eventually(() => others.every(({ asked }) => asked.at(-1) === 10_000));
+    await modesAre(scene, p, p, p, p);
+    first.close();
+    await waitsFor(scene, "proxy shop/api-0");
+    await first.open(scene.plane);
+    await scene.covered(first);
+    await modesAre(scene, s, p, p, p);
+  });
+
+  it("opens no other stage while the agent of anybody is away, and goes on when it is back", async () => {
+    await using scene = await openScene();
+    const last = scene.agents[3] ?? assert.fail();
+    await begun(scene);
+    await inForce(scene, 0);
+    last.close();
+    await waitsFor(
+      scene,
+      ...apiNames.map((name) => `${name === "api-3" ? "proxy" : "evidence"} shop/${name}`),
+    );
+    await last.open(scene.plane);
+    await settle(scene);
+    await modesAre(scene, s, s, s, s);
+  });
+
+  it("says of whom nobody knows what they saw of the window, and is done all the same", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1"] });
+    await begun(scene, { stages: "all" });
+    await reached(scene, "watching");
+    const [first = assert.fail(), second = assert.fail()] = scene.agents;
+    scene.clock.advance(31_000);
+    await scene.covered(first);
+    await waitsFor(scene, "evidence shop/api-1");
+    second.close();
+    scene.clock.advance(60_000);
+    await scene.covered(first);
+    const { unseen } = await reached(scene, "done");
+    assert.deepEqual(unseen, ["shop/api-1"]);
+    const [event] = eventsOf(scene.plane.config.dataDir, "flip-changed").slice(-1);
+    assert.deepEqual(JSON.parse(event?.detail ?? ""), {
+      flip: 1,
+      state: "done",
+      unseen: ["shop/api-1"],
+      unnamed: 0,
+    });
+    const line = scene.plane.log.find(({ event: name }) => name === "flip-unseen");
+    assert.deepEqual([line?.["count"], line?.["workloads"]], [1, ["shop/api-1"]]);
   });
 
   it("waits for a caller that comes between two stages, and goes on when he is waived", async () => {

@@ -30,6 +30,8 @@ describe("an operator's day", () => {
     const stdout = { write: (text: string) => void (said += text) };
     const line = "mtls flip shop/api --to strict --stages 1,all --revert-window 5s --yes";
     const following = say(scene, line, { stdout });
+    await eventually(() => said.includes("flip 1 of shop/api has begun\n"));
+    await settle(scene);
     await eventually(() => said.includes("stage 1 of 2 (1) is open: shop/api-0\n"));
     await inForce(scene, 0);
     const status = await say(scene, "mtls status -n shop");
@@ -72,6 +74,7 @@ describe("an operator's day", () => {
     const waive = "--waive shop/cron-* --reason gone --for 1h --yes --no-follow";
     const waived = await say(scene, `mtls flip shop/api --to strict --stages all ${waive}`);
     assert.equal(waived.status, 3, waived.stderr);
+    await settle(scene);
     await modesAre(scene, "strict");
   });
 
@@ -83,6 +86,7 @@ describe("an operator's day", () => {
     );
     assert.equal(status, 3);
     await scene.apply(stdout);
+    await settle(scene);
     await modesAre(scene, "strict");
     const until = await say(scene, "mtls permissive shop/api --until 9d --owner team-x");
     assert.equal(until.status, 4);

@@ -59,7 +59,7 @@ it("a flip whose evidence is lost opens nothing more, holds back what it held, a
   assert.deepEqual([state, stage], ["stage", 0]);
   assert.deepEqual(
     waits.map(({ kind, name }) => `${kind} ${name}`),
-    ["evidence shop/api-0"],
+    ["evidence shop/api", "evidence shop/api-0", "evidence shop/api-1"],
   );
   await revert(scene);
   await reached(scene, "reverted");

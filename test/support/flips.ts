@@ -2,6 +2,7 @@
 
 import { newFlip, type Flip, type NewFlip } from "../../src/core/flip/flip.ts";
 import type { FlipView, MemberState, RefusedCall } from "../../src/core/flip/flip-view.ts";
+import { nextFlip } from "../../src/core/flip/flip-machine.ts";
 import { parseStages } from "../../src/core/flip/stages.ts";
 
 export const flipWorkloads: readonly string[] = ["a", "b", "c", "d", "e"].map(
@@ -53,8 +54,12 @@ export function viewOf(more: Partial<FlipView> = {}): FlipView {
   return {
     workloads: flipWorkloads.map((name) => memberOf(name)),
     object: "after",
+    absentSinceMs: undefined,
+    evidence: "known",
+    lookedSinceMs: 0,
     verdict: { kind: "safe", names: [] },
     refused: [],
+    waivedUntil: new Map(),
     ...more,
   };
 }
@@ -69,4 +74,44 @@ export function refusedOf(name: string, more: Partial<RefusedCall> = {}): Refuse
     lastMs: 50_000,
     ...more,
   };
+}
+
+/** A call of the mesh that fails. */
+export function failedOf(name: string, more: Partial<RefusedCall> = {}): RefusedCall {
+  return refusedOf(name, {
+    kind: "mtls",
+    holder: { kind: "workload", name, isMeshed: true },
+    ...more,
+  });
+}
+
+/** Until nothing more is to be done at that time. */
+export function settleFlip(flip: Flip, view: FlipView, nowMs: number): Flip {
+  const next = nextFlip(flip, view, nowMs);
+  return next === undefined ? flip : settleFlip(next, view, nowMs);
+}
+
+/** The first stage is in force at 10 s, and its evidence has not come yet. */
+export function firstStage(more: Partial<NewFlip> = {}): Flip {
+  return settleFlip(
+    flipOf(more),
+    viewOf({ workloads: withAll({ evidenceUntilMs: 10_000 }) }),
+    10_000,
+  );
+}
+
+export function allOpen(more: Partial<NewFlip> = {}): Flip {
+  return settleFlip(flipOf(more), viewOf(), 20_000);
+}
+
+export function withAll(more: Partial<MemberState>): readonly MemberState[] {
+  return flipWorkloads.map((name) => memberOf(name, more));
+}
+
+export function withFirst(more: Partial<MemberState>): readonly MemberState[] {
+  return flipWorkloads.map((name, at) => memberOf(name, at === 0 ? more : {}));
+}
+
+export function withLast(more: Partial<MemberState>): readonly MemberState[] {
+  return flipWorkloads.map((name, at) => memberOf(name, at === 4 ? more : {}));
 }

@@ -2,7 +2,7 @@
 
 import type { Context } from "./command.ts";
 import type { JsonValue } from "./output.ts";
-import { printable } from "./text.ts";
+import { cut, printable } from "./text.ts";
 
 export type ProgressFormat = "table" | "json" | "none";
 
@@ -102,10 +102,3 @@ export class Progress {
 
 /** ECMA-48 ED: from here to the end of the screen. */
 const clearBelow = "\u001B[J";
-
-/** Keeps the end, which says more than the middle: of a name it is the workload. */
-function cut(line: string, width: number): string {
-  if (line.length <= width) return line;
-  const end = Math.max(0, Math.floor(width / 2) - 1);
-  return `${line.slice(0, Math.max(0, width - 1 - end))}…${line.slice(line.length - end)}`;
-}

@@ -49,13 +49,21 @@ function actionOf(before: unknown, after: unknown, diff: string): string {
   return diff === "" ? "unchanged" : "configured";
 }
 
+/** Whether it was made, would be, or is somebody else's to make. */
+export type ChangeMood = "made" | "would-be" | "to-commit";
+
 /** `kubectl diff`'s form, below what becomes of the object. */
-export function changeText({ words, action, before, after, diff }: ObjectChange): string {
+export function changeText(change: ObjectChange, mood: ChangeMood): string {
+  const { words, before, after, diff } = change;
+  const said = `${words} ${actionText(change, mood)}\n`;
   const lines = diff.split("\n").map(printable).join("\n");
   const [old, now] = [before, after].map((each) => (each === null ? "nothing" : words));
-  return diff === ""
-    ? `${words} ${action}\n`
-    : `${words} ${action}\n--- ${old}\n+++ ${now}\n${lines}`;
+  return diff === "" ? said : `${said}--- ${old}\n+++ ${now}\n${lines}`;
+}
+
+function actionText({ action }: ObjectChange, mood: ChangeMood): string {
+  if (mood === "made" || action === "unchanged") return action;
+  return mood === "would-be" ? `would be ${action}` : `is to be ${action}: nothing is written here`;
 }
 
 export function changeValue({ action, before, after, diff }: ObjectChange): JsonValue {

@@ -4,7 +4,7 @@ import type { ExitCode, Context } from "./command.ts";
 import { formatCount, formatRelative } from "./format.ts";
 import type { Progress, Waiting } from "./live-progress.ts";
 import { verdictExit, verdictLine } from "./mtls-verdict-line.ts";
-import { holderWords, kindWords } from "./mtls-verdict-text.ts";
+import { holderWords, kindWords } from "./mtls-verdict-words.ts";
 import {
   inTheWay,
   type CallerValue,

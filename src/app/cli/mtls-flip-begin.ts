@@ -8,13 +8,14 @@ import { flipAnswer, previewFields, previewText, type FlipAnswer } from "./mtls-
 import type { FlipValue } from "./mtls-flip-value.ts";
 import type { FlipVoice } from "./mtls-flip-voice.ts";
 import { addWaivers, expandWaiver, waivedVerdict, waivedWords } from "./mtls-flip-waive.ts";
+import { asAsked, type Asked } from "./mtls-asked.ts";
 import { answerEmpty, type MtlsRefusal } from "./mtls-refused.ts";
 import { verdictNext } from "./mtls-verdict-next.ts";
 import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
 import { asUsage } from "./operator.ts";
-import { wantsColour } from "./output.ts";
+import { tableWidth, wantsColour } from "./output.ts";
 import { commandOf, hinted, type ServerTarget } from "./server-target.ts";
-import type { Wanted } from "./waiver-flags.ts";
+import { waiverWords, type Wanted } from "./waiver-flags.ts";
 
 export interface BeginOptions {
   readonly server: ServerTarget;
@@ -24,7 +25,7 @@ export interface BeginOptions {
   /** Not to be asked. */
   readonly yes: boolean;
   readonly voice: FlipVoice;
-  /** The verb's own words, as they were given, for a command that is printed. */
+  /** The verb's own words, as they were given but for waivers, for a command that is printed. */
   readonly words: readonly string[];
 }
 
@@ -35,12 +36,17 @@ export type Begun =
 /** @throws UsageError, AdminClientError, CommandRefusedError */
 export async function beginFlip(context: Context, options: BeginOptions): Promise<Begun> {
   const { server, request, wanted, voice } = options;
-  const dry = await order(server, { ...request, dryRun: true });
+  const refuse = async (refused: MtlsRefusal): Promise<Begun> => ended(await voice.refuse(refused));
+  const dry = await order(options, { ...request, dryRun: true });
   const plan = planOf(dry, options);
-  if (plan.kind === "refused") return ended(await voice.refuse(plan.refused));
+  if (plan.kind === "refused") return await refuse(plan.refused);
   const { answer, names } = plan;
   voice.progress.event("change", { ...previewFields(answer), waived: [...names] });
-  const view = { colour: wantsColour(context), isAsked: request.lookBack !== undefined };
+  const view = {
+    colour: wantsColour(context),
+    isAsked: request.lookBack !== undefined,
+    columns: tableWidth(context),
+  };
   voice.show(previewText(answer, request, view));
   if (request.dryRun) {
     if (wanted !== undefined) voice.show(`would waive ${waivedWords(names, wanted)}\n`);
@@ -53,11 +59,11 @@ export async function beginFlip(context: Context, options: BeginOptions): Promis
   if (wanted !== undefined && answer.verdict !== null) {
     const { verdict } = answer;
     const refused = await addWaivers(server, { ...request, names, wanted, verdict });
-    if (refused !== undefined) return ended(await voice.refuse(refused));
+    if (refused !== undefined) return await refuse(refused);
     context.stderr.write(`waived ${waivedWords(names, wanted)}\n`);
   }
-  const { flip, refused, change } = await order(server, request);
-  if (flip === undefined) return ended(await voice.refuse(refused ?? answerEmpty(server)));
+  const { flip, refused, change } = await order(options, request);
+  if (flip === undefined) return await refuse(refused ?? answerEmpty(server));
   voice.print(change);
   voice.progress.note("begun", `flip ${flip.id} of ${flip.target} has begun`, { flip });
   return { kind: "begun", flip };
@@ -67,9 +73,14 @@ function ended(code: ExitCode): Begun {
   return { kind: "ended", code };
 }
 
-async function order(server: ServerTarget, request: FlipRequest): Promise<FlipAnswer> {
+async function order(options: BeginOptions, request: FlipRequest): Promise<FlipAnswer> {
+  const { server } = options;
   const sent = startFlip(server.address, request);
-  return flipAnswer(await hinted(server, asUsage("mtls flip", sent)), request, server);
+  return flipAnswer(await hinted(server, asUsage("mtls flip", sent)), server, askedBy(options));
+}
+
+function askedBy({ request: { lookBack }, words, wanted }: BeginOptions): Asked {
+  return { lookBack, words, wanted };
 }
 
 type Plan =
@@ -80,7 +91,8 @@ type Plan =
 const notSafe = "not-safe";
 
 /** With the waivers counted in, which the server does not have yet. */
-function planOf(answer: FlipAnswer, { server, request, wanted }: BeginOptions): Plan {
+function planOf(answer: FlipAnswer, options: BeginOptions): Plan {
+  const { server, wanted } = options;
   const { refused, verdict } = answer;
   if (refused !== undefined && (wanted === undefined || refused.code !== notSafe)) {
     return { kind: "refused", refused };
@@ -88,13 +100,19 @@ function planOf(answer: FlipAnswer, { server, request, wanted }: BeginOptions): 
   if (wanted === undefined) return { kind: "plan", answer, names: new Set() };
   if (verdict === null) return { kind: "refused", refused: answerEmpty(server) };
   const expanded = expandWaiver(wanted, verdict, server);
-  if (expanded.kind === "refused") return expanded;
+  if (expanded.kind === "refused") {
+    const { refused: nobody } = expanded;
+    return {
+      kind: "refused",
+      refused: { ...nobody, next: asAsked(nobody.next, askedBy(options)) },
+    };
+  }
   const passed = waivedVerdict(verdict, expanded.names);
   const left = leftOf(passed);
   if (left === 0)
     return { kind: "plan", answer: { ...answer, verdict: passed }, names: expanded.names };
   const message = `expected nobody in the way but those waivers, got ${left} more`;
-  const next = verdictNext(passed, server, request.lookBack);
+  const next = verdictNext(passed, server, askedBy(options));
   return { kind: "refused", refused: { code: notSafe, message, next, verdict: passed } };
 }
 
@@ -109,7 +127,8 @@ async function ask(
   { server, request: { target }, wanted, voice, words }: BeginOptions,
   { answer, names }: Extract<Plan, { kind: "plan" }>,
 ): Promise<ExitCode> {
-  const command = commandOf(server, "mtls flip", [target, ...words, "--yes"]);
+  const waivers = wanted === undefined ? [] : waiverWords(wanted);
+  const command = commandOf(server, "mtls flip", [target, ...words, ...waivers, "--yes"]);
   const next = [{ command, why: "look at the change; if it is meant" }];
   // For programs: people have read it.
   const verdict = voice.progress.isJson ? answer.verdict : null;

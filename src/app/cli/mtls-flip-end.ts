@@ -7,6 +7,7 @@ import type { FlipValue } from "./mtls-flip-value.ts";
 import { causeWords, objectWords } from "./mtls-flip-words.ts";
 import { nextLines, type NextValue } from "./next-commands.ts";
 import { commandOf, type ServerTarget } from "./server-target.ts";
+import { firstOf } from "./text.ts";
 
 export interface FlipEnds {
   readonly over: (flip: FlipValue) => ExitCode;
@@ -35,7 +36,7 @@ export function flipEnds(context: Context, { server, progress, isRevert }: EndOp
     over: (flip) => {
       const { target, state } = flip;
       if (state === "done") {
-        say("done", doneText(flip), flip, []);
+        say("done", doneText(flip), flip, unseenNext(flip, server));
         return isRevert ? ExitCode.refused : ExitCode.ok;
       }
       const text = `${state}: ${causeWords(flip) || "no reason is told"}`;
@@ -47,9 +48,12 @@ export function flipEnds(context: Context, { server, progress, isRevert }: EndOp
     heldBack: (flip) => {
       const object = objectWords(flip);
       const text = `all of it takes plaintext again, and is held back until ${object} says so itself`;
-      const command = commandOf(server, "mtls flip", [flip.target]);
+      const { target } = flip;
+      const print = commandOf(server, "mtls revert", [target, "--dry-run", "-o", "yaml"]);
+      const look = commandOf(server, "mtls flip", [target]);
       say("held-back", text, flip, [
-        { command, why: "when it is changed, this says that it is over" },
+        { command: print, why: "commit what this prints" },
+        { command: look, why: "when it has arrived, this says that it is over" },
       ]);
       return ExitCode.ok;
     },
@@ -70,6 +74,16 @@ export function flipEnds(context: Context, { server, progress, isRevert }: EndOp
   };
 }
 
+/** Of those nobody knows whom they have refused. */
+function unseenNext(
+  { target, unseen }: FlipValue,
+  server: Pick<ServerTarget, "flagText">,
+): readonly NextValue[] {
+  if (unseen.length === 0) return [];
+  const command = commandOf(server, "mtls check", [target]);
+  return [{ command, why: "whom they have refused, when they have told" }];
+}
+
 function stands({ target }: FlipValue, server: Pick<ServerTarget, "flagText">): NextValue {
   const [namespace = ""] = target.split("/", 1);
   const command = commandOf(server, "mtls status", ["-n", namespace]);
@@ -86,9 +100,12 @@ export function flipNext(
   return state === "reverting" ? [look] : [look, back];
 }
 
-function doneText({ target, workloads, stages, startedAt, endedAt }: FlipValue): string {
+function doneText({ target, workloads, stages, startedAt, endedAt, unseen }: FlipValue): string {
   const time = formatSpan(Date.parse(endedAt) - Date.parse(startedAt));
   const all = workloads.length === 1 ? "1 workload" : `${workloads.length} workloads`;
   const count = stages.length === 1 ? "1 stage" : `${stages.length} stages`;
-  return `done: ${target} is strict: ${all} in ${count}, ${time}`;
+  const done = `done: ${target} is strict: ${all} in ${count}, ${time}`;
+  if (unseen.length === 0) return done;
+  const who = unseen.length === 1 ? "1 workload has" : `${unseen.length} workloads have`;
+  return `${done}; ${who} not told of the whole window: ${firstOf(unseen)}`;
 }

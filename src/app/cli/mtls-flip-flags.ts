@@ -2,7 +2,7 @@
 
 import { formatDuration } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
-import { waiverWords, type WaiverFlags, type Wanted } from "./waiver-flags.ts";
+import type { WaiverFlags } from "./waiver-flags.ts";
 
 export const flipFlags = {
   to: {
@@ -36,7 +36,10 @@ export const flipFlags = {
     multiple: true,
   },
   yes: { type: "boolean", help: "flip and waive without being asked" },
-  "no-follow": { type: "boolean", help: "end when it has begun" },
+  "no-follow": {
+    type: "boolean",
+    help: "end when it has begun; of one under way, say where it stands, and end",
+  },
 } as const;
 
 export interface FlipFlagValues extends WaiverFlags {
@@ -77,8 +80,8 @@ export function toPermissive(target: string): UsageError {
   return new UsageError("usage-invalid-value", message, { hint: hints.join("\n") });
 }
 
-/** As they were given, for a command that is printed. */
-export function flipWords(flags: FlipFlagValues, wanted: Wanted | undefined): readonly string[] {
+/** As they were given but for waivers, for a command that is printed. */
+export function flipWords(flags: FlipFlagValues): readonly string[] {
   const { stages, "revert-on-refused": refused, output } = flags;
   const [window, lookBack] = (["revert-window", "look-back"] as const).map((name) => {
     const seconds = flags[name];
@@ -91,7 +94,6 @@ export function flipWords(flags: FlipFlagValues, wanted: Wanted | undefined): re
     ...(window ?? []),
     ...(refused === undefined ? [] : ["--revert-on-refused", String(refused)]),
     ...(lookBack ?? []),
-    ...(wanted === undefined ? [] : waiverWords(wanted)),
     ...(output === "table" ? [] : ["-o", output]),
   ];
 }

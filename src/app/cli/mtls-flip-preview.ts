@@ -6,6 +6,7 @@ import { formatDuration } from "./format.ts";
 import { changeText, changeValue, objectChange, type ObjectChange } from "./mtls-change.ts";
 import { flipValue, type FlipValue } from "./mtls-flip-value.ts";
 import { answerEmpty, refusalValue, type MtlsRefusal } from "./mtls-refused.ts";
+import type { Asked } from "./mtls-asked.ts";
 import { verdictText, type VerdictView } from "./mtls-verdict-text.ts";
 import { verdictValue, type VerdictValue } from "./mtls-verdict-value.ts";
 import type { JsonValue } from "./output.ts";
@@ -22,11 +23,10 @@ export interface FlipAnswer {
 
 export function flipAnswer(
   { result, verdict: found, ...json }: StartFlipResponse,
-  { lookBack }: Pick<FlipRequest, "lookBack">,
   server: ServerTarget,
+  asked: Asked,
 ): FlipAnswer {
-  const refused =
-    result.case === "refused" ? refusalValue(result.value, server, lookBack) : undefined;
+  const refused = result.case === "refused" ? refusalValue(result.value, server, asked) : undefined;
   const verdict = found === undefined ? (refused?.verdict ?? null) : verdictValue(found);
   return {
     flip: result.case === "flip" ? flipValue(result.value) : undefined,
@@ -42,7 +42,9 @@ export function previewText(
   view: VerdictView,
 ): string {
   const blocks = [
-    change === undefined ? [] : [changeText(change)],
+    change === undefined
+      ? []
+      : [changeText(change, request.awaitsObject ? "to-commit" : "would-be")],
     verdict === null ? [] : [verdictText(verdict, view)],
     [stagesText(flip, request)],
   ].flat();
@@ -57,7 +59,7 @@ function stagesText(flip: FlipValue | undefined, request: FlipRequest): string {
     ...(stages === "" ? [] : [`stages: ${stages}`]),
     ...(revertWindow === undefined ? [] : [`revert window: ${formatDuration(revertWindow)}`]),
     `taken back when a call of the mesh fails${revertOnRefused === 0 ? "" : `, or ${workloads} refused by name`}`,
-    ...(awaitsObject ? ["begins when the object says so: nothing is written"] : []),
+    ...(awaitsObject ? ["commit the object that is printed: the flip waits for it to arrive"] : []),
   ];
   return lines.map((line) => `${printable(line)}\n`).join("");
 }

@@ -26,6 +26,8 @@ export type FlipValue = {
   readonly windowEndsAt: string;
   readonly object: NameValue;
   readonly awaitsObject: boolean;
+  /** Of one that is done: those that have not told of the whole window. */
+  readonly unseen: readonly string[];
   readonly now: string;
 };
 
@@ -67,6 +69,7 @@ export function flipValue(flip: FlipStatus): FlipValue {
     windowEndsAt: timeText(flip.windowEndsAt),
     object: nameValue(flip.object),
     awaitsObject,
+    unseen: flip.unseen,
     now: timeText(flip.now),
   };
 }

@@ -4,7 +4,7 @@ import { ExitCode, type Context } from "./command.ts";
 import { Progress } from "./live-progress.ts";
 import { changedYaml, type ObjectChange } from "./mtls-change.ts";
 import { refusalText, type MtlsRefusal, type RefuseMtls } from "./mtls-refused.ts";
-import { wantsColour, type OutputFormat } from "./output.ts";
+import { tableWidth, wantsColour, type OutputFormat } from "./output.ts";
 
 export const flipOutputFlag = {
   output: {
@@ -44,7 +44,8 @@ export function flipVoice(context: Context, { output, dryRun, isAsked }: VoiceOp
   const refuse = async (refused: MtlsRefusal): Promise<ExitCode> => {
     progress.end();
     if (!progress.event("refused", { refused })) {
-      const view = { colour: wantsColour(context), isAsked, nowMs: context.nowMs() };
+      const columns = tableWidth(context);
+      const view = { colour: wantsColour(context), isAsked, columns, nowMs: context.nowMs() };
       stderr.write(refusalText(refused, view));
     }
     return ExitCode.refused;

@@ -2,11 +2,12 @@
 
 import type { PlannedFlip } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { ExitCode } from "./command.ts";
-import { verdictColour } from "./mtls-verdict-text.ts";
+import { asAsked } from "./mtls-asked.ts";
+import { verdictColour } from "./mtls-verdict-words.ts";
 import { verdictValue, type VerdictValue } from "./mtls-verdict-value.ts";
 import { nextOf, type NextValue } from "./next-commands.ts";
 import type { ServerTarget } from "./server-target.ts";
-import { formatTable, type Cell } from "./table.ts";
+import { formatTable, widthOf, type Cell } from "./table.ts";
 import { firstOf, printable } from "./text.ts";
 
 export type PlannedValue = {
@@ -20,10 +21,11 @@ export type PlannedValue = {
   readonly next: readonly NextValue[];
 };
 
-/** In their order; those of whom nobody knows it come last. */
+/** In their order; those of whom nobody knows it come last. @param lookBack that was asked for, in seconds */
 export function planValue(
   targets: readonly PlannedFlip[],
   server: ServerTarget,
+  lookBack: number | undefined,
 ): readonly PlannedValue[] {
   return targets
     .map(({ target, mode, order, verdict, waitsFor, next }) => ({
@@ -32,35 +34,61 @@ export function planValue(
       order: order === 0 ? null : order,
       verdict: verdict === undefined ? null : verdictValue(verdict),
       waitsFor,
-      next: nextOf(server, next),
+      next: asAsked(nextOf(server, next), { lookBack }),
     }))
     .toSorted((a, b) => (a.order ?? last) - (b.order ?? last));
 }
 
 const last = Number.MAX_SAFE_INTEGER;
 
+interface PlanView {
+  readonly namespace: string;
+  readonly colour: boolean;
+  /** Of a terminal; undefined where lines may be as long as they are. */
+  readonly width: number | undefined;
+}
+
 export function planText(
   plan: readonly PlannedValue[],
-  { namespace, colour }: { readonly namespace: string; readonly colour: boolean },
+  { namespace, colour, width }: PlanView,
 ): string {
   if (plan.length === 0) {
     return `nothing in ${printable(namespace)} takes calls: portcullis get -n ${printable(namespace)}\n`;
   }
-  const headers = ["order", "target", "mode", "verdict", "waits for", "next"];
-  const columns = headers.map((header) => ({ header }));
-  return formatTable(columns, plan.map(rowOf), { colour }) + waitLines(plan);
+  const headers = ["order", "target", "mode", "verdict", "waits for"];
+  const columns = [...headers, "next"].map((header) => ({ header }));
+  const rows = plan.map(rowOf);
+  const whole = formatTable(columns, rows, { colour });
+  if (width === undefined || widthOf(formatTable(columns, rows, { colour: false })) <= width) {
+    return whole + waitLines(plan);
+  }
+  // A command that is cut cannot be pasted.
+  const short = rows.map((row) => row.slice(0, headers.length));
+  const table = formatTable(columns.slice(0, headers.length), short, { colour, width });
+  return table + waitLines(plan) + nextBelow(plan);
 }
 
 function rowOf({ order, target, mode, verdict, waitsFor, next }: PlannedValue): Cell[] {
-  const [step] = next;
   return [
     order === null ? "" : String(order),
     target,
     mode,
-    verdict === null ? "" : verdictCell(verdict),
+    // Of one that is strict it says nothing about an order.
+    verdict === null || mode === "strict" ? "" : verdictCell(verdict),
     firstOf(waitsFor, 1),
-    step === undefined ? "" : step.command || step.why,
+    stepOf(next),
   ];
+}
+
+function stepOf([step]: readonly NextValue[]): string {
+  return step === undefined ? "" : step.command || step.why;
+}
+
+function nextBelow(plan: readonly PlannedValue[]): string {
+  const steps = plan.map(({ next }) => stepOf(next)).filter((each) => each !== "");
+  return steps.length === 0
+    ? ""
+    : `\n${steps.map((each) => `next: ${printable(each)}\n`).join("")}`;
 }
 
 function verdictCell({ verdict }: VerdictValue): Cell {

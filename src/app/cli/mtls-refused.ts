@@ -3,13 +3,15 @@
 import { PortcullisError } from "../../core/error.ts";
 import type { FlipRefusal } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { ExitCode } from "./command.ts";
+import { asAsked, type Asked } from "./mtls-asked.ts";
 import { verdictNext } from "./mtls-verdict-next.ts";
 import { verdictText, type VerdictView } from "./mtls-verdict-text.ts";
 import { verdictValue, type VerdictValue } from "./mtls-verdict-value.ts";
 import { nextLines, nextOf, type NextValue } from "./next-commands.ts";
-import { pasteable, type ServerTarget } from "./server-target.ts";
+import type { ServerTarget } from "./server-target.ts";
 import { wordsOf } from "./server-words.ts";
 import { printable } from "./text.ts";
+import { UsageError } from "./usage-error.ts";
 
 /** Whatever refuses, server or verb, has the same shape. */
 export type MtlsRefusal = {
@@ -23,15 +25,16 @@ export type MtlsRefusal = {
 /** How a verb says that it does not do it. */
 export type RefuseMtls = (refused: MtlsRefusal) => Promise<ExitCode>;
 
-/** @param lookBack that was asked for, in seconds */
+/** @param asked with it, and again by the next commands */
 export function refusalValue(
   { code, message, hint, verdict: found }: FlipRefusal,
   server: ServerTarget,
-  lookBack?: number,
+  asked: Asked = { lookBack: undefined },
 ): MtlsRefusal {
   const verdict = found === undefined ? null : verdictValue(found);
-  const deeds = verdict === null ? [] : verdictNext(verdict, server, lookBack);
-  return { code, message, next: [...nextOf(server, hint), ...deeds], verdict };
+  const deeds = verdict === null ? [] : verdictNext(verdict, server, asked);
+  const next = [...asAsked(nextOf(server, hint), asked), ...deeds];
+  return { code, message, next, verdict };
 }
 
 export function answerEmpty(server: ServerTarget): MtlsRefusal {
@@ -54,8 +57,14 @@ export function refusalText(
 export function refusalError(
   refused: FlipRefusal | undefined,
   server: ServerTarget,
+  asked: Asked,
 ): PortcullisError {
-  const { code, message, hint } = refused ?? { ...answerEmpty(server), hint: "" };
-  const hints = pasteable(server, hint).replaceAll("; ", "\n");
-  return new PortcullisError(code, message, hint === "" ? {} : { hint: hints });
+  const { code, message, next } =
+    refused === undefined ? answerEmpty(server) : refusalValue(refused, server, asked);
+  const hints = next.map(({ why, command }) => [why, command].filter((each) => each !== ""));
+  const hint = hints.map((each) => each.join(": ")).join("\n");
+  const options = hint === "" ? {} : { hint };
+  // A word of the command line.
+  if (code.startsWith("look-back-")) return new UsageError("usage-invalid-value", message, options);
+  return new PortcullisError(code, message, options);
 }

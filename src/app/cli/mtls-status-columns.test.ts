@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { assert as assertProperty, nat, property } from "fast-check";
-import { shareOf } from "./mtls-status-columns.ts";
+import { shareOf } from "./mtls-status-cells.ts";
 import { policyStatusText } from "./mtls-status-table.ts";
 import type { PortValue, ProxyPolicyValue } from "./mtls-status-value.ts";
 
@@ -22,9 +22,11 @@ function portOf(more: Partial<PortValue> = {}): PortValue {
     openPlaintext: 0,
     flip: null,
     mtlsConnections: 0,
+    openMtls: 0,
     otherConnections: 0,
     otherCallers: 0,
     permissiveUntil: null,
+    permissiveUntilText: null,
     owner: null,
     ...more,
   };
@@ -58,6 +60,25 @@ describe("mtls status", () => {
       "shop/a     a       8080   permissive   permissive   99.8%           1   PeerAuthentication shop/default (namespace)   in-force",
       "shop/a     a         81   permissive   permissive       -           -   PeerAuthentication shop/default (namespace)   in-force",
       "shop/b     b       8080   permissive   permissive    100%           0   PeerAuthentication shop/default (namespace)   in-force",
+      "",
+    ]);
+  });
+
+  it("counts open connections with mTLS: a busy port whose calls never end is no port that nobody calls", () => {
+    const busy = portOf({ openMtls: 12 });
+    const mixed = portOf({ openMtls: 1, otherConnections: 1, otherCallers: 1, port: 81 });
+    const lines = linesOf([proxyOf("a", [busy, mixed])]);
+    assert.match(lines[1] ?? "", / 100%, 12 open +0 /);
+    assert.match(lines[2] ?? "", / 50\.0%, 1 open +1 /);
+  });
+
+  it("has what is no date as it is written, as one that has come, and says what is expected", () => {
+    const wrong = portOf({ permissiveUntilText: "24.12.2026", owner: "team-x" });
+    const lines = linesOf([proxyOf("a", [wrong])]);
+    assert.match(lines[1] ?? "", / - +"24\.12\.2026" +team-x +Peer/);
+    assert.deepEqual(lines.slice(-3), [
+      "permissive: 1 of 1 ports; 1 until a date, 1 of them past it",
+      'past: shop/a:8080: expected a date or time such as 2026-12-24 or 2026-12-24T08:00:00Z, got "24.12.2026"; team-x answers for it',
       "",
     ]);
   });
@@ -109,6 +130,20 @@ describe("mtls status", () => {
       "because of PeerAuthentication shop/default (namespace): shop/api-0:8080, shop/api-1:8080",
       "",
     ]);
+  });
+
+  it("cuts what is too long even so, and keeps both ends of names", () => {
+    const port = portOf({ permissiveUntil: "2026-12-24T08:00:00Z", owner: "the-team-of-payments" });
+    const long = proxyOf("a-workload-with-a-long-name-0", [port], "other-node");
+    const narrow = linesOf([long], 80);
+    const table = narrow.slice(0, 2);
+    assert.ok(
+      table.every(({ length }) => length <= 80),
+      table.join("\n"),
+    );
+    assert.match(table[1] ?? "", /^shop\S*…\S*-0 /);
+    assert.match(narrow[5] ?? "", /^until 2026-12-24T08:00:00Z \(the-team-of-payments\): shop\//);
+    assert.match(linesOf([long])[1] ?? "", /^shop\/a-workload-with-a-long-name-0 /);
   });
 
   it("keeps the proxy's name where it says something", () => {

@@ -1,19 +1,26 @@
 /** Ports that are permissive until a date: whose it is, and which dates have come. A date alarms, and changes nothing. */
 
+import { untilExpected } from "../../core/flip/debt.ts";
 import { formatRelative } from "./format.ts";
 import type { PortValue, ProxyPolicyValue } from "./mtls-status-value.ts";
 import { firstOf, printable } from "./text.ts";
 
 /** Whether its date has come, and it takes plaintext still. */
 export function isOverdue(port: PortValue, nowMs: number): boolean {
-  const { permissiveUntil, wanted, because } = port;
+  const { permissiveUntil, permissiveUntilText, wanted, because } = port;
   // A flip holds back what is to be strict: nobody owes anything there.
-  if (permissiveUntil === null || wanted === "strict" || because.rule === "flip") return false;
-  return Date.parse(permissiveUntil) <= nowMs;
+  if (wanted === "strict" || because.rule === "flip") return false;
+  if (permissiveUntilText !== null) return true;
+  return permissiveUntil !== null && Date.parse(permissiveUntil) <= nowMs;
+}
+
+export function hasDate({ permissiveUntil, permissiveUntilText }: PortValue): boolean {
+  return permissiveUntil !== null || permissiveUntilText !== null;
 }
 
 /** The day alone where it begins then. */
-export function untilText({ permissiveUntil }: PortValue): string {
+export function untilText({ permissiveUntil, permissiveUntilText }: PortValue): string {
+  if (permissiveUntilText !== null) return JSON.stringify(permissiveUntilText);
   return permissiveUntil?.replace(/T00:00:00Z$/, "") ?? "";
 }
 
@@ -27,7 +34,7 @@ export function debtLines(proxies: readonly ProxyPolicyValue[], nowMs: number): 
   const all = proxies.flatMap(({ workload, spiffeId, ports }) =>
     ports.map((port): Place => ({ name: `${workload ?? spiffeId}:${port.port}`, port })),
   );
-  const dated = all.filter(({ port }) => port.permissiveUntil !== null);
+  const dated = all.filter(({ port }) => hasDate(port));
   if (dated.length === 0) return "";
   const open = all.filter(({ port }) => port.wanted === "permissive").length;
   const late = dated.filter(({ port }) => isOverdue(port, nowMs));
@@ -41,9 +48,12 @@ export function debtLines(proxies: readonly ProxyPolicyValue[], nowMs: number): 
 function lateLine(places: readonly Place[], nowMs: number): string {
   const [first] = places;
   if (first === undefined) return "";
-  const { permissiveUntil, owner } = first.port;
-  const when = formatRelative(Date.parse(permissiveUntil ?? ""), nowMs);
+  const { permissiveUntil, permissiveUntilText, owner } = first.port;
   const whose = owner === null ? "nobody answers for it" : `${owner} answers for it`;
   const names = firstOf(places.map(({ name }) => name));
+  if (permissiveUntilText !== null) {
+    return `past: ${names}: expected ${untilExpected}, got ${untilText(first.port)}; ${whose}`;
+  }
+  const when = formatRelative(Date.parse(permissiveUntil ?? ""), nowMs);
   return `past: ${names}: was to be permissive until ${untilText(first.port)} (${when}); ${whose}`;
 }

@@ -27,13 +27,17 @@ export interface PortValue {
   readonly openPlaintext: number;
   /** That holds it back, or has opened it. */
   readonly flip: number | null;
-  /** Within the look-back. */
+  /** Within the look-back, of those that have ended. */
   readonly mtlsConnections: number;
+  /** As of the last report. */
+  readonly openMtls: number;
   readonly otherConnections: number;
   /** Distinct sources of those. */
   readonly otherCallers: number;
   /** RFC 3339. */
   readonly permissiveUntil: string | null;
+  /** As it is written, where it is no date: it counts as one that has come. */
+  readonly permissiveUntilText: string | null;
   readonly owner: string | null;
 }
 
@@ -99,6 +103,7 @@ function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
 
 function portValue(status: PortStatus): PortValue {
   const { port, wanted, inForce, because, rule, draining, flip, otherCallers, owner } = status;
+  const text = status.permissiveUntilText;
   return {
     port,
     wanted: wanted || null,
@@ -107,9 +112,11 @@ function portValue(status: PortStatus): PortValue {
     openPlaintext: draining,
     flip: Number(flip) || null,
     mtlsConnections: Number(status.mtlsConnections),
+    openMtls: status.openMtls,
     otherConnections: Number(status.otherConnections),
     otherCallers,
-    permissiveUntil: timeText(status.permissiveUntil) || null,
+    permissiveUntil: text === "" ? timeText(status.permissiveUntil) || null : null,
+    permissiveUntilText: text || null,
     owner: owner || null,
   };
 }

@@ -30,9 +30,22 @@ export const callerDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
 
 /** By reason, as they are told. */
 export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
-  ["never-reported", (names) => `is the agent of ${names} connected, and of this version`],
+  [
+    "never-reported",
+    (names) => `${names}: nothing was ever told; is its agent connected, and of this version`,
+  ],
+  ["away", (names) => `${names}: start its agent again; nobody tells who calls until then`],
+  [
+    "unheard",
+    (names) =>
+      `${names}: not heard since the server's start; agents come back within a minute, and one that does not is away`,
+  ],
   ["gap", (names) => `nobody watched ${names} for a time: wait until the look-back is past it`],
-  ["late", (names) => `${names}: a moment; if it stays, look at its agent`],
+  [
+    "late",
+    (names) =>
+      `${names}: it has told, and is behind; wait 30 s, and if it stays look at its agent's log`,
+  ],
   ["lost", (names) => `${names}: what was lost is not known: wait until the look-back is past it`],
   [
     "unnamed-open",

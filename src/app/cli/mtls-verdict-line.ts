@@ -9,16 +9,24 @@ import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
  * @param isAsked whether the look-back is another than the server's
  */
 export function verdictLine(value: VerdictValue, isAsked: boolean): string {
-  const { proxies, mtlsConnections, otherConnections, lost } = value;
+  const { proxies, mtlsConnections, otherConnections } = value;
   const lookBack = formatSpan(Date.parse(value.now) - Date.parse(value.since));
   const parts = [
     proxies === 1 ? "1 proxy" : `${formatCount(proxies)} proxies`,
     isAsked ? `${lookBack} (--look-back)` : lookBack,
     connections(mtlsConnections),
     `${otherConnections === 0 ? "none" : formatCount(otherConnections)} without`,
-    lost === 0 ? "nothing lost" : `${formatCount(lost)} lost`,
+    lostWords(value),
   ];
   return `${value.verdict.toUpperCase()}${butFor(value)}: ${parts.join(", ")}`;
+}
+
+/** Which of them stand in the way of SAFE. */
+function lostWords({ lost, lostMtls }: VerdictValue): string {
+  if (lost === 0) return "nothing lost";
+  if (lost === lostMtls) return `${formatCount(lost)} lost, all with mTLS: they decide nothing`;
+  const others = `${formatCount(lost - lostMtls)} lost without mTLS`;
+  return lostMtls === 0 ? others : `${others} and ${formatCount(lostMtls)} with`;
 }
 
 function connections(count: number): string {

@@ -1,7 +1,8 @@
 /** What to do after a verdict: the next command, or what ends each kind of caller and of silence. */
 
 import { ExitCode } from "./command.ts";
-import { formatDuration, formatSpan } from "./format.ts";
+import { formatSpan } from "./format.ts";
+import { flipWordsOf, type Asked } from "./mtls-asked.ts";
 import { callerDeeds, silentDeeds } from "./mtls-verdict-deeds.ts";
 import { verdictExit } from "./mtls-verdict-line.ts";
 import {
@@ -16,36 +17,38 @@ import { firstOf } from "./text.ts";
 
 type Server = Pick<ServerTarget, "flagText">;
 
-/** @param lookBack that was asked for, in seconds: the next command asks for the same */
 export function verdictNext(
   value: VerdictValue,
   server: Server,
-  lookBack: number | undefined,
+  asked: Asked,
 ): readonly NextValue[] {
-  const words = lookBack === undefined ? [] : ["--look-back", formatDuration(lookBack)];
-  if (verdictExit(value) === ExitCode.ok) return [safeNext(value, server, words)];
   const { callers, silent } = inTheWay(value);
+  if (value.strictAlready) return [...callersNext(callers, server), strictNext(value, server)];
+  if (verdictExit(value) === ExitCode.ok) return [safeNext(value, server, asked)];
   return [
     ...callersNext(callers, server),
     ...waitNext(value, callers),
     ...silentNext(value, silent, server),
-    waiveNext(value, [...callers, ...silent], server, words),
+    waiveNext(value, [...callers, ...silent], server, asked),
   ];
 }
 
-function safeNext({ target, ports }: VerdictValue, server: Server, words: readonly string[]) {
+function strictNext({ target }: Pick<VerdictValue, "target">, server: Server): NextValue {
+  const [namespace = ""] = target.split("/", 1);
+  const command = commandOf(server, "mtls status", ["-n", namespace]);
+  return { command, why: "it is STRICT already; what is in force" };
+}
+
+function safeNext(value: VerdictValue, server: Server, asked: Asked): NextValue {
+  const { target, ports } = value;
   const modes = new Set(ports.map(({ mode }) => mode.toLowerCase()));
   if (modes.has("disable")) {
     const open = [target, "--until", "DATE", "--owner", "NAME"];
     const command = commandOf(server, "mtls permissive", open);
     return { command, why: "what is DISABLE becomes PERMISSIVE first" };
   }
-  if (modes.size === 1 && modes.has("strict")) {
-    const [namespace = ""] = target.split("/", 1);
-    const command = commandOf(server, "mtls status", ["-n", namespace]);
-    return { command, why: "it is STRICT already; what is in force" };
-  }
-  return { command: commandOf(server, "mtls flip", [target, "--to", "strict", ...words]), why: "" };
+  if (modes.size === 1 && modes.has("strict")) return strictNext(value, server);
+  return { command: commandOf(server, "mtls flip", [target, ...flipWordsOf(asked)]), why: "" };
 }
 
 function callersNext(callers: readonly CallerValue[], server: Server): readonly NextValue[] {
@@ -89,7 +92,8 @@ function silentNext(
 ): readonly NextValue[] {
   const byReason = Map.groupBy(silent, ({ reason }) => reason);
   const command = (reason: string): string => {
-    if (reason === "never-reported") return commandOf(server, "status", []);
+    if (reason === "never-reported" || reason === "away") return commandOf(server, "status", []);
+    if (reason === "unheard") return strictNext({ target }, server).command;
     if (reason !== "too-young") return "";
     return commandOf(server, "mtls check", [target, "--look-back", "DURATION"]);
   };
@@ -107,12 +111,14 @@ function waiveNext(
   { target }: VerdictValue,
   all: readonly { readonly name: string }[],
   server: Server,
-  words: readonly string[],
+  asked: Asked,
 ): NextValue {
   const names = [...new Set(all.map(({ name }) => name))];
   const named = names.length > namedMax || names.length === 0 ? ["NAME"] : names;
-  const waived = named.flatMap((name) => ["--waive", name]);
-  const rest = [target, "--to", "strict", ...words, ...waived, "--reason", "TEXT"];
-  const command = commandOf(server, "mtls flip", [...rest, "--for", "DURATION"]);
+  const { selectors = [], reason = "TEXT", seconds } = asked.wanted ?? {};
+  const waived = [...selectors, ...named].flatMap((name) => ["--waive", name]);
+  const time = seconds === undefined ? "DURATION" : `${seconds}s`;
+  const rest = [...flipWordsOf(asked), ...waived, "--reason", reason, "--for", time];
+  const command = commandOf(server, "mtls flip", [target, ...rest]);
   return { command, why: "or go without them, if they may fail" };
 }

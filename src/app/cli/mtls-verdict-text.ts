@@ -4,20 +4,24 @@ import { styleText } from "node:util";
 import { formatCount, formatRelative } from "./format.ts";
 import { verdictLine } from "./mtls-verdict-line.ts";
 import type { CallerValue, SilentValue, VerdictValue } from "./mtls-verdict-value.ts";
-import { formatTable, type Cell, type CellColour, type Column } from "./table.ts";
+import { holderWords, kindWords, noteLines, verdictColour } from "./mtls-verdict-words.ts";
+import { formatTable, type Cell, type Column } from "./table.ts";
 import { firstOf, printable } from "./text.ts";
 
 export interface VerdictView {
   readonly colour: boolean;
   /** Whether the look-back is another than the server's. */
   readonly isAsked: boolean;
+  /** Of a terminal; undefined where lines may be as long as they are. */
+  readonly columns?: number | undefined;
 }
 
 export function verdictText(value: VerdictValue, view: VerdictView): string {
   const nowMs = Date.parse(value.now);
   const tables = [
-    callerTable(value.callers, nowMs, view),
+    callerTable(value, nowMs, view),
     silentTable(value.silent, nowMs, view),
+    noteLines(value),
   ].filter((each) => each !== "");
   return [`${headLine(value, view)}\n`, ...tables].join("\n");
 }
@@ -31,41 +35,21 @@ function headLine(value: VerdictValue, { colour, isAsked }: VerdictView): string
   return styleText(style, word, { validateStream: false }) + line.slice(word.length);
 }
 
-export function verdictColour(verdict: string): CellColour {
-  if (verdict === "safe") return "green";
-  return verdict === "unsafe" ? "red" : "yellow";
-}
-
-const holders: ReadonlyMap<string, string> = new Map([
-  ["workload", "workload with a proxy"],
-  ["unmeshed-workload", "workload without a proxy"],
-  ["own-host", "the called proxy's own host"],
-  ["several", "several workloads"],
-  ["unknown", "unknown"],
-  ["identity", "workload of the mesh"],
-  ["others", "more than are named"],
-  ["configuration", "by configuration"],
-]);
-
-export function holderWords({ holder }: Pick<CallerValue, "holder">): string {
-  return holders.get(holder) ?? holder;
-}
-
-export function kindWords({ kind, refused }: Pick<CallerValue, "kind" | "refused">): string {
-  return refused ? `${kind} (refused)` : kind;
-}
-
 const rowsMax = 100;
 
 /** "" for nobody. Whoever is in the way comes first. */
 function callerTable(
-  callers: readonly CallerValue[],
+  { callers, since }: VerdictValue,
   nowMs: number,
-  view: Pick<VerdictView, "colour">,
+  view: Pick<VerdictView, "colour" | "columns">,
 ): string {
+  const isOlder = callers.some(({ firstSeen }) => Date.parse(firstSeen) < Date.parse(since));
+  const foot = isOlder
+    ? "  COUNT and FIRST are of whole hours: some of it is older than the look-back\n"
+    : "";
   const sorted = byWaived(callers);
   const headers = ["caller", "holder", "kind", "called", "count", "first", "last", "says"];
-  return table(sorted, headers, view, (each) => [
+  const rows = table(sorted, headers, view, (each) => [
     each.name,
     holderWords(each),
     kindWords(each),
@@ -75,15 +59,16 @@ function callerTable(
     timeCell(each.lastSeen, nowMs),
     each.claim,
   ]);
+  return rows + foot;
 }
 
 function silentTable(
   silent: readonly SilentValue[],
   nowMs: number,
-  view: Pick<VerdictView, "colour">,
+  view: Pick<VerdictView, "colour" | "columns">,
 ): string {
   const hasEnd = silent.some(({ until }) => until !== "");
-  const headers = ["proxy", "why", "since", ...(hasEnd ? ["until"] : [])];
+  const headers = ["proxy", "reason", "since", ...(hasEnd ? ["until"] : [])];
   return table(byWaived(silent), headers, view, (each) => [
     each.name,
     each.lost === 0 ? each.reason : `${each.reason} (${formatCount(each.lost)})`,
@@ -98,7 +83,7 @@ type Row = CallerValue | SilentValue;
 function table<T extends Row>(
   rows: readonly T[],
   headers: readonly string[],
-  { colour }: Pick<VerdictView, "colour">,
+  { colour, columns: width }: Pick<VerdictView, "colour" | "columns">,
   cellsOf: (row: T) => readonly Cell[],
 ): string {
   if (rows.length === 0) return "";
@@ -110,7 +95,7 @@ function table<T extends Row>(
   const cells = shown.map((row) => [...cellsOf(row), row.waived ? "yes" : ""]);
   const more = rows.length - shown.length;
   const cut = more > 0 ? `and ${more} more: -o json has all\n` : "";
-  return formatTable(columns, cells, { colour }) + detailLines(shown) + cut;
+  return formatTable(columns, cells, { colour, width }) + detailLines(shown) + cut;
 }
 
 /** Each once, with those of whom it is said. */

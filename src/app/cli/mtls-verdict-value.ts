@@ -22,9 +22,15 @@ export type VerdictValue = {
   readonly otherConnections: number;
   /** Counted by Envoy, and told by no entry. */
   readonly lost: number;
+  /** Of those: they decide nothing. */
+  readonly lostMtls: number;
+  /** A flip would change nothing: it is about who is refused now. */
+  readonly strictAlready: boolean;
   readonly callers: readonly CallerValue[];
   readonly silent: readonly SilentValue[];
   readonly ports: readonly TargetPortValue[];
+  /** Of the target, and to have a proxy: nobody refuses plaintext to these. */
+  readonly withoutProxy: readonly string[];
   readonly waivers: readonly WaiverValue[];
 };
 
@@ -74,9 +80,12 @@ export function verdictValue(verdict: MtlsVerdict): VerdictValue {
     mtlsConnections: Number(verdict.mtlsConnections),
     otherConnections: Number(verdict.otherConnections),
     lost: Number(verdict.lost),
+    lostMtls: Number(verdict.lostMtls),
+    strictAlready: verdict.strictAlready,
     callers: verdict.callers.map(callerValue),
     silent: verdict.silent.map(silentValue),
     ports: verdict.ports.map(portValue),
+    withoutProxy: verdict.withoutProxy,
     waivers: verdict.waivers.map(waiverValue),
   };
 }

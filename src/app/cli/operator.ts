@@ -34,7 +34,7 @@ export async function asUsage<T>(verb: string, answer: Promise<T>): Promise<T> {
     return await answer;
   } catch (cause) {
     if (!(cause instanceof CommandRefusedError) || cause.code !== "command-invalid") throw cause;
-    const hint = `portcullis help ${verb}`;
+    const hint = cause.hint ?? `portcullis help ${verb}`;
     throw new UsageError("usage-invalid-value", cause.message, { cause, hint });
   }
 }

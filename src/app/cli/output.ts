@@ -57,3 +57,11 @@ async function formatOutput(
       return format satisfies never;
   }
 }
+
+/** Of a terminal; undefined where lines may be as long as they are. */
+export function tableWidth({
+  isTty,
+  columns,
+}: Pick<Context, "isTty" | "columns">): number | undefined {
+  return isTty ? columns : undefined;
+}

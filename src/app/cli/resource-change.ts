@@ -12,7 +12,7 @@ import {
 } from "../../edge/rpc/resource-client.ts";
 import { withApplied } from "./applied-objects.ts";
 import { connectionFlags, resolveAdminAddress } from "./admin-address.ts";
-import { ExitCode, type Context } from "./command.ts";
+import type { Context } from "./command.ts";
 import { findingValue, type LocatedFinding } from "./finding-table.ts";
 import { operatorName } from "./operator.ts";
 import { outputFlag, writeOutput, type JsonValue, type OutputFormat } from "./output.ts";
@@ -55,12 +55,12 @@ export interface ResourceOrder {
   readonly remove: readonly ResourceRef[];
 }
 
-/** Exits 3 where something is to be known of it. */
+/** What is to be known of it is said, and is no failure. */
 export async function runChange(
   context: Context,
   flags: ChangeFlags,
   order: ResourceOrder,
-): Promise<ExitCode> {
+): Promise<void> {
   const isDryRun = flags["dry-run"];
   const operator = operatorName(flags.operator, context.env);
   const address = await resolveAdminAddress(flags, context.env);
@@ -74,7 +74,6 @@ export async function runChange(
   if (flags.output === "table") {
     for (const each of found) context.stderr.write(`${each.severity}: ${findingLine(each)}\n`);
   }
-  return found.length === 0 ? ExitCode.ok : ExitCode.warning;
 }
 
 /** Those of what was applied, and those that others did not have before. */

@@ -49,7 +49,12 @@ export function commandOf(
   verb: string,
   words: readonly string[],
 ): string {
-  return [pasteable(target, `portcullis ${verb}`), ...words.map(quoted)].join(" ");
+  return [pasteable(target, `portcullis ${verb}`), shellText(words)].join(" ").trimEnd();
+}
+
+/** As a shell takes them. */
+export function shellText(words: readonly string[]): string {
+  return words.map(quoted).join(" ");
 }
 
 /** What the server has refused, with a next command that leads to the same server. */

@@ -44,3 +44,29 @@ test("never sends a control character that a cell brought", () => {
   assert.doesNotMatch(text.replaceAll("\n", ""), /[\p{Cc}\p{Cf}]/u);
   assert.equal(text.split("\n").length, 3);
 });
+
+test("a terminal's width cuts the widest texts, and neither numbers nor what is short", () => {
+  const columns = [
+    { header: "caller" },
+    { header: "count", align: "right" },
+    { header: "says" },
+  ] as const;
+  const rows = [["payments/a-workload-with-a-long-name", "1,000", "curl"]];
+  const draw = (width: number | undefined) => formatTable(columns, rows, { colour: false, width });
+  assert.equal(
+    draw(40),
+    "CALLER                      COUNT   SAYS\npayments/a-wo…a-long-name   1,000   curl\n",
+  );
+  assert.equal(draw(80), draw(undefined));
+  for (const width of [1, 20, 30, 50]) {
+    const widest = Math.max(
+      ...draw(width)
+        .split("\n")
+        .map((line) => line.length),
+    );
+    assert.ok(
+      widest <= Math.max(width, "payments/…   1,000   curl".length + 1),
+      `${width}: ${widest}`,
+    );
+  }
+});

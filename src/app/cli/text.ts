@@ -22,6 +22,13 @@ export function firstOf(names: readonly string[], max = 3): string {
   return more > 0 ? `${shown} and ${more} more` : shown;
 }
 
+/** At most so many characters. The end stays, which says more than the middle: of a name it is the workload. */
+export function cut(line: string, width: number): string {
+  if (line.length <= width) return line;
+  const end = Math.max(0, Math.floor(width / 2) - 1);
+  return `${line.slice(0, Math.max(0, width - 1 - end))}…${line.slice(line.length - end)}`;
+}
+
 const ESCAPES: ReadonlyMap<string, string> = new Map([
   ["\n", String.raw`\n`],
   ["\r", String.raw`\r`],

@@ -2,6 +2,13 @@
 
 import type { PortCoverage, SeenConnections } from "./connection.ts";
 
+/** Why nothing more can be heard of a proxy now: no stream of an agent tells of it. */
+export type Absence =
+  /** One did, since the server's start. */
+  | "away"
+  /** None did since the server's start: what became of it nobody knows. */
+  | "unheard";
+
 /** A life of a proxy, from when it was first heard of until it was gone. A key that comes again has several. */
 export interface Member {
   readonly key: string;
@@ -12,6 +19,8 @@ export interface Member {
   readonly goneMs: number | undefined;
   /** Those that its Envoy is to listen on, by its policy; undefined: those that it has told of. */
   readonly ports?: readonly number[] | undefined;
+  /** Undefined: it is told of. Without a meaning for one that is gone. */
+  readonly absence?: Absence | undefined;
 }
 
 export interface MemberSeen extends SeenConnections {

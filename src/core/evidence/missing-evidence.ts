@@ -1,9 +1,11 @@
 /** What is missing of the evidence of a proxy: time of which it told nothing, and connections of which it knows nothing. */
 
 import { epochSlackMs, gapsIn } from "./coverage-gaps.ts";
-import { isAsked, type Member, type MemberSpan } from "./member.ts";
+import { isAsked, type Absence, type Member, type MemberSpan } from "./member.ts";
 
 type MissingReason =
+  /** Nothing can be heard of the proxy now, however new its evidence is: a call of this moment would be told by nobody. */
+  | Absence
   /** The target has no proxy. */
   | "nobody"
   /** The target, or a port of a proxy, has not been there for all of the time. */
@@ -71,8 +73,22 @@ function lastOfEpochs(spans: readonly MemberSpan[]): MemberSpan[] {
   return [...last.values()];
 }
 
-/** For which time it has told nothing. */
+/** For which time it has told nothing. Of one that is absent, that it goes on is told once. */
 export function untold(
+  member: Member,
+  told: readonly MemberSpan[],
+  asked: AskedEvidence,
+): MissingEvidence[] {
+  const { absence, goneMs, bornMs } = member;
+  const times = untoldTimes(member, told, asked);
+  if (absence === undefined || goneMs !== undefined) return times;
+  const heardMs = told.length === 0 ? [bornMs] : told.map(({ untilMs }) => untilMs);
+  const sinceMs = Math.max(asked.fromMs, ...heardMs);
+  const rest = times.filter(({ reason }) => reason !== "late" && reason !== "never-reported");
+  return [missing(absence, [], sinceMs, undefined), ...rest];
+}
+
+function untoldTimes(
   member: Member,
   told: readonly MemberSpan[],
   asked: AskedEvidence,

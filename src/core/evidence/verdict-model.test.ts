@@ -21,6 +21,7 @@ const member = (key: string): fc.Arbitrary<Member> =>
     bornMs: fc.oneof(fc.constant(0), second()),
     goneMs: fc.option(second(), { nil: undefined, freq: 3 }),
     ports: fc.option(fc.subarray(ports), { nil: undefined, freq: 2 }),
+    absence: fc.constantFrom(undefined, undefined, undefined, undefined, "away", "unheard"),
   });
 
 const span: fc.Arbitrary<MemberSpan> = fc
@@ -251,7 +252,8 @@ function naiveSilent(input: VerdictInput): string[] {
     if (span.openUnnamed > 0 && isLast) names.push(nameOf(span.member));
   }
   for (const member of input.members) {
-    if (isUntold(member, fromMs, input)) names.push(nameOf(member.key));
+    const isAbsent = member.absence !== undefined && member.goneMs === undefined;
+    if (isAbsent || isUntold(member, fromMs, input)) names.push(nameOf(member.key));
   }
   return names;
 }

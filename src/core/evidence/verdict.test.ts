@@ -182,6 +182,38 @@ describe("a verdict is UNKNOWN", () => {
       `${proxy} never-reported`,
       fromMs,
     ],
+    [
+      "at once for one whose agent is away, since it has told last",
+      { members: [{ ...api, absence: "away" }] },
+      `${proxy} away`,
+      told.untilMs,
+    ],
+    [
+      "once for one whose agent has been away for long",
+      { members: [{ ...api, absence: "away" }], spans: [cut(epochMs, gapMs)] },
+      `${proxy} away`,
+      gapMs,
+    ],
+    [
+      "for one that nobody has told of since the server's start",
+      { members: [{ ...api, absence: "unheard" }] },
+      `${proxy} unheard`,
+      told.untilMs,
+    ],
+    [
+      "for one that is away and has told nothing",
+      { members: [{ ...api, absence: "away" }], spans: [] },
+      `${proxy} away`,
+      fromMs,
+    ],
+    [
+      "for one that is away and has just come",
+      {
+        members: [api, { ...api, key: "k2", name: "shop/api-2", bornMs: nowMs, absence: "away" }],
+      },
+      "proxy/shop/api-2 away",
+      nowMs,
+    ],
     ["for one that has fallen silent", { spans: [cut(epochMs, gapMs)] }, `${proxy} late`, gapMs],
     [
       "for a time of which it did not tell",
@@ -264,6 +296,18 @@ describe("a verdict is UNKNOWN", () => {
     });
   }
 
+  it("for the time before, too, of which one that is away did not tell", () => {
+    const members = [{ ...api, absence: "away" } as const];
+    const { silent } = judge({ members, spans: [cut(epochMs, gapMs), cut(gapMs + 1, nowMs)] });
+    assert.deepEqual(
+      silent.map(({ reason, sinceMs }) => [reason, sinceMs]),
+      [
+        ["away", nowMs],
+        ["gap", gapMs],
+      ],
+    );
+  });
+
   it("but not because of a caller's waiver of the same name", () => {
     const waived = new Set(["shop/api-1", "shop/api"]);
     assert.equal(judge({ spans: [], waived }).kind, "unknown");
@@ -307,6 +351,13 @@ describe("a verdict stays SAFE", () => {
           { ...api, bornMs: restartMs + hourMs },
         ],
         spans: [cut(epochMs, restartMs - 500), cut(restartMs + hourMs + 500, nowMs)],
+      },
+    ],
+    [
+      "with a proxy that is gone, whatever its agent does",
+      {
+        members: [api, { ...api, key: "k2", goneMs: restartMs, absence: "away" }],
+        spans: [told, { ...cut(epochMs, restartMs), member: "k2" }],
       },
     ],
     [

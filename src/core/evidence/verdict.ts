@@ -4,7 +4,8 @@
  */
 
 import type { Holder } from "./address-history.ts";
-import { callersOf, type BrokenCall, type Caller } from "./callers.ts";
+import type { Caller } from "./caller.ts";
+import { callersOf, type BrokenCall } from "./callers.ts";
 import { isAsked, wasThere, type Member, type MemberSeen, type MemberSpan } from "./member.ts";
 import { silentOf, type Silent } from "./silent.ts";
 

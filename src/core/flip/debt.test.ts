@@ -9,6 +9,7 @@ import {
   readDebt,
   untilAnnotation,
   withDebt,
+  withoutDebt,
 } from "./debt.ts";
 
 const manifestOf = (annotations: Record<string, unknown>) => ({
@@ -62,6 +63,15 @@ test("what is written is read again, and all else of the manifest stays", () => 
   }
   assert.equal(formatUntil(Date.UTC(2027, 0, 1)), "2027-01-01");
   assert.equal(formatUntil(Date.UTC(2027, 0, 1, 12, 30)), "2027-01-01T12:30:00Z");
+});
+
+test("what is paid is taken away, and all else of the manifest stays", () => {
+  const manifest = manifestOf({ z: "1" });
+  assert.deepEqual(withoutDebt(withDebt(manifest, 0, "team-x")), manifest);
+  assert.equal(withoutDebt(manifest), manifest);
+  const { annotations: _, ...metadata } = manifest.metadata;
+  const bare = { ...manifest, metadata };
+  assert.deepEqual(withoutDebt(withDebt(bare, 0, "team-x")), bare);
 });
 
 test("a policy that lets no plaintext in owes nothing", () => {

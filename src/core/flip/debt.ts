@@ -16,6 +16,9 @@ export interface PermissiveDebt {
   readonly owner: string;
 }
 
+/** What a date is to be, for whoever wrote another. */
+export const untilExpected = "a date or time such as 2026-12-24 or 2026-12-24T08:00:00Z";
+
 /** Of a PeerAuthentication, whatever its mode. @returns undefined where no date is written */
 export function readDebt(manifest: JsonObject): PermissiveDebt | undefined {
   const annotations = annotationsOf(manifest);
@@ -40,6 +43,15 @@ export function isPaid({ mode, ports }: PolicyModes): boolean {
 export function formatUntil(untilMs: number): string {
   const time = new Date(untilMs).toISOString().replace(/\.\d{3}Z$/, "Z");
   return time.replace(/T00:00:00Z$/, "");
+}
+
+/** Of what lets no plaintext in any more: nobody owes anything. */
+export function withoutDebt(manifest: JsonObject): JsonObject {
+  const { [untilAnnotation]: until, [ownerAnnotation]: owner, ...rest } = annotationsOf(manifest);
+  if (until === undefined && owner === undefined) return manifest;
+  const { annotations: _, ...metadata } = metadataOf(manifest);
+  const kept = Object.keys(rest).length > 0 && { annotations: rest };
+  return { ...manifest, metadata: { ...metadata, ...kept } };
 }
 
 export function withDebt(manifest: JsonObject, untilMs: number, owner: string): JsonObject {

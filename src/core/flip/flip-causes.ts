@@ -9,13 +9,22 @@ import type { FlipView, RefusedCall } from "./flip-view.ts";
 /** In the record; more say nothing more. */
 const namesMax = 100;
 
-export function revertCause(flip: Flip, { refused }: FlipView): RevertCause | undefined {
+export function revertCause(
+  flip: Flip,
+  { refused, waivedUntil }: Pick<FlipView, "refused" | "waivedUntil">,
+): RevertCause | undefined {
   const calls = refused.filter(
     ({ port, firstMs }) => isFlipPort(flip, port) && firstMs <= endMs(flip),
   );
   const failed = failedCallers(flip, calls);
   if (failed.length > 0) return { kind: "meshed-failure", callers: failed.slice(0, namesMax) };
-  const named = refusedCallers(flip, calls);
+  // Whom a waiver names, the operator knew of.
+  const isWaived = ({ holder, lastMs }: RefusedCall): boolean =>
+    holder.kind === "workload" && lastMs <= (waivedUntil.get(holder.name) ?? -Infinity);
+  const named = refusedCallers(
+    flip,
+    calls.filter((call) => !isWaived(call)),
+  );
   const isEnough = flip.revertOnRefused !== undefined && named.length >= flip.revertOnRefused;
   return isEnough ? { kind: "refused", callers: named.slice(0, namesMax) } : undefined;
 }

@@ -18,7 +18,8 @@ const states: readonly FlipState[] = [
   { kind: "editing" },
   { kind: "stage" },
   { kind: "watching", sinceMs: 5_000 },
-  { kind: "done", endedMs: 6_000 },
+  { kind: "done", endedMs: 6_000, unseen: [] },
+  { kind: "done", endedMs: 6_000, unseen: ["shop/api-a", "shop/api-b"] },
   { kind: "superseded", endedMs: 6_000, why: "the object was changed" },
   ...causes.flatMap((cause): readonly FlipState[] => [
     { kind: "reverting", cause, sinceMs: 5_000 },
@@ -44,7 +45,13 @@ test("a flip is stored and read as it is, in the same text however it was put to
   }
 });
 
-const document = encodeFlip(flips[6] ?? flipOf());
+test("a flip that was done before anybody could be unseen is read as one that all have seen", () => {
+  const [, , , done = flipOf()] = flips;
+  assert.doesNotMatch(encodeFlip(done), /unseen/);
+  assert.deepEqual(parseFlip(encodeFlip(done)).state, { kind: "done", endedMs: 6_000, unseen: [] });
+});
+
+const document = encodeFlip(flips[7] ?? flipOf());
 const replaced = (from: string, to: string): string => {
   assert.ok(document.includes(from), from);
   return document.replace(from, to);
@@ -74,6 +81,7 @@ const bad: readonly (readonly [title: string, document: string])[] = [
   ["a workload twice", replaced('["shop/api-a"]', '["shop/api-a","shop/api-a"]')],
   ["a state that nobody knows", replaced('"kind":"reverted"', '"kind":"paused"')],
   ["a cause that nobody knows", replaced('"kind":"operator"', '"kind":"weather"')],
+  ["unseen workloads as text", replaced('"kind":"reverted"', '"kind":"done","unseen":"all"')],
   ["a port of 0", replaced('"exceptPorts":[]', '"exceptPorts":[0]')],
   ["ports as text", replaced('"exceptPorts":[]', '"exceptPorts":["80"]')],
   ["a selector of numbers", replaced('"app":"api"', '"app":1')],

@@ -11,7 +11,7 @@ import {
 } from "../trust/stored-values.ts";
 import { FlipError } from "./flip-error.ts";
 import type { Flip, FlipEdit, OpenedStage } from "./flip.ts";
-import { parseState } from "./flip-state-codec.ts";
+import { parseState, storedState } from "./flip-state-codec.ts";
 import { formatStage, parseStages } from "./stages.ts";
 import { parsePort, parsePorts, parseWorkloads, textLike } from "./stored-flip-values.ts";
 import type { FlipTarget } from "./target.ts";
@@ -19,7 +19,8 @@ import type { FlipTarget } from "./target.ts";
 const version = 1;
 
 export function encodeFlip(flip: Flip): string {
-  const stored = { ...flip, version, stages: flip.stages.map(formatStage).join(",") };
+  const stages = flip.stages.map(formatStage).join(",");
+  const stored = { ...flip, version, stages, state: storedState(flip.state) };
   return JSON.stringify(stored, (_, value: unknown) =>
     isJsonObject(value) ? sorted(value) : value,
   );

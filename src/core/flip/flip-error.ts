@@ -41,8 +41,6 @@ export type FlipRefusalCode =
   | "disabled"
   | "port-disabled"
   | "already-strict"
-  | "edit-does-not-reach"
-  | "edit-changes-more"
   | "nothing-to-revert";
 
 export interface FlipRefusal {

@@ -24,3 +24,8 @@ function holdsBack(flip: Flip): boolean {
   const { kind } = flip.state;
   return kind === "reverting" || kind === "editing" || (kind === "stage" && !isOpenToAll(flip));
 }
+
+/** Whether a step may change who is held back. */
+export function isHeldOtherwise(before: Flip, after: Flip): boolean {
+  return before.state.kind !== after.state.kind || before.opened.length !== after.opened.length;
+}

@@ -18,6 +18,8 @@ import type { FlipView } from "./flip-view.ts";
 import { forceWaits, isBack, waitsFor } from "./flip-waits.ts";
 import type { ObjectSays } from "./object-says.ts";
 import { joiningStage } from "./stages.ts";
+import { supersedes } from "./superseding.ts";
+import { unseenOf } from "./told-until.ts";
 
 /** @returns undefined where nothing is to be done now; the step is durable before it is in force, and then asked for again */
 export function nextFlip(flip: Flip, view: FlipView, nowMs: number): Flip | undefined {
@@ -28,11 +30,18 @@ export function nextFlip(flip: Flip, view: FlipView, nowMs: number): Flip | unde
     if (!isBack(view)) return undefined;
     return inState(flip, { kind: "reverted", cause: state.cause, endedMs: atMs });
   }
-  const why = supersedes(flip, view);
+  const why = supersedes(flip, view, atMs);
   if (why !== undefined) return inState(flip, { kind: "superseded", endedMs: atMs, why });
   const cause = revertCause(flip, view);
   if (cause !== undefined) return inState(flip, { kind: "reverting", cause, sinceMs: atMs });
   return inForce(flip, view, atMs) ?? whenNothingWaits(flip, view, atMs);
+}
+
+/** Nothing else stands in the way of the next step: a verdict may cost a tenth of a second, and is asked for then. */
+export function waitsForVerdict(flip: Flip, view: FlipView, nowMs: number): boolean {
+  if (nextFlip(flip, view, nowMs) !== undefined) return false;
+  const waits = waitsFor(flip, view, nowMs);
+  return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
 }
 
 /** By an operator, at any time. One that is done is taken back as long as the target is strict. */
@@ -50,15 +59,6 @@ export function revertFlip(
   return inState(flip, { kind: "reverting", cause, sinceMs });
 }
 
-/** Somebody else's word counts, where nothing of the target is strict by it. One that is not ours may be changed on its way. */
-function supersedes({ opened, edit }: Flip, { object }: FlipView): string | undefined {
-  if (object === "other" && (edit.isOurs || opened.length > 0)) {
-    return "the object was changed by somebody else, and says no more that the target is strict";
-  }
-  const isTakenBack = object === "before" && opened.length > 0;
-  return isTakenBack ? "the object was changed back by somebody else" : undefined;
-}
-
 /** All of the open stage refuse plaintext now. */
 function inForce(flip: Flip, view: FlipView, atMs: number): Flip | undefined {
   const stage = flip.opened.at(-1);
@@ -69,7 +69,9 @@ function inForce(flip: Flip, view: FlipView, atMs: number): Flip | undefined {
 
 function whenNothingWaits(flip: Flip, view: FlipView, atMs: number): Flip | undefined {
   if (waitsFor(flip, view, atMs).length > 0) return undefined;
-  if (flip.state.kind === "watching") return inState(flip, { kind: "done", endedMs: atMs });
+  if (flip.state.kind === "watching") {
+    return inState(flip, { kind: "done", endedMs: atMs, unseen: unseenOf(flip, view) });
+  }
   if (isOpenToAll(flip))
     return inState(flip, { kind: "watching", sinceMs: flip.opened.at(-1)?.inForceMs ?? atMs });
   const stage = nextStage(flip, view, atMs);

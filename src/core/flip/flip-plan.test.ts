@@ -26,7 +26,17 @@ const lines = (targets: readonly PlanTarget[]): readonly string[] =>
 
 test("SAFE ones go first, then those whose callers are the namespace's own, then those of whom nobody knows", () => {
   const targets = [
-    targetOf("unknown", { verdict: "unknown", silent: ["proxy/shop/unknown-0"] }),
+    targetOf("unknown", {
+      verdict: "unknown",
+      silent: [
+        { name: "proxy/shop/unknown-0", reason: "late" },
+        { name: "target/shop/unknown", reason: "too-young" },
+      ],
+    }),
+    targetOf("bare", {
+      verdict: "unknown",
+      silent: [{ name: "target/shop/bare", reason: "nobody" }],
+    }),
     targetOf("strict", { mode: "strict" }),
     targetOf("off", { mode: "disable" }),
     calledBy("outside", { name: "10.0.0.9", isMeshed: undefined }),
@@ -45,7 +55,8 @@ test("SAFE ones go first, then those whose callers are the namespace's own, then
     "0 | shop/far | bank/teller sends no mTLS | check shop/far",
     "0 | shop/naked | shop/cron has no proxy; shop/web-0 of shop/web sends no mTLS | check shop/naked",
     "0 | shop/outside | 10.0.0.9 calls it without mTLS | check shop/outside",
-    "0 | shop/unknown | proxy/shop/unknown-0 is silent | check shop/unknown",
+    "0 | shop/bare | it has no proxy that could tell who calls | check shop/bare",
+    "0 | shop/unknown | proxy/shop/unknown-0 is silent (late); it is younger than the look-back | check shop/unknown",
     "0 | shop/off | it takes no mTLS | permissive shop/off --until DATE --owner NAME",
     "0 | shop/strict | - | ",
   ]);
@@ -69,6 +80,7 @@ test("everybody is planned once, whoever calls whom, and after those of the name
     callers: fc.uniqueArray(
       fc.record({ name, isMeshed: fc.constantFrom(true, true, false, undefined) }),
       {
+        minLength: 1,
         maxLength: 3,
         selector: (each) => each.name,
       },
@@ -83,6 +95,8 @@ test("everybody is planned once, whoever calls whom, and after those of the name
             more.verdict === "unsafe"
               ? callers.map((caller) => ({ ...caller, name: `shop/${caller.name}-1` }))
               : [],
+          silent:
+            more.verdict === "unknown" ? [{ name: `proxy/shop/${each}-0`, reason: "gap" }] : [],
         }),
       );
       const plan = planFlips(targets);
@@ -95,10 +109,11 @@ test("everybody is planned once, whoever calls whom, and after those of the name
         ...orders.filter((order) => order > 0).toSorted((a, b) => a - b),
         ...orders.filter((order) => order === 0),
       ]);
-      for (const { target: text, order } of plan) {
+      for (const { target: text, order, waitsFor } of plan) {
         const of = targets.find((each) => each.target === text);
         const isMoving = of?.mode === "permissive" || of?.mode === "mixed";
         assert.equal(order === 1, isMoving && of?.verdict === "safe");
+        assert.equal(waitsFor.length === 0, order === 1 || of?.mode === "strict");
         if (order > 1) assert.ok(of?.callers.every(({ isMeshed }) => isMeshed));
       }
     }),

@@ -4,6 +4,7 @@
  */
 
 import { compareText } from "../compare-text.ts";
+import type { SilentReason } from "../evidence/silent.ts";
 import type { TargetMode } from "./target-modes.ts";
 
 export interface PlanCaller {
@@ -11,6 +12,12 @@ export interface PlanCaller {
   readonly name: string;
   /** A workload with a proxy; without one it is work to do; undefined for whom nobody knows. */
   readonly isMeshed: boolean | undefined;
+}
+
+export interface PlanSilent {
+  /** As the verdict names it. */
+  readonly name: string;
+  readonly reason: SilentReason;
 }
 
 export interface PlanTarget {
@@ -23,7 +30,7 @@ export interface PlanTarget {
   /** Those that are not waived. */
   readonly callers: readonly PlanCaller[];
   /** Whose evidence is missing, and is not waived. */
-  readonly silent: readonly string[];
+  readonly silent: readonly PlanSilent[];
 }
 
 export interface PlannedFlip {
@@ -107,7 +114,13 @@ function waitsOf(each: PlanTarget, homes: Homes): readonly string[] {
     const home = homes.get(name)?.find((target) => target !== each);
     return home === undefined ? `${name} sends no mTLS` : `${name} of ${home.target} sends no mTLS`;
   });
-  return [...callers, ...each.silent.map((name) => `${name} is silent`)];
+  return [...callers, ...each.silent.map(silentWords)];
+}
+
+function silentWords({ name, reason }: PlanSilent): string {
+  if (reason === "nobody") return "it has no proxy that could tell who calls";
+  if (name.startsWith("target/")) return "it is younger than the look-back";
+  return `${name} is silent (${reason})`;
 }
 
 function nextOf({ target, mode, verdict }: PlanTarget): string {

@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import * as fc from "fast-check";
 import { flipOf, flipWorkloads, memberOf, refusedOf, viewOf } from "../../../test/support/flips.ts";
 import type { Holder } from "../evidence/address-history.ts";
-import { refusedCallers, revertCause } from "./flip-causes.ts";
+import { endMs, refusedCallers, revertCause } from "./flip-causes.ts";
 import { encodeFlip, parseFlip } from "./flip-codec.ts";
 import { isRefusal } from "./flip-error.ts";
 import { heldBack, holdOf } from "./flip-hold.ts";
@@ -101,6 +101,30 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 2, arbitrary: object.map((each) => world((old) => ({ ...old, object: each }))) },
   {
+    weight: 1,
+    arbitrary: fc.constantFrom("before", "other", "after").map((each) =>
+      world((old) => ({
+        ...old,
+        object: each,
+        absentSinceMs: each === "after" ? undefined : old.nowMs,
+      })),
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom("known", "known", "blind")
+      .map((evidence) => world((old) => ({ ...old, evidence, lookedSinceMs: old.nowMs }))),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .tuple(fc.constantFrom(...names), fc.integer({ min: 0, max: 900_000 }))
+      .map((each) =>
+        world((old) => ({ ...old, waivedUntil: new Map([...old.waivedUntil, each]) })),
+      ),
+  },
+  {
     weight: 2,
     arbitrary: verdict.map((kind) => world((old) => ({ ...old, verdict: { kind, names: [] } }))),
   },
@@ -165,23 +189,24 @@ function always(property: (step: Step) => void, ended?: (flip: Flip) => void): v
 const isHeld = (flip: Flip, name: string): boolean => heldBack(flip, name, 8080);
 
 describe("whatever happens", () => {
-  test("a stage opens only where the verdict is SAFE, the object says so and the last one is in force with its evidence", () => {
+  test("a stage opens only where the verdict is SAFE, the object says so, the last one is in force, and all have told since", () => {
     let count = 0;
     always(({ before, after, world: now }) => {
       if (after.opened.length === before.opened.length) return;
       count++;
       assert.equal(after.opened.length, before.opened.length + 1);
-      assert.equal(now.object, "after");
+      assert.deepEqual([now.object, now.evidence], ["after", "known"]);
       assert.ok(
         now.verdict.kind === "safe" || (now.verdict.kind === "nobody" && before.opened.length > 0),
       );
       const last = before.opened.at(-1);
-      if (last === undefined) return;
-      const inForceMs = last.inForceMs ?? Number.NaN;
-      for (const { name, stage, isWaived, evidenceUntilMs = 0 } of now.workloads) {
-        if (isHeld(before, name) || stage === "no-proxy") continue;
-        assert.ok(stage === "in-force" || (stage === "silent" && isWaived), `${name} ${stage}`);
-        assert.ok(isWaived || evidenceUntilMs > inForceMs, name);
+      const sinceMs = last === undefined ? before.startedMs : (last.inForceMs ?? Number.NaN);
+      for (const { name, stage, isWaived, evidenceUntilMs = 0, isConnected } of now.workloads) {
+        if (stage === "no-proxy") continue;
+        assert.ok(isWaived || evidenceUntilMs > sinceMs, name);
+        if (isHeld(before, name)) assert.ok(isWaived || isConnected, name);
+        else
+          assert.ok(stage === "in-force" || (stage === "silent" && isWaived), `${name} ${stage}`);
       }
     });
     assert.ok(count > 300, `${count} stages`);
@@ -232,9 +257,53 @@ describe("whatever happens", () => {
         );
       assert.ok(cause.callers.every((name) => isThere(name, cause.kind === "meshed-failure")));
       const least = cause.kind === "refused" ? (before.revertOnRefused ?? Infinity) : 1;
+      const isCounted = (name: string): boolean =>
+        now.refused.some(
+          ({ holder, lastMs: last }) =>
+            "name" in holder && holder.name === name && last > (now.waivedUntil.get(name) ?? -1),
+        );
+      assert.ok(cause.kind !== "refused" || cause.callers.every(isCounted));
       assert.ok(new Set(cause.callers).size >= least);
     });
     assert.ok(count > 100, `${count} reverts`);
+  });
+
+  test("who is done has been seen by all, or names those who have not told of the whole window", () => {
+    let count = 0;
+    always(({ before, after, world: now }) => {
+      if (after.state.kind !== "done" || before.state.kind === "done") return;
+      count++;
+      assert.equal(before.state.kind, "watching");
+      const { unseen } = after.state;
+      for (const { name, stage, evidenceUntilMs = 0 } of now.workloads) {
+        const hasTold = evidenceUntilMs >= endMs(before) || stage === "no-proxy";
+        assert.equal(unseen.includes(name), !hasTold, name);
+      }
+      if (unseen.length > 0 || now.evidence === "blind") {
+        const isWaived = now.workloads.every(
+          (each) => each.isWaived || !unseen.includes(each.name),
+        );
+        const atMs = Math.max(now.nowMs, lastMs(before));
+        const isLate = atMs >= Math.max(endMs(before), now.lookedSinceMs) + 60_000;
+        assert.ok(isLate || (isWaived && now.evidence === "known"));
+      }
+    });
+    assert.ok(count > 15, `${count} ends`);
+  });
+
+  test("an object that is missing ends no flip within 30 s, and one that is there and says otherwise does at once", () => {
+    let [missed, ended] = [0, 0];
+    always(({ before, after, world: now, event: { kind } }) => {
+      if (kind !== "step" || hasEnded(before) || before.state.kind === "reverting") return;
+      const says = now.object === "other" || now.object === "before";
+      if (before.opened.length === 0 || !says) return;
+      const atMs = Math.max(now.nowMs, lastMs(before));
+      const isMissed = now.absentSinceMs !== undefined && atMs < now.absentSinceMs + 30_000;
+      assert.equal(after.state.kind === "superseded", !isMissed);
+      if (isMissed) missed++;
+      else ended++;
+    });
+    assert.ok(missed > 10 && ended > 10, `${missed} missed, ${ended} ended`);
   });
 
   test("time never goes back", () => {

@@ -3,11 +3,18 @@
 import { isJsonObject } from "../identity/json-object.ts";
 import { parseText, parseTime, unexpected } from "../trust/stored-values.ts";
 import type { FlipState, RevertCause } from "./flip.ts";
-import { parseNames, textLike } from "./stored-flip-values.ts";
+import { parseNames, parseWorkloads, textLike } from "./stored-flip-values.ts";
+
+/** As it was before anybody could be unseen, where nobody is. */
+export function storedState(state: FlipState): object {
+  if (state.kind !== "done" || state.unseen.length > 0) return state;
+  const { unseen: _, ...rest } = state;
+  return rest;
+}
 
 export function parseState(value: unknown): FlipState {
   if (!isJsonObject(value)) throw unexpected("a state");
-  const { kind, cause, sinceMs, endedMs, why } = value;
+  const { kind, cause, sinceMs, endedMs, why, unseen } = value;
   switch (kind) {
     case "editing":
     case "stage":
@@ -17,7 +24,11 @@ export function parseState(value: unknown): FlipState {
     case "reverting":
       return { kind, cause: parseCause(cause), sinceMs: parseTime(sinceMs) };
     case "done":
-      return { kind, endedMs: parseTime(endedMs) };
+      return {
+        kind,
+        endedMs: parseTime(endedMs),
+        unseen: unseen === undefined ? [] : parseWorkloads(unseen),
+      };
     case "reverted":
       return { kind, cause: parseCause(cause), endedMs: parseTime(endedMs) };
     case "superseded":

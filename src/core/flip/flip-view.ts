@@ -54,7 +54,17 @@ export interface FlipView {
   /** All of the target, each once: by the configuration, and by the evidence's members that are not proven gone. */
   readonly workloads: readonly MemberState[];
   readonly object: ObjectSays;
+  /** Since when the object that the flip changes is not there, by whoever looks; undefined: it is there. */
+  readonly absentSinceMs: number | undefined;
+  /** `blind`: nobody can be asked now. What is known is what was told before, and nothing that is missing has an end. */
+  readonly evidence: "known" | "blind";
+  /** Since when somebody looks, as from a server's start: whose agent had no time to come back has had none to tell. */
+  readonly lookedSinceMs: number;
   /** Over the look-back, of the workloads that are not strict yet. */
   readonly verdict: FlipVerdict;
+  /** Since when it is safe, each time that it is asked for this stage; undefined: it is not, or was not asked. */
+  readonly safeSinceMs?: number | undefined;
   readonly refused: readonly RefusedCall[];
+  /** By name, until when a waiver of a caller counts, or has counted. */
+  readonly waivedUntil: ReadonlyMap<string, number>;
 }

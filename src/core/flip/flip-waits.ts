@@ -3,24 +3,15 @@
 import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
 import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
-
-export interface FlipWait {
-  readonly kind: "object" | "proxy" | "connections" | "evidence" | "verdict" | "window";
-  /** Who, or which object; "" for time. */
-  readonly name: string;
-  readonly detail: string;
-}
-
-/** How long after a stage is in force its evidence has to reach. */
-const settledMs = 1_000;
-/** Evidence that is not there so long after the end of the window is not waited for. */
-const lateMs = 60_000;
+import type { FlipWait } from "./flip-wait.ts";
+import { missedUntil } from "./superseding.ts";
+import { blindWaits, toldWaits, windowToldWaits } from "./told-until.ts";
 
 /** @returns none where a step can be taken, or nothing is left to do */
 export function waitsFor(flip: Flip, view: FlipView, nowMs: number): readonly FlipWait[] {
   switch (flip.state.kind) {
     case "editing":
-      return [...objectWaits(flip, view), ...verdictWaits(flip, view)];
+      return [...objectWaits(flip, view), ...nextWaits(flip, view)];
     case "stage":
       return [...objectWaits(flip, view), ...forceWaits(flip, view), ...nextWaits(flip, view)];
     case "watching":
@@ -59,43 +50,41 @@ export function forceWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
 /** Before another stage. Of the last one nothing more is asked: the flip watches. */
 function nextWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
   if (isOpenToAll(flip)) return [];
-  const inForceMs = flip.opened.at(-1)?.inForceMs;
-  const late =
-    inForceMs === undefined ? [] : evidenceWaits(strictOf(flip, view), inForceMs + settledMs);
+  const late = toldWaits(flip, view);
   return [...late, ...verdictWaits(flip, view)];
 }
 
 function windowWaits(flip: Flip, view: FlipView, nowMs: number): readonly FlipWait[] {
   const untilMs = endMs(flip);
   const atMs = Math.max(nowMs, lastMs(flip));
+  const missed = missedUntil(flip, view) === undefined ? [] : objectWaits(flip, view);
   if (atMs < untilMs) {
-    const detail = `is watched until ${new Date(untilMs).toISOString().replace(/\.\d{3}Z$/, "Z")}`;
-    return [{ kind: "window", name: "", detail }];
+    const window: FlipWait = {
+      kind: "window",
+      name: "",
+      detail: `is watched until ${timeText(untilMs)}`,
+    };
+    return [...missed, ...blindWaits(flip, view), window];
   }
-  if (atMs >= untilMs + lateMs) return [];
-  return evidenceWaits(
-    view.workloads.filter(({ isConnected }) => isConnected),
-    untilMs,
-  );
+  return [...missed, ...windowToldWaits(flip, view, atMs)];
 }
 
-function evidenceWaits(members: readonly MemberState[], untilMs: number): readonly FlipWait[] {
-  return members
-    .filter(({ evidenceUntilMs = 0, isWaived, stage }) => {
-      return evidenceUntilMs < untilMs && !isWaived && stage !== "no-proxy";
-    })
-    .map(({ name }) => ({
-      kind: "evidence",
-      name,
-      detail: "has not told yet whom it has refused since",
-    }));
-}
-
-function objectWaits(flip: Flip, { object }: FlipView): readonly FlipWait[] {
+function objectWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
+  const { object } = view;
   if (object === "after") return [];
+  const missedMs = missedUntil(flip, view);
+  if (missedMs !== undefined) {
+    const until = `is not there: if it is not back by ${timeText(missedMs)}, the flip is over`;
+    return [objectWait(until, flip)];
+  }
   const detail =
     object === "partly" ? "some of the target is strict, and some is not" : "is to say STRICT";
   return [objectWait(detail, flip)];
+}
+
+/** In whole seconds. */
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 
 function objectWait(detail: string, { edit: { ref, isOurs } }: Flip): FlipWait {

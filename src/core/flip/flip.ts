@@ -48,7 +48,8 @@ export type FlipState =
   | { readonly kind: "watching"; readonly sinceMs: number }
   /** All are held back, and the object is being edited back. */
   | { readonly kind: "reverting"; readonly cause: RevertCause; readonly sinceMs: number }
-  | { readonly kind: "done"; readonly endedMs: number }
+  /** `unseen`: `NAMESPACE/NAME` of those that have not told of the whole window. */
+  | { readonly kind: "done"; readonly endedMs: number; readonly unseen: readonly string[] }
   | { readonly kind: "reverted"; readonly cause: RevertCause; readonly endedMs: number }
   /** Somebody else has made the target something else: nothing is written over it. */
   | { readonly kind: "superseded"; readonly endedMs: number; readonly why: string };

@@ -3,15 +3,15 @@
 import { labelsKey } from "../policy/labels.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { nameKey } from "../resources/resource.ts";
-import { takesMeshTls } from "../resources/workload-entry.ts";
+import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts";
 import { FlipError } from "./flip-error.ts";
 import { resolveTarget } from "./resolve-target.ts";
-import { membersOf, selectorOf, type FlipTarget } from "./target.ts";
+import { labelledOf, membersOf, selectorOf, type FlipTarget } from "./target.ts";
 
 export interface NamespaceTargets {
-  /** Of each selector one, with a member that has a proxy. */
+  /** Of each selector one, with a member that has a proxy and is called. */
   readonly targets: readonly FlipTarget[];
-  /** Workloads with a proxy that no target has, and why. */
+  /** Workloads with a proxy that are called and that no target has, and why. */
   readonly others: readonly { readonly name: string; readonly why: string }[];
 }
 
@@ -25,18 +25,29 @@ export function namespaceTargets(view: MeshView, namespace: string): NamespaceTa
   for (const { ref, workloadSelector } of view.objects.services) {
     if (ref.namespace !== namespace || workloadSelector.size === 0) continue;
     const target = resolveTarget(`${namespace}/serviceentry/${ref.name}`, view);
-    if (membersOf(view, target).members.length > 0) add(nameKey(ref), target);
+    if (takesCalls(view, target)) add(nameKey(ref), target);
   }
   for (const name of unselected(view, namespace, [...targets.values()])) {
     try {
       const target = resolveTarget(`${namespace}/workloadentry/${name}`, view);
-      if (membersOf(view, target).members.length > 0) add(`${namespace}/${name}`, target);
+      if (takesCalls(view, target)) add(`${namespace}/${name}`, target);
     } catch (error) {
       if (!(error instanceof FlipError)) throw error;
       others.push({ name: `${namespace}/${name}`, why: error.message });
     }
   }
   return { targets: [...targets.values()], others };
+}
+
+/** Whoever only calls is no part of what can go strict. */
+function takesCalls(view: MeshView, target: FlipTarget): boolean {
+  return membersOf(view, target).members.some(({ named }) => named.length > 0);
+}
+
+/** That some object names. */
+function hasPorts(view: MeshView, workload: WorkloadEntry): boolean {
+  const [policy] = view.mesh.peers.selecting(labelledOf(workload));
+  return view.portsOf(workload).size > 0 || (policy?.ports.size ?? 0) > 0;
 }
 
 /** By the shorter text, where that means the same. */
@@ -60,7 +71,7 @@ function unselected(
   );
   return view.objects.workloads
     .filter((each) => each.ref.namespace === namespace && takesMeshTls(each))
-    .filter(({ ref }) => !selected.has(nameKey(ref)))
+    .filter((each) => !selected.has(nameKey(each.ref)) && hasPorts(view, each))
     .map(({ ref }) => ref.name)
     .toSorted();
 }

@@ -1,6 +1,7 @@
 /** What the objects say of a flip's target now, by what they do: who has written them, and how, does not matter. */
 
 import type { MeshView } from "../policy/mesh-view.ts";
+import type { PeerAuthentication } from "../resources/peer-authentication.ts";
 import { nameKey } from "../resources/resource.ts";
 import { sameValue } from "../policy/same-value.ts";
 import { manifestOf, modesIn } from "./edited-policy.ts";
@@ -27,8 +28,17 @@ export function objectSays(
   return isAsBefore(flip, view) ? "before" : "other";
 }
 
-function isAsBefore({ edit: { ref, beforeJson } }: Pick<Flip, "edit">, view: MeshView): boolean {
-  const policy = view.objects.peers.find((each) => nameKey(each.ref) === nameKey(ref));
+/** The one that the flip changes. @returns undefined where it is not there */
+export function objectOf(
+  { edit: { ref } }: Pick<Flip, "edit">,
+  view: MeshView,
+): PeerAuthentication | undefined {
+  return view.objects.peers.find((each) => nameKey(each.ref) === nameKey(ref));
+}
+
+function isAsBefore(flip: Pick<Flip, "edit">, view: MeshView): boolean {
+  const { beforeJson } = flip.edit;
+  const policy = objectOf(flip, view);
   if (policy === undefined || beforeJson === undefined) return policy === beforeJson;
   const { mode, ports } = policy;
   return sameValue(modesIn(manifestOf(beforeJson)), { mode, ports });

@@ -2,13 +2,12 @@
 
 import type { PeerMode } from "../resources/peer-authentication.ts";
 import { withDebt } from "./debt.ts";
-import { effectRefusal } from "./edit-effect.ts";
 import { editPlace } from "./edit-place.ts";
 import { contentOf, type PolicyModes } from "./edited-policy.ts";
 import { isRefusal, type FlipRefusal } from "./flip-error.ts";
 import { editAt, type EditSources, type PlannedEdit } from "./strict-edit.ts";
 import type { FlipTarget } from "./target.ts";
-import { namespaceOf, viewWith } from "./view-with.ts";
+import { namespaceOf } from "./view-with.ts";
 
 export interface PermissiveEdit extends PlannedEdit {
   /** The object says it already. */
@@ -28,18 +27,10 @@ export function planPermissive(
   const { after, before, ref } = editAt(place, target, sources, (modes) =>
     permissiveModes(modes, target),
   );
-  const keptPorts = keptOf(target, after.object);
-  const kept = new Set(keptPorts.map(({ port }) => port));
-  const refusal = effectRefusal(view, viewWith(view, ref, after.object), {
-    target,
-    mode: "permissive",
-    keptPorts: kept,
-  });
-  if (refusal !== undefined) return refusal;
   const edited = { ...after, manifest: withDebt(after.manifest, untilMs, owner) };
   const isUnchanged =
     before !== undefined && contentOf(before.manifest) === contentOf(edited.manifest);
-  return { ref, before, after: edited, isUnchanged, keptPorts };
+  return { ref, before, after: edited, isUnchanged, keptPorts: keptOf(target, after.object) };
 }
 
 function permissiveModes({ mode, ports }: PolicyModes, target: FlipTarget): PolicyModes {

@@ -5,13 +5,11 @@ import { editSources } from "../../../test/support/flip-objects.ts";
 import { labelsOf, type WrittenPeer } from "../../../test/support/policy-objects.ts";
 import type { PolicyObject } from "../resources/policy-object.ts";
 import { nameKey } from "../resources/resource.ts";
-import { effectRefusal } from "./edit-effect.ts";
 import { isRefusal, type FlipRefusal } from "./flip-error.ts";
 import { objectSays } from "./object-says.ts";
 import { resolveTarget } from "./resolve-target.ts";
 import { planStrict, type StrictEdit } from "./strict-edit.ts";
 import { targetMode } from "./target-modes.ts";
-import { viewWith } from "./view-with.ts";
 
 const shop: readonly PolicyObject[] = [
   sidecar("shop/all", {
@@ -257,43 +255,6 @@ describe("refuses a flip where", () => {
       assert.match(`${refusal.message}\n${refusal.hint}`, text);
     });
   }
-});
-
-test("an edit that reaches not all, or more, is refused by name", () => {
-  const { view } = editSources(shop);
-  const target = resolveTarget("shop/api", view);
-  const strict = (selector: Record<string, string>) =>
-    viewWith(
-      view,
-      { namespace: "shop", name: "x" },
-      planned("shop/api").after.object && {
-        ...planned("shop/api").after.object,
-        selector: labelsOf(selector),
-      },
-    );
-  const less = effectRefusal(view, strict({ app: "api", version: "v1" }), {
-    target,
-    mode: "strict",
-  });
-  assert.equal(less?.code, "edit-does-not-reach");
-  assert.match(
-    less?.message ?? "",
-    /got permissive for shop\/api-1:8080, shop\/api-1:9000, shop\/api-1 by the default/,
-  );
-  const more = effectRefusal(
-    view,
-    viewWith(view, { namespace: "shop", name: "x" }, { ...planned("shop").after.object }),
-    {
-      target,
-      mode: "strict",
-    },
-  );
-  assert.equal(more?.code, "edit-changes-more");
-  assert.match(
-    more?.message ?? "",
-    /got one of shop\/web-0:8080, shop\/web-0:9000, shop\/web-0, too/,
-  );
-  assert.equal(effectRefusal(view, strict({ app: "api" }), { target, mode: "strict" }), undefined);
 });
 
 test("a target has one mode, or is mixed", () => {

@@ -6,7 +6,7 @@ import type { MeshView } from "../policy/mesh-view.ts";
 import { modeOf, portModes } from "../policy/port-modes.ts";
 import { nameKey, type ResourceRef } from "../resources/resource.ts";
 import { brokenCalls } from "./broken-calls.ts";
-import { effectRefusal } from "./edit-effect.ts";
+import { isPaid, withoutDebt } from "./debt.ts";
 import { editPlace, type EditPlace } from "./edit-place.ts";
 import { newPolicy, withModes, type EditedPolicy, type PolicyModes } from "./edited-policy.ts";
 import type { FlipPorts } from "./flip.ts";
@@ -41,10 +41,10 @@ export function planStrict(target: FlipTarget, sources: EditSources): StrictEdit
   const ports = targetPorts(view, target);
   const hindrance = disabled(target, ports) ?? alreadyStrict(target, ports);
   if (hindrance !== undefined) return hindrance;
-  const edit = editAt(place, target, sources, (modes) => strictModes(modes, target));
+  const edit = withoutPaidDebt(
+    editAt(place, target, sources, (modes) => strictModes(modes, target)),
+  );
   const after = viewWith(view, edit.ref, edit.after.object);
-  const refusal = effectRefusal(view, after, { target, mode: "strict" });
-  if (refusal !== undefined) return refusal;
   return {
     ...edit,
     ...portsBetween(view, after, target),
@@ -66,6 +66,13 @@ export function editAt(
   const made = newPolicy(place.name, selectorOf(target), createdMs);
   const after = withModes(made, change(made.object));
   return { ref: made.object.ref, before: undefined, after };
+}
+
+/** Where no plaintext is let in any more, a date for it would alarm of nothing. */
+function withoutPaidDebt({ ref, before, after }: PlannedEdit): PlannedEdit {
+  const { object, manifest } = after;
+  if (!isPaid(object)) return { ref, before, after };
+  return { ref, before, after: { object, manifest: withoutDebt(manifest) } };
 }
 
 /** A line of a port that says PERMISSIVE would stand over the whole. */

@@ -173,3 +173,16 @@ test("a namespace has the targets of its services, and of the workloads that non
     ["bank/serviceentry/both"],
   );
 });
+
+test("whoever only calls is no target of its namespace, and not named as one that nothing selects", () => {
+  const none = { ports: new Map() };
+  const only = [
+    workload("shop/job", { labels: app("job"), ...none }),
+    workload("shop/bare", { labels: new Map(), ...none }),
+    workload("shop/web-0", { labels: app("web"), ...none }),
+    sidecar("shop/web", { workloadSelector: app("web"), ingress }),
+    sidecar("shop/all"),
+  ];
+  const { targets, others } = namespaceTargets(viewOf(...only), "shop");
+  assert.deepEqual([targets.map(({ text }) => text), others], [["shop/web-0"], []]);
+});

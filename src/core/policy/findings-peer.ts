@@ -1,5 +1,6 @@
 /** PeerAuthentications that say less than they seem to. */
 
+import { untilAnnotation, untilExpected } from "../flip/debt.ts";
 import type { PeerAuthentication } from "../resources/peer-authentication.ts";
 import { refWords } from "../resources/resource.ts";
 import type { Finding } from "./finding.ts";
@@ -18,9 +19,18 @@ export function peerFindings(view: MeshView): readonly Finding[] {
       if (peer.ref.namespace === rootNamespace) return [selectorInRoot(peer)];
       return ofSelected(view, peer);
     }),
+    ...peers.flatMap(unreadableUntil),
     ...shadowedWide(view),
     ...shadowedSelecting(view),
   ];
+}
+
+/** A date that nobody can read would never come. */
+function unreadableUntil({ ref, unreadableUntil: until }: PeerAuthentication): readonly Finding[] {
+  if (until === undefined) return [];
+  const text = `expected ${untilExpected}, got ${JSON.stringify(until.slice(0, 60))}: it counts as a date that has come`;
+  const path = `metadata.annotations."${untilAnnotation}"`;
+  return [warn("date-unreadable", ref, path, text, "write it again: portcullis mtls permissive")];
 }
 
 function portsWithoutSelector({ ref, ports }: PeerAuthentication): readonly Finding[] {

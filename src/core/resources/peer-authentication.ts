@@ -11,4 +11,6 @@ export interface PeerAuthentication extends Resource {
   readonly mode: PeerMode;
   /** By the workload's port, not the service's; only with a selector. */
   readonly ports: ReadonlyMap<number, PeerMode>;
+  /** What stands where the date is to be until which it is permissive, and is none. */
+  readonly unreadableUntil?: string;
 }

@@ -1,5 +1,6 @@
 /** PeerAuthentication, validated as Istio's webhook and its custom resource definition do. */
 
+import { readDebt } from "../../core/flip/debt.ts";
 import type { PeerAuthentication, PeerMode } from "../../core/resources/peer-authentication.ts";
 import type { Json } from "./manifest.ts";
 import type { Head } from "./metadata.ts";
@@ -31,7 +32,7 @@ const spec = fields({
 });
 
 export function readPeerAuthentication(
-  { resource }: Head,
+  { resource, metadata }: Head,
   value: Json,
   place: Place,
 ): PeerAuthentication {
@@ -48,8 +49,10 @@ export function readPeerAuthentication(
       "only a workload's policy has ports: say in spec.selector.matchLabels whose",
     );
   }
+  const debt = readDebt({ metadata });
   return {
     ...resource,
+    ...(debt !== undefined && debt.untilMs === undefined && { unreadableUntil: debt.until }),
     selector: selector.matchLabels,
     mode,
     ports: new Map(Array.from(ports ?? [], ([port, each]) => [port, each.mode])),

@@ -21,7 +21,7 @@ import {
   type StartFlipResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
-import type { CommandRefusedError } from "./command-client.ts";
+import { CommandRefusedError } from "./command-client.ts";
 import { commandErrorOf, type CommandErrors } from "./command-errors.ts";
 import type {
   CallerWaiverRequest,
@@ -85,7 +85,11 @@ export async function planFlips(
   { lookBack, ...rest }: PlanRequest,
 ): Promise<readonly PlannedFlip[]> {
   const message = create(PlanFlipsRequestSchema, { ...rest, lookBack: seconds(lookBack) });
-  return (await call(address, AdminService.method.planFlips, message)).targets;
+  const { targets, refused } = await call(address, AdminService.method.planFlips, message);
+  if (refused === undefined) return targets;
+  const { code, message: text, hint } = refused;
+  const isWord = code.startsWith("target-") || code.startsWith("look-back-");
+  throw new CommandRefusedError(isWord ? "command-invalid" : "command-failed", text, { hint });
 }
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */

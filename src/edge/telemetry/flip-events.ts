@@ -20,7 +20,7 @@ export interface EventFlip {
 
 export type RevertCauseKind = "operator" | "meshed-failure" | "refused";
 
-/** Of callers, in a line. */
+/** Of callers, or of workloads, in a line. */
 const namesMax = 20;
 
 export class FlipEvents {
@@ -46,6 +46,15 @@ export class FlipEvents {
 
   stepped(flip: EventFlip, state: string, stage: string): void {
     this.#log.info({ event: "flip-stepped", ...flip, state, stage }, "a flip has gone on");
+  }
+
+  /** It is over, and of these nobody knows whom they refused at the end. */
+  unseen(flip: EventFlip, names: readonly string[]): void {
+    const fields = { event: "flip-unseen", ...flip, count: names.length };
+    this.#log.warn(
+      { ...fields, workloads: names.slice(0, namesMax) },
+      "a flip is done, and some of its proxies have not told of the whole window",
+    );
   }
 
   /** An alarm, unless somebody has asked for it. */

@@ -1,5 +1,6 @@
 /** `portcullis apply` */
 
+import type { ManifestProblem } from "../../../edge/resources/manifest.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { changeFlags, runChange } from "../resource-change.ts";
 import { requireObjects } from "../no-objects.ts";
@@ -14,7 +15,9 @@ export const apply: Command = defineCommand({
     "in the server's database; the log has who changed which objects.\n\n" +
     "An object is as old as its first apply, or as it says. One of the server's directory (--resources) is " +
     "changed there only.\n\n" +
-    "Exits 3 when something is weaker than it looks.",
+    "What is weaker than it looks is a warning on stderr. Exits 3 when something of the files was not taken over, because it has no " +
+    "effect here.",
+
   flags: { ...filenameFlag, ...changeFlags },
   examples: [
     { what: "A directory of files", command: "portcullis apply -f policies/" },
@@ -35,7 +38,12 @@ export const apply: Command = defineCommand({
       context.stderr.write(`warning: ${printable(problemLine(each))}\n`);
     }
     requireObjects(flags.filename, objects);
-    const code = await runChange(context, flags, { apply: objects, remove: [] });
-    return problems.length === 0 ? code : ExitCode.warning;
+    await runChange(context, flags, { apply: objects, remove: [] });
+    return problems.some(isIgnored) ? ExitCode.warning : ExitCode.ok;
   },
 });
+
+/** It was asked for, and is not done. */
+function isIgnored({ code }: ManifestProblem): boolean {
+  return code === "kind-without-effect" || code === "field-without-effect";
+}

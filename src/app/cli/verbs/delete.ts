@@ -1,7 +1,7 @@
 /** `portcullis delete` */
 
 import type { ResourceRef } from "../../../core/resources/resource.ts";
-import { defineCommand, type Command, type Context } from "../command.ts";
+import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { changeFlags, runChange } from "../resource-change.ts";
 import { requireObjects } from "../no-objects.ts";
 import { filenameFlag, loadResourceFiles } from "../resource-files.ts";
@@ -12,7 +12,7 @@ export const deleteVerb: Command = defineCommand({
   description:
     "Takes objects out of a server's configuration: one by its name, or all that files name. All of them, or " +
     "none. One of the server's directory (--resources) is deleted there only.\n\n" +
-    "Exits 3 when something is weaker than it looks without them.",
+    "What is weaker than it looks without them is a warning on stderr.",
   flags: {
     namespace: {
       type: "string",
@@ -40,7 +40,8 @@ export const deleteVerb: Command = defineCommand({
       kind === undefined
         ? await namedByFiles(flags.filename, context)
         : [namedByWords(kind, name, flags)];
-    return await runChange(context, flags, { apply: [], remove });
+    await runChange(context, flags, { apply: [], remove });
+    return ExitCode.ok;
   },
 });
 

@@ -14,7 +14,7 @@ import { verdictText } from "../mtls-verdict-text.ts";
 import { verdictValue, type VerdictValue } from "../mtls-verdict-value.ts";
 import { nextLines } from "../next-commands.ts";
 import { asUsage, claimFlags, operatorName } from "../operator.ts";
-import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { outputFlag, tableWidth, wantsColour, writeOutput } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 import { hinted, resolveServerTarget, type ServerTarget } from "../server-target.ts";
 
@@ -51,7 +51,7 @@ export const mtlsCheck: Command = defineCommand({
     const ask = () => fetchVerdict(server, { target: name, lookBack, operator });
     const value = await ask();
     const isAsked = lookBack !== undefined;
-    const next = verdictNext(value, server, lookBack);
+    const next = verdictNext(value, server, { lookBack });
     const progress = new Progress(context, flags.output === "json" ? "json" : "table");
     const watching = { first: value, isAsked, ask, progress };
     if (flags.watch && progress.event("verdict", { ...value, next })) {
@@ -71,7 +71,8 @@ function notWatched(): UsageError {
 }
 
 function textOf(context: Context, value: VerdictValue, isAsked: boolean, nextText: string): string {
-  const text = verdictText(value, { colour: wantsColour(context), isAsked });
+  const columns = tableWidth(context);
+  const text = verdictText(value, { colour: wantsColour(context), isAsked, columns });
   // Apart from tables, and not from a line alone.
   const gap = text.split("\n").length > 2 ? "\n" : "";
   return `${text}${gap}${nextText}`;
@@ -82,5 +83,6 @@ async function fetchVerdict(server: ServerTarget, request: CheckRequest): Promis
   const asked = checkMtls(server.address, request);
   const { result } = await hinted(server, asUsage("mtls check", asked));
   if (result.case === "verdict") return verdictValue(result.value);
-  throw refusalError(result.case === "refused" ? result.value : undefined, server);
+  const refused = result.case === "refused" ? result.value : undefined;
+  throw refusalError(refused, server, { lookBack: request.lookBack });
 }

@@ -8,6 +8,7 @@ import { beginFlip } from "../mtls-flip-begin.ts";
 import { flipNext } from "../mtls-flip-end.ts";
 import { assertFollows, flipFlags, flipWords, toPermissive } from "../mtls-flip-flags.ts";
 import { fetchFlips, followFlip } from "../mtls-flip-follow.ts";
+import { flipWaiting } from "../mtls-flip-words.ts";
 import { isOver, type FlipValue } from "../mtls-flip-value.ts";
 import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
 import { nextLines } from "../next-commands.ts";
@@ -62,6 +63,11 @@ export const mtlsFlip: Command = defineCommand({
       const server = await resolveServerTarget(flags, context.env);
       const flip = await latestFlip(server, target);
       const { progress } = flipVoice(context, { output, dryRun, isAsked });
+      if (flags["no-follow"] && !isOver(flip)) {
+        progress.wait(flipWaiting(flip));
+        progress.end();
+        return leave(context, flip, server);
+      }
       return await followFlip(context, flip, { server, progress, isRevert: false });
     }
     const wanted = parseWaiver("mtls flip", flags);
@@ -77,7 +83,7 @@ export const mtlsFlip: Command = defineCommand({
     };
     const server = await resolveServerTarget(flags, context.env);
     const voice = flipVoice(context, { output, dryRun, isAsked });
-    const words = flipWords(flags, wanted);
+    const words = flipWords(flags);
     const options = { server, request, wanted, yes: flags.yes, voice, words };
     const begun = await beginFlip(context, options);
     if (begun.kind === "ended") return begun.code;

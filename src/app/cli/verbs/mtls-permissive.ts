@@ -11,7 +11,7 @@ import { nameValue } from "../mtls-status-value.ts";
 import { answerEmpty, refusalText, refusalValue, type RefuseMtls } from "../mtls-refused.ts";
 import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { outputFlag, writeOutput } from "../output.ts";
-import { hinted, resolveServerTarget } from "../server-target.ts";
+import { hinted, resolveServerTarget, shellText } from "../server-target.ts";
 import { printable } from "../text.ts";
 import { parseUntil } from "../until-flag.ts";
 import { UsageError } from "../usage-error.ts";
@@ -69,7 +69,16 @@ export const mtlsPermissive: Command = defineCommand({
     const sent = makePermissive(server.address, { target, untilMs, owner, operator, dryRun });
     const { result, object, ...json } = await hinted(server, asUsage("mtls permissive", sent));
     if (result.case === undefined) return await refuse(answerEmpty(server));
-    if (result.case === "refused") return await refuse(refusalValue(result.value, server));
+    if (result.case === "refused") {
+      const refused = refusalValue(result.value, server);
+      const given = ` --until ${shellText([flags.until, "--owner", owner])}`;
+      // A server does not know how it was written.
+      const next = refused.next.map(({ command, why }) => ({
+        command: command.replace(" --until DATE --owner NAME", () => given),
+        why,
+      }));
+      return await refuse({ ...refused, next });
+    }
     const change = objectChange(json);
     if (output === "yaml") {
       if (change !== undefined) context.stdout.write(changedYaml(change));
@@ -84,9 +93,10 @@ export const mtlsPermissive: Command = defineCommand({
     const what = change === undefined ? null : changeValue(change);
     await writeOutput(context, output, { dryRun, ...done, change: what }, () => {
       const when = `${done.until} (${formatRelative(untilMs, context.nowMs())})`;
-      const said = `permissive until ${when}; ${printable(owner)} answers for it\n`;
+      const said = `${dryRun ? "would be permissive" : "permissive"} until ${when}; ${printable(owner)} answers for it\n`;
       const dry = dryRun ? "nothing was changed: this was a dry run\n" : "";
-      return `${change === undefined ? "" : changeText(change)}${said}${dry}`;
+      const made = dryRun ? "would-be" : "made";
+      return `${change === undefined ? "" : changeText(change, made)}${said}${dry}`;
     });
     return ExitCode.ok;
   },

@@ -6,14 +6,14 @@ import { defineCommand, type Command } from "../command.ts";
 import { lookBackFlag, lookBackOf } from "../mtls-flags.ts";
 import { planExit, planText, planValue } from "../mtls-plan.ts";
 import { asUsage, claimFlags, operatorName } from "../operator.ts";
-import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { outputFlag, tableWidth, wantsColour, writeOutput } from "../output.ts";
 import { hinted, resolveServerTarget } from "../server-target.ts";
 
 export const mtlsPlan: Command = defineCommand({
   description:
-    "Shows in which order what is in a namespace can go strict: its services, and the workloads of none. What is SAFE goes first, then " +
+    "Shows in which order what is in a namespace can go strict: its services, and the called workloads of none. What is SAFE goes first, then " +
     "what waits for that. Those of one number can go at once. Whoever has no proxy and calls is work to do, and is named.\n\n" +
-    "Exits 0 when all that is not strict yet can go now, and 3 when something waits.",
+    "Exits 0 when all that is not strict yet can go now, 3 when something waits, and 2 where there is no such namespace.",
   flags: {
     namespace: {
       type: "string",
@@ -34,9 +34,14 @@ export const mtlsPlan: Command = defineCommand({
     const operator = operatorName(flags.operator, context.env);
     const server = await resolveServerTarget(flags, context.env);
     const asked = planFlips(server.address, { namespace, lookBack, operator });
-    const targets = planValue(await hinted(server, asUsage("mtls plan", asked)), server);
+    const answer = await asUsage("mtls plan", hinted(server, asked));
+    const targets = planValue(answer, server, lookBack);
     await writeOutput(context, flags.output, { namespace, targets }, () =>
-      planText(targets, { namespace, colour: wantsColour(context) }),
+      planText(targets, {
+        namespace,
+        colour: wantsColour(context),
+        width: tableWidth(context),
+      }),
     );
     return planExit(targets);
   },

@@ -53,7 +53,8 @@ export const mtlsRevert: Command = defineCommand({
     const change = objectChange(json);
     const what = change === undefined ? null : changeValue(change);
     progress.event("change", { change: what, flip });
-    if (change !== undefined) show(changeText(change));
+    const mood = flip.awaitsObject ? "to-commit" : dryRun ? "would-be" : "made";
+    if (change !== undefined) show(changeText(change, mood));
     print(change);
     const id = `flip ${flip.id} of ${flip.target}`;
     if (dryRun) {

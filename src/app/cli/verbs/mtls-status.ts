@@ -6,7 +6,7 @@ import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { isOverdue } from "../mtls-status-debt.ts";
 import { isIn, policyStatusText } from "../mtls-status-table.ts";
 import { policyStatusValue } from "../mtls-status-value.ts";
-import { outputFlag, wantsColour, writeOutput } from "../output.ts";
+import { outputFlag, tableWidth, wantsColour, writeOutput } from "../output.ts";
 
 export const mtlsStatus: Command = defineCommand({
   description:
@@ -16,8 +16,8 @@ export const mtlsStatus: Command = defineCommand({
     "States: in-force; draining, where plaintext connections from before strict are open or may be; unobserved, where " +
     "Envoy does not tell of them; pushed, on its way; held, it waits; refused, by its Envoy; silent, nobody tells of it now; " +
     "unknown, it has not said what it does.\n\n" +
-    "MTLS is the share of connections within the look-back that were mTLS, and PLAINTEXT how many callers made the others; UNTIL " +
-    "and OWNER are of portcullis mtls permissive.\n\n" +
+    "MTLS is the share of connections within the look-back that were mTLS, those that are open counted in, and PLAINTEXT how many " +
+    "callers made the others; UNTIL and OWNER are of portcullis mtls permissive.\n\n" +
     "Exits 0 when all of it is in force, 3 while something waits, a proxy is away or a date has come, and 4 when an Envoy has refused " +
     "what it was sent.",
   flags: {
@@ -50,7 +50,7 @@ export const mtlsStatus: Command = defineCommand({
         namespace,
         nowMs,
         colour: wantsColour(context),
-        columns: context.isTty ? context.columns : undefined,
+        columns: tableWidth(context),
       }),
     );
     const states = new Set(value.proxies.map(({ state }) => state));

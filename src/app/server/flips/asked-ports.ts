@@ -2,16 +2,29 @@
 
 import type { FlipPorts } from "../../../core/flip/flip.ts";
 import { isFlipPort } from "../../../core/flip/flip.ts";
-import { concerns, otherPorts, type FlipTarget } from "../../../core/flip/target.ts";
+import { concerns, membersOf, otherPorts, type FlipTarget } from "../../../core/flip/target.ts";
 import { labelsKey } from "../../../core/policy/labels.ts";
 import type { MeshView } from "../../../core/policy/mesh-view.ts";
 import type { Labels } from "../../../core/resources/resource.ts";
+import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
 
 export interface AskedPorts {
   /** @param labels of a workload of the target */
   readonly isAsked: (labels: Labels, port: number) => boolean;
   /** Whether any port of it is; also where nobody knows which it has. */
   readonly isMember: (labels: Labels) => boolean;
+}
+
+/** Without those that only call: their Envoys listen nowhere, and no object names a port of theirs. */
+export function withoutCallersOnly<T extends Pick<StoredMember, "name" | "ports">>(
+  view: MeshView,
+  target: FlipTarget,
+  members: readonly T[],
+): readonly T[] {
+  if (members.every(({ ports }) => ports?.length !== 0)) return members;
+  const known = membersOf(view, target).members;
+  const callers = new Set(known.flatMap(({ name, named }) => (named.length === 0 ? [name] : [])));
+  return members.filter(({ name, ports }) => ports?.length !== 0 || !callers.has(name));
 }
 
 export function askedPorts(view: MeshView, target: FlipTarget, ports: FlipPorts): AskedPorts {

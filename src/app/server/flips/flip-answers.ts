@@ -40,10 +40,3 @@ export async function answerOrder<Reply>(
 function codeOf(error: PortcullisError): status | undefined {
   return isInvalid(error) ? status.INVALID_ARGUMENT : undefined;
 }
-
-/** Where an answer has no place for a refusal. */
-export function planCodeOf(error: PortcullisError): status | undefined {
-  if (isInvalid(error)) return status.INVALID_ARGUMENT;
-  if (refusalOf(error, "") === undefined) return undefined;
-  return error.code.startsWith("target-") ? status.INVALID_ARGUMENT : status.FAILED_PRECONDITION;
-}

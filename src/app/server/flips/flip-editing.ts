@@ -1,6 +1,6 @@
 /** When a flip's object is to be written, and what keeps it from that. */
 
-import type { FlipWait } from "../../../core/flip/flip-waits.ts";
+import type { FlipWait } from "../../../core/flip/flip-wait.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
 import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
@@ -55,11 +55,12 @@ export class FlipEditing {
 
   #dueOf(flip: Flip, object: ObjectSays): (() => Promise<void>) | undefined {
     const { edits } = this.#dependencies;
-    const { state, edit, operator } = flip;
+    const { state, edit } = flip;
     if (!edit.isOurs) return undefined;
     if (state.kind === "editing" && object === "before") return () => edits.toStrict(flip);
     if (state.kind !== "reverting" || object === "before" || object === "other") return undefined;
     const { cause } = state;
-    return () => edits.back(flip, cause.kind === "operator" ? cause.operator : operator);
+    // By itself in nobody's name: whoever began it may be asleep.
+    return () => edits.back(flip, cause.kind === "operator" ? cause.operator : "");
   }
 }

@@ -38,7 +38,7 @@ export class FlipEdits {
     });
   }
 
-  /** Nothing of the target is strict by the object. @throws as `toStrict` */
+  /** Nothing of the target is strict by the object. @param operator "" for the server itself @throws as `toStrict` */
   async back(flip: Flip, operator: string): Promise<void> {
     await this.#write(operator, flip.edit.ref, () => wantedOf(this.plannedBack(flip)));
   }

@@ -10,8 +10,15 @@ import type { LogEvent } from "../log/log-keeper.ts";
 /** Octets of the names in an event, of which its detail has 4,096 in all. */
 const namesMax = 3_000;
 
-/** @param before undefined for one that begins */
-export function flipEvent(flip: Flip, before: Flip | undefined): LogEvent {
+/**
+ * @param before undefined for one that begins
+ * @param joining whom the last stage opens: it keeps no names
+ */
+export function flipEvent(
+  flip: Flip,
+  before: Flip | undefined,
+  joining: readonly string[] = [],
+): LogEvent {
   const { target, state } = flip;
   const cause = "cause" in state && state.kind === "reverting" ? state.cause : undefined;
   const byOperator = cause?.kind === "operator" ? cause : undefined;
@@ -22,15 +29,26 @@ export function flipEvent(flip: Flip, before: Flip | undefined): LogEvent {
     subject: target.text,
     reason,
     digest: hash("sha256", encodeFlip(flip), "buffer"),
-    detail: JSON.stringify({ flip: flip.id, state: state.kind, ...detailOf(flip, before, cause) }),
+    detail: JSON.stringify({
+      flip: flip.id,
+      state: state.kind,
+      ...detailOf(flip, before, { cause, joining }),
+    }),
   };
 }
 
-function detailOf(flip: Flip, before: Flip | undefined, cause: RevertCause | undefined): object {
+interface Step {
+  readonly cause: RevertCause | undefined;
+  readonly joining: readonly string[];
+}
+
+function detailOf(flip: Flip, before: Flip | undefined, { cause, joining }: Step): object {
   if (before === undefined) return beginning(flip);
   if (cause !== undefined) {
     return { cause: cause.kind, ...("callers" in cause && named("callers", cause.callers)) };
   }
+  const { state } = flip;
+  if (state.kind === "done" && state.unseen.length > 0) return named("unseen", state.unseen);
   const stage = flip.opened.at(-1);
   if (stage === undefined || hasEnded(flip)) return {};
   const isOpened = before.opened.length < flip.opened.length;
@@ -38,7 +56,7 @@ function detailOf(flip: Flip, before: Flip | undefined, cause: RevertCause | und
   return {
     stage: at === undefined ? "" : formatStage(at),
     ...(isOpened
-      ? named("workloads", stage.workloads)
+      ? named("workloads", stage.workloads.length > 0 ? stage.workloads : joining)
       : { inForce: stage.inForceMs !== undefined }),
   };
 }

@@ -1,15 +1,13 @@
 /** What is recorded of a flip's target: who is there, until when each has told, and who was refused since. The verdict is asked apart. */
 
-import {
-  callerHolder,
-  callersOf,
-  type Caller,
-  type CallerHolder,
-} from "../../../core/evidence/callers.ts";
+import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
+import { callerHolder, callersOf } from "../../../core/evidence/callers.ts";
 import type { Holder } from "../../../core/evidence/address-history.ts";
+import type { MemberSpan } from "../../../core/evidence/member.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
 import type { RefusedCall } from "../../../core/flip/flip-view.ts";
 import { selectorOf } from "../../../core/flip/target.ts";
+import { selects } from "../../../core/policy/labels.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { StoredMember, StoredSeen } from "../../../edge/evidence/evidence-question.ts";
 import type { AskedPorts } from "./asked-ports.ts";
@@ -26,18 +24,19 @@ export interface FlipEvidence {
   readonly callers: readonly Caller[];
 }
 
+/** As of a flip that nobody has looked at. */
 export const noEvidence: FlipEvidence = { members: [], refused: [], callers: [] };
 
-/** Where nothing can be told, nothing is known. @throws what is no EvidenceStoreError */
+/** @returns undefined where nobody can be asked @throws what is no EvidenceStoreError */
 export async function flipEvidence(
   questions: EvidenceQuestions,
   flip: Flip,
   asked: AskedPorts,
-): Promise<FlipEvidence> {
+): Promise<FlipEvidence | undefined> {
   try {
     return await gather(questions, flip, asked);
   } catch (error) {
-    if (error instanceof EvidenceStoreError) return noEvidence;
+    if (error instanceof EvidenceStoreError) return undefined;
     throw error;
   }
 }
@@ -51,22 +50,43 @@ async function gather(
   const sinceMs = startedMs - lookBackMs;
   const all = await questions.membersOf(target.namespace, selectorOf(target), sinceMs);
   const there = all.filter(({ goneMs, labels }) => goneMs === undefined && asked.isMember(labels));
-  const isAsked = isAskedOf(all, asked);
+  // What was refused under labels of before was another policy's.
+  const then = all.filter(
+    ({ labels, labelsNow }) => labelsNow === undefined || selects(selectorOf(target), labels),
+  );
+  const isAsked = isAskedOf(then, asked);
   const keys = there.map(({ key }) => key);
   // Before the rows: whoever has told until then has told of all that is among them.
   const spans = await questions.spans(keys, opened.at(-1)?.openedMs ?? startedMs);
-  const rows = opened.length === 0 ? [] : await refusedRows(questions, all, flip, sinceMs);
-  const until = new Map<string, number>();
-  for (const { member, port, untilMs } of spans) {
-    if (isAsked(member, port)) until.set(member, Math.max(until.get(member) ?? 0, untilMs));
-  }
+  const rows = opened.length === 0 ? [] : await refusedRows(questions, then, flip, sinceMs);
+  const told = Map.groupBy(
+    spans.filter(({ member, port }) => isAsked(member, port)),
+    ({ member }) => member,
+  );
   const refused = rows.filter(({ member, port }) => isAsked(member, port));
   const holderOf = await holdersIn(questions, refused, sinceMs);
   return {
-    members: there.map(({ key, ...each }) => ({ ...each, untilMs: until.get(key) })),
-    refused: refusedCalls(refused, all, holderOf),
-    callers: refusedCallers(refused, all, holderOf, opened[0]?.openedMs ?? Infinity),
+    members: there.map(({ proxy, name, labels, key, ports }) => {
+      const own = ports?.filter((port) => isAsked(key, port));
+      return { proxy, name, labels, untilMs: toldUntil(told.get(key) ?? [], own) };
+    }),
+    refused: refusedCalls(refused, then, holderOf),
+    callers: refusedCallers(refused, then, holderOf, opened[0]?.openedMs ?? Infinity),
   };
+}
+
+/** Of all of its ports, of which those that it tells of are known where policy does not say. */
+function toldUntil(
+  spans: readonly MemberSpan[],
+  ports: readonly number[] | undefined,
+): number | undefined {
+  const until = new Map<number, number>();
+  for (const { port, untilMs } of spans) {
+    until.set(port, Math.max(until.get(port) ?? 0, untilMs));
+  }
+  const all = (ports ?? [...until.keys()]).map((port) => until.get(port) ?? 0);
+  const leastMs = Math.min(...all);
+  return all.length === 0 || leastMs === 0 ? undefined : leastMs;
 }
 
 async function refusedRows(

@@ -7,7 +7,7 @@ import { stagesOf, type Flip, type FlipState } from "../../../core/flip/flip.ts"
 import { formatStage } from "../../../core/flip/stages.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
 import type { FlipStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { FlipReport } from "./running-flip.ts";
+import type { FlipReport } from "./flip-report.ts";
 import { callerMessage } from "./verdict-messages.ts";
 import type { WorkloadProgress } from "./workload-progress.ts";
 
@@ -41,6 +41,7 @@ export function flipMessage(
     object: nameMessage(edit.ref),
     awaitsObject: !edit.isOurs,
     now: timestampFromMs(nowMs),
+    unseen: state.kind === "done" ? [...state.unseen] : [],
   };
 }
 

@@ -19,4 +19,5 @@ export function sayStep(events: FlipEvents, after: Flip, before: Flip): void {
   }
   const stage = stages[opened.at(-1)?.index ?? -1];
   events.stepped(named, state.kind, stage === undefined ? "" : formatStage(stage));
+  if (state.kind === "done" && state.unseen.length > 0) events.unseen(named, state.unseen);
 }

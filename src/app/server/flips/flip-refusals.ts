@@ -29,6 +29,7 @@ export type ServerRefusalCode =
   | "object-changed"
   | "evidence-unavailable"
   | "look-back-too-long"
+  | "look-back-too-short"
   | "until-past";
 
 export interface Refusal {

@@ -40,7 +40,7 @@ const of = (name: string, id: number): Flip => {
   return newFlip({ ...flipOf(), target, id });
 };
 
-const ended = (flip: Flip): Flip => ({ ...flip, state: { kind: "done", endedMs: 9 } });
+const ended = (flip: Flip): Flip => ({ ...flip, state: { kind: "done", endedMs: 9, unseen: [] } });
 
 describe("the register of flips", () => {
   it("has each change in the log first, then in the store, and then for whoever asks", async () => {

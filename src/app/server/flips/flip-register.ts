@@ -48,10 +48,14 @@ export class FlipRegister {
     return this.#newestId;
   }
 
-  /** In force when it resolves. @throws LogError; whatever SQLite throws: then it is as it was, and the log may have the order */
-  async change(flip: Flip): Promise<void> {
+  /**
+   * In force when it resolves.
+   * @param joining whom the last stage opens
+   * @throws LogError; whatever SQLite throws: then it is as it was, and the log may have the order
+   */
+  async change(flip: Flip, joining: readonly string[] = []): Promise<void> {
     const { record, stored } = this.#dependencies;
-    await record(flipEvent(flip, this.#flips.get(flip.id)));
+    await record(flipEvent(flip, this.#flips.get(flip.id), joining));
     const forgotten = this.#forgottenFor(flip);
     stored.put({ id: flip.id, document: encodeFlip(flip) }, forgotten);
     for (const id of forgotten) this.#flips.delete(id);

@@ -22,13 +22,25 @@ const callsKeptMs = 60_000;
 export class FlipVerdicts {
   readonly #dependencies: JudgeDependencies;
   #known: KnownCalls | undefined;
+  #last: { readonly stages: number; readonly verdict: FlipVerdict } | undefined;
 
   constructor(dependencies: JudgeDependencies) {
     this.#dependencies = dependencies;
   }
 
+  /** The last one, as long as it is about those who are not strict now. */
+  last({ opened }: Flip): FlipVerdict | undefined {
+    return this.#last?.stages === opened.length ? this.#last.verdict : undefined;
+  }
+
   /** Where nothing is recorded, it is unknown. */
   async of(flip: Flip): Promise<FlipVerdict> {
+    const verdict = await this.#judge(flip);
+    this.#last = { stages: flip.opened.length, verdict };
+    return verdict;
+  }
+
+  async #judge(flip: Flip): Promise<FlipVerdict> {
     const { target, ports, exceptPorts, lookBackMs } = flip;
     const stageOf = stagesOf(flip);
     const isStrict = (workload: string): boolean => stageOf(workload) !== undefined;

@@ -3,19 +3,18 @@
  * step of each, and holds back what that says before any proxy is told anything.
  */
 
-import { holdOf } from "../../../core/flip/flip-hold.ts";
+import { holdOf, isHeldOtherwise } from "../../../core/flip/flip-hold.ts";
 import { hasEnded, newFlip, type Flip, type NewFlip } from "../../../core/flip/flip.ts";
-import { areApart, targetKey, type FlipTarget } from "../../../core/flip/target.ts";
+import type { FlipTarget } from "../../../core/flip/target.ts";
 import type { Hold } from "../../../core/policy/holds.ts";
 import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
-import { noEvidence, type FlipEvidence } from "./flip-evidence.ts";
+import type { FlipEvidence } from "./flip-evidence.ts";
 import { eventFlip, sayStep } from "./flip-news.ts";
+import { assertApart, flipsFull } from "./flip-overlaps.ts";
 import type { FlipRegister } from "./flip-register.ts";
-import { FlipRefusedError } from "./flip-refusals.ts";
-import { RunningFlip, type FlipReport, type RunningFlipDependencies } from "./running-flip.ts";
-import { targetFacts } from "./target-facts.ts";
-import { workloadProgress } from "./workload-progress.ts";
+import { endedReport, type FlipReport } from "./flip-report.ts";
+import { RunningFlip, type RunningFlipDependencies } from "./running-flip.ts";
 
 export interface FlipsDependencies extends Omit<RunningFlipDependencies, "onStep" | "register"> {
   readonly register: FlipRegister;
@@ -38,8 +37,12 @@ export class Flips implements AsyncDisposable {
     dependencies.control.hold(this.holds);
   }
 
+  /** Also one that has ended, while an order may let it go on. */
   get underWay(): readonly Flip[] {
-    return Array.from(this.#running.values(), ({ flip }) => flip);
+    const all = [...this.#running.values()].filter(
+      ({ flip, isIdle }) => !hasEnded(flip) || !isIdle,
+    );
+    return all.map(({ flip }) => flip);
   }
 
   get holds(): readonly Hold[] {
@@ -62,22 +65,14 @@ export class Flips implements AsyncDisposable {
     const running = this.#running.get(flip.id);
     if (running !== undefined) return running.report();
     const { configuration, control } = this.#dependencies;
-    const facts = targetFacts(configuration.viewOf(flip.target.namespace), flip);
-    const of = { facts, evidenced: noEvidence.members, waived: new Set<string>() };
-    const workloads = workloadProgress(control, of);
-    return { flip, workloads, waits: [], callers: this.#callers.get(flip.id) ?? [] };
+    const view = configuration.viewOf(flip.target.namespace);
+    return endedReport(flip, control, view, this.#callers.get(flip.id) ?? []);
   }
 
   /** @throws FlipRefusedError where another flip has workloads in common with it */
   assertApart(target: FlipTarget): void {
     const others = this.underWay.map((each) => each.target);
-    const other = [...others, ...this.#beginning].find((each) => !areApart(each, target));
-    if (other === undefined) return;
-    const { text } = other;
-    const message = `expected no flip of ${target.text} under way, got one of ${text}`;
-    const isSame = targetKey(other) === targetKey(target);
-    const hint = `follow it: portcullis mtls flip ${text}; or take it back: portcullis mtls revert ${text}`;
-    throw new FlipRefusedError(isSame ? "flip-running" : "flip-overlaps", message, { hint });
+    assertApart(target, [...others, ...this.#beginning]);
   }
 
   /** In force when it resolves. @throws FlipRefusedError, LogError; whatever SQLite throws */
@@ -85,7 +80,7 @@ export class Flips implements AsyncDisposable {
     const { register, events } = this.#dependencies;
     const { target } = flip;
     this.assertApart(target);
-    if (register.isFull) throw full();
+    if (register.isFull) throw flipsFull();
     this.#beginning.add(target);
     try {
       const begun = newFlip({ ...flip, id: register.nextId() });
@@ -101,14 +96,11 @@ export class Flips implements AsyncDisposable {
 
   /** One that has ended runs again, if that is what is decided. @throws what `decide` throws, LogError; whatever SQLite throws */
   async order(flip: Flip, decide: Parameters<RunningFlip["order"]>[0]): Promise<Flip> {
-    const running = this.#running.get(flip.id);
-    if (running !== undefined) return await running.order(decide);
-    this.assertApart(flip.target);
-    const again = this.#run(flip);
+    const running = this.#running.get(flip.id) ?? this.#runAgain(flip);
     try {
-      return await again.order(decide);
+      return await running.order(decide);
     } finally {
-      if (hasEnded(again.flip)) this.#running.delete(flip.id);
+      this.#letGo(running);
     }
   }
 
@@ -123,6 +115,19 @@ export class Flips implements AsyncDisposable {
     return running;
   }
 
+  #runAgain(flip: Flip): RunningFlip {
+    this.assertApart(flip.target);
+    return this.#run(flip);
+  }
+
+  /** One that has ended. Where an order waits for its turn, it may go on, and is let go of after that. */
+  #letGo(running: RunningFlip): void {
+    const { flip, isIdle } = running;
+    if (!hasEnded(flip) || !isIdle || this.#running.get(flip.id) !== running) return;
+    this.#running.delete(flip.id);
+    void running[Symbol.asyncDispose]();
+  }
+
   #stepped(after: Flip, before: Flip): void {
     if (isHeldOtherwise(before, after)) this.#hold();
     sayStep(this.#dependencies.events, after, before);
@@ -132,21 +137,11 @@ export class Flips implements AsyncDisposable {
     for (const id of this.#callers.keys()) {
       if (this.#dependencies.register.get(id) === undefined) this.#callers.delete(id);
     }
-    this.#running.delete(after.id);
-    void running?.[Symbol.asyncDispose]();
+    // Its own turn comes to an end.
+    void running?.idle().then(() => this.#letGo(running));
   }
 
   #hold(): void {
     this.#dependencies.control.hold(this.holds);
   }
-}
-
-function isHeldOtherwise(before: Flip, after: Flip): boolean {
-  return before.state.kind !== after.state.kind || before.opened.length !== after.opened.length;
-}
-
-function full(): FlipRefusedError {
-  const message = "expected fewer flips under way";
-  const hint = "which there are: portcullis mtls status; end some first";
-  return new FlipRefusedError("flips-full", message, { hint });
 }

@@ -10,10 +10,11 @@ import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
 import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
-import { askedPorts, type AskedPorts } from "./asked-ports.ts";
+import { askedPorts, withoutCallersOnly, type AskedPorts } from "./asked-ports.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
+import type { AbsenceOf } from "./proxy-absence.ts";
 import { seenRows, type AskSeen } from "./seen-rows.ts";
 
 export interface Judgement {
@@ -23,12 +24,17 @@ export interface Judgement {
   readonly waivers: readonly CallerWaiver[];
   /** By the configuration. */
   readonly ports: readonly TargetPort[];
+  /** By the configuration: nothing would change, and who calls without mTLS is refused now. */
+  readonly isStrictAlready: boolean;
+  /** Names of workloads that are to have a proxy, of which none was there since the look-back began. */
+  readonly withoutProxy: readonly string[];
 }
 
 export interface JudgeDependencies {
   readonly questions: EvidenceQuestions;
   readonly configuration: FlipConfiguration;
   readonly waivers: Pick<CallerWaivers, "of" | "namesOf">;
+  readonly absenceOf: AbsenceOf;
   readonly nowMs: () => number;
 }
 
@@ -47,6 +53,8 @@ export interface EvidenceVerdict {
   readonly nowMs: number;
   /** By the evidence, nobody is left of whom to ask. */
   readonly isNobody: boolean;
+  /** Of the workloads that had a proxy since the look-back began. */
+  readonly names: ReadonlySet<string>;
 }
 
 /** What is newer may be on its way: an agent reports every 10 s, and one that comes back says all that it has missed. */
@@ -54,15 +62,17 @@ const lagMs = 30_000;
 
 /** Rejects with EvidenceStoreError where nothing is known. */
 export async function judge(
-  { questions, configuration, waivers, nowMs }: JudgeDependencies,
+  { questions, configuration, waivers, absenceOf, nowMs }: JudgeDependencies,
   { target, ports, lookBackMs, brokenCalls, isStrict = () => false }: JudgedTarget,
 ): Promise<EvidenceVerdict> {
   const now = Math.floor(nowMs());
   const sinceMs = now - lookBackMs;
   const { namespace } = target;
   const stored = await questions.membersOf(namespace, selectorOf(target), sinceMs);
-  const asked = askedPorts(configuration.viewOf(namespace), target, ports);
-  const all = stored.filter(({ labels }) => asked.isMember(labels));
+  const view = configuration.viewOf(namespace);
+  const asked = askedPorts(view, target, ports);
+  const taken = stored.filter((each) => isAny(each, asked.isMember));
+  const all = withoutCallersOnly(view, target, taken);
   const members = all.filter(({ name }) => !isStrict(name));
   const keys = members.map(({ key }) => key);
   const only = portsIn(ports);
@@ -77,7 +87,10 @@ export async function judge(
     nowMs: now,
     lookBackMs,
     ports: only,
-    members: members.map((each) => withPorts(each, asked)),
+    members: members.map((each) => ({
+      ...withPorts(each, asked),
+      absence: absenceOf(each.proxy),
+    })),
     firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
     seen: [...others, ...mtls],
     spans: spans.filter(({ member, port }) => isAsked(member, port)),
@@ -86,7 +99,8 @@ export async function judge(
     brokenCalls,
     lagMs,
   });
-  return { verdict, nowMs: now, isNobody: members.length === 0 };
+  const names = new Set(all.map(({ name }) => name));
+  return { verdict, nowMs: now, isNobody: members.length === 0, names };
 }
 
 /** Undefined: all. */
@@ -99,11 +113,19 @@ export function isAskedOf(
   members: readonly StoredMember[],
   { isAsked }: AskedPorts,
 ): (member: string, port: number) => boolean {
-  const labels = new Map(members.map((each) => [each.key, each.labels]));
-  return (member, port) => {
-    const its = labels.get(member);
-    return its !== undefined && isAsked(its, port);
+  const byKey = new Map(members.map((each) => [each.key, each]));
+  return (key, port) => {
+    const member = byKey.get(key);
+    return member !== undefined && isAny(member, (labels) => isAsked(labels, port));
   };
+}
+
+/** Of an earlier life by what it was, and by what its proxy is now: who called it may call again. */
+function isAny(
+  { labels, labelsNow }: StoredMember,
+  isIt: (labels: StoredMember["labels"]) => boolean,
+): boolean {
+  return isIt(labels) || (labelsNow !== undefined && isIt(labelsNow));
 }
 
 function withPorts(member: StoredMember, { isAsked }: AskedPorts): StoredMember {

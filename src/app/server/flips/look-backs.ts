@@ -13,6 +13,9 @@ export interface LookBacksDependencies {
   readonly nowMs: () => number;
 }
 
+/** Half of it may still be on its way, and agents tell every 10 s: less would be UNKNOWN now and then whatever happens. */
+const secondsMin = 30n;
+
 /** Who looks each second is in the log each hour. */
 const againMs = 3_600_000;
 const saidMax = 1_000;
@@ -26,13 +29,14 @@ export class LookBacks {
     this.#dependencies = dependencies;
   }
 
-  /** @param seconds 0 for the setting @returns ms @throws CommandError, FlipRefusedError `look-back-too-long` */
+  /** @param seconds 0 for the setting @returns ms @throws CommandError, FlipRefusedError `look-back-too-long`, `look-back-too-short` */
   parse(seconds: bigint): number {
     const { lookBackSeconds, evidenceRetentionSeconds } = this.#dependencies.settings();
     if (seconds < 0n) {
       throw new CommandError("command-setting", `expected a look-back in seconds, got ${seconds}`);
     }
-    if (seconds === 0n) return lookBackSeconds * 1_000;
+    if (seconds === 0n || seconds === BigInt(lookBackSeconds)) return lookBackSeconds * 1_000;
+    if (seconds < secondsMin) throw tooShort(seconds);
     if (seconds <= BigInt(evidenceRetentionSeconds)) return Number(seconds) * 1_000;
     const message = `expected a look-back of at most ${evidenceRetentionSeconds} s, for which it is kept who has called whom, got ${seconds} s`;
     throw new FlipRefusedError("look-back-too-long", message, {
@@ -53,4 +57,11 @@ export class LookBacks {
     const detail = `look-back of ${lookBackMs / 1_000} s, setting ${settingMs / 1_000} s`;
     await record({ type: "command", operator, subject: asked, detail });
   }
+}
+
+function tooShort(seconds: bigint): FlipRefusedError {
+  const message = `expected a look-back of at least ${secondsMin} s, of which agents that tell every 10 s can have told, got ${seconds} s`;
+  return new FlipRefusedError("look-back-too-short", message, {
+    hint: "look back further; what is right for a target is as long as its rarest caller takes to call again",
+  });
 }

@@ -19,10 +19,10 @@ import {
   type PlanFlipsRequest,
   type PlanFlipsResponse,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import { answerCommand, assertClaim, CommandError } from "../operator-command.ts";
+import { assertClaim, CommandError } from "../operator-command.ts";
 import { waiverMessage } from "../rotation/root-messages.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
-import { answerOrder, planCodeOf } from "./flip-answers.ts";
+import { answerOrder } from "./flip-answers.ts";
 import { changeOf } from "./flip-orders.ts";
 import type { FlipServiceDependencies } from "./flip-service.ts";
 import { makePermissive } from "./make-permissive.ts";
@@ -52,7 +52,13 @@ export function mtlsHandlers(dependencies: MtlsServiceDependencies): MtlsHandler
         (result) => create(CheckMtlsResponseSchema, { result }),
       ),
     planFlips: ({ request }, reply) =>
-      void answerCommand(reply, log, () => plan(dependencies, request), planCodeOf),
+      void answerOrder(
+        reply,
+        log,
+        request.namespace,
+        () => plan(dependencies, request),
+        ({ value: refused }) => create(PlanFlipsResponseSchema, { refused }),
+      ),
     makePermissive: ({ request }, reply) =>
       void answerOrder(
         reply,
@@ -133,11 +139,9 @@ async function waive(
   const target = judge.resolve(text);
   const untilMs = until === undefined ? 0 : timestampMs(until);
   await waivers.add(target, names, { operator, reason }, untilMs);
-  const fields = { event: "callers-waived", operator, reason, target: target.text };
-  log.warn(
-    { ...fields, count: names.length },
-    "a target may go strict without some of its callers",
-  );
+  const count = names.length;
+  const fields = { event: "callers-waived", operator, reason, target: target.text, count };
+  log.warn(fields, "a target may go strict without some of its callers");
   const given = new Set(names);
   const added = waivers.of(target).filter(({ name }) => given.has(name));
   const value = { waivers: added.map(waiverMessage) };

@@ -6,6 +6,7 @@ import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
 import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import { failureFields } from "../failure-fields.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
+import type { Session } from "../mesh/mesh-session.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { Resources } from "../policy/resources/resources.ts";
 import { CallerWaivers } from "./caller-waivers.ts";
@@ -15,10 +16,12 @@ import { FlipEdits } from "./flip-edits.ts";
 import { FlipRegister } from "./flip-register.ts";
 import type { FlipServiceDependencies } from "./flip-service.ts";
 import { Flips } from "./flips.ts";
+import { HurriedStreams } from "./hurried-streams.ts";
 import { LookBacks } from "./look-backs.ts";
 import type { MtlsServiceDependencies } from "./mtls-service.ts";
 import { PermissiveDebts } from "./permissive-debts.ts";
 import { portColumns, type PortColumns } from "./port-columns.ts";
+import { absenceBy } from "./proxy-absence.ts";
 import { TargetJudge } from "./target-judge.ts";
 
 export interface OpenFlipsOptions {
@@ -58,10 +61,17 @@ export function openFlips(
     underWay: () => flips.underWay.length,
     overdue: () => debts.overdue.length,
   });
-  const judging = { questions, configuration, waivers, nowMs };
+  const judging = {
+    questions,
+    configuration,
+    waivers,
+    absenceOf: absenceBy(control),
+    nowMs,
+  };
+  const hurried = new HurriedStreams<Session>((...of) => connections?.intake.hurry(...of));
   const edits = new FlipEdits({ resources, configuration });
   const register = new FlipRegister({ stored: store.flips, record });
-  const flips: Flips = new Flips({ ...judging, register, control, edits, events });
+  const flips: Flips = new Flips({ ...judging, register, control, edits, hurried, events });
   owned.use(flips);
   owned.use(configuration.onChange((isConcerned) => flips.look(isConcerned)));
   owned.use(control.onProxy(({ namespace }) => flips.look((each) => each === namespace)));

@@ -38,9 +38,13 @@ test("a date alarms when it has come, once a day, until the object is strict", (
     set.change({ layer: "applied", put: objects, remove: [] }, set.sequence + 1);
   put(policy("STRICT", "2026-12-24"));
   assert.deepEqual(look(dueMs + 9 * dayMs), [2, 0]);
-  assert.equal(debts.of(ref)?.owner, "team-x");
+  assert.equal(debts.of(ref), undefined);
   put(policy("DISABLE", "no date"));
   assert.deepEqual(look(dueMs + 9 * dayMs), [3, 1]);
+  assert.deepEqual(
+    [debts.of(ref)?.until, debts.of(ref)?.untilMs, debts.of(ref)?.owner],
+    ["no date", undefined, "team-x"],
+  );
   put(policy("PERMISSIVE", "2027-12-24"));
   assert.deepEqual(look(dueMs + 9 * dayMs), [3, 0]);
   set.change({ layer: "applied", put: [], remove: ["PeerAuthentication/shop/api"] }, 9);

@@ -47,9 +47,10 @@ export class PermissiveDebts implements Disposable {
     this.#timer = setInterval(() => this.look(), lookMs).unref();
   }
 
-  /** What it owes, whatever its modes are. */
+  /** What it owes; undefined also of one that lets no plaintext in any more. */
   of(ref: ResourceRef): PermissiveDebt | undefined {
-    return this.#debts.get(refKey(ref));
+    const debt = this.#debts.get(refKey(ref));
+    return debt === undefined || isPaid(debt.policy) ? undefined : debt;
   }
 
   get overdue(): readonly ResourceRef[] {

@@ -1,8 +1,8 @@
 /** In which order the targets of a namespace can go strict. Each may take a tenth of a second: others have their turn in between. */
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Caller } from "../../../core/evidence/callers.ts";
-import { isRefusal } from "../../../core/flip/flip-error.ts";
+import type { Caller } from "../../../core/evidence/caller.ts";
+import { FlipError, isRefusal } from "../../../core/flip/flip-error.ts";
 import {
   planFlips,
   type PlanCaller,
@@ -39,7 +39,7 @@ export async function planNamespace(
 ): Promise<readonly PlannedTarget[]> {
   const { judge, configuration } = orders;
   // Of a namespace that is none it says so.
-  judge.resolve(namespace);
+  if (judge.resolve(namespace).name !== "") throw notANamespace(namespace);
   const { targets, others } = namespaceTargets(configuration.viewOf(namespace), namespace);
   const looked = new Map<string, Looked>();
   for (const target of targets) {
@@ -70,7 +70,7 @@ async function look(
       // Who cannot be flipped has no turn.
       verdict: isHindered && kind === "safe" ? "unknown" : kind,
       callers: namesOnce(callers.filter(({ isWaived }) => !isWaived)),
-      silent: [...new Set(silent.filter(({ isWaived }) => !isWaived).map(({ name }) => name))],
+      silent: silent.filter(({ isWaived }) => !isWaived),
     },
     judgement,
     refusal: isHindered ? edit : undefined,
@@ -100,6 +100,14 @@ function withRefusal(planned: PlannedFlip, looked: Looked | undefined): PlannedT
     ...planned.waitsFor,
   ]);
   return { ...planned, waitsFor, next: refusal?.hint ?? planned.next, mode, judgement };
+}
+
+function notANamespace(text: string): FlipError {
+  const [namespace = ""] = text.split("/", 1);
+  const message = `expected a namespace, got ${JSON.stringify(text.slice(0, 80))}, which is of one`;
+  return new FlipError("target-unknown", message, {
+    hint: `write: portcullis mtls plan -n ${namespace}; or of that alone: portcullis mtls check ${text}`,
+  });
 }
 
 function firstOf(waits: readonly string[]): readonly string[] {

@@ -2,6 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { PermissiveDebt } from "../../../core/flip/debt.ts";
 import { isFlipPort, type Flip } from "../../../core/flip/flip.ts";
 import { concerns } from "../../../core/flip/target.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
@@ -16,7 +17,14 @@ import type { PermissiveDebts } from "./permissive-debts.ts";
 
 type Columns = Pick<
   MessageInitShape<typeof PortStatusSchema>,
-  "flip" | "mtlsConnections" | "otherConnections" | "otherCallers" | "permissiveUntil" | "owner"
+  | "flip"
+  | "mtlsConnections"
+  | "openMtls"
+  | "otherConnections"
+  | "otherCallers"
+  | "permissiveUntil"
+  | "permissiveUntilText"
+  | "owner"
 >;
 
 export type PortColumns = (
@@ -48,10 +56,16 @@ export async function portColumns(dependencies: PortColumnsDependencies): Promis
       mtlsConnections: BigInt(seen?.mtls ?? 0),
       otherConnections: BigInt(seen?.others ?? 0),
       otherCallers: seen?.otherSources ?? 0,
-      // A text that is no date has come already.
-      ...(debt && { permissiveUntil: timestampFromMs(debt.untilMs ?? 0), owner: debt.owner }),
+      openMtls: seen?.openMeshed ?? 0,
+      ...(debt && debtColumns(debt)),
     };
   };
+}
+
+/** What is no date has come already. */
+function debtColumns({ untilMs, until, owner }: PermissiveDebt): Columns {
+  const text = untilMs === undefined ? { permissiveUntilText: until } : {};
+  return { permissiveUntil: timestampFromMs(untilMs ?? 0), owner, ...text };
 }
 
 async function summariesOf({

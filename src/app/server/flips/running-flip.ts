@@ -4,67 +4,63 @@
  */
 
 import { endMs } from "../../../core/flip/flip-causes.ts";
-import { nextFlip } from "../../../core/flip/flip-machine.ts";
-import type { FlipVerdict, FlipView } from "../../../core/flip/flip-view.ts";
-import { waitsFor, type FlipWait } from "../../../core/flip/flip-waits.ts";
+import { nextFlip, waitsForVerdict } from "../../../core/flip/flip-machine.ts";
+import { waitsFor } from "../../../core/flip/flip-waits.ts";
 import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
+import { missedUntil } from "../../../core/flip/superseding.ts";
 import type { FlipEvents } from "../../../edge/telemetry/flip-events.ts";
-import { OneAtATime } from "../one-at-a-time.ts";
 import { FlipEditing } from "./flip-editing.ts";
 import type { FlipEdits } from "./flip-edits.ts";
 import { eventFlip } from "./flip-news.ts";
-import type { FlipRegister } from "./flip-register.ts";
+import { FlipRecord, type FlipRecordDependencies } from "./flip-record.ts";
+import type { FlipReport } from "./flip-report.ts";
 import { FlipSight, type FlipSightDependencies } from "./flip-sight.ts";
 import { FlipVerdicts } from "./flip-verdicts.ts";
 import type { JudgeDependencies } from "./judgement.ts";
 import { LookPace, type Looked } from "./look-pace.ts";
-import type { WorkloadProgress } from "./workload-progress.ts";
 
-export interface RunningFlipDependencies extends JudgeDependencies, FlipSightDependencies {
+export interface RunningFlipDependencies
+  extends JudgeDependencies, FlipSightDependencies, FlipRecordDependencies {
   readonly waivers: JudgeDependencies["waivers"];
-  readonly register: Pick<FlipRegister, "change">;
   readonly edits: FlipEdits;
   readonly events: FlipEvents;
-  /** It is durable, and in force when this returns. */
-  readonly onStep: (after: Flip, before: Flip) => void;
 }
-
-/** Where it stands now. */
-export interface FlipReport {
-  readonly flip: Flip;
-  readonly workloads: readonly WorkloadProgress[];
-  readonly waits: readonly FlipWait[];
-  readonly callers: FlipSight["callers"];
-}
-
-const unknownVerdict: FlipVerdict = { kind: "unknown", names: [] };
 
 export class RunningFlip implements AsyncDisposable {
   readonly #dependencies: RunningFlipDependencies;
+  readonly #record: FlipRecord;
   readonly #sight: FlipSight;
   readonly #verdicts: FlipVerdicts;
   readonly #editing: FlipEditing;
   readonly #pace: LookPace;
-  #flip: Flip;
-  #verdict: FlipVerdict | undefined;
-  readonly #turns = new OneAtATime();
+  /** When something happens by time alone. */
+  #dueMs: readonly number[] = [];
 
   constructor(flip: Flip, dependencies: RunningFlipDependencies) {
-    this.#flip = flip;
     this.#dependencies = dependencies;
+    this.#record = new FlipRecord(flip, dependencies);
     this.#sight = new FlipSight(dependencies);
     this.#verdicts = new FlipVerdicts(dependencies);
     this.#editing = new FlipEditing(dependencies);
     this.#pace = new LookPace({
       look: () => this.#look(),
-      nextMs: () => endMs(this.#flip) - dependencies.nowMs(),
-      onFailed: (error) => dependencies.events.failed(eventFlip(this.#flip), error),
+      nextMs: () => this.#nextMs(),
+      onFailed: (error) => dependencies.events.failed(eventFlip(this.flip), error),
     });
   }
 
   get flip(): Flip {
-    return this.#flip;
+    return this.#record.flip;
+  }
+
+  /** No change of it is on its way. */
+  get isIdle(): boolean {
+    return this.#record.isIdle;
+  }
+
+  async idle(): Promise<void> {
+    await this.#record.idle();
   }
 
   /** Something of it may be another. */
@@ -73,21 +69,21 @@ export class RunningFlip implements AsyncDisposable {
   }
 
   report(): FlipReport {
-    const flip = this.#flip;
-    const view = this.#sight.view(flip, this.#verdict ?? unknownVerdict);
+    const { flip } = this;
+    const verdict = this.#verdicts.last(flip);
+    const view = this.#sight.view(flip, verdict);
     const waits = waitsFor(flip, view, this.#nowMs());
     // What was not asked for is not waited for yet.
-    const known = waits.filter(({ kind }) => kind !== "verdict" || this.#verdict !== undefined);
+    const known = waits.filter(({ kind }) => kind !== "verdict" || verdict !== undefined);
     const { workloads } = view;
-    const { callers } = this.#sight;
-    return { flip, workloads, waits: this.#editing.explained(known), callers };
+    return { flip, workloads, waits: this.#editing.explained(known), callers: this.#sight.callers };
   }
 
   /** In force when it resolves. @param decide from what holds then; may throw. @throws LogError; whatever SQLite throws */
   async order(decide: (flip: Flip, object: ObjectSays) => Flip): Promise<Flip> {
-    const ordered = await this.#turns.run(async () => {
-      const next = decide(this.#flip, this.#sight.object(this.#flip));
-      if (next === this.#flip) return next;
+    const ordered = await this.#record.inTurn(async () => {
+      const next = decide(this.flip, this.#sight.object(this.flip));
+      if (next === this.flip) return next;
       await this.#change(next);
       // Whatever a look may wait for.
       await this.#editing.makeDue(next, this.#sight.object(next));
@@ -99,37 +95,29 @@ export class RunningFlip implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pace[Symbol.asyncDispose]();
-    await this.#turns.idle();
+    await this.#record.idle();
+    this.#sight.hurry(this.flip, []);
   }
 
   async #look(): Promise<Looked> {
-    const flip = this.#flip;
+    const { flip } = this;
     if (hasEnded(flip)) return "done";
     await this.#sight.look(flip);
-    const seen = this.#sight.view(flip, unknownVerdict);
-    const verdict = this.#waitsForVerdict(flip, seen) ? await this.#judge(flip) : undefined;
-    return await this.#turns.run(async () => {
+    const seen = this.#sight.view(flip);
+    this.#dueMs = [endMs(flip), missedUntil(flip, seen) ?? Infinity];
+    const verdict = waitsForVerdict(flip, seen, this.#nowMs())
+      ? await this.#pace.costly(() => this.#verdicts.of(flip))
+      : undefined;
+    const view = verdict === undefined ? seen : this.#sight.judged(flip, verdict);
+    // Whoever has not told is asked to tell soon.
+    this.#sight.hurry(flip, waitsFor(flip, view, this.#nowMs()));
+    return await this.#record.inTurn(async () => {
       // An order may have had its turn before.
-      if (this.#flip !== flip || this.#sight.object(flip) !== seen.object) return "again";
-      const view = verdict === undefined ? seen : this.#sight.view(flip, verdict);
+      if (this.flip !== flip || this.#sight.object(flip) !== seen.object) return "again";
       const next = nextFlip(flip, view, this.#nowMs());
       if (next !== undefined) return await this.#tryChange(next);
       return await this.#editing.makeDue(flip, view.object);
     });
-  }
-
-  async #judge(flip: Flip): Promise<FlipVerdict | undefined> {
-    const verdict = await this.#pace.costly(() => this.#verdicts.of(flip));
-    if (verdict !== undefined) this.#verdict = verdict;
-    return verdict;
-  }
-
-  /** Nothing else stands in the way of the next step. */
-  #waitsForVerdict(flip: Flip, seen: FlipView): boolean {
-    const nowMs = this.#nowMs();
-    if (nextFlip(flip, seen, nowMs) !== undefined) return false;
-    const waits = waitsFor(flip, seen, nowMs);
-    return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
   }
 
   /** The step is tried again later where it cannot be recorded. */
@@ -144,13 +132,15 @@ export class RunningFlip implements AsyncDisposable {
   }
 
   async #change(next: Flip): Promise<void> {
-    const { register, onStep } = this.#dependencies;
-    await register.change(next);
-    const before = this.#flip;
-    this.#flip = next;
-    // It was about those who were not strict then.
-    if (before.opened.length !== next.opened.length) this.#verdict = undefined;
-    onStep(next, before);
+    await this.#record.change(next, () => {
+      return this.#sight.view(next).workloads.map(({ name }) => name);
+    });
+  }
+
+  /** Not above 0 where nothing is left to come. */
+  #nextMs(): number {
+    const left = this.#dueMs.map((ms) => ms - this.#dependencies.nowMs());
+    return Math.min(...left.filter((ms) => ms > 0));
   }
 
   /** Whole: a flip is read again only with such. */

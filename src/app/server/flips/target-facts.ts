@@ -2,7 +2,7 @@
 
 import { compareText } from "../../../core/compare-text.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
-import { objectSays, type ObjectSays } from "../../../core/flip/object-says.ts";
+import { objectOf, objectSays, type ObjectSays } from "../../../core/flip/object-says.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { MeshView } from "../../../core/policy/mesh-view.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
@@ -13,6 +13,7 @@ export interface TargetFacts {
   readonly target: FlipTarget;
   readonly asked: AskedPorts;
   readonly object: ObjectSays;
+  readonly isObjectThere: boolean;
   /** By name. */
   readonly labels: ReadonlyMap<string, Labels>;
   /** Names of those with a proxy, as their entries say; sorted. */
@@ -30,6 +31,7 @@ export function targetFacts(view: MeshView, flip: Flip): TargetFacts {
     target,
     asked,
     object: objectSays(flip, view),
+    isObjectThere: objectOf(flip, view) !== undefined,
     labels: new Map(entries.map(({ ref, labels }) => [nameKey(ref), labels])),
     workloads: entries
       .filter(takesMeshTls)

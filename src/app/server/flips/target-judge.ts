@@ -5,7 +5,7 @@ import { resolveTarget } from "../../../core/flip/resolve-target.ts";
 import { planStrict, type StrictEdit } from "../../../core/flip/strict-edit.ts";
 import { targetPorts } from "../../../core/flip/target-modes.ts";
 import { parseTargetText } from "../../../core/flip/target-text.ts";
-import type { FlipTarget } from "../../../core/flip/target.ts";
+import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import { FlipRefusedError } from "./flip-refusals.ts";
 import { judge, type JudgeDependencies, type Judgement } from "./judgement.ts";
@@ -63,13 +63,19 @@ export class TargetJudge {
     const ports = isRefusal(plan) ? { ports: target.ports, exceptPorts: [] } : plan;
     const brokenCalls = isRefusal(plan) ? [] : plan.brokenCalls;
     const asked = { target, ports, lookBackMs, brokenCalls };
-    const { verdict, nowMs } = await this.#known(judge(this.#dependencies, asked));
+    const { verdict, nowMs, names } = await this.#known(judge(this.#dependencies, asked));
+    const view = configuration.viewOf(target.namespace);
+    const takes = targetPorts(view, target);
     const judgement = {
       target,
       nowMs,
       verdict,
       waivers: waivers.of(target),
-      ports: targetPorts(configuration.viewOf(target.namespace), target),
+      ports: takes,
+      isStrictAlready: takes.every(({ decision }) => decision.mode === "strict"),
+      withoutProxy: membersOf(view, target)
+        .members.filter(({ name, named }) => named.length > 0 && !names.has(name))
+        .map(({ name }) => name),
     };
     return { target, plan, judgement };
   }

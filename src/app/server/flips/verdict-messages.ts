@@ -2,7 +2,7 @@
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { Caller, CallerHolder } from "../../../core/evidence/callers.ts";
+import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
 import type { Silent, SilentReason } from "../../../core/evidence/silent.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
@@ -28,7 +28,7 @@ export function verdictMessage(
   judgement: Judgement,
   rowsMax: number = rowsDefault,
 ): MessageInitShape<typeof MtlsVerdictSchema> {
-  const { target, nowMs, verdict, waivers, ports } = judgement;
+  const { target, nowMs, verdict, waivers, ports, withoutProxy, isStrictAlready } = judgement;
   const { kind, callers, silent, coverage } = verdict;
   return {
     target: target.text,
@@ -41,8 +41,11 @@ export function verdictMessage(
     mtlsConnections: BigInt(coverage.connections.mtls),
     otherConnections: BigInt(coverage.connections.unmeshed),
     lost: BigInt(coverage.lost.mtls + coverage.lost.unmeshed),
+    lostMtls: BigInt(coverage.lost.mtls),
     proxies: coverage.members,
     waivers: waivers.slice(0, rowsMax).map(waiverMessage),
+    withoutProxy: withoutProxy.slice(0, rowsMax),
+    strictAlready: isStrictAlready,
   };
 }
 
@@ -101,6 +104,8 @@ const reasons: Readonly<Record<SilentReason, string>> = {
   "no-listener": "does not listen there: what comes to that port does not pass its proxy",
   gap: "has not told of all of the time",
   late: "tells no more",
+  away: "its agent is away: nobody tells who calls it now",
+  unheard: "was not heard since the server's start",
   lost: "has seen connections without mTLS of which it has not told",
   "unnamed-open": "has open connections without mTLS of which nobody knows whose they are",
 };

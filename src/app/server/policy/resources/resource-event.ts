@@ -2,13 +2,15 @@
 
 import { hash } from "node:crypto";
 import { refKey } from "../../../../core/resources/policy-object.ts";
+import type { ResourceLayer } from "../../../../edge/store/resources.ts";
 import type { LogEvent } from "../../log/log-keeper.ts";
 import type { ResourceAction } from "./plan-change.ts";
 import type { StoredByKey } from "./resource-set.ts";
 
 export interface ResourceEventParts {
-  /** "" for the server itself, which reads its directory. */
+  /** "" for the server itself, which reads its directory, and takes flips back. */
   readonly operator: string;
+  readonly layer: ResourceLayer;
   /** Afterwards. */
   readonly sequence: number;
   readonly actions: readonly ResourceAction[];
@@ -19,7 +21,12 @@ export interface ResourceEventParts {
 /** Octets of the names; an event's detail has 4,096. */
 const namesMax = 3_800;
 
-export function resourceEvent({ operator, sequence, ...parts }: ResourceEventParts): LogEvent {
+export function resourceEvent({
+  operator,
+  layer,
+  sequence,
+  ...parts
+}: ResourceEventParts): LogEvent {
   const { actions, objects } = parts;
   const names: Record<"created" | "configured" | "deleted", string[]> = {
     created: [],
@@ -39,7 +46,7 @@ export function resourceEvent({ operator, sequence, ...parts }: ResourceEventPar
   return {
     type: "resources-changed",
     operator,
-    subject: operator === "" ? "directory" : "applied",
+    subject: layer,
     digest: configurationDigest(objects),
     detail: JSON.stringify({ sequence, ...names, unnamed }),
   };

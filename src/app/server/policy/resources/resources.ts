@@ -29,7 +29,7 @@ export interface ResourcesDependencies {
 }
 
 export interface ChangeOrder {
-  /** Claimed; not "", which is the server itself. */
+  /** Claimed; "" is the server itself. */
   readonly operator: string;
   readonly isDryRun: boolean;
 }
@@ -102,7 +102,7 @@ export class Resources {
     // Lines that have moved are no news for the log.
     if (actions.some(({ action }) => action !== "unchanged")) {
       const objects = this.set.preview(change);
-      await record(resourceEvent({ operator, sequence: before + 1, actions, objects }));
+      await record(resourceEvent({ operator, layer, sequence: before + 1, actions, objects }));
     }
     const sequence = stored.change(before, {
       layer,

@@ -1,0 +1,39 @@
+/**
+ * When somebody else's word ends a flip. One that is there says it at once. One that is missing may be on its way back, as from an
+ * editor that deletes a file and writes it again: to let go meanwhile would make all strict at once when it comes.
+ */
+
+import type { FlipView } from "./flip-view.ts";
+import type { Flip } from "./flip.ts";
+
+/** How long an object may be missing. */
+const missingMs = 30_000;
+
+/** Somebody else's word counts, where nothing of the target is strict by it. One that is not ours may be changed on its way. */
+export function supersedes(flip: Flip, view: FlipView, nowMs: number): string | undefined {
+  const why = otherWord(flip, view);
+  if (why === undefined || view.absentSinceMs === undefined) return why;
+  const isOver = nowMs >= missedUntilMs(view.absentSinceMs);
+  return isOver
+    ? "the object is gone, and nothing says any more that the target is strict"
+    : undefined;
+}
+
+/** @returns until when the object may come back; undefined where it is not missed */
+export function missedUntil(flip: Flip, view: FlipView): number | undefined {
+  const { absentSinceMs } = view;
+  const isMissed = absentSinceMs !== undefined && otherWord(flip, view) !== undefined;
+  return isMissed ? missedUntilMs(absentSinceMs) : undefined;
+}
+
+function missedUntilMs(absentSinceMs: number): number {
+  return absentSinceMs + missingMs;
+}
+
+function otherWord({ opened, edit }: Flip, { object }: FlipView): string | undefined {
+  if (object === "other" && (edit.isOurs || opened.length > 0)) {
+    return "the object was changed by somebody else, and says no more that the target is strict";
+  }
+  const isTakenBack = object === "before" && opened.length > 0;
+  return isTakenBack ? "the object was changed back by somebody else" : undefined;
+}
