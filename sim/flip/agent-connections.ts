@@ -104,10 +104,11 @@ export class AgentConnections {
   }
 
   /** Envoy has acknowledged that it listens on these, and that some of them take no plaintext. */
-  acknowledged(ports: ReadonlySet<number>, refusing: readonly number[]): void {
+  acknowledged(ports: ReadonlySet<number>, refusing: ReadonlySet<number>): void {
     this.#listening?.listens(ports);
     const nowMs = this.#hostMs();
-    this.refusing = new Map(refusing.map((port) => [port, this.refusing.get(port) ?? nowMs]));
+    const since = (port: number): number => this.refusing.get(port) ?? nowMs;
+    this.refusing = new Map(Array.from(refusing, (port) => [port, since(port)]));
   }
 
   /** Envoy may take a part of what it is given: from now on such a port may be another. */

@@ -1,6 +1,6 @@
 /** A simulated caller without a proxy: it calls when it likes, from the address that it has, with plaintext or TLS of its own. */
 
-import type { Call } from "./envoy-traffic.ts";
+import type { Call } from "./call.ts";
 
 export interface Caller {
   /** Of its WorkloadEntry; "" for one that nobody knows. */

@@ -25,8 +25,8 @@ export class CallsCheck {
   /** What is in force may be another. */
   check(): void {
     this.#eachPair((client, server) => {
-      for (const { address, port, sends } of endpointsOf(client)) {
-        const mode = address === server.address ? server.modeAt(port) : undefined;
+      for (const { address, port, sends } of client.envoy.endpoints) {
+        const mode = address === server.address ? server.envoy.modeOf(port) : undefined;
         if (mode === undefined || takes[mode].includes(sends)) continue;
         if (this.#fought.has(pairOf(client, server, port))) continue;
         throw new Violation(`${client.name} sends ${sends} to ${server.name}:${port}: ${mode}`);
@@ -36,8 +36,8 @@ export class CallsCheck {
 
   /** An endpoint that is new to its client: there is nothing better to tell it, until its server takes it. */
   told(client: Pod, policy: ProxyPolicy): void {
-    const had = [...client.agent.possible(), { clusters: [...client.envoy.clusters] }];
-    const known = new Set(had.flatMap((each) => endpointsIn(each).map(socketOf)));
+    const had = [...client.agent.possible().flatMap(endpointsIn), ...client.envoy.endpoints];
+    const known = new Set(had.map(socketOf));
     for (const endpoint of endpointsIn(policy)) {
       if (known.has(socketOf(endpoint))) continue;
       const server = this.#world.there.find(({ address }) => address === endpoint.address);
@@ -51,7 +51,7 @@ export class CallsCheck {
     if (process === undefined) return;
     this.#eachPair((client, server) => {
       for (const port of apiPorts) {
-        const mode = process.modeOf(server.name, port);
+        const mode = process.policy.modeOf(server.name, port);
         const sends = mode === "disable" || isPlaintextRule ? "plaintext" : "mtls";
         const pair = pairOf(client, server, port);
         if (!takes[mode].includes(sends)) this.#fought.add(pair);
@@ -73,10 +73,10 @@ export class CallsCheck {
       return key !== undefined && policy?.rollout.stage(key) === "in-force";
     };
     if (!isStill(client) || !isStill(server)) return false;
-    const sent = endpointsOf(client).find(
+    const sent = client.envoy.endpoints.find(
       (each) => each.address === server.address && each.port === port,
     );
-    return sent?.sends === decided.sends && server.modeAt(port) === decided.mode;
+    return sent?.sends === decided.sends && server.envoy.modeOf(port) === decided.mode;
   }
 
   #eachPair(look: (client: Pod, server: Pod) => void): void {
@@ -86,10 +86,6 @@ export class CallsCheck {
       for (const server of there) if (server.app === "api") look(client, server);
     }
   }
-}
-
-function endpointsOf({ envoy }: Pod): readonly OutboundEndpoint[] {
-  return endpointsIn({ clusters: [...envoy.clusters] });
 }
 
 function endpointsIn({ clusters }: Pick<ProxyPolicy, "clusters">): readonly OutboundEndpoint[] {

@@ -4,28 +4,15 @@
  */
 
 import type { AccessLogEntry } from "../../src/app/agent/connections/access-log-entry.ts";
-import { chainStatPrefix, inboundName } from "../../src/core/envoy/chain-stats.ts";
-import { inboundChains, type InboundChain } from "../../src/core/envoy/inbound-chains.ts";
+import { inboundChains } from "../../src/core/envoy/inbound-chains.ts";
 import type { InboundProtocol } from "../../src/core/policy/proxy-policy.ts";
 import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 import type { Random } from "../run/random.ts";
+import { beginEntry, endEntry, refusedEntry, type Logged } from "./access-entry.ts";
+import type { Call, CallOutcome } from "./call.ts";
+import { chainFor } from "./chain-for.ts";
+import { EnvoyCounters } from "./envoy-counters.ts";
 import type { Timeline } from "./timeline.ts";
-
-export interface Call {
-  readonly kind: "plaintext" | "tls" | "mtls";
-  readonly address: string;
-  readonly port: number;
-  readonly isHttp: boolean;
-  /** Of a client of the mesh; "" for none. */
-  readonly peerUri: string;
-  /** Its certificate is good. */
-  readonly isGood: boolean;
-  readonly lastsMs: number;
-  readonly claim: string;
-}
-
-/** `failed`: its handshake; a chain was for it. */
-export type CallOutcome = "taken" | "refused" | "failed";
 
 export interface EnvoySide {
   readonly timeline: Timeline;
@@ -38,26 +25,22 @@ export interface EnvoySide {
   readonly tell: (entry: AccessLogEntry) => void;
 }
 
-interface Connection {
-  readonly id: number;
+interface Connection extends Logged {
   readonly call: Call;
-  readonly chain: InboundChain;
-  readonly isProven: boolean;
-  readonly beganMs: number;
   readonly onEnd: () => void;
 }
 
-const drainMsMax = 3_000;
+const drainsMsMax = [3_000, 3_000, 3_000, 30_000];
+const failsAfterMs = 5;
 
 export class EnvoyTraffic {
   readonly #side: EnvoySide;
   readonly #open = new Map<number, Connection>();
-  #stats = new Map<string, number>();
+  readonly #counters = new EnvoyCounters();
   /** By port: names of the chains that were in force. */
   #chains = new Map<number, ReadonlySet<string>>();
   #startedMs: number;
   #nextId = 1;
-  /** So that what was to happen to an older life happens to nobody. */
   #life = 0;
 
   constructor(side: EnvoySide) {
@@ -71,14 +54,14 @@ export class EnvoyTraffic {
 
   /** @param onEnd when it is over, however that comes @returns undefined where nobody listens */
   connect(call: Call, onEnd: () => void): CallOutcome | undefined {
-    const { modeAt, protocolOf, timeline, hostMs } = this.#side;
+    const { modeAt, protocolOf, hostMs, tell } = this.#side;
     const mode = modeAt(call.port);
     if (mode === undefined) return undefined;
     const id = this.#nextId++;
     const chain = chainFor(inboundChains(mode, protocolOf(call.port)), call);
     if (chain === undefined) {
-      this.#count(`listener.${inboundName(call.port)}.no_filter_chain_match`);
-      this.#tell(call, { isEnd: true, id: "0", chain: "", beganMs: hostMs(), hasNoRoute: true });
+      this.#counters.refused(call.port);
+      tell(refusedEntry(call, hostMs()));
       onEnd();
       return "refused";
     }
@@ -86,45 +69,33 @@ export class EnvoyTraffic {
     const isTaken = isProven || !chain.endsTls;
     const connection = { id, call, chain, isProven, beganMs: hostMs(), onEnd };
     this.#open.set(id, connection);
-    this.#begun(connection, 1);
-    const life = this.#life;
-    if (!chain.endsTls) this.#tellBegin(connection, life);
-    const end = (): void => {
-      if (this.#life === life) this.#end(id);
-    };
-    timeline.after(isTaken ? call.lastsMs : 5, end);
+    this.#counters.begun(call.port, chain);
+    if (!chain.endsTls) this.#tellBegin(connection);
+    this.#inLife(isTaken ? call.lastsMs : failsAfterMs, () => this.#end(id));
     return isTaken ? "taken" : "failed";
   }
 
   /** What is in force may have changed: connections of chains that are gone end soon. */
   policyChanged(ports: readonly number[]): void {
-    const { modeAt, protocolOf, timeline, random } = this.#side;
+    const { modeAt, protocolOf, random } = this.#side;
     for (const port of ports) {
       const mode = modeAt(port);
       const chains = mode === undefined ? [] : inboundChains(mode, protocolOf(port));
       const names = new Set<string>(chains.map(({ name }) => name));
-      const before = this.#chains.get(port);
+      const before = this.#chains.get(port) ?? [];
       this.#chains.set(port, names);
-      const life = this.#life;
-      for (const name of before ?? []) {
+      for (const name of before) {
         if (names.has(name)) continue;
-        timeline.after(random.below(drainMsMax), () => {
-          if (this.#life === life && this.#chains.get(port)?.has(name) === false)
-            this.#drain(port, name);
+        const mostMs = drainsMsMax[random.below(drainsMsMax.length)] ?? 0;
+        this.#inLife(random.below(mostMs), () => {
+          if (this.#chains.get(port)?.has(name) === false) this.#drain(port, name);
         });
       }
     }
   }
 
-  /** Its counters, as a flush has them. */
   stats(): Map<string, number> {
-    const uptime = Math.floor((this.#side.hostMs() - this.#startedMs) / 1_000);
-    return new Map([
-      ...this.#stats,
-      ["server.uptime", uptime],
-      ["listener_manager.listener_removed", 0],
-      ["listener_manager.total_listeners_warming", 0],
-    ]);
+    return this.#counters.all(Math.floor((this.#side.hostMs() - this.#startedMs) / 1_000));
   }
 
   /** SIGTERM: all connections end, and it tells so. */
@@ -132,12 +103,11 @@ export class EnvoyTraffic {
     for (const id of this.#open.keys()) this.#end(id);
   }
 
-  /** A new life. */
   restart(): void {
     this.#life += 1;
     for (const { onEnd } of this.#open.values()) onEnd();
     this.#open.clear();
-    this.#stats = new Map();
+    this.#counters.restart();
     this.#chains = new Map();
     this.#startedMs = this.#side.hostMs();
     this.#nextId = 1;
@@ -147,89 +117,34 @@ export class EnvoyTraffic {
     for (const [id, { call, chain: its }] of this.#open) {
       if (call.port === port && its.name === chain) this.#end(id);
     }
-    const prefix = chainStatPrefix(port, chain);
-    for (const name of this.#stats.keys())
-      if (name.includes(`.${prefix}.`)) this.#stats.delete(name);
+    this.#counters.drained(port, chain);
   }
 
   #end(id: number): void {
     const connection = this.#open.get(id);
     if (connection === undefined) return;
     this.#open.delete(id);
-    const { call, chain, isProven, beganMs, onEnd } = connection;
-    this.#begun(connection, -1);
-    this.#count(`listener.${inboundName(call.port)}.downstream_cx_destroy`);
-    const isRefused = chain.endsTls && !isProven;
-    this.#tell(call, {
-      isEnd: true,
-      id: String(id),
-      chain: chain.name,
-      beganMs,
-      hasProven: isProven,
-      hasTlsError: isRefused,
-      peerUri: chain.endsTls ? call.peerUri : "",
-    });
+    const { call, chain, onEnd } = connection;
+    const { hostMs, tell } = this.#side;
+    this.#counters.ended(call.port, chain);
+    tell(endEntry(call, connection, hostMs()));
     onEnd();
   }
 
   /** TCP is told of at once, and HTTP with its first request. */
-  #tellBegin({ id, call, chain, beganMs }: Connection, life: number): void {
-    const { timeline, random } = this.#side;
-    timeline.after(chain.filter === "http" ? random.below(60) : random.below(12), () => {
-      if (this.#life !== life || !this.#open.has(id)) return;
-      this.#tell(call, { isEnd: false, id: String(id), chain: chain.name, beganMs });
+  #tellBegin(connection: Connection): void {
+    const { random, tell } = this.#side;
+    const { id, call, chain } = connection;
+    this.#inLife(random.below(chain.filter === "http" ? 60 : 12), () => {
+      if (this.#open.has(id)) tell(beginEntry(call, connection));
     });
   }
 
-  /** As Envoy's filters count: TCP those that begin and those that are open, HTTP those that end, too. */
-  #begun({ call, chain: { name, filter } }: Connection, change: 1 | -1): void {
-    const prefix = chainStatPrefix(call.port, name);
-    if (filter === "http") {
-      this.#count(`http.${prefix}.downstream_cx_active`, change);
-      if (change < 0) this.#count(`http.${prefix}.downstream_cx_destroy`);
-      return;
-    }
-    this.#count(`connection_limit.${prefix}.active_connections`, change);
-    if (change > 0) this.#count(`tcp.${prefix}.downstream_cx_total`);
-  }
-
-  #count(name: string, change = 1): void {
-    this.#stats.set(name, (this.#stats.get(name) ?? 0) + change);
-  }
-
-  #tell(call: Call, told: Partial<AccessLogEntry> & Pick<AccessLogEntry, "beganMs">): void {
-    const { port, address, kind, claim } = call;
-    const lastedMs = told.isEnd === false ? 0 : Math.max(0, this.#side.hostMs() - told.beganMs);
-    this.#side.tell({
-      isEnd: true,
-      port,
-      address,
-      lastedMs,
-      chain: "",
-      id: "",
-      hasProven: false,
-      hasNoRoute: false,
-      hasTlsError: kind === "plaintext",
-      hasServerName: kind === "tls",
-      peerUri: "",
-      userAgent: claim,
-      ...told,
+  /** What was to happen to an older life happens to nobody. */
+  #inLife(ms: number, happen: () => void): void {
+    const life = this.#life;
+    this.#side.timeline.after(ms, () => {
+      if (this.#life === life) happen();
     });
   }
-}
-
-/** The first that takes it, as Envoy matches them: transport, and what the client offers. */
-function chainFor(
-  chains: readonly InboundChain[],
-  { kind, isHttp }: Call,
-): InboundChain | undefined {
-  const transport = kind === "plaintext" ? "raw_buffer" : "tls";
-  const fitting = chains.filter((each) => each.transport === transport);
-  const ofMesh = (each: InboundChain): boolean =>
-    each.alpn.some((offered) => offered === (isHttp ? "istio-http/1.1" : "istio"));
-  const named =
-    kind === "mtls"
-      ? fitting.find((each) => each.endsTls && ofMesh(each))
-      : fitting.find((each) => isHttp && kind === "plaintext" && each.alpn.includes("http/1.1"));
-  return named ?? fitting.find(({ alpn }) => alpn.length === 0);
 }

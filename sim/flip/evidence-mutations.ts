@@ -32,6 +32,12 @@ export const evidenceMutations: readonly Mutation[] = [
     after: "const lost = asked.filter(({ lostUnmeshed }) => lostUnmeshed > 1e9);",
   },
   {
+    name: "what is missing before the newest that was told is waited for",
+    file: missing,
+    before: "const toMs = Math.max(wanted.toMs, Math.min(lastMs, goneMs - epochSlackMs));",
+    after: "const { toMs } = wanted;",
+  },
+  {
     name: "open connections of nobody do not count",
     file: missing,
     before: "const open = lastOfEpochs(asked).filter(({ openUnnamed }) => openUnnamed > 0);",
@@ -77,9 +83,9 @@ export const evidenceMutations: readonly Mutation[] = [
   },
   {
     name: "an agent answers for all of an Envoy's life, whenever it came",
-    file: account,
-    before: "const times = { beginMs, sinceMs: isMeshed ? this.#life.epochMs : beginMs };",
-    after: "const times = { beginMs, sinceMs: this.#life.epochMs }; void isMeshed;",
+    file: "src/core/evidence/connection-ports.ts",
+    before: "const times = { beginMs, sinceMs: isMeshed ? this.#life.sinceMs : beginMs };",
+    after: "const times = { beginMs, sinceMs: this.#life.sinceMs }; void isMeshed;",
   },
   {
     name: "an Envoy that was started again goes on with its life",

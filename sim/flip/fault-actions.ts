@@ -1,5 +1,6 @@
 /** What goes wrong. */
 
+import { callOnce } from "./calls.ts";
 import { refOf } from "./mesh-objects.ts";
 import { chosen, type WorldAction } from "../run/world-schedule.ts";
 import { flipWrites } from "./disk.ts";
@@ -24,7 +25,7 @@ function ofPod(name: string, weight: number, strike: (world: FlipWorld, pod: Pod
 /** Now and then. */
 function callAll(world: FlipWorld, pod: Pod): void {
   if (pod.app !== "api" || world.random.below(2) === 0) return;
-  for (const caller of world.callers) world.callOne(caller, pod);
+  for (const caller of world.callers) callOnce(world, caller, pod);
 }
 
 export const faultActions: readonly Fault[] = [
@@ -44,10 +45,16 @@ export const faultActions: readonly Fault[] = [
       if (world.server === undefined) world.startServer();
     },
   },
-  ofPod("cut", 4, (world, { link }) => {
-    if (link !== undefined) world.cut(link);
-  }),
-  ofPod("stall", 3, (world, { link }) => {
+  {
+    name: "the evidence cannot be asked, or can again",
+    weight: 3,
+    apply({ disk, nowMs }) {
+      if (disk.blindSinceMs === undefined) disk.blindSinceMs = nowMs;
+      else disk.see(nowMs);
+    },
+  },
+  ofPod("cut", 4, (world, pod) => world.links.cut(pod)),
+  ofPod("stall", 3, (world, { talk: { link } }) => {
     if (link !== undefined) link.stalledUntilMs = world.nowMs + world.random.below(60_000);
   }),
   ofPod("kill an agent", 3, (world, pod) => {

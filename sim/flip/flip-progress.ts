@@ -9,34 +9,55 @@ import { namespace } from "./mesh-objects.ts";
 import type { ToldProxy } from "./server-policy.ts";
 import type { EvidenceOf } from "./target-evidence.ts";
 
-/** @param members by the evidence */
-export function workloadsOf(
+/** A member that is not proven gone. */
+export interface EvidencedMember extends Pick<StoredMember, "name" | "labels"> {
+  /** Until when it has told; 0: nothing. */
+  readonly untilMs: number;
+}
+
+/** @throws EvidenceStoreError */
+export function evidencedMembers(
   flip: Flip,
-  { evidence, policy, view, waived }: EvidenceOf,
+  { evidence, view }: EvidenceOf,
   members: readonly StoredMember[],
-): readonly MemberState[] {
+): readonly EvidencedMember[] {
   const asked = askedPorts(view(), flip.target, flip);
   const there = members.filter(
     ({ goneMs, labels }) => goneMs === undefined && asked.isMember(labels),
   );
   const keys = there.map(({ key }) => key);
   const spans = evidence.ask({ kind: "spans", members: keys, sinceMs: 0 });
-  const untilMs = ({ key, labels }: StoredMember): number => {
+  return there.map(({ key, name, labels, ports }) => {
     const own = spans.filter(({ member, port }) => member === key && asked.isAsked(labels, port));
-    return Math.max(0, ...own.map((each) => each.untilMs));
-  };
+    const untilMs = (port: number): number =>
+      Math.max(0, ...own.map((each) => (each.port === port ? each.untilMs : 0)));
+    const told =
+      ports?.filter((port) => asked.isAsked(labels, port)) ?? own.map(({ port }) => port);
+    return { name, labels, untilMs: told.length === 0 ? 0 : Math.min(...told.map(untilMs)) };
+  });
+}
+
+export function workloadsOf(
+  flip: Flip,
+  { policy, view, waived }: EvidenceOf,
+  members: readonly EvidencedMember[],
+): readonly MemberState[] {
+  const asked = askedPorts(view(), flip.target, flip);
+  const there = members.filter(({ labels }) => asked.isMember(labels));
   const configured = membersOf(view(), flip.target).members.map(({ name }) => name);
   const names = new Set([...configured, ...there.map(({ name }) => name)]);
   return Array.from(names, (name): MemberState => {
     const own = there.filter((each) => each.name === name);
-    const told = policy.told.get(name.slice(namespace.length + 1));
+    const workload = name.slice(namespace.length + 1);
+    const told = policy.told.get(workload);
     const isWaived = waived().has(`proxy/${name}`);
-    const leastMs = own.length === 0 ? 0 : Math.min(...own.map(untilMs));
+    const leastMs = own.length === 0 ? 0 : Math.min(...own.map(({ untilMs }) => untilMs));
     const evidenceUntilMs = leastMs === 0 ? undefined : leastMs;
     const labels = own[0]?.labels ?? told?.identity.claimedLabels ?? new Map();
     const isAsked = (port: number): boolean => asked.isAsked(labels, port);
     if (told === undefined) {
-      const stage = own.length > 0 ? "silent" : "no-proxy";
+      const isProxy = own.length > 0 || policy.expected.has(workload);
+      const stage = isProxy ? "silent" : "no-proxy";
       return { name, stage, isConnected: false, draining: 0, evidenceUntilMs, isWaived };
     }
     const { said, isConnected } = told;

@@ -3,51 +3,18 @@
  * change is in the log, then in the store, then in force, and what a state asks of the object is done after it, as often as it takes.
  */
 
-import { refKey } from "../../src/core/resources/policy-object.ts";
-import type { FlipPorts } from "../../src/core/flip/flip.ts";
-import { hasEnded, newFlip, type Flip, type RevertCause } from "../../src/core/flip/flip.ts";
+import { hasEnded, type Flip, type RevertCause } from "../../src/core/flip/flip.ts";
 import { encodeFlip, parseFlip } from "../../src/core/flip/flip-codec.ts";
-import { FlipError, isRefusal } from "../../src/core/flip/flip-error.ts";
+import { isRefusal } from "../../src/core/flip/flip-error.ts";
 import { holdOf } from "../../src/core/flip/flip-hold.ts";
-import { nextFlip, revertFlip } from "../../src/core/flip/flip-machine.ts";
-import type { FlipVerdict } from "../../src/core/flip/flip-view.ts";
+import { nextFlip, revertFlip, waitsForVerdict } from "../../src/core/flip/flip-machine.ts";
+import type { FlipVerdict, FlipView } from "../../src/core/flip/flip-view.ts";
 import { waitsFor } from "../../src/core/flip/flip-waits.ts";
-import { objectSays } from "../../src/core/flip/object-says.ts";
-import { resolveTarget } from "../../src/core/flip/resolve-target.ts";
-import { planRevert } from "../../src/core/flip/revert-edit.ts";
-import { parseStages } from "../../src/core/flip/stages.ts";
-import { planStrict, type StrictEdit } from "../../src/core/flip/strict-edit.ts";
-import { contentOf, manifestOf } from "../../src/core/flip/edited-policy.ts";
-import { areApart, type FlipTarget } from "../../src/core/flip/target.ts";
-import type { Hold } from "../../src/core/policy/holds.ts";
-import type { MeshView } from "../../src/core/policy/mesh-view.ts";
-import type { ResourceRef } from "../../src/core/resources/resource.ts";
-import type { Disk, StoredObject } from "./disk.ts";
-import type { FlipSight, SeenOfFlip } from "./flip-sight.ts";
-import { peerObject } from "./mesh-objects.ts";
-
-export interface FlipOrder {
-  readonly target: string;
-  readonly stages: string;
-  readonly lookBackMs: number;
-  readonly revertWindowMs: number;
-  readonly revertOnRefused: number | undefined;
-  readonly isOurs: boolean;
-}
-
-export interface FlipsOptions {
-  readonly disk: Disk;
-  readonly sight: FlipSight;
-  readonly view: () => MeshView;
-  readonly hold: (holds: readonly Hold[]) => void;
-  readonly put: (ref: ResourceRef, object: StoredObject | undefined) => void;
-  readonly nowMs: () => number;
-  readonly later: (ms: number, work: () => void) => void;
-  /** How long an answer takes. */
-  readonly delayMs: () => number;
-  /** Whoever looks from outside: a flip is durable. @param before as it was */
-  readonly onDurable: (flip: Flip, before: Flip | undefined) => void;
-}
+import { objectSays, type ObjectSays } from "../../src/core/flip/object-says.ts";
+import { areApart } from "../../src/core/flip/target.ts";
+import { flipOf, planFlip, type FlipOrder } from "./flip-plan.ts";
+import { writeObject } from "./flip-write.ts";
+import type { FlipsOptions } from "./flips-options.ts";
 
 const unknownVerdict: FlipVerdict = { kind: "unknown", names: [] };
 
@@ -71,18 +38,18 @@ export class Flips {
     return [...this.#flips.values()];
   }
 
-  /** @returns why not; undefined where it has begun @throws crash */
+  /** @returns why not; undefined where it is to begin @throws crash */
   start(order: FlipOrder): string | undefined {
-    const { sight } = this.#options;
-    const planned = this.#plan(order.target);
-    if (typeof planned === "string") return planned;
-    const { target, edit } = planned;
-    const { ports, exceptPorts, brokenCalls } = edit;
-    const { lookBackMs } = order;
-    const judged = { target, ports: { ports, exceptPorts }, lookBackMs, brokenCalls };
-    const verdict = sight.target.judge({ ...judged, isStrict: () => false });
-    if (verdict?.kind !== "safe") return `not-safe: ${verdict?.kind ?? "nobody"}`;
-    this.#change(this.#newFlip(order, target, edit));
+    const { sight, view, disk, nowMs } = this.#options;
+    const plan = planFlip(order.target, view(), disk, nowMs());
+    if (typeof plan === "string") return plan;
+    const { target, edit } = plan;
+    const isRunning = this.all.some((each) => !hasEnded(each) && !areApart(each.target, target));
+    if (isRunning || this.#changing.size > 0) return "flip-running";
+    const kind = sight.judgePlan(target, edit, order.lookBackMs);
+    if (kind !== "safe") return `not-safe: ${kind}`;
+    const id = Math.max(0, ...this.#flips.keys()) + 1;
+    this.#change(flipOf(order, plan, { id, startedMs: nowMs() }));
     return undefined;
   }
 
@@ -96,105 +63,49 @@ export class Flips {
     if (!isRefusal(next) && next !== flip) this.#change(next);
   }
 
-  /** Something may have changed for any of them. @throws crash */
+  /** Something may have changed for any of them. */
   look(): void {
     for (const id of this.#flips.keys()) this.#lookAt(id);
   }
 
   /** What the evidence says is asked first, and what is done goes by all else as it is then. */
   #lookAt(id: number): void {
-    const { sight, later, delayMs } = this.#options;
+    const { sight, later, delayMs, nowMs } = this.#options;
     const flip = this.#flips.get(id);
     if (flip === undefined || hasEnded(flip)) return;
     if (this.#looking.has(id) || this.#changing.has(id)) return void this.#due.add(id);
     this.#looking.add(id);
     const seen = sight.see(flip);
-    const verdict = this.#waitsForVerdict(flip, seen) ? sight.judge(flip) : unknownVerdict;
+    const before = sight.viewBy(flip, seen, unknownVerdict);
+    const verdict = waitsForVerdict(flip, before, nowMs()) ? sight.judge(flip) : undefined;
     later(delayMs(), () => {
       this.#looking.delete(id);
       const isDue = this.#due.delete(id);
       // What is being changed is looked at when it is.
       if (this.#changing.has(id)) return;
-      if (this.#step(flip, seen, verdict) || isDue) this.#lookAt(id);
+      const view = verdict === undefined ? before : sight.judgedBy(flip, seen, verdict);
+      this.#hurry(flip, view);
+      if (this.#step(flip, before.object, view) || isDue) this.#lookAt(id);
     });
   }
 
-  /** Nothing else stands in the way of the next step. */
-  #waitsForVerdict(flip: Flip, seen: SeenOfFlip): boolean {
-    const { sight, nowMs } = this.#options;
-    const view = sight.viewBy(flip, seen, unknownVerdict);
-    if (nextFlip(flip, view, nowMs()) !== undefined) return false;
+  /** Whoever has not told is asked to tell soon. */
+  #hurry(flip: Flip, view: FlipView): void {
+    const { nowMs, hurry } = this.#options;
     const waits = waitsFor(flip, view, nowMs());
-    return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
+    const untold = waits.filter(({ kind }) => kind === "evidence").map(({ name }) => name);
+    hurry(flip.id, untold);
   }
 
-  /** @returns whether there is more to look at now */
-  #step(flip: Flip, seen: SeenOfFlip, verdict: FlipVerdict): boolean {
-    const { sight, nowMs } = this.#options;
-    if (this.#flips.get(flip.id) !== flip) return true;
-    const next = nextFlip(flip, sight.viewBy(flip, seen, verdict), nowMs());
-    if (next === undefined) return this.#edit(flip);
+  /** @param seen what the object said @returns whether there is more to look at now */
+  #step(flip: Flip, seen: ObjectSays, view: FlipView): boolean {
+    const { nowMs, view: viewNow } = this.#options;
+    const object = objectSays(flip, viewNow());
+    if (this.#flips.get(flip.id) !== flip || object !== seen) return true;
+    const next = nextFlip(flip, view, nowMs());
+    if (next === undefined) return writeObject(flip, object, this.#options);
     this.#change(next);
     return false;
-  }
-
-  /** @returns whether the object is another now */
-  #edit(flip: Flip): boolean {
-    const { view, put, disk } = this.#options;
-    const { edit, state } = flip;
-    const { ref } = edit;
-    if (!edit.isOurs) return false;
-    const says = objectSays(flip, view());
-    const there = disk.objects.get(refKey(ref));
-    if (state.kind === "editing" && says === "before" && isUntouched(edit, there)) {
-      const manifest = manifestOf(edit.afterJson);
-      put(ref, { object: peerObject(ref, manifest), manifest });
-      return true;
-    }
-    if (state.kind !== "reverting" || says === "before" || says === "other") return false;
-    const plan = planRevert(flip, { view: view(), manifest: there?.manifest });
-    if (plan.kind === "nothing") return false;
-    const { manifest } = plan.kind === "put" ? plan.after : {};
-    put(ref, manifest && { object: peerObject(ref, manifest), manifest });
-    return true;
-  }
-
-  #plan(text: string): string | { readonly target: FlipTarget; readonly edit: StrictEdit } {
-    const { view, disk, nowMs } = this.#options;
-    try {
-      const target = resolveTarget(text, view());
-      const running = this.all.some((each) => !hasEnded(each) && !areApart(each.target, target));
-      if (running || this.#changing.size > 0) return "flip-running";
-      const manifest = (ref: ResourceRef) => disk.objects.get(refKey(ref))?.manifest ?? {};
-      const sources = { view: view(), manifestOf: manifest, createdMs: nowMs() };
-      const edit = planStrict(target, sources);
-      return isRefusal(edit) ? edit.code : { target, edit };
-    } catch (error) {
-      if (error instanceof FlipError) return error.code;
-      throw error;
-    }
-  }
-
-  #newFlip(order: FlipOrder, target: FlipTarget, edit: StrictEdit): Flip {
-    const { lookBackMs, revertWindowMs, revertOnRefused, isOurs, stages } = order;
-    const ports: FlipPorts = { ports: edit.ports, exceptPorts: edit.exceptPorts };
-    return newFlip({
-      id: Math.max(0, ...this.#flips.keys()) + 1,
-      target,
-      operator: "ada",
-      startedMs: this.#options.nowMs(),
-      lookBackMs,
-      stages: parseStages(stages),
-      revertWindowMs,
-      revertOnRefused,
-      edit: {
-        ref: edit.ref,
-        beforeJson: edit.before && JSON.stringify(edit.before.manifest),
-        afterJson: JSON.stringify(edit.after.manifest),
-        isOurs,
-      },
-      ...ports,
-    });
   }
 
   /** It takes a moment, in which others go on. @throws crash */
@@ -226,10 +137,4 @@ export class Flips {
   #hold(): void {
     this.#options.hold(this.all.flatMap((each) => holdOf(each) ?? []));
   }
-}
-
-/** Nothing is written over what somebody else has changed. */
-function isUntouched({ beforeJson }: Flip["edit"], there: StoredObject | undefined): boolean {
-  if (beforeJson === undefined || there?.manifest === undefined) return beforeJson === there;
-  return contentOf(manifestOf(beforeJson)) === contentOf(there.manifest);
 }

@@ -11,23 +11,20 @@ interface Document {
   readonly state: { readonly kind: string };
 }
 
-const ended = new Set(["done", "reverted", "superseded"]);
+const free = new Set(["watching", "done", "reverted", "superseded"]);
 
-/** @param isOwn a policy of its own makes it strict */
-export function isHeldNaively(
-  { flips }: Pick<Disk, "flips">,
-  workload: string,
-  port: number,
-  isOwn: boolean,
-): boolean {
-  return [...flips.values()].some((json) => {
-    const flip: Document = JSON.parse(json);
-    const { target, ports, exceptPorts, state, opened, stages } = flip;
-    if (ended.has(state.kind) || state.kind === "watching") return false;
-    if (Object.keys(target.selector).length === 0 && isOwn) return false;
-    if ((ports.length > 0 && !ports.includes(port)) || exceptPorts.includes(port)) return false;
-    if (state.kind === "reverting") return true;
-    if (opened.at(-1)?.index === stages.split(",").length - 1) return false;
-    return !opened.some(({ workloads }) => workloads.includes(workload));
-  });
+/** @returns by workload and port; `isOwn`: a policy of its own makes it strict */
+export function heldNaively({
+  flips,
+}: Pick<Disk, "flips">): (workload: string, port: number, isOwn: boolean) => boolean {
+  const documents = Array.from(flips.values(), (json): Document => JSON.parse(json));
+  const holding = documents.filter(({ state: { kind } }) => !free.has(kind));
+  return (workload, port, isOwn) =>
+    holding.some(({ target, ports, exceptPorts, state, opened, stages }) => {
+      if (Object.keys(target.selector).length === 0 && isOwn) return false;
+      if ((ports.length > 0 && !ports.includes(port)) || exceptPorts.includes(port)) return false;
+      if (state.kind === "reverting") return true;
+      if (opened.at(-1)?.index === stages.split(",").length - 1) return false;
+      return !opened.some(({ workloads }) => workloads.includes(workload));
+    });
 }

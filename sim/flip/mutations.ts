@@ -2,8 +2,9 @@
 
 import type { Mutation } from "../mutation/mutations.ts";
 import { evidenceMutations } from "./evidence-mutations.ts";
+import { orderMutations } from "./order-mutations.ts";
+import { revertMutations } from "./revert-mutations.ts";
 
-const causes = "src/core/flip/flip-causes.ts";
 const hold = "src/core/flip/flip-hold.ts";
 const machine = "src/core/flip/flip-machine.ts";
 const waits = "src/core/flip/flip-waits.ts";
@@ -11,6 +12,8 @@ const interpreter = "sim/flip/flips.ts";
 
 export const flipMutations: readonly Mutation[] = [
   ...evidenceMutations,
+  ...revertMutations,
+  ...orderMutations,
   {
     name: "a stage is in force whoever has not acknowledged it",
     file: waits,
@@ -101,56 +104,8 @@ export const flipMutations: readonly Mutation[] = [
     after: "selects(selector, labels) && !strict.has(key) && Number(key.at(-1)) < 3);",
   },
   {
-    name: "an address that nobody knows takes a flip back",
-    file: causes,
-    before: 'holder.kind === "workload" ? [holder.name] : []',
-    after: 'holder.kind === "workload" ? [holder.name] : [holder.kind]',
-  },
-  {
-    name: "a flip is taken back by how often, and not by how many",
-    file: causes,
-    before: "named.length >= flip.revertOnRefused;",
-    after: "calls.length >= flip.revertOnRefused;",
-  },
-  {
-    name: "who was refused before the stage takes it back",
-    file: causes,
-    before: 'return kind !== "mtls" && lastMs >= inForceMs;',
-    after: 'return kind !== "mtls" && lastMs + 0 * inForceMs >= 0;',
-  },
-  {
-    name: "nobody who was refused takes a flip back",
-    file: causes,
-    before: "flip.revertOnRefused !== undefined &&",
-    after: "flip.revertOnRefused === 1_000 &&",
-  },
-  {
-    name: "refused callers take a flip back that nobody has asked for it",
-    file: causes,
-    before: "flip.revertOnRefused !== undefined && named.length >= flip.revertOnRefused;",
-    after: "named.length >= (flip.revertOnRefused ?? 1);",
-  },
-  {
-    name: "a caller of the mesh that fails takes nothing back",
-    file: causes,
-    before: "if (failed.length > 0) return",
-    after: "if (failed.length > 1_000) return",
-  },
-  {
-    name: "a caller of the mesh that has failed before takes a flip back",
-    file: causes,
-    before: "return namesOf(now).filter((name) => !before.has(name));",
-    after: "return namesOf(failures).concat([...before]).filter(() => now.length >= 0);",
-  },
-  {
-    name: "a flip is taken back twice",
-    file: machine,
-    before: 'if (kind === "reverted" || kind === "superseded" || isGone) return',
-    after: 'if (kind === "superseded" || isGone) return',
-  },
-  {
     name: "a flip that is taken back is not taken back in the object",
-    file: interpreter,
+    file: "sim/flip/flip-write.ts",
     before:
       'if (state.kind !== "reverting" || says === "before" || says === "other") return false;',
     after: 'if (state.kind !== "done") return false;',
@@ -158,13 +113,19 @@ export const flipMutations: readonly Mutation[] = [
   {
     name: "a flip is not ended by somebody else's word",
     file: machine,
-    before: "const why = supersedes(flip, view);",
-    after: "const why = flip.id > 0 ? undefined : supersedes(flip, view);",
+    before: "const why = supersedes(flip, view, atMs);",
+    after: "const why = flip.id > 0 ? undefined : supersedes(flip, view, atMs);",
   },
   {
     name: "a flip that watches never ends",
     file: waits,
     before: "if (atMs < untilMs) {",
     after: "if (atMs < untilMs * 2) {",
+  },
+  {
+    name: "nobody's calls are broken by the configuration",
+    file: "src/core/flip/broken-calls.ts",
+    before: "if (!breaks) continue;",
+    after: "if (breaks || !breaks) continue;",
   },
 ];

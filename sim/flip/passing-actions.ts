@@ -1,5 +1,8 @@
 /** Time goes by, and callers call. */
 
+import { moveCaller } from "./population.ts";
+import { callOnce } from "./calls.ts";
+import type { Caller } from "./caller.ts";
 import { chosen, type WorldAction } from "../run/world-schedule.ts";
 import { namespace } from "./mesh-objects.ts";
 import type { FlipWorld } from "./world.ts";
@@ -26,7 +29,9 @@ export function quiet(world: FlipWorld): void {
 export function waive(world: FlipWorld, name: string, ms: number): void {
   world.say(`${name} is waived`);
   const { disk, nowMs } = world;
-  world.inServer(() => disk.write("waivers", () => disk.waivers.set(name, nowMs + ms)));
+  const { sinceMs = nowMs, untilMs = 0 } = disk.waivers.get(name) ?? {};
+  const waiver = { sinceMs, untilMs: Math.max(untilMs, nowMs + ms) };
+  world.inServer(() => disk.write("waivers", () => disk.waivers.set(name, waiver)));
 }
 
 export const passingActions: readonly WorldAction<FlipWorld>[] = [
@@ -58,7 +63,16 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
     weight: 5,
     apply(world) {
       const caller = chosen(world, world.callers);
-      if (caller !== undefined) world.callOne(caller);
+      if (caller !== undefined) callOnce(world, caller);
+    },
+  },
+  {
+    name: "all callers call, and one of them is waived then",
+    weight: 2,
+    apply(world) {
+      for (const caller of world.callers) callOnce(world, caller);
+      const caller = chosen(world, world.callers);
+      if (caller !== undefined) waive(world, `${namespace}/${caller.name}`, 200_000);
     },
   },
   {
@@ -66,7 +80,7 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
     weight: 4,
     apply(world) {
       for (const caller of world.callers) {
-        for (let left = 1 + world.random.below(3); left > 0; left--) world.callOne(caller);
+        for (let left = 1 + world.random.below(3); left > 0; left--) callOnce(world, caller);
       }
     },
   },
@@ -77,7 +91,7 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
       for (let left = 30; left > 0; left--) {
         const address = `198.51.100.${1 + world.random.below(5)}`;
         world.timeline.after(world.random.below(2_000), () =>
-          world.callOne({ ...outsider, address }),
+          callOnce(world, { ...outsider, address }),
         );
       }
     },
@@ -90,15 +104,22 @@ export const passingActions: readonly WorldAction<FlipWorld>[] = [
       if (one === undefined || other === undefined || world.server === undefined) return;
       const { random } = world;
       const before = one.address;
-      if (random.below(2) === 0) world.callOne(one);
-      world.move(one, `10.0.9.${1 + random.below(200)}`);
+      const pod = chosen(
+        world,
+        world.there.filter(({ app }) => app === "api"),
+      );
+      const some = (caller: Caller): void => {
+        if (random.below(3) > 0) for (let left = 4; left > 0; left--) callOnce(world, caller, pod);
+      };
+      some(one);
+      moveCaller(world, one, `10.0.9.${1 + random.below(200)}`);
       world.run(random.below(6_000));
       if (one === other || random.below(3) === 0) return;
-      world.move(other, before);
-      if (random.below(3) > 0)
-        waive(world, `${namespace}/${(chosen(world, [one, other]) ?? one).name}`, 200_000);
+      moveCaller(world, other, before);
+      const known = chosen(world, [one, other, undefined]);
+      if (known !== undefined) waive(world, `${namespace}/${known.name}`, 200_000);
       world.run(1_000 + random.below(6_000));
-      if (random.below(2) === 0) world.callOne(other);
+      some(other);
     },
   },
 ];

@@ -16,7 +16,7 @@ import {
   serverSidecar,
   serviceObject,
 } from "./mesh-objects.ts";
-import type { PodNames } from "./pod.ts";
+import { podNames, type PodNames } from "./pod-names.ts";
 
 const protocols = ["TCP", "HTTP", "AUTO"] as const;
 const inbound: Readonly<Record<(typeof protocols)[number], InboundProtocol>> = {
@@ -64,12 +64,6 @@ export class Plan {
   #written(): ReadonlyMap<number, Protocol> {
     return this.#protocols;
   }
-}
-
-export function podNames(app: PodNames["app"], at: number, random: Random): PodNames {
-  const name = `${app}-${at}`;
-  const address = `10.0.${app === "api" ? 0 : 1}.${at}`;
-  return { name, app, serviceAccount: name, address, clockMs: random.below(3_000) - 1_500 };
 }
 
 function callerOf(random: Random, name: string, net: number, periodMs: number): Caller {

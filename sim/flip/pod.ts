@@ -1,118 +1,78 @@
 /** A simulated workload of the mesh with its Envoy and its agent, on a host with a clock of its own. */
 
-import type { ConnectionReport } from "../../src/core/evidence/connection.ts";
-import type { OldConnections } from "../../src/core/policy/policy-report.ts";
 import type { InboundProtocol, ProxyPolicy } from "../../src/core/policy/proxy-policy.ts";
-import type { ServerMode } from "../../src/core/policy/server-mode.ts";
-import { drainingOf } from "../../src/app/agent/policy/draining.ts";
-import type { ConnectionAck } from "../../src/edge/rpc/connection-messages.ts";
 import { SimAgent } from "../policy/agent.ts";
-import { SimStream, type SimReport } from "../policy/stream.ts";
-import type { Random } from "../run/random.ts";
-import { AgentConnections } from "./agent-connections.ts";
+import type { AgentConnections } from "./agent-connections.ts";
+import { EnvoyEar, type EarSurroundings } from "./envoy-ear.ts";
 import { EnvoyTraffic } from "./envoy-traffic.ts";
-import type { Link } from "./link.ts";
 import { apiPorts } from "./mesh-objects.ts";
 import { PodEnvoy } from "./pod-envoy.ts";
-import type { Timeline } from "./timeline.ts";
+import type { PodNames } from "./pod-names.ts";
+import { PodMemory } from "./pod-memory.ts";
+import { PodWork, refusingIn } from "./pod-work.ts";
+import { PodTalk, type TalkSurroundings } from "./pod-talk.ts";
 
-/** Of a pod's proxy, on its mesh stream. */
-export interface SaidPolicy {
-  readonly report: SimReport;
-  readonly draining: ReadonlyMap<number, number>;
-  readonly oldConnections: OldConnections;
-}
-
-export interface PodSurroundings {
-  readonly timeline: Timeline;
-  readonly random: Random;
+export interface PodSurroundings extends TalkSurroundings, EarSurroundings {
   readonly protocolOf: (port: number) => InboundProtocol;
-  /** On its link. */
-  readonly sayPolicy: (pod: Pod, link: Link, said: SaidPolicy) => void;
-  readonly sayConnections: (pod: Pod, link: Link, report: ConnectionReport) => void;
-  /** Its agent does not hear what its Envoy tells of a connection. */
-  readonly onLost: (pod: Pod) => void;
   /** What its Envoy does may be another. */
   readonly onChange: () => void;
 }
 
-export interface PodNames {
-  readonly name: string;
-  readonly app: "api" | "web";
-  readonly serviceAccount: string;
-  readonly address: string;
-  readonly clockMs: number;
-}
-
 export class Pod {
   readonly name: string;
-  readonly app: "api" | "web";
-  readonly serviceAccount: string;
+  readonly app: PodNames["app"];
   readonly address: string;
   readonly agent: SimAgent;
-  readonly envoy: PodEnvoy = new PodEnvoy(true);
+  readonly envoy: PodEnvoy;
   readonly traffic: EnvoyTraffic;
-  /** On its agent's disk: what the server has acknowledged. */
-  #stored: AgentConnections["acknowledgedLives"] = [];
-  readonly #clockMs: number;
-  readonly #around: PodSurroundings;
+  readonly talk: PodTalk;
   connections: AgentConnections;
-  link: Link | undefined;
   isGone = false;
   /** Its agent loses what Envoy tells of connections. */
   isDeaf = false;
   /** Its certificate is not taken. */
   isBroken = false;
+  readonly addedMs: number;
+  /** Since when no stream of its agent is open; undefined while one is. */
+  awaySinceMs: number | undefined;
   /** Since when its Envoy and its agent are those that they are. */
   bornMs: number;
-  readonly addedMs: number;
-  #runs = 0;
-  #isPoked = false;
-  /** By then all has come that its Envoy has logged. */
-  #toldMs = 0;
-  #saidOld = "";
-  #reportAtMs = Infinity;
+  readonly #clockMs: number;
+  readonly #around: PodSurroundings;
+  readonly #ear: EnvoyEar;
+  readonly #work: PodWork;
+  readonly #memory: PodMemory;
 
-  constructor({ name, app, serviceAccount, address, clockMs }: PodNames, around: PodSurroundings) {
-    this.name = name;
-    this.app = app;
-    this.serviceAccount = serviceAccount;
-    this.address = address;
+  constructor({ name, app, address, clockMs }: PodNames, around: PodSurroundings) {
+    [this.name, this.app, this.address] = [name, app, address];
+    this.envoy = new PodEnvoy(address);
     this.#clockMs = clockMs;
     this.#around = around;
-    this.bornMs = this.addedMs = around.timeline.nowMs;
+    this.bornMs = this.addedMs = this.awaySinceMs = around.timeline.nowMs;
     const { timeline, random, protocolOf } = around;
-    this.envoy.onGiven = (policy) => this.connections.given(new Set(refusingIn(policy)));
+    this.envoy.onGiven = (policy) => this.connections.given(refusingIn(policy));
     this.envoy.onStep = () => {
       this.traffic.policyChanged(apiPorts);
       around.onChange();
     };
+    this.#ear = new EnvoyEar(this, around);
     this.traffic = new EnvoyTraffic({
       timeline,
       random,
       hostMs: () => this.hostMs,
-      modeAt: (port) => this.modeAt(port),
+      modeAt: (port) => this.envoy.modeOf(port),
       protocolOf,
-      tell: (entry) => {
-        const { connections } = this;
-        const log = connections.logStream;
-        if (!this.hears) return around.onLost(this);
-        this.#toldMs = Math.max(this.#toldMs, timeline.nowMs + random.below(15));
-        timeline.at(this.#toldMs, () => {
-          if (connections.logStream !== log || !this.agent.isAlive) around.onLost(this);
-          this.#heard(() => connections.logged(entry, log));
-        });
-      },
+      tell: (entry) => this.#ear.logged(entry),
     });
     this.agent = new SimAgent(name, this.envoy, true);
+    this.talk = new PodTalk(this, around);
+    this.#work = new PodWork(this, around);
+    this.#memory = new PodMemory({ timeline, proxyId: name, hostMs: () => this.hostMs });
     this.connections = this.#newConnections();
-    this.connections.attach();
   }
 
-  /** In force; undefined where nobody listens. */
-  modeAt(port: number): ServerMode | undefined {
-    // Without an entry it listens on all addresses.
-    return this.envoy.modeAt(this.address, port) ?? this.envoy.modeAt("0.0.0.0", port);
+  get isAlive(): boolean {
+    return this.agent.isAlive;
   }
 
   /** Its agent, what its Envoy tells of connections. */
@@ -124,29 +84,23 @@ export class Pod {
     return this.#around.timeline.nowMs + this.#clockMs;
   }
 
-  /** Each second, whether there is an agent to hear it or not. */
+  /** Of its counters, whether there is an agent to hear it or not. */
   flush(): void {
-    const { timeline, random } = this.#around;
-    const { connections } = this;
-    const flushes = connections.countersStream;
-    if (!this.agent.isAlive || flushes === undefined) return;
-    const flush = { takenMs: this.hostMs, stats: this.traffic.stats() };
-    timeline.after(1 + random.below(40), () =>
-      this.#heard(() => connections.flushed(flush, flushes)),
-    );
+    this.#ear.flushed(this.traffic.stats());
   }
 
   startAgent(isForgetful: boolean): void {
     this.bornMs = this.#around.timeline.nowMs;
     this.connections = this.#newConnections();
-    this.connections.attach();
     this.agent.start(isForgetful);
     this.poke();
   }
 
+  /** @param forgets what was acknowledged */
   killAgent(forgets: boolean): void {
-    if (forgets) this.#stored = [];
-    this.link = undefined;
+    if (forgets) this.#memory.forget();
+    this.talk.link = undefined;
+    this.talk.reports.end();
     this.agent.kill();
   }
 
@@ -160,29 +114,11 @@ export class Pod {
     this.connections.detach();
     this.traffic.restart();
     this.envoy.restart();
-    this.#around.onLost(this);
+    this.#around.onLost();
     if (!this.agent.isAlive) return;
     this.connections.attach();
     this.agent.envoyStarted();
     this.poke();
-  }
-
-  connected(link: Link): void {
-    this.link = link;
-    this.#reportAtMs = Infinity;
-    this.agent.connect(new SimStream(this.name));
-    this.#saidOld = "";
-    const { unacknowledged } = this.connections.reporter;
-    if (unacknowledged !== undefined) this.#around.sayConnections(this, link, unacknowledged);
-    else this.#reportIn(0);
-    this.poke();
-  }
-
-  /** It has noticed. */
-  disconnected(link: Link): void {
-    if (this.link !== link) return;
-    this.link = undefined;
-    this.agent.stream = undefined;
   }
 
   receivePolicy(policy: ProxyPolicy): void {
@@ -191,112 +127,21 @@ export class Pod {
     this.poke();
   }
 
-  receiveAck(ack: ConnectionAck, intervalMs: number): void {
-    const { reporter, feed } = this.connections;
-    if (!this.agent.isAlive || !reporter.acknowledged(ack)) return;
+  onAcknowledged(): void {
     const { connections } = this;
-    this.#around.timeline.after(200, () => {
-      if (connections === this.connections && this.agent.isAlive)
-        this.#stored = connections.acknowledgedLives;
-    });
-    this.#reportIn(reporter.isInTheMiddle ? 0 : feed.hasNew ? 100 : intervalMs);
+    this.#memory.keep(connections, () => connections === this.connections && this.agent.isAlive);
   }
 
-  /** Something is left to be done: it will be, soon. */
   poke(): void {
-    if (this.#isPoked || this.#steps().length === 0) return;
-    this.#isPoked = true;
-    const { timeline, random } = this.#around;
-    timeline.after(1 + random.below(12), () => {
-      this.#isPoked = false;
-      const steps = this.#steps();
-      steps[random.below(Math.max(1, steps.length))]?.();
-      this.poke();
-    });
+    this.#work.poke();
   }
 
   #newConnections(): AgentConnections {
-    const runId = `${this.name}-${this.#runs++}`;
-    const connections = new AgentConnections({
-      proxyId: this.name,
-      runId,
-      hostMs: () => this.hostMs,
-      stored: this.#stored,
-    });
+    const connections = this.#memory.begin();
     connections.feed.onNew = () => {
-      if (connections === this.connections) this.#reportIn(100);
+      if (connections === this.connections) this.talk.reports.soon();
     };
+    connections.attach();
     return connections;
   }
-
-  #heard(hear: () => void): void {
-    if (!this.agent.isAlive) return;
-    hear();
-    this.poke();
-  }
-
-  #reportIn(delayMs: number): void {
-    const { timeline } = this.#around;
-    const atMs = timeline.nowMs + delayMs;
-    if (this.link === undefined || atMs >= this.#reportAtMs) return;
-    this.#reportAtMs = atMs;
-    const { connections, link } = this;
-    timeline.at(atMs, () => {
-      if (this.#reportAtMs !== atMs) return;
-      this.#reportAtMs = Infinity;
-      if (this.connections === connections && this.link === link) this.#report(link);
-    });
-  }
-
-  #report(link: Link): void {
-    const { reporter } = this.connections;
-    if (!this.agent.isAlive || reporter.unacknowledged !== undefined) return;
-    const report = reporter.next();
-    if (report === undefined) this.#reportIn(10_000);
-    else this.#around.sayConnections(this, link, report);
-  }
-
-  #steps(): (() => void)[] {
-    const { agent, envoy, link } = this;
-    const steps: (() => void)[] = [];
-    if (this.isGone || !agent.isAlive) return steps;
-    if (envoy.isBusy) steps.push(() => envoy.step(this.#around.random.next()));
-    if (envoy.replies.length > 0) steps.push(() => this.#hearEnvoy());
-    if (link !== undefined && (agent.hasNews || this.#saidOld !== this.#old().text)) {
-      steps.push(() => this.#sayPolicy(link));
-    }
-    return steps;
-  }
-
-  #hearEnvoy(): void {
-    const { agent, envoy, connections } = this;
-    const [reply] = envoy.replies;
-    agent.hearEnvoy();
-    if (reply?.isAck !== true) return;
-    const { inbound } = reply.policy;
-    connections.acknowledged(new Set(inbound.map(({ port }) => port)), refusingIn(reply.policy));
-  }
-
-  #sayPolicy(link: Link): void {
-    const { agent } = this;
-    agent.report();
-    const report = agent.stream?.up.pop();
-    if (report === undefined) return;
-    const { text, draining, oldConnections } = this.#old();
-    this.#saidOld = text;
-    this.#around.sayPolicy(this, link, { report, draining, oldConnections });
-  }
-
-  #old() {
-    const { observed, refusing } = this.connections;
-    const { open = new Map<number, number>(), isProven = false } =
-      observed === undefined ? {} : drainingOf(observed, refusing);
-    const oldConnections: OldConnections =
-      observed === undefined ? "unobserved" : isProven ? "gone" : "unproven";
-    return { draining: open, oldConnections, text: `${oldConnections} ${[...open].join(" ")}` };
-  }
-}
-
-function refusingIn({ inbound }: ProxyPolicy): number[] {
-  return inbound.filter(({ mode }) => mode === "strict").map(({ port }) => port);
 }

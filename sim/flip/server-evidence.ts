@@ -4,7 +4,7 @@
  */
 
 import type { ConnectionReport } from "../../src/core/evidence/connection.ts";
-import type { WorkloadEntry } from "../../src/core/resources/workload-entry.ts";
+import type { ResourceRef } from "../../src/core/resources/resource.ts";
 import type { Reporter } from "../../src/core/roll/evidence.ts";
 import { agentKey } from "../../src/core/roll/leaf-owners.ts";
 import { EvidenceMembers } from "../../src/app/server/evidence/evidence-members.ts";
@@ -15,20 +15,22 @@ import type {
   EvidenceAnswers,
   EvidenceQuestion,
 } from "../../src/edge/evidence/evidence-question.ts";
+import { EvidenceStoreError } from "../../src/edge/evidence/evidence-error.ts";
 import { EvidenceReader } from "../../src/edge/evidence/evidence-reader.ts";
 import { addressSpanOf, memberOf } from "../../src/edge/evidence/evidence-rows.ts";
 import { EvidenceWriter } from "../../src/edge/evidence/evidence-writer.ts";
 import type { ConnectionAck } from "../../src/edge/rpc/connection-messages.ts";
-import type { Disk } from "./disk.ts";
-import { trustDomain } from "./mesh-objects.ts";
+import { entryIn, type Disk } from "./disk.ts";
+import { namespace, trustDomain } from "./mesh-objects.ts";
 
 export interface ServerEvidenceOptions {
   readonly disk: Disk;
-  readonly entryOf: (namespace: string, name: string) => WorkloadEntry | undefined;
   readonly nowMs: () => number;
   /** What waits is to be written, soon. */
   readonly onWaiting: () => void;
 }
+
+type EntryOf = ConstructorParameters<typeof EvidenceMembers>[0]["entryOf"];
 
 interface Waiting {
   readonly change: EvidenceChange;
@@ -48,8 +50,9 @@ export class ServerEvidence {
 
   constructor(options: ServerEvidenceOptions) {
     this.#options = options;
-    const { disk, entryOf, nowMs } = options;
+    const { disk, nowMs } = options;
     const { evidence: database } = disk;
+    const entryOf: EntryOf = (namespace, name) => entryIn(disk, { namespace, name });
     const left = leftIn(disk);
     this.createdMs = left.createdMs;
     this.#writer = new EvidenceWriter(database);
@@ -64,6 +67,13 @@ export class ServerEvidence {
       left.addresses,
       left.knownMs,
     );
+  }
+
+  /** An object has come, gone or changed. */
+  changed({ kind, name }: ResourceRef): void {
+    if (kind !== "WorkloadEntry") return;
+    this.members.entryChanged(namespace, name);
+    this.addresses.changed({ namespace, name });
   }
 
   /** @param reporter speaks for itself alone */
@@ -85,10 +95,6 @@ export class ServerEvidence {
     });
   }
 
-  get isWaiting(): boolean {
-    return this.#waiting.length > 0;
-  }
-
   /** @throws crash */
   write(): void {
     const { disk, nowMs } = this.#options;
@@ -99,7 +105,10 @@ export class ServerEvidence {
     for (const [at, { onDurable }] of waiting.entries()) onDurable(outcomes[at]?.unproven ?? []);
   }
 
+  /** @throws EvidenceStoreError */
   ask<Q extends EvidenceQuestion>(question: Q): EvidenceAnswers[Q["kind"]] {
+    if (this.#options.disk.blindSinceMs !== undefined)
+      throw new EvidenceStoreError("evidence-unreadable", "expected an answer, got none");
     // The reader answers what was asked.
     return this.#reader.answer(question) as EvidenceAnswers[Q["kind"]];
   }

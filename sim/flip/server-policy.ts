@@ -1,14 +1,14 @@
 /** Policy in a simulated process of the server: production's index and rollout, and of the agents' side no more than has to be. */
 
-import type { Hold } from "../../src/core/policy/holds.ts";
 import { PolicyIndex } from "../../src/core/policy/policy-index.ts";
 import type { ProxyIdentity } from "../../src/core/policy/proxy-identity.ts";
 import { Rollout, type PolicyPush } from "../../src/core/policy/rollout.ts";
+import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 import type { PolicyObject } from "../../src/core/resources/policy-object.ts";
 import type { ResourceRef } from "../../src/core/resources/resource.ts";
 import type { Reporter } from "../../src/core/roll/evidence.ts";
 import { namespace, spiffeIdOf, trustDomain } from "./mesh-objects.ts";
-import type { SaidPolicy } from "./pod.ts";
+import type { SaidPolicy } from "./pod-talk.ts";
 
 export interface ToldProxy {
   readonly identity: ProxyIdentity;
@@ -43,18 +43,14 @@ export class ServerPolicy {
     if (ref.kind === "WorkloadEntry") this.#dropExpected(ref.name);
   }
 
-  hold(holds: readonly Hold[]): void {
-    this.index.hold(holds);
-  }
-
   /** @param sent how many policies on its stream @returns whether it was not known */
-  report(reporter: Reporter, serviceAccount: string, said: SaidPolicy, sent: number): boolean {
+  report(reporter: Reporter, said: SaidPolicy, sent: number): boolean {
     const { agentId: name, spiffeId } = reporter;
     const known = this.told.get(name);
     const key = `${spiffeId} ${name} ${spiffeId} ${name}`;
     const labels = new Map([["app", name.slice(0, name.indexOf("-"))]]);
     const identity = known?.identity ?? {
-      ...identityOf(key, serviceAccount, name),
+      ...identityOf(key, name, name),
       claimedLabels: labels,
     };
     if (known === undefined) {
@@ -72,6 +68,13 @@ export class ServerPolicy {
     if (known === undefined) return;
     this.told.set(name, { ...known, isConnected: false });
     this.rollout.disconnected(known.identity.key);
+  }
+
+  /** What a pod's port is to take. */
+  modeOf(name: string, port: number): ServerMode {
+    const identity = this.told.get(name)?.identity ?? this.expected.get(name);
+    const decision = identity && this.index.portDecision(identity.key, port);
+    return decision?.mode ?? "permissive";
   }
 
   /** It does not come back. @returns what was told of it */

@@ -7,7 +7,7 @@ import { objectSays } from "../../src/core/flip/object-says.ts";
 import { refKey } from "../../src/core/resources/policy-object.ts";
 import { Violation } from "../world/violation.ts";
 import { assertCounted } from "./count-check.ts";
-import { namespace, peerObject, plaintextRule } from "./mesh-objects.ts";
+import { peerObject, plaintextRule } from "./mesh-objects.ts";
 import { peerOf } from "./plan.ts";
 import type { Server } from "./server.ts";
 import type { FlipWorld } from "./world.ts";
@@ -38,13 +38,13 @@ export function settle(world: FlipWorld): void {
 }
 
 function heal(world: FlipWorld): void {
-  world.disk.plan.disarm();
+  const { disk } = world;
+  disk.plan.disarm();
+  disk.see(world.nowMs);
   if (world.server === undefined) world.startServer();
   for (const caller of world.callers) caller.isCalling = false;
   if (world.isPlaintextRule) world.apply(plaintextRule.object.ref, undefined);
   for (const pod of world.there) {
-    // Whose proxy listens nowhere tells of nobody; a namespace's verdict waits for it all the same.
-    if (pod.app === "web") world.disk.waivers.set(`proxy/${namespace}/${pod.name}`, Infinity);
     pod.isDeaf = false;
     pod.isBroken = false;
     pod.envoy.isFrozen = false;
@@ -55,7 +55,7 @@ function heal(world: FlipWorld): void {
     pod.connections.openLog();
     pod.connections.openCounters();
     pod.poke();
-    world.dial(pod);
+    world.links.dial(pod);
   }
 }
 
@@ -107,8 +107,8 @@ function assertEnded(world: FlipWorld, flip: Flip): void {
   for (const pod of world.there) {
     if (pod.app !== "api") continue;
     for (const port of [8080, 8081]) {
-      const wanted = server.modeOf(pod.name, port);
-      const mode = pod.modeAt(port);
+      const wanted = server.policy.modeOf(pod.name, port);
+      const mode = pod.envoy.modeOf(port);
       if (mode !== wanted)
         throw new Violation(
           `a flip is ${state.kind}, and ${pod.name}:${port} is ${mode}, and not ${wanted}`,

@@ -2,18 +2,21 @@
 
 import { AddressHistory } from "../../src/core/evidence/address-history.ts";
 import type { BrokenCall } from "../../src/core/evidence/callers.ts";
+import type { Absence } from "../../src/core/evidence/member.ts";
 import { verdictOf, type Verdict } from "../../src/core/evidence/verdict.ts";
 import type { FlipPorts } from "../../src/core/flip/flip.ts";
 import { selectorOf, type FlipTarget } from "../../src/core/flip/target.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
-import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
+import { askedPorts, withoutCallersOnly } from "../../src/app/server/flips/asked-ports.ts";
 import { isAskedOf } from "../../src/app/server/flips/judgement.ts";
 import type { StoredMember, StoredSeen } from "../../src/edge/evidence/evidence-question.ts";
+import type { Disk } from "./disk.ts";
 import { namespace } from "./mesh-objects.ts";
 import type { ServerEvidence } from "./server-evidence.ts";
 import type { ServerPolicy } from "./server-policy.ts";
 
 export interface EvidenceOf {
+  readonly disk: Pick<Disk, "waivers">;
   readonly evidence: ServerEvidence;
   readonly policy: ServerPolicy;
   /** By the objects. */
@@ -45,7 +48,8 @@ export class TargetEvidence {
     const nowMs = now();
     const sinceMs = nowMs - lookBackMs;
     const asked = askedPorts(view(), target, ports);
-    const all = this.members(target, sinceMs).filter(({ labels }) => asked.isMember(labels));
+    const taken = this.members(target, sinceMs).filter(({ labels }) => asked.isMember(labels));
+    const all = withoutCallersOnly(view(), target, taken);
     const members = all.filter(({ name }) => !isStrict(name));
     if (members.length === 0) return undefined;
     const keys = members.map(({ key }) => key);
@@ -64,7 +68,8 @@ export class TargetEvidence {
       lookBackMs,
       ports: ports.ports.length === 0 ? undefined : ports.ports,
       members: members.map((each) => {
-        return { ...each, ports: each.ports?.filter((port) => asked.isAsked(each.labels, port)) };
+        const ports = each.ports?.filter((port) => asked.isAsked(each.labels, port));
+        return { ...each, ports, absence: this.#absenceOf(each) };
       }),
       firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
       seen,
@@ -101,6 +106,12 @@ export class TargetEvidence {
     );
     const asked = { kind: "holders", addresses: [...new Set(addresses)], sinceMs } as const;
     return new AddressHistory(addresses.length === 0 ? [] : this.#of.evidence.ask(asked));
+  }
+
+  #absenceOf({ name }: StoredMember): Absence | undefined {
+    const told = this.#of.policy.told.get(name.slice(namespace.length + 1));
+    if (told === undefined) return "unheard";
+    return told.isConnected ? undefined : "away";
   }
 
   #portsOf({ proxy, goneMs }: StoredMember): readonly number[] | undefined {

@@ -1,10 +1,12 @@
 /** What has really happened in a simulated mesh, whoever was told of it: calls that a strict port refuses, and who had which address when. */
 
-import type { Call, CallOutcome } from "./envoy-traffic.ts";
+import type { Call, CallOutcome } from "./call.ts";
 
 export interface TrueCall extends Pick<Call, "address" | "port" | "kind"> {
   /** Name of the pod that was called. */
   readonly pod: string;
+  /** Of the workload that called; "" for one that nobody knows. */
+  readonly by: string;
   readonly outcome: CallOutcome;
   readonly beganMs: number;
   /** Undefined while it is open. */
@@ -58,14 +60,31 @@ export class Truth {
       this.#held.push({ address, workload, sinceMs: nowMs, untilMs: Infinity });
   }
 
-  /** Names of workloads that may have made a call, and its address. */
-  namesOf({ address, beganMs, endedMs = Infinity }: TrueCall): ReadonlySet<string> {
-    const holders = this.#held.filter(
+  /** Infinity: it never was. */
+  configuredSinceMs(workload: string): number {
+    return this.#held.find((each) => each.workload === workload)?.sinceMs ?? Infinity;
+  }
+
+  /** What a call may be known by: its address, and whose that was; of several the caller, where it had that for all of the call. */
+  namesOf({ address, by, beganMs, endedMs = Infinity }: TrueCall): ReadonlySet<string> {
+    const isHolder = this.#held.some(
+      (each) =>
+        each.workload === by &&
+        each.address === address &&
+        each.sinceMs <= beganMs &&
+        each.untilMs >= endedMs,
+    );
+    return new Set([address, ...(isHolder ? [by] : this.holders(address, beganMs, endedMs))]);
+  }
+
+  /** Workloads that have held an address at any time between. */
+  holders(address: string, fromMs: number, toMs: number): readonly string[] {
+    const all = this.#held.filter(
       (each) =>
         each.address === address &&
-        each.sinceMs <= endedMs + skewMs &&
-        each.untilMs >= beganMs - skewMs,
+        each.sinceMs <= toMs + skewMs &&
+        each.untilMs >= fromMs - skewMs,
     );
-    return new Set([address, ...holders.map(({ workload }) => workload)]);
+    return [...new Set(all.map(({ workload }) => workload))];
   }
 }

@@ -8,11 +8,12 @@ import { serverMode } from "../../src/core/policy/server-mode.ts";
 import { Violation } from "../world/violation.ts";
 import { CallsCheck } from "./calls-check.ts";
 import { hasOwnPolicy } from "./concerned.ts";
-import { isHeldNaively } from "./held-naively.ts";
+import { assertEndsInTime, assertMissedLong, assertNamesUnseen } from "./end-check.ts";
+import { heldNaively } from "./held-naively.ts";
 import { apiPorts, namespace } from "./mesh-objects.ts";
 import { assertMayEnd, assertMayRevert } from "./revert-check.ts";
 import type { Server } from "./server.ts";
-import { assertMayOpen, assertNobodyCalls } from "./stage-check.ts";
+import { assertInForce, assertMayBegin, assertMayOpen } from "./stage-check.ts";
 import type { FlipWorld } from "./world.ts";
 
 const labels: ReadonlyMap<string, string> = new Map([["app", "api"]]);
@@ -24,6 +25,8 @@ export class Watch {
   readonly ordered: Set<number> = new Set();
   /** Flips that were taken back, each once. */
   readonly #reverted = new Set<number>();
+  /** The process of the server that is there. */
+  #startedMs = 0;
 
   constructor(world: FlipWorld) {
     this.#world = world;
@@ -32,7 +35,9 @@ export class Watch {
 
   /** A process of the server goes on as the last durable line says, before it tells anybody anything. */
   started(server: Server): void {
-    const { flips } = this.#world.disk;
+    const { disk, nowMs } = this.#world;
+    const { flips } = disk;
+    this.#startedMs = nowMs;
     const now = server.flips.all.map((flip) => encodeFlip(flip));
     if (now.join("\n") !== [...flips.values()].join("\n"))
       throw new Violation("a server does not go on with the flips that are durable");
@@ -49,12 +54,17 @@ export class Watch {
     this.#count(flip, before);
     this.#world.say(`flip ${flip.id} of ${flip.target.text}: ${describe(flip)}`);
     if (before === undefined) {
-      return assertNobodyCalls(this.#world, server, { ...flip, isStrict: () => false });
+      return assertMayBegin(this.#world, server, flip);
     }
     if (opened.length < before.opened.length)
       throw new Violation("a stage that was open is not any more");
     if (opened.length > before.opened.length) assertMayOpen({ world: this.#world, server, before });
+    const isNowInForce = opened.at(-1)?.inForceMs !== before.opened.at(-1)?.inForceMs;
+    if (isNowInForce && opened.length === before.opened.length)
+      assertInForce(this.#world, server, flip);
     assertMayEnd(this.#world, server, flip);
+    assertNamesUnseen(this.#world, server, flip);
+    assertMissedLong(this.#world, flip);
     if (state.kind === "reverting") {
       if (this.#reverted.has(flip.id)) throw new Violation("a flip is taken back twice");
       this.#reverted.add(flip.id);
@@ -73,20 +83,22 @@ export class Watch {
   /** Nobody is to be told anything else than what the objects and the durable flips say. */
   decided(server: Server): void {
     const { peers } = server.view.mesh;
+    const isHeldNaively = heldNaively(this.#world.disk);
+    const isOwn = new Map(apiPorts.map((port) => [port, hasOwnPolicy(server, port)]));
     for (const { name, app } of this.#world.there) {
       if (app !== "api") continue;
       for (const port of apiPorts) {
         const { mode } = serverMode(peers, { namespace, labels }, port);
-        const isOwn = hasOwnPolicy(server, port);
-        const isHeld = isHeldNaively(this.#world.disk, `${namespace}/${name}`, port, isOwn);
+        const isHeld = isHeldNaively(`${namespace}/${name}`, port, isOwn.get(port) === true);
         const wanted = mode === "strict" && isHeld ? "permissive" : mode;
-        const decided = server.modeOf(name, port);
+        const decided = server.policy.modeOf(name, port);
         const isKnown = server.policy.told.has(name) || server.policy.expected.has(name);
         if (isKnown && decided !== wanted)
           throw new Violation(`${name}:${port} is to be ${decided}, and not ${wanted}`);
       }
     }
     this.#calls.decided();
+    for (const flip of server.flips.all) assertEndsInTime(this.#world, flip, this.#startedMs);
   }
 
   pushed(name: string, policy: ProxyPolicy): void {
@@ -99,9 +111,10 @@ export class Watch {
     const ports = inbound.map(({ port, mode }) => `${port} ${mode}`);
     this.#world.say(`${name} is sent ${[...ports, ...sends].join(", ")}`);
     const { server, disk } = this.#world;
+    const isHeldNaively = heldNaively(disk);
     for (const { port, mode } of inbound) {
       if (mode !== "strict" || server === undefined) continue;
-      if (isHeldNaively(disk, `${namespace}/${name}`, port, hasOwnPolicy(server, port)))
+      if (isHeldNaively(`${namespace}/${name}`, port, hasOwnPolicy(server, port)))
         throw new Violation(`${name}:${port} is told STRICT, and its stage is not open`);
     }
   }

@@ -1,0 +1,12 @@
+/** Bugs of flips that are planted on purpose: the simulator of flips finds each of them. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { flipMutations } from "../../sim/flip/mutations.ts";
+import { runWithBug } from "./planted-bug.ts";
+
+describe("the simulator of flips finds", { concurrency: 2 }, () => {
+  for (const { name } of flipMutations) {
+    it(name, async () => assert.match(await runWithBug("flip", name), /^VIOLATION: /m));
+  }
+});
