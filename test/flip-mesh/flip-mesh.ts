@@ -111,6 +111,12 @@ export class FlipMesh implements AsyncDisposable {
     await this.server.start();
   }
 
+  /** How often the server has raised the alarm that it takes a flip back by itself. */
+  alarms(cause: string): number {
+    const parts = ['"level":"error"', '"event":"flip-reverting"', `"cause":"${cause}"`];
+    return this.server.log.filter((line) => parts.every((part) => line.includes(part))).length;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#owned.disposeAsync();
   }

@@ -19,8 +19,10 @@ export const apis: readonly Workload[] = Array.from({ length: 10 }, (_, at) => (
 
 export const web: Workload = { name: "web-0", namespace: "web", address: "127.2.1.1" };
 
+type LegacyName = "cron" | "ledger" | "report" | "mover" | "late" | "nightly" | "weekly";
+
 /** Of the namespace `legacy`; each of its own service account. */
-export const legacy: Readonly<Record<"cron" | "ledger" | "report" | "mover" | "late", Workload>> = {
+export const legacy: Readonly<Record<LegacyName, Workload>> = {
   /** Calls in plaintext. */
   cron: of("cron", 1),
   /** Has TLS of its own. */
@@ -29,8 +31,10 @@ export const legacy: Readonly<Record<"cron" | "ledger" | "report" | "mover" | "l
   report: of("report", 3),
   /** Changes its address. */
   mover: of("mover", 4),
-  /** Comes when ports are strict already. */
+  /** These come when ports are strict already. */
   late: of("late", 6),
+  nightly: of("nightly", 7),
+  weekly: of("weekly", 8),
 };
 
 export const moverNextAddress = "127.2.2.5";

@@ -66,6 +66,15 @@ export interface CheckValue {
   readonly mtlsConnections: number;
 }
 
+/** Name, holder and kind of each. */
+export function callersOf({ callers }: CheckValue): readonly string[] {
+  return callers.map(({ name, holder, kind }) => `${name} ${holder} ${kind}`).toSorted();
+}
+
+export function isSafe({ verdict }: CheckValue): boolean {
+  return verdict === "safe";
+}
+
 export class Operator {
   readonly #admin: string;
 

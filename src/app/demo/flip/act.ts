@@ -1,11 +1,10 @@
 /** Puts the third act together: stage, callers, scenario, board and verdict. */
 
-import { printable } from "../../cli/text.ts";
 import type { DemoWorld } from "../demo.ts";
 import { DemoError } from "../demo-error.ts";
 import type { Display } from "../display.ts";
 import { Frames } from "../frames.ts";
-import { painter, type Style } from "../paint.ts";
+import { painter } from "../paint.ts";
 import { formatOffset } from "../story.ts";
 import { Traffic } from "../traffic.ts";
 import { boardLine, boardLines, type FlipBoard } from "./board.ts";
@@ -14,6 +13,7 @@ import { servers, web } from "./manifests.ts";
 import { OperatorShell } from "./operator-shell.ts";
 import { playFlip, type FlipOutcome } from "./scenario.ts";
 import { FlipStage } from "./stage.ts";
+import { FlipStory } from "./story.ts";
 import type { FlipSummary } from "./summary.ts";
 import { FlipWatch } from "./watch.ts";
 
@@ -21,8 +21,8 @@ const ratePerSecond = 100;
 const timeoutMs = 10_000;
 /** As the first act's. */
 const timeLimitMs = 70_000;
-/** More than twice the time between two reports of an agent, as a verdict asks for half of it. */
-const lookBackSeconds = 24;
+/** Three times the time between two reports of an agent; a verdict asks that each has told within half of it. */
+const lookBackSeconds = 30;
 
 /** @throws DemoError and whatever keeps it from being played; the signal's reason when it aborts */
 export async function playStrict(
@@ -42,7 +42,7 @@ class FlipAct {
   readonly #failure = new AbortController();
   readonly #signal: AbortSignal;
   readonly #callers = new FlipCallers();
-  #untold: string[] = [];
+  readonly #story: FlipStory;
   #phase = "starting";
   #traffic: Traffic | undefined;
   #watch: FlipWatch | undefined;
@@ -53,12 +53,14 @@ class FlipAct {
     this.#world = world;
     this.#startedMs = nowMs();
     this.#signal = AbortSignal.any([signal, this.#failure.signal]);
+    const paint = painter(colour);
+    this.#story = new FlipStory(paint, () => nowMs() - this.#startedMs);
     this.#frames = new Frames({
       display,
       startedMs: this.#startedMs,
       nowMs,
-      story: () => this.#untold.splice(0),
-      board: () => boardLines(this.#view(), painter(colour)),
+      story: () => this.#story.take(),
+      board: () => boardLines(this.#view(), paint),
       report: () => `${formatOffset(nowMs() - this.#startedMs)}  ${boardLine(this.#view())}`,
     });
   }
@@ -104,8 +106,11 @@ class FlipAct {
           callers: this.#callers,
           lookBackSeconds,
           nowMs,
-          onPhase: (phase) => (this.#phase = phase),
-          tell: (who, what, style) => this.#tell(who, what, style),
+          onPhase: (phase) => {
+            this.#phase = phase;
+            this.#story.tell("demo", phase, "dim");
+          },
+          tell: (who, what, style) => this.#story.tell(who, what, style),
         },
         this.#signal,
       );
@@ -118,28 +123,18 @@ class FlipAct {
 
   #summarize(outcome: FlipOutcome, { sent, failed, failures }: Traffic): FlipSummary {
     const elapsedMs = this.#world.nowMs() - this.#startedMs;
-    const moved = this.#callers.meshed;
     const since = failures.map((each) => ({ ...each, atMs: each.atMs - this.#startedMs }));
-    const requests = { sent, failed };
-    return { ...outcome, seed: this.#seed, elapsedMs, requests, moved, failures: since };
+    const counted = { requests: { sent, failed }, moved: this.#callers.meshed, failures: since };
+    return { ...outcome, seed: this.#seed, elapsedMs, ...counted };
   }
 
   #shell(admin: string): OperatorShell {
-    const paint = painter(this.#world.colour);
     return new OperatorShell({
       admin,
       nowMs: this.#world.nowMs,
-      onCommand: (text) => this.#tell("operator", text, "bold"),
-      onLine: (line) => this.#untold.push(`${" ".repeat(8)}${paint("cyan", printable(line))}`),
+      onCommand: (text) => this.#story.tell("operator", text, "bold"),
+      onLine: (line) => this.#story.quote(line),
     });
-  }
-
-  #tell(who: string, what: string, style?: Style): void {
-    const paint = painter(this.#world.colour);
-    const time = formatOffset(this.#world.nowMs() - this.#startedMs);
-    const text = printable(what);
-    const said = style === undefined ? text : paint(style, text);
-    this.#untold.push(`${paint("dim", time)}  ${paint("bold", who.padEnd(14))} ${said}`);
   }
 
   #view(): FlipBoard {
