@@ -63,6 +63,7 @@ describe("imports", () => {
       ["@grpc/reflection", ["src/edge/rpc/"]],
       ["grpc-health-check", ["src/edge/rpc/"]],
       ["lru-cache", ["src/edge/authn/", "src/app/server/", "src/app/agent/"]],
+      ["@kubernetes/client-node", ["src/edge/kube/"]],
       // Handlers are typed by gRPC's calls, and encoders of messages by their descriptors.
       ["@grpc/grpc-js", ["src/edge/rpc/", "src/app/server/", "src/app/agent/"]],
       [

@@ -1,6 +1,6 @@
 /**
- * A reporter of `node --test` that names what has failed, each in one line: file, title, and the first line of the error. `test/run.ts`
- * ends with these, because thousands of lines stand between a failure and the end.
+ * A reporter of `node --test` for `test/run.ts`, which ends with what it tells, because thousands of lines stand before the end. A line for
+ * each test that has failed: `failed FILE: TITLE: ` and the first line of the error; and one for each file: `took MILLISECONDS FILE`.
  */
 
 import type { TestEvent } from "node:test/reporters";
@@ -11,7 +11,7 @@ const crash = /^\w*Error\b.*/;
 
 // Node takes a reporter as the default export only.
 // oxlint-disable-next-line no-default-export
-export default async function* failedTests(
+export default async function* runReporter(
   events: AsyncIterable<TestEvent>,
 ): AsyncGenerator<string, void> {
   /** By file, of what has begun and what it is in. */
@@ -33,7 +33,10 @@ export default async function* failedTests(
       const { message } = error.cause instanceof Error ? error.cause : error;
       const [line = ""] = (crashes.get(name) ?? message).trim().split("\n");
       const title = [...(titles.get(file)?.slice(0, nesting) ?? []), name].join(" > ");
-      yield `${relative(process.cwd(), file)}: ${title}: ${line}\n`;
+      yield `failed ${relative(process.cwd(), file)}: ${title}: ${line}\n`;
+    } else if (type === "test:summary" && data.file !== undefined) {
+      // One without a file is of the whole run.
+      yield `took ${Math.round(data.duration_ms)} ${relative(process.cwd(), data.file)}\n`;
     }
   }
 }
