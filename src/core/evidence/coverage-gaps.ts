@@ -38,7 +38,8 @@ function covered(spans: readonly MemberSpan[]): Interval[] {
     begun.set(epochMs, Math.min(begun.get(epochMs) ?? Infinity, sinceMs));
   }
   const all = spans.map(({ epochMs, sinceMs, untilMs }) => {
-    const isFirst = begun.get(epochMs) === sinceMs;
+    // One that is only the first of what was asked for does not begin with its Envoy.
+    const isFirst = begun.get(epochMs) === sinceMs && sinceMs <= epochMs + epochSlackMs;
     return { fromMs: isFirst ? sinceMs - epochSlackMs : sinceMs, toMs: untilMs };
   });
   return all.toSorted((a, b) => a.fromMs - b.fromMs);

@@ -160,6 +160,8 @@ describe("a verdict", () => {
         const isKnown = input.ports !== undefined || members.every((each) => each.ports);
         const good = { ...more, lostUnmeshed: 0, openUnnamed: 0 };
         if (!isKnown && !spans.some((each) => isLike(each, good))) return;
+        // What is newer than the lag may show what is missing before it.
+        if (good.untilMs > nowMs - Math.min(input.lagMs, input.lookBackMs / 2)) return;
         const before = verdictOf(input).kind;
         const after = verdictOf({ ...input, spans: spans.toSpliced(at, 0, good) }).kind;
         if (before === "safe") safe += 1;
@@ -267,9 +269,14 @@ function isUntold(member: Member, fromMs: number, input: VerdictInput): boolean 
     const endMs = ms + 1_000;
     const isAlive =
       ms >= member.bornMs + 5_000 && endMs <= (member.goneMs ?? nowMs + 5_000) - 5_000;
-    if (!isAlive || endMs > nowMs - lagMs) continue;
-    if (listened.length === 0) return true;
-    if (!listened.every((port) => told.some((span) => isToldBy(span, port, ms, told)))) return true;
+    if (!isAlive) continue;
+    const isDue = endMs <= nowMs - lagMs;
+    if (listened.length === 0 && isDue) return true;
+    for (const port of listened) {
+      const isOverdue = told.some((span) => span.port === port && span.untilMs >= endMs);
+      if (!isDue && !isOverdue) continue;
+      if (!told.some((span) => isToldBy(span, port, ms, told))) return true;
+    }
   }
   return false;
 }
@@ -281,8 +288,9 @@ function isToldBy(
   told: readonly MemberSpan[],
 ): boolean {
   if (port !== wanted) return false;
-  const isFirst = !told.some(
+  const isBeginning = !told.some(
     (other) => other.port === port && other.epochMs === epochMs && other.sinceMs < sinceMs,
   );
+  const isFirst = isBeginning && sinceMs <= epochMs + 5_000;
   return (isFirst ? sinceMs - 5_000 : sinceMs) <= ms && ms + 1_000 <= untilMs;
 }

@@ -272,7 +272,14 @@ describe("a verdict is UNKNOWN", () => {
       { lookBackMs: 20_000, spans: [cut(nowMs - 9_000, nowMs), cut(epochMs, nowMs - 30_000)] },
       `${proxy} gap`,
       nowMs - 20_000,
-      nowMs - 10_000,
+      nowMs - 9_000,
+    ],
+    [
+      "where the look-back begins in a silence of a few seconds, whose beginning nobody asks for",
+      { lookBackMs: 20_000, spans: [cut(nowMs - 18_000, nowMs)] },
+      `${proxy} gap`,
+      nowMs - 20_000,
+      nowMs - 18_000,
     ],
   ];
   for (const [title, some, what, sinceMs, untilMs] of table) {
