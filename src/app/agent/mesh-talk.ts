@@ -138,6 +138,8 @@ export class MeshTalk {
 
   /** The last word. The server ends the stream when it is durable. @returns whether it has done so, within the time */
   async goodbye(timeoutMs: number): Promise<boolean> {
+    // After it nothing is taken, and what was not told would be missing for as long as anybody asks for it.
+    await this.#options.connections.finish(timeoutMs / 2);
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => resolve(false), timeoutMs);
     this.#stream.on("status", ({ code }: StatusObject) => resolve(code === status.OK));

@@ -96,3 +96,32 @@ test("nothing is told on a stream that has ended, and all of it on the next one"
   reports.begin(({ sequence }) => void next.push(sequence), 10_000);
   assert.deepEqual([sequences(), next], [[1], [1]]);
 });
+
+test("an agent that ends tells all that there is first, and waits for the server to have it", async (t) => {
+  const { envoy, reports, send, acknowledge, sequences, clock } = rig(t);
+  envoy.call("10.0.0.1");
+  reports.begin(send, 10_000);
+  envoy.call("10.0.0.1");
+  envoy.flush();
+  let isTold = false;
+  const finished = reports.finish(1_000).then(() => (isTold = true));
+  assert.deepEqual(sequences(), [1], "one at a time");
+  acknowledge();
+  assert.deepEqual(sequences(), [1, 2]);
+  await Promise.resolve();
+  assert.equal(isTold, false);
+  acknowledge();
+  await finished;
+  assert.deepEqual(sequences(), [1, 2]);
+
+  envoy.call("10.0.0.2");
+  envoy.flush();
+  const late = reports.finish(1_000);
+  assert.deepEqual(sequences(), [1, 2, 3]);
+  clock.tick(1_000);
+  await late;
+  const broken = reports.finish(1_000);
+  reports.end(send, false);
+  await broken;
+  await reports.finish(1_000);
+});

@@ -24,6 +24,8 @@ export class ConnectionReports {
   #timer: NodeJS.Timeout | undefined;
   /** By the clock of timers. */
   #dueAt = Infinity;
+  /** All is told, and the agent ends. */
+  #onTold: (() => void) | undefined;
 
   constructor(reporter: ConnectionReporter, feed: ConnectionFeed) {
     this.#reporter = reporter;
@@ -46,8 +48,20 @@ export class ConnectionReports {
   acknowledged(ack: ConnectionAck): void {
     if (!this.#reporter.acknowledged(ack)) return;
     this.#stopWaiting();
-    if (this.#reporter.isInTheMiddle) this.#tell();
+    if (this.#reporter.isInTheMiddle || this.#onTold !== undefined) this.#tell();
     else this.#tellIn(this.#feed.hasNew ? newPauseMs : this.#intervalMs);
+  }
+
+  /** All that there is, before the agent's last word: nobody tells it later. Resolves when the server has it, or after this time. */
+  async finish(timeoutMs: number): Promise<void> {
+    if (this.#send === undefined) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onTold = resolve;
+    const timer = setTimeout(resolve, timeoutMs);
+    if (this.#reporter.unacknowledged === undefined) this.#tell();
+    await promise;
+    clearTimeout(timer);
+    this.#onTold = undefined;
   }
 
   /** @param isRefused the server has ended the stream because of a message */
@@ -55,6 +69,7 @@ export class ConnectionReports {
     if (this.#send !== send) return;
     this.#send = undefined;
     this.#stopWaiting();
+    this.#onTold?.();
     if (isRefused) this.#reporter.refused();
   }
 
@@ -62,7 +77,8 @@ export class ConnectionReports {
     this.#stopWaiting();
     if (this.#send === undefined) return;
     const report = this.#reporter.unacknowledged ?? this.#reporter.next();
-    if (report !== undefined) this.#send(report);
+    if (report === undefined) this.#onTold?.();
+    else this.#send(report);
     this.#tellIn(report === undefined ? this.#intervalMs : againMs);
   }
 
