@@ -140,6 +140,7 @@ function verdictIn(
     createdMs,
     control: { index: new PolicyIndex("mesh.test"), expected: new Map() },
     entryOf: () => undefined,
+    entriesIn: () => [],
     trustDomain: "mesh.test",
   });
   const waivers = { of: () => [], namesOf: () => new Set<string>() };
@@ -153,6 +154,7 @@ function verdictIn(
   const judged = { target, ports: { ports: [], exceptPorts: [] }, brokenCalls: [] };
   const lookBackMs = hours * HOUR_MS;
   const absenceOf = (): undefined => undefined;
-  const parts = { questions, configuration, waivers, absenceOf, nowMs: () => nowMs };
+  const hasListeners = (): boolean => true;
+  const parts = { questions, configuration, waivers, absenceOf, hasListeners, nowMs: () => nowMs };
   return () => judge(parts, { ...judged, lookBackMs });
 }

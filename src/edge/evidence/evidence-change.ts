@@ -41,6 +41,8 @@ export interface MemberChange {
   readonly name: string;
   /** As `labelsKey` writes them; "" while nobody has said them. */
   readonly labels: string;
+  /** Until then something of it was told and not kept; undefined or 0: nothing. */
+  readonly lostMs?: number;
   readonly atMs: number;
 }
 

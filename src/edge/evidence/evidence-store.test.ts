@@ -60,6 +60,21 @@ async function damaged(dataDir: string, isGone: boolean): Promise<void> {
 }
 
 describe("the store of evidence", () => {
+  it("writes all that waits before it ends, in however many transactions", async () => {
+    using directory = temporaryDirectory();
+    const count = 40_000;
+    {
+      await using store = (await EvidenceStore.open(options(directory.path))).store;
+      for (let at = 0; at < count; at++) {
+        const held = { address: `10.0.${at >> 8}.${at & 255}`, workload: `shop/p${at}` };
+        store.note({ kind: "held", ...held, isMeshed: true, atMs: now });
+      }
+    }
+    const { store, left } = await EvidenceStore.open(options(directory.path));
+    await store[Symbol.asyncDispose]();
+    assert.equal(left.addresses.length, count);
+  });
+
   it("answers what it was told, and knows it after a restart", async () => {
     using directory = temporaryDirectory();
     {

@@ -28,12 +28,15 @@ export interface EvidenceWritingWatch {
 
 const groupMs = 50;
 const retryMs = 5_000;
+/** A server that ends is waited for. */
+const finishMsMax = 10_000;
 
 export class EvidenceWriting {
   readonly #thread: EvidenceThread;
   readonly #watch: EvidenceWritingWatch;
   readonly #queue = new EvidenceQueue();
   #next: NodeJS.Timeout | undefined;
+  #isFinishing = false;
   #writing: Promise<void> | undefined;
   #failure: EvidenceStoreError | undefined;
   #waitingSinceMs: number | undefined;
@@ -79,7 +82,8 @@ export class EvidenceWriting {
 
   /** Also where nothing waits: the file then says that the server is at work. */
   schedule(afterMs: number): void {
-    if (this.#writing !== undefined || this.#thread.death !== undefined) return;
+    if (this.#writing !== undefined || this.#isFinishing || this.#thread.death !== undefined)
+      return;
     this.#next ??= setTimeout(() => {
       this.#next = undefined;
       this.#writing = this.#write().finally(() => {
@@ -89,11 +93,16 @@ export class EvidenceWriting {
     }, afterMs);
   }
 
-  /** Writes what waits, if it can be written. */
+  /** Writes what waits, all of it, if it can be written. */
   async finish(): Promise<void> {
+    this.#isFinishing = true;
     await this.#writing;
     clearTimeout(this.#next);
+    const endMs = performance.now() + finishMsMax;
     if (this.failure === undefined) await this.#write();
+    while (!this.#queue.isEmpty && this.failure === undefined && performance.now() < endMs) {
+      await this.#write();
+    }
   }
 
   abandon(error: EvidenceStoreError): void {

@@ -10,8 +10,10 @@ import type { IdentityShares } from "./identity-shares.ts";
 /** Of proxies that are there an identity has 5,000 at most. */
 const livesPerIdentityMax = 16_384;
 
-/** No proxy has this key. */
+/** No proxy has such a key. */
 const foldedProxy = "";
+/** Of those whose labels nobody has said. */
+const untoldProxy = " ";
 /** However short it was: of what is shorter than a few seconds nobody expects to hear. */
 const moreMs = 60_000;
 
@@ -30,16 +32,14 @@ export class FoldedLives {
     this.#shares = shares;
     this.#count = database.prepare("SELECT count(*) AS count FROM members WHERE spiffe_id = ?");
     this.#oldest = database.prepare(
-      `SELECT * FROM members WHERE spiffe_id = ? AND gone_ms IS NOT NULL AND proxy <> '${foldedProxy}'` +
+      `SELECT * FROM members WHERE spiffe_id = ? AND gone_ms IS NOT NULL AND proxy NOT IN ('${foldedProxy}', '${untoldProxy}')` +
         " ORDER BY gone_ms LIMIT 1",
     );
     // By the index of proxies (https://www.sqlite.org/optoverview.html#uplus): an identity may have many lives.
-    this.#folded = database.prepare(
-      `SELECT id FROM members WHERE proxy = '${foldedProxy}' AND +spiffe_id = ?`,
-    );
+    this.#folded = database.prepare("SELECT id FROM members WHERE proxy = ? AND +spiffe_id = ?");
     this.#insert = database.prepare(
       "INSERT INTO members (proxy, reporter, spiffe_id, namespace, name, labels, born_ms, gone_ms)" +
-        ` VALUES ('${foldedProxy}', '', ?, ?, ?, ?, ?, ?)`,
+        " VALUES (?, '', ?, ?, ?, ?, ?, ?)",
     );
     this.#extend = database.prepare(
       "UPDATE members SET labels = iif(labels = ?, labels, ''), born_ms = min(born_ms, ?), gone_ms = max(gone_ms, ?)" +
@@ -81,11 +81,13 @@ export class FoldedLives {
     if (oldest === undefined) return false;
     const bornMs = Number(oldest["born_ms"]);
     const goneMs = Number(oldest["gone_ms"]) + moreMs;
+    const isUntold = oldest["labels"] === "";
     const labels = isThere(String(oldest["proxy"])) ? "" : String(oldest["labels"]);
-    const folded = this.#folded.get(spiffeId)?.["id"];
+    const proxy = isUntold ? untoldProxy : foldedProxy;
+    const folded = this.#folded.get(proxy, spiffeId)?.["id"];
     if (folded === undefined) {
       const named = [String(oldest["namespace"]), String(oldest["name"])] as const;
-      this.#insert.run(spiffeId, ...named, labels, bornMs, goneMs);
+      this.#insert.run(proxy, spiffeId, ...named, labels, bornMs, goneMs);
     } else this.#extend.run(labels, bornMs, goneMs, folded);
     for (const deletion of this.#deletions) deletion.run(Number(oldest["id"]));
     return true;

@@ -51,7 +51,8 @@ export class MemberTable {
     }
     const { spiffeId } = change;
     const bornMs = life === undefined ? atMs : this.#split(life, atMs);
-    const lostMs = (life ?? this.#rows.former(proxy, Number.MAX_SAFE_INTEGER))?.lostMs ?? 0;
+    const before = life ?? this.#rows.former(proxy, Number.MAX_SAFE_INTEGER);
+    const lostMs = Math.max(before?.lostMs ?? 0, change.lostMs ?? 0);
     const id = this.#rows.insert(change, bornMs, lostMs);
     this.#open.set(proxy, { id, spiffeId, bornMs, labels, lostMs, epochMs: life?.epochMs });
     this.#shares.add(spiffeId, memberOctets(change));

@@ -14,12 +14,13 @@ type Row = Readonly<Record<string, unknown>>;
 export function takenMembers(rows: readonly Row[], selector: Labels): readonly StoredMember[] {
   const lives = rows.map((row) => {
     const member = memberOf(row);
-    // One whose labels nobody has said may be anybody's.
-    return { member, isTaken: row["labels"] === "" || selects(selector, member.labels) };
+    // One whose labels nobody has said may be of any target that its identity is of: whoever asks has to know.
+    const isTold = row["labels"] !== "";
+    return { member, isTold, isTaken: !isTold || selects(selector, member.labels) };
   });
   const now = new Map<string, Labels>();
-  for (const { member, isTaken } of lives) {
-    if (isTaken && member.goneMs === undefined) now.set(member.proxy, member.labels);
+  for (const { member, isTold, isTaken } of lives) {
+    if (isTold && isTaken && member.goneMs === undefined) now.set(member.proxy, member.labels);
   }
   return lives.flatMap(({ member, isTaken }) => {
     const labelsNow = member.goneMs === undefined ? undefined : now.get(member.proxy);

@@ -93,7 +93,9 @@ function joined(waiting: readonly NotedPending[]): readonly NotedPending[] {
   // As if it had not been gone: its evidence shows the time between.
   const at = waiting.findIndex(({ change }) => change.kind === "member");
   const first = waiting[at]?.change ?? last;
-  return [...waiting.slice(0, at), { change: { ...last, atMs: first.atMs }, done: undefined }];
+  const lostMs = Math.max(last.lostMs ?? 0, first.kind === "member" ? (first.lostMs ?? 0) : 0);
+  const change = { ...last, ...(lostMs > 0 && { lostMs }), atMs: first.atMs };
+  return [...waiting.slice(0, at), { change, done: undefined }];
 }
 
 /** Its holder had a proxy, or none, for a moment, and held it all the time. */

@@ -62,8 +62,10 @@ async function rig(t: TestContext) {
   });
   const entryOf = (namespace: string, name: string) =>
     entries.find(({ ref }) => ref.namespace === namespace && ref.name === name);
+  const entriesIn = (namespace: string) => entries.filter(({ ref }) => ref.namespace === namespace);
   const { createdMs } = left;
-  const evidence = new ConnectionEvidence({ store, createdMs, control, entryOf, trustDomain });
+  const parts = { store, createdMs, control, entryOf, entriesIn, trustDomain };
+  const evidence = new ConnectionEvidence(parts);
   return { store, evidence };
 }
 

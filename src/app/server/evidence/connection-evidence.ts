@@ -16,6 +16,7 @@ import type {
 } from "../../../edge/evidence/evidence-question.ts";
 import type { EvidenceStore } from "../../../edge/evidence/evidence-store.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
+import { withoutForeign } from "./foreign-members.ts";
 
 export interface ConnectionEvidenceDependencies {
   readonly store: Pick<EvidenceStore, "ask">;
@@ -23,6 +24,7 @@ export interface ConnectionEvidenceDependencies {
   readonly createdMs: number;
   readonly control: Pick<PolicyControl, "index" | "expected">;
   readonly entryOf: (namespace: string, name: string) => WorkloadEntry | undefined;
+  readonly entriesIn: (namespace: string) => Iterable<WorkloadEntry>;
   readonly trustDomain: string;
 }
 
@@ -53,7 +55,10 @@ export class ConnectionEvidence {
     const expected = this.#expected(namespace, selector).filter(
       ({ name, spiffeId }) => !there.has(`${name} ${spiffeId}`),
     );
-    return [...stored, ...expected].map((each) => ({ ...each, ports: this.#portsOf(each) }));
+    const all = [...stored, ...expected];
+    const identities = (): readonly string[] => this.#selected(namespace, selector);
+    const taken = selector.size === 0 ? all : withoutForeign(all, identities);
+    return taken.map((each) => ({ ...each, ports: this.#portsOf(each) }));
   }
 
   /** Who was seen since then, summed up; what was accepted with mTLS is one row for each port. @param ports undefined: all */
@@ -92,6 +97,18 @@ export class ConnectionEvidence {
     return await this.#dependencies.store.ask({ kind: "summary", namespace, sinceMs });
   }
 
+  /** SPIFFE IDs of the workloads that a WorkloadEntry names. */
+  #selected(namespace: string, selector: Labels): readonly string[] {
+    return Array.from(this.#dependencies.entriesIn(namespace)).flatMap(
+      ({ serviceAccount, labels }) =>
+        selects(selector, labels) ? [this.#idOf(namespace, serviceAccount)] : [],
+    );
+  }
+
+  #idOf(namespace: string, serviceAccount: string): string {
+    return `spiffe://${this.#dependencies.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  }
+
   #expected(namespace: string, selector: Labels): readonly StoredMember[] {
     const { control, entryOf } = this.#dependencies;
     return [...control.expected.values()].flatMap((identity) => {
@@ -107,8 +124,8 @@ export class ConnectionEvidence {
     { key, namespace, serviceAccount, nodeId }: ProxyIdentity,
     labels: Labels,
   ): StoredMember {
-    const { trustDomain, createdMs: bornMs } = this.#dependencies;
-    const spiffeId = `spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+    const { createdMs: bornMs } = this.#dependencies;
+    const spiffeId = this.#idOf(namespace, serviceAccount);
     const name = `${namespace}/${nodeId}`;
     return { key: `unheard ${key}`, proxy: key, spiffeId, name, labels, bornMs, goneMs: undefined };
   }

@@ -7,12 +7,17 @@ import { labelsKey } from "../../../core/policy/labels.ts";
 import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import { agentKey } from "../../../core/roll/leaf-owners.ts";
-import type { GoneChange, MemberChange } from "../../../edge/evidence/evidence-change.ts";
+import type {
+  GoneChange,
+  MemberChange,
+  ReportedProxy,
+} from "../../../edge/evidence/evidence-change.ts";
 import type { OpenMember } from "../../../edge/evidence/evidence-protocol.ts";
-import { identityOf, proxyKeyOf, type PolicyProxy } from "../policy/policy-proxy.ts";
+import { proxyKeyOf, type PolicyProxy } from "../policy/policy-proxy.ts";
 import type { ProxyWatch } from "../policy/proxy-watch.ts";
 import type { MissedIdentities } from "../policy/silent-owners.ts";
-import { KnownMembers, type KnownMember } from "./known-members.ts";
+import { KnownMembers, memberLeft, untoldMember, type KnownMember } from "./known-members.ts";
+import { UnkeptIdentities } from "./unkept-identities.ts";
 
 export interface EvidenceMembersDependencies {
   readonly note: (change: MemberChange | GoneChange) => void;
@@ -28,20 +33,12 @@ const goneMs = 60_000;
 export class EvidenceMembers implements ProxyWatch {
   readonly #dependencies: EvidenceMembersDependencies;
   readonly #known = new KnownMembers();
+  readonly #unkept = new UnkeptIdentities();
 
   /** @param left whom nobody has seen going before this start */
   constructor(dependencies: EvidenceMembersDependencies, left: readonly OpenMember[]) {
     this.#dependencies = dependencies;
-    for (const { proxy, reporter: agent, spiffeId, name, labels } of left) {
-      const [namespace = ""] = name.split("/", 1);
-      const nodeId = name.slice(namespace.length + 1);
-      const { serviceAccount } = identityOf(proxy, spiffeId, { proxyId: nodeId, labels });
-      // Of none it is not known whether nobody has said them.
-      const said = labels.size === 0 ? "" : labelsKey(labels);
-      const named = { namespace, serviceAccount, name: nodeId, labels: said };
-      const rest = { claimed: undefined, isTold: false, goneSinceMs: undefined };
-      this.#keep({ proxy, agent, spiffeId, ...named, ...rest });
-    }
+    for (const each of left) this.#keep(memberLeft(each));
   }
 
   /** A workload has a proxy with this identity. */
@@ -75,12 +72,15 @@ export class EvidenceMembers implements ProxyWatch {
     const now = this.#dependencies.nowMs();
     for (const known of this.#known.untoldOf(agent)) {
       known.goneSinceMs = missed.has(known.spiffeId) ? undefined : (known.goneSinceMs ?? now);
+      if (known.goneSinceMs === undefined) delete known.toldUntilMs;
     }
   }
 
   goodbye({ spiffeId, agentId }: Reporter): void {
     const now = this.#dependencies.nowMs();
-    for (const known of this.#known.untoldOf(agentKey(spiffeId, agentId))) this.#gone(known, now);
+    for (const known of this.#known.untoldOf(agentKey(spiffeId, agentId))) {
+      this.#gone(known, Math.min(known.toldUntilMs ?? now, now));
+    }
   }
 
   look(haveEnded: (spiffeId: string) => boolean): void {
@@ -88,8 +88,9 @@ export class EvidenceMembers implements ProxyWatch {
     for (const known of this.#known.all()) {
       if (known.isTold) continue;
       const { goneSinceMs, spiffeId } = known;
-      if (goneSinceMs !== undefined && now - goneSinceMs >= goneMs) this.#gone(known, goneSinceMs);
-      else if (haveEnded(spiffeId)) this.#gone(known, now);
+      if (goneSinceMs !== undefined && now - goneSinceMs >= goneMs) {
+        this.#gone(known, Math.min(known.toldUntilMs ?? goneSinceMs, now));
+      } else if (haveEnded(spiffeId)) this.#gone(known, now);
     }
   }
 
@@ -101,17 +102,20 @@ export class EvidenceMembers implements ProxyWatch {
     const proxy = proxyKeyOf(reporter, spiffeId, proxyId);
     if (this.#known.get(proxy) !== undefined) return proxy;
     const agent = agentKey(reporter.spiffeId, reporter.agentId);
-    if (!this.#known.hasRoom(agent, spiffeId)) return undefined;
-    const { namespace, serviceAccount } = identityOf(proxy, spiffeId, {
-      proxyId,
-      labels: new Map(),
-    });
-    const named = { namespace, serviceAccount, name: proxyId, claimed: undefined, labels: "" };
-    const goneSinceMs = this.#dependencies.nowMs();
-    const known: KnownMember = { proxy, agent, spiffeId, ...named, isTold: false, goneSinceMs };
+    if (!this.#known.hasRoom(agent, spiffeId)) {
+      this.#unkept.add(spiffeId, this.#dependencies.nowMs());
+      return undefined;
+    }
+    const known = untoldMember(proxy, agent, spiffeId, proxyId);
+    known.goneSinceMs = this.#dependencies.nowMs();
     this.#keep(known);
     this.#label(known, true);
     return proxy;
+  }
+
+  /** Their reports are durable. */
+  kept(proxies: readonly ReportedProxy[]): void {
+    this.#known.kept(proxies);
   }
 
   /** A WorkloadEntry has come, gone or changed. */
@@ -128,7 +132,8 @@ export class EvidenceMembers implements ProxyWatch {
     if (!isNew && labels === known.labels) return;
     known.labels = labels;
     const atMs = this.#dependencies.nowMs();
-    const named = { spiffeId, namespace, name, labels };
+    const lostMs = isNew ? this.#unkept.untilMs(spiffeId) : 0;
+    const named = { spiffeId, namespace, name, labels, lostMs };
     this.#dependencies.note({ kind: "member", proxy, reporter: agent, ...named, atMs });
   }
 

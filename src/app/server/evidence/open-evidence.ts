@@ -75,8 +75,14 @@ export async function openConnections(
   changed({ set: resources.objects().map(({ object }) => object), deleted: [] });
   owned.use(resources.onChange(changed));
   const intake = new ConnectionIntake({ store, members, events, retentionMs, nowMs });
+  owned.use(intake.onCounted((proxies) => members.kept(proxies)));
   const { createdMs } = left;
-  const parts = { store, createdMs, entryOf, trustDomain };
+  const entriesIn = (namespace: string): readonly WorkloadEntry[] =>
+    resources.objects().flatMap(({ object: each }) => {
+      const isIt = each.kind === "WorkloadEntry" && each.object.ref.namespace === namespace;
+      return isIt ? [each.object] : [];
+    });
+  const parts = { store, createdMs, entryOf, entriesIn, trustDomain };
   return {
     watch: members,
     intake,
