@@ -46,9 +46,8 @@ export const evidenceMutations: readonly Mutation[] = [
   {
     name: "a proxy that has told nothing is not waited for",
     file: missing,
-    before:
-      'if (told.length === 0) return [missing("never-reported", [], wanted.fromMs, undefined)];',
-    after: "if (told.length === 0) return [];",
+    before: "if (told.length === 0 && member.hasTold !== true)\n    return isDue",
+    after: "if (told.length === 0 && member.hasTold !== true)\n    return !isDue",
   },
   {
     name: "a proxy that tells no more is not waited for",

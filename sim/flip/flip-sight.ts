@@ -109,15 +109,17 @@ export class FlipSight {
     const view = this.#of.view();
     const { target, ports, exceptPorts, lookBackMs } = flip;
     const stageOf = stagesOf(flip);
-    const verdict = this.target.judge({
+    const judged = {
       target,
       ports: { ports, exceptPorts },
       lookBackMs,
       brokenCalls: brokenBy(flip, view),
-      isStrict: (workload) => stageOf(workload) !== undefined,
-    });
+      isStrict: (workload: string) => stageOf(workload) !== undefined,
+    };
+    const verdict = this.target.judge(judged);
     if (verdict === undefined) return { kind: "nobody", names: [] };
     const { kind, callers, silent } = verdict;
+    if (kind === "safe" && this.target.isNobodyLeft(judged)) return { kind: "nobody", names: [] };
     const names = [...callers, ...silent].filter(({ isWaived }) => !isWaived);
     return { kind, names: [...new Set(names.map(({ name }) => name))] };
   }

@@ -62,7 +62,7 @@ function isFailedSince(flip: Flip, { outcome, kind, port, pod, beganMs }: TrueCa
     outcome === "failed" &&
     kind === "mtls" &&
     isFlipPort(flip, port) &&
-    beganMs >= openedMs - skewMs
+    beganMs >= openedMs - skewMs - hostsMs
   );
 }
 

@@ -81,6 +81,12 @@ export class TargetEvidence {
     });
   }
 
+  /** All that are not strict are gone. */
+  isNobodyLeft({ target, lookBackMs, isStrict }: Judged): boolean {
+    const all = this.members(target, this.#of.nowMs() - lookBackMs);
+    return all.every(({ name, goneMs }) => goneMs !== undefined || isStrict(name));
+  }
+
   /** Those that the evidence has, and those that may be there and were never heard. */
   members(target: FlipTarget, sinceMs: number): readonly StoredMember[] {
     const { evidence, policy, view } = this.#of;

@@ -1,10 +1,10 @@
 /** The agent's AccessLogService over its real socket: what it hears of, and what it ends. */
 
-import assert from "node:assert/strict";
+import assert, { fail } from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { Client, credentials, status, type ServiceError } from "@grpc/grpc-js";
+import { Client, credentials, Metadata, status, type ServiceError } from "@grpc/grpc-js";
 import { AccessLogService } from "../../src/app/agent/connections/access-log-service.ts";
 import { ConnectionFeed } from "../../src/app/agent/connections/connection-feed.ts";
 import { PolicyOwner } from "../../src/app/agent/policy/policy-owner.ts";
@@ -74,6 +74,39 @@ test("ends the stream that is one too many, and no other", async () => {
   assert.equal(await first?.ended, status.OK);
 });
 
+test("keeps room for other workloads than one that opens streams without end", async () => {
+  await using scene = await openScene(1_000);
+  const all = Array.from({ length: 129 }, () => scene.open());
+  assert.equal(await Promise.race(all.map(({ ended }) => ended)), status.RESOURCE_EXHAUSTED);
+  const other = scene.open("other");
+  other.call.end();
+  assert.equal(await other.ended, status.OK);
+  all[0]?.call.end();
+  assert.equal(await all[0]?.ended, status.OK);
+  const again = scene.open();
+  again.call.end();
+  assert.equal(await again.ended, status.OK, "it is one less");
+});
+
+test("hears of 8 proxies of one workload at a time, and of others'", async () => {
+  await using scene = await openScene(1_000);
+  const open = (proxyId: string, workload?: string): OpenCall => {
+    const opened = scene.open(workload);
+    opened.call.write(message(proxyId));
+    return opened;
+  };
+  const all = Array.from({ length: 9 }, (_, at) => open(`web-${at}`));
+  assert.equal(await Promise.race(all.map(({ ended }) => ended)), status.RESOURCE_EXHAUSTED);
+  const [same, other] = [open("web-0"), open("web-0", "other")];
+  for (const { call, ended } of [same, other, ...all.slice(0, 8)]) {
+    call.end();
+    assert.equal(await ended, status.OK);
+  }
+  const next = open("web-9");
+  next.call.end();
+  assert.equal(await next.ended, status.OK);
+});
+
 function message(nodeId: string | undefined, from?: string): Uint8Array {
   const address = (text: string, portValue: number) =>
     ({
@@ -109,32 +142,45 @@ interface OpenCall {
 
 interface Scene extends AsyncDisposable {
   readonly feed: ConnectionFeed;
-  readonly open: () => OpenCall;
+  readonly open: (workload?: string) => OpenCall;
 }
 
-async function openScene(): Promise<Scene> {
+async function openScene(most: number = streamsMax): Promise<Scene> {
   await using stack = new AsyncDisposableStack();
   const { path } = stack.use(temporaryDirectory());
   const socketPath = join(path, "sds.sock");
-  const owner = new PolicyOwner();
+  const [owner, other] = [new PolicyOwner(), new PolicyOwner()];
   owner.know(id);
+  other.know(SpiffeId.parse("spiffe://td.test/ns/shop/sa/other"));
   const feed = new ConnectionFeed({ nowMs: Date.now, resumed: () => undefined });
-  const findPeer = () => ({ channel: noChannel, owner });
-  const grpc = createLocalServer(xdsMessageBytesMax);
-  new AccessLogService({ feed, findPeer, namesWorkload: true, streamsMax }).addTo(grpc);
-  stack.use(await listenOnUnixSocket(grpc, socketPath, 0o600));
-  const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.max_send_message_length": -1,
+  const findPeer = (metadata: Metadata) => ({
+    channel: noChannel,
+    owner: metadata.get("workload").length > 0 ? other : owner,
   });
-  stack.defer(() => client.close());
+  const grpc = createLocalServer(xdsMessageBytesMax);
+  new AccessLogService({ feed, findPeer, namesWorkload: true, streamsMax: most }).addTo(grpc);
+  stack.use(await listenOnUnixSocket(grpc, socketPath, 0o600));
+  // Connections have a limit of streams, too.
+  const clients = Array.from({ length: 4 }, () => {
+    const client = new Client(`unix:${socketPath}`, credentials.createInsecure(), {
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.max_send_message_length": -1,
+    });
+    stack.defer(() => client.close());
+    return client;
+  });
+  let opened = 0;
   const owned = stack.move();
-  const open = (): OpenCall => {
+  const open = (workload?: string): OpenCall => {
     const { promise: ended, resolve } = Promise.withResolvers<number>();
+    const metadata = new Metadata();
+    if (workload !== undefined) metadata.set("workload", workload);
+    const client = clients[Math.floor(opened++ / 50) % clients.length] ?? fail();
     const call = client.makeClientStreamRequest(
       "/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs",
       (octets: Uint8Array) => Buffer.from(octets),
       (octets: Buffer) => octets,
+      metadata,
       (error: ServiceError | null) => resolve(error?.code ?? status.OK),
     );
     call.on("error", () => {});

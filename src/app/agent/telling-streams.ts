@@ -1,12 +1,14 @@
 /**
  * Calls on which Envoys only tell: their statistics, their access log. Whose one is says its metadata, and which proxy its first message;
- * what comes before the workload is known is told to nobody.
+ * what comes before the workload is known is told to nobody. Of a node's workloads none takes the room of others.
  */
 
 import { status, type sendUnaryData, type ServerReadableStream } from "@grpc/grpc-js";
+import type { PolicyOwner } from "./policy/policy-owner.ts";
 import type { PolicyProxyName } from "./policy/policy-feed.ts";
 import { nodeIdLengthMax } from "./proxy-evidence.ts";
 import type { StreamEnd } from "./secret-channel.ts";
+import { WorkloadShare } from "./workload-share.ts";
 import type { FindPeer, XdsPeer } from "./xds-calls.ts";
 
 export interface TellingOptions {
@@ -35,6 +37,7 @@ export class TellingStreams<Message extends FirstMessage, Response> {
   readonly #options: TellingOptions;
   readonly #listen: () => Listener<Message>;
   #streams = 0;
+  readonly #shares = new Map<PolicyOwner, WorkloadShare>();
 
   constructor(options: TellingOptions, listen: () => Listener<Message>) {
     this.#options = options;
@@ -53,12 +56,21 @@ export class TellingStreams<Message extends FirstMessage, Response> {
     }
     const peer = this.#options.findPeer(call.metadata);
     if ("code" in peer) return reply(peer);
+    const share = this.#shares.get(peer.owner) ?? new WorkloadShare();
+    if (this.#options.namesWorkload && !share.hasStream) {
+      const details = "too many streams of one workload";
+      return reply({ code: status.RESOURCE_EXHAUSTED, details });
+    }
+    this.#shares.set(peer.owner, share);
+    share.open();
     this.#streams += 1;
-    const stream = new TellingStream(this.#options, peer, this.#listen());
+    const stream = new TellingStream(this.#options, peer, share, this.#listen());
     let isOpen = true;
     const close = (): void => {
       if (!isOpen) return;
       this.#streams -= 1;
+      share.close();
+      if (share.isEmpty) this.#shares.delete(peer.owner);
       isOpen = false;
       stream.close();
     };
@@ -79,12 +91,20 @@ export class TellingStreams<Message extends FirstMessage, Response> {
 class TellingStream<Message extends FirstMessage> {
   readonly #options: TellingOptions;
   readonly #peer: XdsPeer;
+  readonly #share: WorkloadShare;
   readonly #listener: Listener<Message>;
+  #letGo: (() => void) | undefined;
   #stopWaiting: (() => void) | undefined;
 
-  constructor(options: TellingOptions, peer: XdsPeer, listener: Listener<Message>) {
+  constructor(
+    options: TellingOptions,
+    peer: XdsPeer,
+    share: WorkloadShare,
+    listener: Listener<Message>,
+  ) {
     this.#options = options;
     this.#peer = peer;
+    this.#share = share;
     this.#listener = listener;
   }
 
@@ -95,6 +115,10 @@ class TellingStream<Message extends FirstMessage> {
       if (proxyId === "" || proxyId.length > nodeIdLengthMax) {
         return invalid(`expected a node id of 1 to ${nodeIdLengthMax} characters`);
       }
+      if (this.#options.namesWorkload && !this.#share.hasProxy(proxyId)) {
+        return { code: status.RESOURCE_EXHAUSTED, details: "too many proxies of one workload" };
+      }
+      this.#letGo = this.#share.hold(proxyId);
       this.#stopWaiting = this.#peer.owner.whenKnown((id) => {
         const spiffeId = this.#options.namesWorkload ? id.toString() : undefined;
         this.#listener.known({ proxyId, spiffeId });
@@ -112,6 +136,7 @@ class TellingStream<Message extends FirstMessage> {
   close(): void {
     this.#stopWaiting?.();
     this.#listener.close();
+    this.#letGo?.();
   }
 }
 

@@ -58,6 +58,30 @@ test("a flush that was taken before the clock was set, and came after, is apart 
   assert.ok(!clock.isApart(bornMs + 3_000 + setMs, bornMs + 3_010 + setMs, 3_010));
 });
 
+test("flushes that were taken before the clock was set, and came after, are apart from what is taken since", () => {
+  const clock = new ConnectionClock();
+  const setMs = 3_600_000;
+  const comes = (takenAt: number, nowAt: number): boolean =>
+    clock.isApart(bornMs + takenAt, bornMs + nowAt + setMs, nowAt);
+  assert.ok(!clock.isApart(bornMs, bornMs + 10, 10));
+  // Nothing was handled for 4 s, and then all at once.
+  assert.deepEqual(
+    [1_000, 2_000, 3_000, 4_000 + setMs, 5_000 + setMs].map((at) => comes(at, 4_010)),
+    [true, true, true, true, false],
+  );
+});
+
+test("flushes that come late by as much as the clock was set are apart for 10 s", () => {
+  const clock = new ConnectionClock();
+  const setMs = 2_500;
+  assert.ok(!clock.isApart(bornMs, bornMs, 0));
+  const apart = Array.from({ length: 20 }, (_, second) => {
+    const atMs = 5_000 + second * 1_000;
+    return clock.isApart(bornMs + atMs - 1_000 + setMs, bornMs + atMs + setMs, atMs);
+  });
+  assert.equal(apart.lastIndexOf(true), 11);
+});
+
 test("a flush that comes late is not apart", () => {
   const arb = fc.array(fc.nat({ max: 8_000 }), { minLength: 2, maxLength: 20 });
   fc.assert(

@@ -7,6 +7,7 @@ import type { EnvoyLife } from "./envoy-life.ts";
 import { NamedConnections } from "./named-connections.ts";
 import { PortAccount, type CountedCoverage } from "./port-account.ts";
 import { PortBeginning, type Beginning } from "./port-beginning.ts";
+import { PortRoom } from "./port-room.ts";
 
 export interface AccountedPorts {
   /** Since the last time. */
@@ -15,12 +16,20 @@ export interface AccountedPorts {
   readonly stillOpen: readonly SeenConnections[];
 }
 
+/** More than an Envoy tells of in a second: those of all ports, until their accounts begin. */
+const endsMax = 16_384;
+/** Of those without mTLS that have ended since the last flush. */
+const endedMax = 16_384;
+
 const nothing: PortCounts = { ended: 0, chains: new Map() };
 
 export class ConnectionPorts {
   readonly #named = new Map<number, NamedConnections>();
   readonly #beginnings = new Map<number, PortBeginning>();
   readonly #accounts = new Map<number, PortAccount>();
+  readonly #room = new PortRoom(endedMax);
+  /** That wait for their accounts: at least so many may come yet. */
+  #endsLeft = endsMax;
   #life: EnvoyLife | undefined;
 
   /** The first flush has come. */
@@ -30,13 +39,15 @@ export class ConnectionPorts {
   }
 
   namedOf(port: number): NamedConnections {
-    const known = this.#named.get(port) ?? new NamedConnections();
+    const known = this.#named.get(port) ?? new NamedConnections(this.#room);
     this.#named.set(port, known);
     return known;
   }
 
   tell(port: number, end: ToldEnd): void {
-    this.#of(port).tell(end);
+    const its = this.#of(port);
+    if (its instanceof PortBeginning) this.#makeRoom();
+    its.tell(end);
   }
 
   /** @param isApart the clock was set forward since the last one */
@@ -45,6 +56,8 @@ export class ConnectionPorts {
     for (const port of ports.keys()) this.#of(port);
     for (const [port, beginning] of this.#beginnings) {
       if (isApart) beginning.clockSetForward();
+      // Nobody asks for a moment before where it may begin.
+      this.#named.get(port)?.forgetBefore(takenMs);
       const counts = ports.get(port) ?? nothing;
       this.#begin(port, beginning, { takenMs, isWhole: removedListeners === 0, counts });
     }
@@ -55,7 +68,7 @@ export class ConnectionPorts {
 
   /** Times of what was told before say nothing about what is told now. */
   clockSetBack(nowMs: number): void {
-    for (const beginning of this.#beginnings.values()) beginning.clockSetBack();
+    for (const beginning of this.#beginnings.values()) beginning.beginAnew();
     for (const account of this.#accounts.values()) account.clockSetBack(nowMs);
   }
 
@@ -87,6 +100,17 @@ export class ConnectionPorts {
     for (const end of beginning.ends) account.tell(end);
     this.#beginnings.delete(port);
     this.#accounts.set(port, account);
+  }
+
+  /** Of one port more come than of any other, while no flush does: it begins later. */
+  #makeRoom(): void {
+    this.#endsLeft -= 1;
+    if (this.#endsLeft >= 0) return;
+    const count = (): number => all.reduce((sum, { ends }) => sum + ends.length, 0);
+    const all = [...this.#beginnings.values()];
+    const [most] = all.toSorted((a, b) => b.ends.length - a.ends.length);
+    if (count() >= endsMax) most?.beginAnew();
+    this.#endsLeft = endsMax - count() - 1;
   }
 
   #of(port: number): PortAccount | PortBeginning {

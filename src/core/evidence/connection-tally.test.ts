@@ -136,6 +136,29 @@ test("has room for so many of all ports together", () => {
   assert.equal(taken.at(-1)?.count, portKeysMax);
 });
 
+const rooms: Readonly<Record<string, Pick<SeenConnections, "kind" | "isRefused">>> = {
+  plaintext: { kind: "plaintext", isRefused: false },
+  "plaintext that is refused": { kind: "plaintext", isRefused: true },
+  mTLS: { kind: "mtls", isRefused: false },
+  "mTLS that is refused": { kind: "mtls", isRefused: true },
+};
+for (const [of, flood] of Object.entries(rooms)) {
+  test(`names whoever comes after ${of} from more addresses than there is room for, but in its room`, () => {
+    const tally = new ConnectionTally();
+    for (let port = 1; port <= 5; port++) {
+      for (let at = 0; at < portKeysMax; at++) tally.add({ ...from(at, port), ...flood });
+    }
+    tally.take(0);
+    const isPlain = flood.kind === "plaintext";
+    for (const each of Object.values(rooms)) {
+      tally.add({ ...from(60_000, 1), ...each });
+      const [taken] = tally.take(1);
+      const isSame = each === flood || (isPlain && each.kind === "plaintext");
+      assert.equal(taken?.source.kind, isSame ? "others" : "address");
+    }
+  });
+}
+
 test("makes room when a source was not seen for an hour, and then takes it for new", () => {
   const tally = new ConnectionTally();
   for (let at = 0; at <= portKeysMax; at++) tally.add(from(at));

@@ -5,11 +5,14 @@
 
 import { compareText } from "../compare-text.ts";
 import type { ConnectionKind, SeenConnections, Source } from "./connection.ts";
+import { noSizes, TallyRooms, type RoomSizes } from "./tally-rooms.ts";
 
-/** Sources of a port by kind and refusal that have a count of their own. */
+/** Sources of a port by kind and refusal that have a count of their own, in each room. */
 export const portKeysMax = 1_024;
-/** The same of all ports of an Envoy. */
+/** The same of all ports of an Envoy, of those without mTLS. */
 export const proxyKeysMax = 4_096;
+/** And in either room of mTLS: callers of the mesh are fewer. */
+const meshedKeysMax = 2_048;
 /**
  * A source that was not seen for so long makes room for others. So it is new in kind when it comes again, and an agent that runs for a
  * year does not tell all of the present ones as `others` because of those that were there once.
@@ -36,8 +39,7 @@ type CountsOfKinds = Readonly<Record<ConnectionKind, Counts>>;
 interface PortCounts {
   readonly accepted: CountsOfKinds;
   readonly refused: CountsOfKinds;
-  /** Without `others`, which are where the room ends. */
-  size: number;
+  readonly sizes: RoomSizes;
 }
 
 const others: Source = { kind: "others" };
@@ -46,7 +48,11 @@ const others: Source = { kind: "others" };
 export class ConnectionTally {
   readonly #ports = new Map<number, PortCounts>();
   #waiting: Count[] = [];
-  #size = 0;
+  readonly #rooms = new TallyRooms(portKeysMax, {
+    unmeshed: proxyKeysMax,
+    meshed: meshedKeysMax,
+    refused: meshedKeysMax,
+  });
   #hasNew = false;
 
   /** Whether somebody waits to be told of who was not known before, or was forgotten. */
@@ -89,34 +95,30 @@ export class ConnectionTally {
   }
 
   #newPort(port: number): PortCounts {
-    const ofPort = { accepted: countsOfKinds(), refused: countsOfKinds(), size: 0 };
+    const ofPort = { accepted: countsOfKinds(), refused: countsOfKinds(), sizes: noSizes() };
     this.#ports.set(port, ofPort);
     return ofPort;
   }
 
   #newCount(seen: SeenConnections, counts: Counts, ofPort: PortCounts): Count {
-    const isRoom = ofPort.size < portKeysMax && this.#size < proxyKeysMax;
+    const isRoom = this.#rooms.hasRoom(ofPort.sizes, seen);
     const source = isRoom ? seen.source : others;
     const known = counts.get(textOf(source));
     if (known !== undefined) return known;
     const count = { ...seen, source, claim: "", count: 0, isWaiting: false, takenMs: 0 };
     counts.set(textOf(source), count);
-    if (source.kind !== "others") {
-      ofPort.size += 1;
-      this.#size += 1;
-    }
+    if (source.kind !== "others") this.#rooms.add(ofPort.sizes, seen, 1);
     this.#hasNew = true;
     return count;
   }
 
   #forget(ofPort: PortCounts, beforeMs: number): void {
     for (const counts of [...Object.values(ofPort.accepted), ...Object.values(ofPort.refused)]) {
-      for (const [text, { takenMs, isWaiting, source }] of counts) {
+      for (const [text, count] of counts) {
+        const { takenMs, isWaiting, source } = count;
         if (takenMs >= beforeMs || isWaiting) continue;
         counts.delete(text);
-        if (source.kind === "others") continue;
-        ofPort.size -= 1;
-        this.#size -= 1;
+        if (source.kind !== "others") this.#rooms.add(ofPort.sizes, count, -1);
       }
     }
   }

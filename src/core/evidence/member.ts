@@ -2,11 +2,13 @@
 
 import type { PortCoverage, SeenConnections } from "./connection.ts";
 
-/** Why nothing more can be heard of a proxy now: no stream of an agent tells of it. */
+/** Why nothing more can be heard of a proxy now. */
 export type Absence =
-  /** One did, since the server's start. */
+  /** Its agent has no stream, and had one since the server's start. */
   | "away"
-  /** None did since the server's start: what became of it nobody knows. */
+  /** Its agent tells, and its Envoy has no stream with it. */
+  | "envoy-away"
+  /** No agent told of it since the server's start: what became of it nobody knows. */
   | "unheard";
 
 /** A life of a proxy, from when it was first heard of until it was gone. A key that comes again has several. */
@@ -19,6 +21,8 @@ export interface Member {
   readonly goneMs: number | undefined;
   /** Those that its Envoy is to listen on, by its policy; undefined: those that it has told of. */
   readonly ports?: readonly number[] | undefined;
+  /** It has told, of whichever port, and those on which it listens are known: where nothing of it is asked for, nothing is missing. */
+  readonly hasTold?: boolean | undefined;
   /** Undefined: it is told of. Without a meaning for one that is gone. */
   readonly absence?: Absence | undefined;
 }

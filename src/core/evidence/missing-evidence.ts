@@ -99,18 +99,24 @@ function untoldTimes(
     fromMs: Math.max(fromMs, member.bornMs + epochSlackMs),
     toMs: Math.min(dueMs, goneMs - epochSlackMs),
   };
-  if (wanted.fromMs >= wanted.toMs) return [];
-  if (told.length === 0) return [missing("never-reported", [], wanted.fromMs, undefined)];
+  const isDue = wanted.fromMs < wanted.toMs;
+  if (told.length === 0 && member.hasTold !== true)
+    return isDue ? [missing("never-reported", [], wanted.fromMs, undefined)] : [];
   const byPort = Map.groupBy(told, ({ port }) => port);
   const listened = member.ports?.filter((port) => isAsked(ports, port)) ?? ports;
   const due = listened ?? [...byPort.keys()];
-  if (due.length === 0) return [missing("no-listener", [], wanted.fromMs, undefined)];
+  if (due.length === 0 && member.hasTold === true && ports === undefined) return [];
+  if (due.length === 0) return isDue ? [missing("no-listener", [], wanted.fromMs, undefined)] : [];
   return due.flatMap((port) => {
     const spans = byPort.get(port);
-    if (spans === undefined) return missing("no-listener", [port], wanted.fromMs, undefined);
+    if (spans === undefined)
+      return isDue ? missing("no-listener", [port], wanted.fromMs, undefined) : [];
     const bornMs = Math.min(...spans.map(({ sinceMs }) => sinceMs));
     const lastMs = Math.max(...spans.map(({ untilMs }) => untilMs));
-    return gapsIn(wanted, spans).map((gap) => {
+    // What is older than the newest that it has told is not on its way any more.
+    const toMs = Math.max(wanted.toMs, Math.min(lastMs, goneMs - epochSlackMs));
+    if (wanted.fromMs >= toMs) return [];
+    return gapsIn({ ...wanted, toMs }, spans).map((gap) => {
       const isYoung = bornMs >= gap.toMs && gapsIn(gap, told).length === 0;
       if (isYoung) return missing("too-young", [port], bornMs, undefined);
       if (gap.toMs === dueMs && lastMs < dueMs)

@@ -5,11 +5,10 @@
 
 import type { SeenConnections } from "./connection.ts";
 import { countSkewMs, type ToldConnection } from "./connection-counts.ts";
+import type { PortRoom } from "./port-room.ts";
 
 /** What there is no room for is told when it ends. */
 const openMax = 16_384;
-/** Of those that have ended since the last flush. */
-const endedMax = 16_384;
 
 interface Named {
   readonly chain: string;
@@ -27,7 +26,13 @@ interface Ended {
 
 export class NamedConnections {
   readonly #open = new Map<string, Named>();
+  readonly #room: PortRoom;
   #ended: Ended[] = [];
+
+  /** @param room for those that have ended since the last flush; one that finds none passes for one that nobody knew */
+  constructor(room: PortRoom) {
+    this.#room = room;
+  }
 
   /** @returns whether it was not known, and is now */
   opened({ id, chain, seen }: ToldConnection, nowMs: number): boolean {
@@ -40,7 +45,7 @@ export class NamedConnections {
   ended({ id, chain, seen }: ToldConnection, endMs: number): boolean {
     const known = this.#open.get(id);
     this.#open.delete(id);
-    if (this.#ended.length < endedMax) {
+    if (this.#room.take()) {
       const fromMs = seen.firstMs;
       this.#ended.push({ chain, fromMs, sinceMs: known?.sinceMs ?? endMs, endMs });
     }
@@ -49,9 +54,7 @@ export class NamedConnections {
 
   /** Nobody will ask for a moment before. */
   forgetBefore(ms: number): void {
-    if (this.#ended.length > 0) {
-      this.#ended = this.#ended.filter(({ endMs }) => endMs > ms - countSkewMs);
-    }
+    if (this.#ended.length > 0) this.#keep(({ endMs }) => endMs > ms - countSkewMs);
   }
 
   /** Some of a chain are not open any more, and nobody can tell which. */
@@ -61,7 +64,7 @@ export class NamedConnections {
 
   clockSetBack(nowMs: number): void {
     for (const named of this.#open.values()) named.sinceMs = Math.min(named.sinceMs, nowMs);
-    this.#ended = [];
+    this.#keep(() => false);
   }
 
   /** Of those that are known now, how many a flush has counted as open then for certain. */
@@ -97,5 +100,11 @@ export class NamedConnections {
       lastMs: Math.max(seen.lastMs, untilMs),
       count: 0,
     }));
+  }
+
+  #keep(isKept: (ended: Ended) => boolean): void {
+    const kept = this.#ended.filter(isKept);
+    this.#room.give(this.#ended.length - kept.length);
+    this.#ended = kept;
   }
 }

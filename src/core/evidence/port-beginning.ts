@@ -14,8 +14,6 @@ export interface Beginning {
 
 /** Where connections end all the time there is no such flush. */
 const triesMax = 5;
-/** More than an Envoy tells of in a few seconds. */
-const endsMax = 65_536;
 
 export class PortBeginning {
   #ends: ToldEnd[] = [];
@@ -29,12 +27,10 @@ export class PortBeginning {
 
   tell(end: ToldEnd): void {
     this.#ends.push(end);
-    // So many come while no flush does: the next one has counted them.
-    if (this.#ends.length >= endsMax) this.clockSetBack();
   }
 
-  /** The next flush has counted all that was told. */
-  clockSetBack(): void {
+  /** The next flush has counted all that was told; what it has not will be counted as lost. */
+  beginAnew(): void {
     this.#candidate = undefined;
     this.#ends = [];
   }

@@ -63,6 +63,23 @@ const cut = (...[since, until]: [number, number]): MemberSpan => ({
 });
 
 describe("a verdict", () => {
+  it("counts what is open by the newest word of each port, and of nobody who is gone", () => {
+    const open = (openMeshed: number, more: Partial<MemberSpan> = {}): MemberSpan => ({
+      ...told,
+      openMeshed,
+      ...more,
+    });
+    const spans = [
+      open(7, { untilMs: nowMs - hourMs }),
+      open(2),
+      open(1, { port: 81 }),
+      open(9, { member: "k2" }),
+    ];
+    const gone: Member = { ...api, key: "k2", goneMs: nowMs - 2_000 };
+    assert.equal(judge({ members: [api, gone], spans }).coverage.openMtls, 3);
+    assert.equal(judge({}).coverage.openMtls, 0);
+  });
+
   it("is SAFE where all was told and nobody came without mTLS, and says what it rests on", () => {
     assert.deepEqual(judge({}), {
       kind: "safe",
@@ -73,6 +90,7 @@ describe("a verdict", () => {
         toMs: nowMs - 1_000,
         members: 1,
         connections: { mtls: 1_000, unmeshed: 0 },
+        openMtls: 0,
         lost: { mtls: 0, unmeshed: 0 },
       },
       waivedNames: [],

@@ -49,6 +49,8 @@ export interface VerdictCoverage {
   /** Proxies that were there at any time of it. */
   readonly members: number;
   readonly connections: { readonly mtls: number; readonly unmeshed: number };
+  /** With mTLS, as their agents told last: one that is open is not among those that were seen to end. */
+  readonly openMtls: number;
   /** Connections that Envoy has counted and not told; those with mTLS decide nothing. */
   readonly lost: { readonly mtls: number; readonly unmeshed: number };
 }
@@ -77,6 +79,7 @@ export function verdictOf(asked: VerdictInput): Verdict {
       toMs: toldUntil(input),
       members: new Set(input.members.filter((each) => wasThere(each, fromMs)).map(keyOf)).size,
       connections,
+      openMtls: openOf(input.members, told),
       lost: {
         mtls: sum(told.map(({ lostMeshed }) => lostMeshed)),
         unmeshed: sum(told.map(({ lostUnmeshed }) => lostUnmeshed)),
@@ -89,6 +92,18 @@ export function verdictOf(asked: VerdictInput): Verdict {
 function kindOf(callers: readonly Caller[], silent: readonly Silent[]): Verdict["kind"] {
   if (callers.some(({ isWaived }) => !isWaived)) return "unsafe";
   return silent.some(({ isWaived }) => !isWaived) ? "unknown" : "safe";
+}
+
+/** By the newest word of each port of those that are there. */
+function openOf(members: readonly Member[], told: readonly MemberSpan[]): number {
+  const there = new Set(members.filter(({ goneMs }) => goneMs === undefined).map(keyOf));
+  const newest = new Map<string, MemberSpan>();
+  for (const span of told) {
+    if (!there.has(span.member)) continue;
+    const key = `${span.port} ${span.member}`;
+    if (span.untilMs >= (newest.get(key)?.untilMs ?? -Infinity)) newest.set(key, span);
+  }
+  return sum(Array.from(newest.values(), ({ openMeshed = 0 }) => openMeshed));
 }
 
 function toldUntil({ members, spans, nowMs, lookBackMs }: VerdictInput): number {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { seenOf } from "../../../../test/support/evidence.ts";
 import { ToldEnvoy } from "../../../../test/support/told-envoy.ts";
 import type { PolicyProxyName } from "../policy/policy-feed.ts";
 import { ConnectionFeed } from "./connection-feed.ts";
@@ -125,7 +126,7 @@ test("keeps of those that are gone no more than there is room for, the newest", 
     envoy.close();
     rig.nowMs += 5_000;
   }
-  const told = rig.feed.take();
+  const told = drained(rig.feed);
   const rows = told.reduce((sum, { seen }) => sum + seen.length, 0);
   assert.ok(rows > 60_000 && rows <= 65_536, `${rows} rows`);
   assert.equal(told.at(-1)?.proxyId, "gone-29");
@@ -152,10 +153,32 @@ test("drops of one that is gone no callers without what it covers, in any of its
   for (let at = 0; at < 15; at++) {
     rig.feed.putBack([{ ...name(`gone-${at}`), epochMs: 1, seen, coverage: [] }]);
   }
-  const told = rig.feed.take();
+  const told = drained(rig.feed);
   assert.ok(told.some(({ proxyId }) => proxyId === "gone-14"));
   assert.ok(!told.some(({ proxyId }) => proxyId === "two-lives"));
 });
+
+test("drops of those that are gone what the identity with most of it said", () => {
+  const rig = new Rig();
+  const seen = Array.from({ length: 4_000 }, () => seenOf(1));
+  const gone = (proxyId: string): void => {
+    const named = name(proxyId, `spiffe://td.test/ns/a/sa/${proxyId.split("-")[0]}`);
+    rig.feed.putBack([{ ...named, epochMs: 1, seen, coverage: [] }]);
+  };
+  rig.nowMs = 1_000;
+  gone("good-0");
+  for (let at = 0; at < 40; at++) gone(`evil-${at}`);
+  const told = new Set(drained(rig.feed).map(({ proxyId }) => proxyId));
+  assert.ok(told.has("good-0") && told.has("evil-39") && !told.has("evil-0"));
+});
+
+/** In as many rounds as it takes. */
+function drained(feed: ConnectionFeed): CountedConnections[] {
+  const rounds: CountedConnections[][] = [];
+  do rounds.push(feed.take());
+  while (feed.hasNew);
+  return rounds.flat();
+}
 
 function namesOf({ proxyId, spiffeId, seen }: CountedConnections): unknown[] {
   const [source] = seen.map((each) => each.source);

@@ -9,6 +9,7 @@ import {
   type LogStream,
 } from "./connection-recorder.ts";
 import { clockOffsetMs, type HostClocks } from "./host-clock.ts";
+import { LeftConnections, rowsOf } from "./left-connections.ts";
 import type { ResumedLife } from "./resumed-life.ts";
 
 export interface ConnectionFeedOptions extends HostClocks {
@@ -17,6 +18,7 @@ export interface ConnectionFeedOptions extends HostClocks {
 }
 
 interface Recorded {
+  readonly name: PolicyProxyName;
   readonly recorder: ConnectionRecorder;
   /** Since nobody tells of it any more. */
   overMs: number | undefined;
@@ -24,15 +26,17 @@ interface Recorded {
 
 /** What an Envoy that has ended said last may still be on its way. */
 const lingerMs = 2_000;
-/** Of those that are gone; more is dropped, the oldest first and all of one Envoy, and is a gap. */
-const leftRowsMax = 65_536;
+/** Of one identity at a time: beyond, its other Envoys wait, so that what one makes up does not make the others of a node late. */
+const takenRowsMax = 4_096;
 /** Whoever cannot prove for so long that he may speak for one that is gone never will. */
 const leftMsMax = 3_600_000;
 
 export class ConnectionFeed {
   readonly #options: ConnectionFeedOptions;
   readonly #recorded = new Map<string, Recorded>();
-  #left: CountedConnections[] = [];
+  readonly #left = new LeftConnections();
+  /** Those that wait, by `policyKey`, the longest first. */
+  #passedOver: ReadonlySet<string> = new Set();
   /** Called when somebody waits to be told of who was not known before. */
   onNew: () => void = () => {};
 
@@ -40,7 +44,9 @@ export class ConnectionFeed {
     this.#options = options;
   }
 
+  /** Or there is more of what was known. */
   get hasNew(): boolean {
+    if (this.#passedOver.size > 0) return true;
     return [...this.#recorded.values()].some(({ recorder }) => recorder.hasNew);
   }
 
@@ -62,12 +68,29 @@ export class ConnectionFeed {
     return { listens: (ports) => recorder.listens(ports), close: recorder.hold() };
   }
 
-  /** All since the last time. */
+  /** Since the last time: of each Envoy all or, where it has to wait, nothing. */
   take(): CountedConnections[] {
     this.#sweep();
-    const left = this.#left;
-    this.#left = [];
-    return [...left, ...[...this.#recorded.values()].flatMap(({ recorder }) => recorder.take())];
+    const rows = new Map<string | undefined, number>();
+    const passedOver = new Set<string>();
+    const taken: CountedConnections[] = [];
+    for (const key of new Set([
+      ...this.#passedOver,
+      ...this.#left.keys,
+      ...this.#recorded.keys(),
+    ])) {
+      const { spiffeId } = this.#recorded.get(key)?.name ?? this.#left.nameOf(key) ?? {};
+      const before = rows.get(spiffeId) ?? 0;
+      if (before >= takenRowsMax) {
+        passedOver.add(key);
+        continue;
+      }
+      const all = [...this.#left.take(key), ...(this.#recorded.get(key)?.recorder.take() ?? [])];
+      rows.set(spiffeId, before + rowsOf(all));
+      taken.push(...all);
+    }
+    this.#passedOver = passedOver;
+    return taken;
   }
 
   /** It was taken, and is to be told again: of each Envoy all that was, in its order. */
@@ -76,7 +99,7 @@ export class ConnectionFeed {
       const recorder = this.#recorded.get(key)?.recorder;
       // Of one that is gone all or nothing: what it covers is not to be told without who was seen.
       if (recorder !== undefined) for (const each of pieces) recorder.putBack(each);
-      else if (lastMs(pieces) > this.#options.nowMs() - leftMsMax) this.#leave(pieces);
+      else if (lastMs(pieces) > this.#options.nowMs() - leftMsMax) this.#left.add(pieces);
     }
   }
 
@@ -97,7 +120,7 @@ export class ConnectionFeed {
       onOver: () => (recorded.overMs = this.#options.nowMs()),
       goOn: (life) => resumed?.goOn(life, clockOffsetMs(this.#options)) ?? life,
     });
-    const recorded: Recorded = { recorder, overMs: undefined };
+    const recorded: Recorded = { name, recorder, overMs: undefined };
     this.#recorded.set(key, recorded);
     return recorder;
   }
@@ -109,23 +132,9 @@ export class ConnectionFeed {
       if (overMs === undefined || Math.abs(nowMs - overMs) < lingerMs) continue;
       recorder.end();
       this.#recorded.delete(key);
-      this.#leave(recorder.take());
+      this.#left.add(recorder.take());
     }
   }
-
-  #leave(connections: readonly CountedConnections[]): void {
-    this.#left.push(...connections);
-    while (rowsOf(this.#left) > leftRowsMax) {
-      const [oldest] = this.#left;
-      const key = oldest && policyKey(oldest);
-      // Its other lives and pieces are coverage, which is not to be told without who was seen.
-      this.#left = this.#left.filter((each) => policyKey(each) !== key);
-    }
-  }
-}
-
-function rowsOf(all: readonly CountedConnections[]): number {
-  return all.reduce((sum, { seen, coverage }) => sum + seen.length + coverage.length + 1, 0);
 }
 
 function lastMs(all: readonly CountedConnections[]): number {

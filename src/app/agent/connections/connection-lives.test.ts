@@ -83,6 +83,22 @@ test("keeps the newest, however many lives an Envoy has, and holes a life", () =
   assert.deepEqual([taken[0]?.coverage.length, taken[0]?.coverage.at(-1)?.sinceMs], [32, 990]);
 });
 
+test("keeps no more of all ports of an Envoy than there is room for, and of each port the newest", () => {
+  const lives = new ConnectionLives();
+  for (const epochMs of [1, 2, 3]) {
+    const all = Array.from({ length: 100 * 512 }, (_, at) => spanAt(at * 10));
+    const coverage = all.map((each, at) => ({ ...each, port: 1 + (at % 512) }));
+    lives.add({ epochMs, coverage });
+  }
+  const [life, ...more] = lives.take();
+  assert.deepEqual([life?.epochMs, more.length], [3, 0]);
+  const ports = Map.groupBy(life?.coverage ?? [], ({ port }) => port);
+  assert.equal(ports.size, 512);
+  for (const [port, spans] of ports) {
+    assert.deepEqual([spans.length, spans.at(-1)?.sinceMs], [8, (99 * 512 + port - 1) * 10]);
+  }
+});
+
 function spanAt(sinceMs: number): CountedCoverage {
   const none = { lostUnmeshed: 0, lostMeshed: 0, openUnnamed: 0 };
   const ended = { endedAtSince: 0, endedAtUntil: 0, meshedAtSince: 0, meshedAtUntil: 0 };

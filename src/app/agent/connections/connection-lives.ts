@@ -11,6 +11,8 @@ export interface CoveredLife {
 /** While no server is there. What is dropped of an Envoy that crashes again and again is a gap. */
 const livesMax = 32;
 const spansOfPortMax = 32;
+/** Of all ports of a life. */
+const spansMax = 4_096;
 
 export class ConnectionLives {
   /** By epoch, and by port. */
@@ -21,10 +23,13 @@ export class ConnectionLives {
     const ports = this.#lives.get(epochMs) ?? new Map<number, readonly CountedCoverage[]>();
     this.#lives.set(epochMs, ports);
     for (const span of coverage) {
-      ports.set(span.port, withSpan(ports.get(span.port) ?? [], span).slice(-spansOfPortMax));
+      const most = Math.min(spansOfPortMax, Math.ceil(spansMax / Math.max(1, ports.size)));
+      ports.set(span.port, withSpan(ports.get(span.port) ?? [], span).slice(-most));
     }
-    const [oldest = epochMs] = this.#lives.keys();
-    if (this.#lives.size > livesMax) this.#lives.delete(oldest);
+    while (this.#lives.size > livesMax || (this.#lives.size > 1 && this.#spans() > spansMax)) {
+      const [oldest = epochMs] = this.#lives.keys();
+      this.#lives.delete(oldest);
+    }
   }
 
   /** All since the last time, in the order in which they began. */
@@ -34,6 +39,13 @@ export class ConnectionLives {
     });
     this.#lives.clear();
     return lives.toSorted((a, b) => a.epochMs - b.epochMs);
+  }
+
+  #spans(): number {
+    let count = 0;
+    for (const ports of this.#lives.values())
+      for (const spans of ports.values()) count += spans.length;
+    return count;
   }
 }
 

@@ -38,6 +38,10 @@ const cases: Readonly<Record<string, Case>> = {
     span: { sinceMs: 100_000, meshedAtSince: 25 },
     goesOn: { lostMeshed: 7 },
   },
+  "has lost what Envoy has counted meanwhile, too, where the clock was set back over it": {
+    span: { sinceMs: 190_000, endedAtSince: 12 },
+    goesOn: { lostUnmeshed: 6 },
+  },
   "is a gap where a counter has begun anew": { span: { endedAtSince: 6 }, goesOn: {} },
   "is a gap where it is another life": { epochMs: 102_001, goesOn: {} },
   "is a gap on another port": { span: { port: 90 }, goesOn: {} },

@@ -58,15 +58,19 @@ export class ResumedLife {
     if (before === undefined) return now;
     const { endedMeshed = now.meshedAtSince } = before;
     const meshed = Math.max(0, now.meshedAtSince - endedMeshed);
-    const span = { ...now, lostMeshed: now.lostMeshed + meshed };
-    const unmeshed = now.endedAtSince - before.ended;
-    // It covers the time by itself; or the clock has passed over some of it; or its listener or a chain has gone and come back, and what it
-    // had counted by then is not known.
-    if (before.untilMs >= now.sinceMs || isClockSet || unmeshed < 0) return span;
+    const counted = now.endedAtSince - before.ended;
+    const unmeshed = Math.max(0, counted);
+    const span = {
+      ...now,
+      lostMeshed: now.lostMeshed + meshed,
+      lostUnmeshed: now.lostUnmeshed + unmeshed,
+    };
+    // It covers the time by itself, or the clock was set back over it; or the clock has passed over some of it; or its listener or a chain
+    // has gone and come back, and what it had counted by then is not known.
+    if (before.untilMs >= now.sinceMs || isClockSet || counted < 0) return span;
     return {
       ...span,
       sinceMs: before.untilMs,
-      lostUnmeshed: now.lostUnmeshed + unmeshed,
       endedAtSince: before.ended,
       meshedAtSince: endedMeshed,
     };
