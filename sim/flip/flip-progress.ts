@@ -3,22 +3,20 @@
 import type { Flip } from "../../src/core/flip/flip.ts";
 import type { MemberState } from "../../src/core/flip/flip-view.ts";
 import { membersOf } from "../../src/core/flip/target.ts";
+import { askedOf, toldSpan, type ToldSpan } from "../../src/core/flip/told-span.ts";
 import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
 import type { StoredMember } from "../../src/edge/evidence/evidence-question.ts";
 import { namespace } from "./mesh-objects.ts";
 import type { ToldProxy } from "./server-policy.ts";
-import type { EvidenceOf } from "./target-evidence.ts";
+import { lagMs, type EvidenceOf } from "./target-evidence.ts";
 
 /** A member that is not proven gone. */
-export interface EvidencedMember extends Pick<StoredMember, "name" | "labels"> {
-  /** Until when it has told; 0: nothing. */
-  readonly untilMs: number;
-}
+export interface EvidencedMember extends Pick<StoredMember, "name" | "labels">, ToldSpan {}
 
 /** @throws EvidenceStoreError */
 export function evidencedMembers(
   flip: Flip,
-  { evidence, view }: EvidenceOf,
+  { evidence, view, nowMs }: EvidenceOf,
   members: readonly StoredMember[],
 ): readonly EvidencedMember[] {
   const asked = askedPorts(view(), flip.target, flip);
@@ -27,13 +25,11 @@ export function evidencedMembers(
   );
   const keys = there.map(({ key }) => key);
   const spans = evidence.ask({ kind: "spans", members: keys, sinceMs: 0 });
-  return there.map(({ key, name, labels, ports }) => {
+  const wanted = askedOf(flip, nowMs(), lagMs);
+  return there.map(({ key, name, labels, bornMs, ports: all }) => {
     const own = spans.filter(({ member, port }) => member === key && asked.isAsked(labels, port));
-    const untilMs = (port: number): number =>
-      Math.max(0, ...own.map((each) => (each.port === port ? each.untilMs : 0)));
-    const told =
-      ports?.filter((port) => asked.isAsked(labels, port)) ?? own.map(({ port }) => port);
-    return { name, labels, untilMs: told.length === 0 ? 0 : Math.min(...told.map(untilMs)) };
+    const ports = all?.filter((port) => asked.isAsked(labels, port));
+    return { name, labels, ...toldSpan({ bornMs, ports }, own, wanted(name)) };
   });
 }
 
@@ -51,20 +47,22 @@ export function workloadsOf(
     const workload = name.slice(namespace.length + 1);
     const told = policy.told.get(workload);
     const isWaived = waived().has(`proxy/${name}`);
-    const leastMs = own.length === 0 ? 0 : Math.min(...own.map(({ untilMs }) => untilMs));
+    const leastMs = own.length === 0 ? 0 : Math.min(...own.map(({ untilMs = 0 }) => untilMs));
     const evidenceUntilMs = leastMs === 0 ? undefined : leastMs;
+    const hasGap = own.some((each) => each.hasGap);
+    const lost = own.reduce((sum, each) => sum + each.lost, 0);
     const labels = own[0]?.labels ?? told?.identity.claimedLabels ?? new Map();
     const isAsked = (port: number): boolean => asked.isAsked(labels, port);
     if (told === undefined) {
       const isProxy = own.length > 0 || policy.expected.has(workload);
       const stage = isProxy ? "silent" : "no-proxy";
-      return { name, stage, isConnected: false, draining: 0, evidenceUntilMs, isWaived };
+      return { name, stage, isConnected: false, draining: 0, evidenceUntilMs, hasGap, lost, isWaived };
     }
     const { said, isConnected } = told;
     const open = Array.from(said.draining, ([port, count]) => (isAsked(port) ? count : 0));
     const draining = open.reduce((sum, each) => sum + each, 0);
     const stage = stageOf(policy, told, isAsked);
-    return { name, stage, isConnected, draining, evidenceUntilMs, isWaived };
+    return { name, stage, isConnected, draining, evidenceUntilMs, hasGap, lost, isWaived };
   });
 }
 

@@ -23,6 +23,17 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
+/** To the second, as it is read again: `1d3h5m`. */
+export function formatDuration(seconds: number): string {
+  let rest = seconds;
+  const parts = Array.from(secondsPerUnit, ([unit, unitSeconds]) => {
+    const count = Math.floor(rest / unitSeconds);
+    rest -= count * unitSeconds;
+    return count === 0 ? "" : `${count}${unit}`;
+  });
+  return parts.join("") || "0s";
+}
+
 /** Go's `time.Duration` format, which Istio's messages use. */
 export function formatGoDuration(seconds: number | bigint): string {
   let rest = BigInt(seconds);

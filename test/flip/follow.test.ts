@@ -208,9 +208,65 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     assert.equal(status, 0);
     assert.match(
       stdout,
-      /^done: .*; 1 workload has not told of the whole window: payments\/api-1$/m,
+      /^done: .*; 1 workload has not told of the whole window, or not stayed strict: payments\/api-1$/m,
     );
-    assert.match(stderr, /^next: whom they have refused.*: portcullis mtls check /);
+    assert.match(stderr, /^next: who has called them, when they tell: portcullis mtls check /);
+  });
+
+  it("is not strict where a workload takes plaintext still, whoever has passed over its silence", async () => {
+    const [first, second, last] = watching.workloads ?? [];
+    const open = { ...last, state: "silent", absence: "away", plaintext: "taken" };
+    const left = [first ?? assert.fail(), second ?? assert.fail()];
+    goes({ ...done, workloads: [...left, { ...open, waived: true }], unseen: ["payments/api-2"] });
+    const { status, stdout, stderr } = await follow();
+    assert.equal(status, 0);
+    assert.equal(
+      stdout.split("\n").at(-2),
+      "done: 2 of 3 workloads of payments/api refuse plaintext in 3 stages, 1h; " +
+        "still taken by payments/api-2 (its agent is away; its silence is waived)",
+    );
+    assert.doesNotMatch(stderr, /refused/);
+    assert.match(stderr, /^next: who refuses plaintext, and who not: portcullis mtls status /);
+    goes({ ...done, workloads: [...left, open] });
+    assert.equal((await follow()).status, 3);
+    goes({ ...done, workloads: [...left, { ...open, absence: "unheard", plaintext: "" }] });
+    const unheard = await follow();
+    assert.equal(unheard.status, 0);
+    assert.match(
+      unheard.stdout,
+      /^done: 2 of 3 .*; not known of payments\/api-2 \(not heard since the server's start\)$/m,
+    );
+  });
+
+  it("says of whom nobody tells that it is not known, and of an object that is gone that plaintext is taken", async () => {
+    const states = { "api-0": "silent", "api-1": "permissive", "api-2": "in-force" };
+    const [silent, ...others] = workloads(states);
+    goes({ ...watching, workloads: [{ ...silent, absence: "unheard" }, ...others] }, done);
+    assert.match(
+      (await follow()).stdout,
+      /^watched: 1 of 3 workloads refuse plaintext, 1 not known; not yet: payments\/api-0 \(silent: not heard since the server's start\), payments\/api-1 \(takes plaintext: the object does not say STRICT\);/m,
+    );
+  });
+
+  it("names those together who wait for the same thing, and cuts what it says of them first", async () => {
+    const names = ["1", "2", "3", "4", "5"].map((each) => `payments/api-${each}`);
+    const detail = "has not told yet whom it has seen since the order";
+    const waits = names.map((name) => ({ kind: "evidence", name, detail }));
+    goes({ ...first, workloads: [], waits }, done);
+    assert.match(
+      (await follow()).stdout,
+      /; waits for evidence of payments\/api-1, payments\/api-2, payments\/api-3 and 2 more: has not told yet whom it has seen since the order; the/,
+    );
+    goes({ ...first, workloads: [], waits }, done);
+    const { stdout } = await follow([], { isTty: true, columns: 80 });
+    const live = stdout.split("\u001B[J")[1]?.split("\r")[0] ?? "";
+    assert.equal(
+      live.split("\n").at(-1),
+      "  waits for evidence of payments/api-1, payments/api-2, payments/api-3 and 2 …",
+    );
+    goes({ ...first, workloads: [], waits: waits.slice(0, 1) }, done);
+    const one = (await follow([], { isTty: true, columns: 60 })).stdout;
+    assert.ok(one.includes("\n  waits for evidence of payments/api-1: has not told yet who…"));
   });
 
   it("exits 2 where there is none, with the command that begins one", async () => {
@@ -276,6 +332,49 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       ]);
       const [{ reason, operator, dryRun } = assert.fail()] = rig.reverts;
       assert.deepEqual([reason, operator, dryRun], ["billing fails", "ada", false]);
+    });
+
+    it("exits 3 where a workload may refuse plaintext still, and says why, when all others have gone back", async () => {
+      const [first = assert.fail(), second = assert.fail()] = half.workloads ?? [];
+      const away = { ...first, state: "silent", absence: "away", plaintext: "refused" };
+      const over = { ...reverted, cause: "operator", causeNames: [], notBack: [first.name ?? ""] };
+      goes(
+        { ...over, workloads: [away, { ...second, state: "pushed" }] },
+        { ...over, workloads: [away, second] },
+      );
+      const { status, stdout, stderr } = await revert();
+      assert.equal(status, 3);
+      assert.deepEqual(stdout.split("\n").slice(1), [
+        "on the way back: 0 of 2 workloads take plaintext again; not yet: payments/api-0 (silent: its agent is away), payments/api-1 (pushed)",
+        "reverted: an operator asked for it; 1 of 2 workloads take plaintext; not yet: payments/api-0 (silent: its agent is away)",
+        "",
+      ]);
+      assert.match(
+        stderr,
+        /^next: payments\/api-0: its agent is away: it still refuses plaintext until it is back; nothing else is to be done here: portcullis mtls status --admin \S+ -n payments\n$/m,
+      );
+      // Who only looks at it is told, too.
+      goes({ ...over, workloads: [away, second] });
+      const looked = await follow();
+      assert.equal(looked.status, 4);
+      assert.match(looked.stdout, /not yet: payments\/api-0/);
+    });
+
+    it("says to delete the file where the flip's object was a new one", async () => {
+      const awaiting = { ...half, awaitsObject: true, createsObject: true };
+      const gone = { beforeJson: back.beforeJson, afterJson: "" };
+      rig.revert = () => ({ result: { case: "flip", value: awaiting }, ...gone });
+      goes({ ...all, awaitsObject: true, createsObject: true });
+      const { status, stdout, stderr } = await revert(["-o", "yaml"]);
+      assert.deepEqual([status, stdout], [0, ""]);
+      assert.match(
+        stderr,
+        /is to be deleted: delete the file that has it, and commit that; nothing is written here$/m,
+      );
+      assert.match(
+        stderr,
+        /held back until PeerAuthentication payments\/api is gone again\nnext: delete the file that has PeerAuthentication payments\/api, and commit that\nnext: /,
+      );
     });
 
     it("is over for whoever has the policy in git when it is held back, and says what stays", async () => {

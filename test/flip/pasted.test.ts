@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { parseCommandLine } from "../../src/app/cli/command-line.ts";
-import { flipNext } from "../../src/app/cli/mtls-flip-end.ts";
+import { flipNext } from "../../src/app/cli/mtls-flip-next.ts";
 import { flipWords, toPermissive } from "../../src/app/cli/mtls-flip-flags.ts";
 import { flipValue } from "../../src/app/cli/mtls-flip-value.ts";
 import { callerDeeds, silentDeeds } from "../../src/app/cli/mtls-verdict-deeds.ts";

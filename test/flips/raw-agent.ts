@@ -1,7 +1,7 @@
 /** An agent of one Envoy that speaks the mesh's protocol and does what it is told at once: what its Envoy saw, a test says. */
 
 import type { PortCoverage, SeenConnections } from "../../src/core/evidence/connection.ts";
-import type { OldConnections } from "../../src/core/policy/policy-report.ts";
+import { policyKey, type OldConnections } from "../../src/core/policy/policy-report.ts";
 import type { ServerMode } from "../../src/core/policy/server-mode.ts";
 import { encodeConnectionReport } from "../../src/edge/rpc/connection-messages.ts";
 import { dial } from "../../src/edge/rpc/dial.ts";
@@ -45,6 +45,10 @@ export class RawAgent {
   toldMs = 0;
   /** Set before what it is about. */
   takesAll = true;
+  /** False: it only asks by `ext_authz`, and refuses by `others`. */
+  hasListeners = true;
+  /** Of all ports that nobody names, as acknowledged. */
+  others: ServerMode | undefined;
   oldConnections: OldConnections = "gone";
   draining: ReadonlyMap<number, number> = new Map();
 
@@ -99,7 +103,7 @@ export class RawAgent {
       proxyId: this.name,
       spiffeId: undefined,
       labels: new Map<string, string>(),
-      hasListeners: true,
+      hasListeners: this.hasListeners,
       applied: this.#applied,
       isUnsure: false,
       nack: undefined,
@@ -108,6 +112,13 @@ export class RawAgent {
       assignmentsAnswered: this.#answered,
     };
     const report = { full: isFirst, complete: isFirst, proxies: [proxy], gone: [] };
+    for (const each of encodePolicyReports(report)) this.#stream?.write(each);
+  }
+
+  /** Its Envoy has ended. */
+  leave(): void {
+    const gone = [policyKey({ proxyId: this.name, spiffeId: undefined })];
+    const report = { full: false, complete: false, proxies: [], gone };
     for (const each of encodePolicyReports(report)) this.#stream?.write(each);
   }
 
@@ -126,11 +137,12 @@ export class RawAgent {
   #answer(octets: Uint8Array): void {
     this.#answered += 1;
     this.toldMs = performance.now();
-    const { inbound } = parsePolicy(octets);
+    const { inbound, modes: all } = parsePolicy(octets);
     const modes = new Map(inbound.map(({ port, mode }) => [port, mode]));
     this.told.push(modes);
     if (!this.takesAll) return;
     this.modes = modes;
+    this.others = all.other;
     this.#applied = { digest: policyDigest(octets), octets: Uint8Array.from(octets) };
   }
 }

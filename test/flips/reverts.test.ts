@@ -1,11 +1,13 @@
 /** What takes a flip back by itself, what never does, and the way back that an operator asks for. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { SeenConnections } from "../../src/core/evidence/connection.ts";
 import { addCallerWaivers } from "../../src/edge/rpc/flip-client.ts";
 import { changeResources, listResources } from "../../src/edge/rpc/resource-client.ts";
 import { eventually, scrape } from "../support/control-plane.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { eventsOf } from "../server/rotation-rig.ts";
 import {
   begun,
@@ -18,7 +20,9 @@ import {
   peerYaml,
   reached,
   revert,
+  serveScene,
   settle,
+  TestClock,
   waitsFor,
   workloadYaml,
   type FlipsScene,
@@ -120,6 +124,34 @@ describe("a flip is taken back by itself", () => {
     assert.deepEqual(causeNames, ["shop/job-0", "shop/old-0"]);
   });
 
+  it("not by whom a waiver named then, where it has ended, and the server was started anew", async () => {
+    const clock = new TestClock();
+    const epochMs = clock.nowMs();
+    using directory = temporaryDirectory();
+    const dataDir = join(directory.path, "data");
+    let agents: FlipsScene["agents"] = [];
+    {
+      await using scene = await openScene({ names: ["api-0", "api-1", "web-0"], dataDir, clock });
+      ({ agents } = scene);
+      await withCallers(scene);
+      await begun(scene, { stages: "1,all", revertOnRefused: 1 });
+      await inForce(scene, 0);
+      const untilMs = clock.nowMs() + 10_000;
+      const waiver = { target: "shop/api", names: ["shop/cron-0"], reason: "it ends", operator };
+      await addCallerWaivers(scene.admin, { ...waiver, untilMs });
+      await scene.saw(first(scene), refused("10.0.1.1"));
+      await eventually(async () => (await flipNow(scene)).refused.length === 1);
+      clock.advance(20_000);
+    }
+    await using scene = await serveScene({ dataDir, clock, agents, epochMs });
+    for (const agent of agents) await agent.open(scene.plane);
+    await eventually(async () => (await flipNow(scene)).refused.length === 1);
+    assert.equal((await flipNow(scene)).state, "stage");
+    await scene.saw(first(scene), refused("10.0.1.2"));
+    const { causeNames } = await reached(scene, "reverted");
+    assert.deepEqual(causeNames, ["shop/job-0"]);
+  });
+
   const never: Readonly<Record<string, readonly Partial<SeenConnections>[]>> = {
     "a flood from addresses that nobody knows": Array.from({ length: 300 }, (_, at) =>
       refused(`203.0.113.${at % 250}`, at % 2 === 0 ? "plaintext" : "mtls"),
@@ -142,12 +174,15 @@ describe("a flip is taken back by itself", () => {
     });
   }
 
-  it("never by who failed before it began", async () => {
+  it("never by who failed before it began, and is waived", async () => {
     await using scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
     await scene.saw(first(scene), refused(web, "mtls"));
-    scene.clock.advance(40_000);
+    scene.clock.advance(10_000);
     await scene.covered();
-    await begun(scene, { lookBack: 30 });
+    const untilMs = scene.clock.nowMs() + 600_000;
+    const waiver = { target: "shop/api", names: ["shop/web-0"], reason: "it ends", operator };
+    await addCallerWaivers(scene.admin, { ...waiver, untilMs });
+    await begun(scene, { stages: "1,all" });
     await inForce(scene, 0);
     await scene.saw(first(scene), refused(web, "mtls"));
     await eventually(async () => (await flipNow(scene)).refused.length > 0);

@@ -73,6 +73,7 @@ const waiver = {
 };
 const callerWaiver = {
   target: "shop/api",
+  targetText: "shop/api",
   name: "shop/cron",
   reason: "shut down on Friday",
   operator: "alice",

@@ -3,6 +3,8 @@
  * `12s`.
  */
 
+export { formatDuration } from "../../core/duration.ts";
+
 /** A span of time; the sign is dropped. */
 export function formatSpan(spanMs: number): string {
   let seconds = Math.floor(Math.abs(spanMs) / 1000);
@@ -17,17 +19,6 @@ export function formatSpan(spanMs: number): string {
     if (parts.length === 2) break;
   }
   return parts.length === 0 ? "0s" : parts.join("");
-}
-
-/** To the second, as a flag takes it again: `1d3h5m`. */
-export function formatDuration(seconds: number): string {
-  let rest = seconds;
-  const parts = UNITS.map(([unit, unitSeconds]) => {
-    const count = Math.floor(rest / unitSeconds);
-    rest -= count * unitSeconds;
-    return count === 0 ? "" : `${count}${unit}`;
-  });
-  return parts.join("") || "0s";
 }
 
 /** `48,211` */

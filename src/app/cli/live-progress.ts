@@ -8,6 +8,9 @@ export type ProgressFormat = "table" | "json" | "none";
 
 type Fields = Readonly<Record<string, JsonValue | undefined>>;
 
+/** Where it is too long it is cut in its middle; one with names, which come first, in the prose about them. */
+type LiveLine = string | { readonly names: string; readonly prose: string };
+
 /** What is waited for, at one moment. */
 export interface Waiting {
   /** On one line: what tells this moment from the one before. */
@@ -15,7 +18,7 @@ export interface Waiting {
   /** What follows it, and changes with each moment. */
   readonly time: string;
   /** The same at a terminal: each must be seen in a narrow one. */
-  readonly lines: readonly string[];
+  readonly lines: readonly LiveLine[];
   /** For programs. */
   readonly fields: Fields;
 }
@@ -74,13 +77,13 @@ export class Progress {
   }
 
   /** In the place of what was shown before. A line that the terminal would break could not be taken back. */
-  #show(lines: readonly string[]): void {
+  #show(lines: readonly LiveLine[]): void {
     if (this.#format === "none") return;
     const { stdout, columns } = this.#context;
-    const fitting = lines.map((line) => cut(printable(line), columns - 1));
+    const shown = lines.map((line) => fitting(line, columns - 1));
     const up = this.#shown > 1 ? `\u001B[${this.#shown - 1}A` : "";
-    stdout.write(`\r${up}${clearBelow}${fitting.join("\n")}`);
-    this.#shown = fitting.length;
+    stdout.write(`\r${up}${clearBelow}${shown.join("\n")}`);
+    this.#shown = shown.length;
   }
 
   #say(what: string, time: string): void {
@@ -98,6 +101,14 @@ export class Progress {
   #json(value: Fields): void {
     this.#context.stdout.write(`${JSON.stringify(value)}\n`);
   }
+}
+
+function fitting(line: LiveLine, width: number): string {
+  if (typeof line === "string") return cut(printable(line), width);
+  const [names, prose] = [line.names, line.prose].map(printable) as [string, string];
+  const room = width - names.length;
+  if (prose.length <= room) return names + prose;
+  return room < 2 ? cut(names, width) : `${names}${prose.slice(0, room - 1)}…`;
 }
 
 /** ECMA-48 ED: from here to the end of the screen. */

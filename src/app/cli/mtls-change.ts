@@ -63,7 +63,9 @@ export function changeText(change: ObjectChange, mood: ChangeMood): string {
 
 function actionText({ action }: ObjectChange, mood: ChangeMood): string {
   if (mood === "made" || action === "unchanged") return action;
-  return mood === "would-be" ? `would be ${action}` : `is to be ${action}: nothing is written here`;
+  if (mood === "would-be") return `would be ${action}`;
+  const how = action === "deleted" ? "delete the file that has it, and commit that; " : "";
+  return `is to be ${action}: ${how}nothing is written here`;
 }
 
 export function changeValue({ action, before, after, diff }: ObjectChange): JsonValue {

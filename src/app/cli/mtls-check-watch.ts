@@ -60,15 +60,24 @@ function changesBetween(
 ): readonly string[] {
   const [old, now] = [inTheWay(before), inTheWay(after)];
   const verdict = before.verdict === after.verdict ? [] : [verdictLine(after, isAsked)];
+  const isPassed = ({ waived }: { readonly waived: boolean }): boolean => waived;
   const passed = new Set([...after.callers, ...after.silent].map(({ name }) => name));
   const gone = (name: string): string =>
     passed.has(name) ? `waived: ${name}` : `does not count any more: ${name}`;
   return [
     ...verdict,
     ...newOf(old.callers, now.callers, callerKey).map(callerWords),
+    // Whoever is waived calls all the same.
+    ...newOf(before.callers, after.callers.filter(isPassed), callerKey).map(callerWords),
+    ...newOf(after.callers, before.callers.filter(isPassed), callerKey).map(
+      ({ name }) => `was waived, and is past: ${name}`,
+    ),
     ...newOf(now.callers, old.callers, callerKey).map(({ name }) => gone(name)),
     ...newOf(old.silent, now.silent, silentKey).map(
       ({ name, reason }) => `silent: ${name} (${reason})`,
+    ),
+    ...newOf(before.silent, after.silent.filter(isPassed), silentKey).map(
+      ({ name, reason }) => `silent: ${name} (${reason}), waived`,
     ),
     ...newOf(now.silent, old.silent, silentKey).map(({ name, reason }) =>
       passed.has(name) ? `waived: ${name}` : `not silent any more: ${name} (${reason})`,
@@ -96,8 +105,15 @@ function silentKey({ name, reason }: SilentValue): string {
 /** `caller: legacy/cron (workload without a proxy), plaintext, payments/api-0:8080` */
 export function callerWords(caller: CallerValue): string {
   const says = caller.claim === "" ? [] : [`says ${JSON.stringify(caller.claim)}`];
+  const waived = caller.waived ? ["waived"] : [];
   const called = firstOf(caller.called);
-  const parts = [`${caller.name} (${holderWords(caller)})`, kindWords(caller), called, ...says];
+  const parts = [
+    `${caller.name} (${holderWords(caller)})`,
+    kindWords(caller),
+    called,
+    ...says,
+    ...waived,
+  ];
   return `caller: ${parts.filter((part) => part !== "").join(", ")}`;
 }
 
@@ -105,19 +121,24 @@ const linesMax = 5;
 
 function waiting(value: VerdictValue, isAsked: boolean): Waiting {
   const { callers, silent } = inTheWay(value);
+  const waived = new Set(
+    [...value.callers, ...value.silent].flatMap((each) => (each.waived ? [each.name] : [])),
+  );
   const nowMs = Date.parse(value.now);
   const counts = [
     `${callers.length === 0 ? "no" : callers.length} caller${callers.length === 1 ? "" : "s"}`,
     `${silent.length === 0 ? "nobody" : silent.length} silent`,
+    ...(waived.size === 0 ? [] : [`${waived.size} waived`]),
   ];
   const text = `${value.verdict.toUpperCase()}: ${counts.join(", ")}`;
-  const latest = callers
+  const latest = value.callers
     .filter(({ lastSeen }) => lastSeen !== "")
     .toSorted((a, b) => Date.parse(b.lastSeen) - Date.parse(a.lastSeen))
     .slice(0, linesMax)
     .map((each) => {
       const when = formatRelative(Date.parse(each.lastSeen), nowMs);
-      return `  ${when.padEnd(10)}  ${formatCount(each.count)}  ${each.name}  ${kindWords(each)}`;
+      const words = `${kindWords(each)}${each.waived ? ", waived" : ""}`;
+      return `  ${when.padEnd(10)}  ${formatCount(each.count)}  ${each.name}  ${words}`;
     });
   return { text, time: "", lines: [verdictLine(value, isAsked), ...latest], fields: {} };
 }

@@ -1,5 +1,7 @@
 /** The flags of `mtls flip` that no other verb has, and what may not stand together. */
 
+import { PortcullisError } from "../../core/error.ts";
+import { parseStages } from "../../core/flip/stages.ts";
 import { formatDuration } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
 import type { WaiverFlags } from "./waiver-flags.ts";
@@ -14,14 +16,14 @@ export const flipFlags = {
   stages: {
     type: "string",
     valueName: "LIST",
-    help: "how many workloads go first, then next: 1,10%,all",
-    notes: ["default as the server has it"],
+    help: "how many workloads go first, then next",
+    notes: ["default 1,10%,all"],
   },
   "revert-window": {
     type: "duration",
     valueName: "DURATION",
     help: "how long it is watched after the last stage",
-    notes: ["default as the server has it"],
+    notes: ["default 10m"],
   },
   "revert-on-refused": {
     type: "integer",
@@ -64,6 +66,22 @@ export function assertFollows(flags: FlipFlagValues): void {
   if (named === undefined) return;
   const message = `--${named}: expected --to strict with it`;
   throw new UsageError("usage-missing-flag", message, { hint });
+}
+
+/** What a server would refuse is found before it is asked, and by the flag's name. @throws UsageError */
+export function assertFlip(flags: Pick<FlipFlagValues, "stages" | "revert-on-refused">): void {
+  const { stages, "revert-on-refused": refused } = flags;
+  if (refused === 0) {
+    const message = "--revert-on-refused: expected 1 workload or more, got 0; without it, never";
+    throw new UsageError("usage-invalid-value", message, { hint });
+  }
+  try {
+    if (stages !== undefined) parseStages(stages);
+  } catch (cause) {
+    if (!(cause instanceof PortcullisError)) throw cause;
+    const options = { cause, hint: cause.hint ?? hint };
+    throw new UsageError("usage-invalid-value", `--stages: ${cause.message}`, options);
+  }
 }
 
 function isNone(value: string | number | readonly string[] | undefined): boolean {

@@ -6,7 +6,8 @@ import { formatSpan } from "./format.ts";
 import { callerWords } from "./mtls-check-watch.ts";
 import { flipEnds, type FlipEnds } from "./mtls-flip-end.ts";
 import { flipValue, isOver, type FlipValue } from "./mtls-flip-value.ts";
-import { causeWords, flipWaiting, openOf, stageWords } from "./mtls-flip-words.ts";
+import { causeWords, flipWaiting, stageWords } from "./mtls-flip-words.ts";
+import { isOnItsWay, openOf } from "./mtls-flip-workloads.ts";
 import type { Progress } from "./live-progress.ts";
 import { unlessAway, untilNextPoll } from "./poll.ts";
 import { hinted, type ServerTarget } from "./server-target.ts";
@@ -58,10 +59,13 @@ export async function fetchFlips(
   return flips.map(flipValue).toSorted((a, b) => b.id - a.id);
 }
 
+/** Where it was taken back, it is followed until all that can has gone back: its record is ahead of them. */
 function endOf(flip: FlipValue, { isRevert }: FollowOptions, ends: FlipEnds): ExitCode | undefined {
-  if (isOver(flip)) return ends.over(flip);
-  const isBack = flip.state === "reverting" && openOf(flip.workloads).length === 0;
-  return isRevert && isBack && flip.awaitsObject ? ends.heldBack(flip) : undefined;
+  const { state, workloads, notBack, awaitsObject } = flip;
+  const isLeft = (state === "reverting" || notBack.length > 0) && isOnItsWay(workloads);
+  if (isOver(flip)) return isLeft ? undefined : ends.over(flip);
+  const isHeld = state === "reverting" && awaitsObject && !isLeft;
+  return isRevert && isHeld ? ends.heldBack(flip) : undefined;
 }
 
 /** What was said already. */

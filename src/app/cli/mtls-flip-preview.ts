@@ -1,5 +1,7 @@
 /** What a flip would do, before it is begun: the object line by line, the verdict, the stages, and what takes it back. */
 
+import { revertWindowSeconds } from "../../core/flip/flip.ts";
+import { defaultStages, formatStage, parseStages } from "../../core/flip/stages.ts";
 import type { StartFlipResponse } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { FlipRequest } from "../../edge/rpc/flip-requests.ts";
 import { formatDuration } from "./format.ts";
@@ -52,12 +54,14 @@ export function previewText(
 }
 
 function stagesText(flip: FlipValue | undefined, request: FlipRequest): string {
-  const { revertWindow, revertOnRefused, awaitsObject } = request;
-  const stages = flip?.stages.join(", ") ?? request.stages;
+  const { revertOnRefused, awaitsObject } = request;
+  // Where the server has refused it but for the waivers, it has not said these.
+  const revertWindow = flip?.revertWindow || (request.revertWindow ?? revertWindowSeconds);
+  const stages = flip?.stages ?? parseStages(request.stages || defaultStages).map(formatStage);
   const workloads = revertOnRefused === 1 ? "1 workload is" : `${revertOnRefused} workloads are`;
   const lines = [
-    ...(stages === "" ? [] : [`stages: ${stages}`]),
-    ...(revertWindow === undefined ? [] : [`revert window: ${formatDuration(revertWindow)}`]),
+    `stages: ${stages.join(", ")}`,
+    `revert window: ${formatDuration(revertWindow)}`,
     `taken back when a call of the mesh fails${revertOnRefused === 0 ? "" : `, or ${workloads} refused by name`}`,
     ...(awaitsObject ? ["commit the object that is printed: the flip waits for it to arrive"] : []),
   ];

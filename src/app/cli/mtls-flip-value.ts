@@ -2,6 +2,7 @@
 
 import type { FlipStatus } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { nameValue, type NameValue } from "./mtls-status-value.ts";
+import { otherValue, type OtherValue } from "./mtls-surroundings.ts";
 import { callerValue, type CallerValue } from "./mtls-verdict-value.ts";
 import { timeText } from "./time-text.ts";
 
@@ -17,6 +18,10 @@ export type FlipValue = {
   readonly stages: readonly string[];
   /** Of the open one, from 0. */
   readonly stage: number;
+  /** One that adds nobody is passed over. */
+  readonly stagesOpened: number;
+  /** Seconds that it is watched after the last stage. */
+  readonly revertWindow: number;
   readonly workloads: readonly FlipWorkloadValue[];
   readonly waits: readonly FlipWaitValue[];
   /** Whose plaintext was refused since the first stage. */
@@ -28,18 +33,30 @@ export type FlipValue = {
   readonly awaitsObject: boolean;
   /** Of one that is done: those that have not told of the whole window. */
   readonly unseen: readonly string[];
+  /** Of one that goes back or was taken back: those that may refuse plaintext still. */
+  readonly notBack: readonly string[];
+  /** The way back deletes the object. */
+  readonly createsObject: boolean;
+  /** Of a namespace: what is no part of it, as it is now. */
+  readonly decidedByOthers: readonly OtherValue[];
   readonly now: string;
 };
 
-type FlipWorkloadValue = {
+export type FlipWorkloadValue = {
   readonly name: string;
-  /** held-back, pushed, draining, in-force, silent, refused */
+  /** held-back, pushed, draining, in-force, silent, refused, permissive, no-proxy */
   readonly state: string;
   /** Old plaintext connections that are still open. */
   readonly draining: number;
+  /** Of a silent one: away, unheard, envoy-away; else empty. */
+  readonly absence: string;
+  /** By what its proxies have acknowledged last: refused, taken; empty where nobody knows. */
+  readonly plaintext: string;
+  /** Its silence is passed over. */
+  readonly waived: boolean;
 };
 
-type FlipWaitValue = {
+export type FlipWaitValue = {
   /** object, proxy, connections, evidence, verdict, window */
   readonly kind: string;
   readonly name: string;
@@ -57,11 +74,11 @@ export function flipValue(flip: FlipStatus): FlipValue {
     endedAt: timeText(flip.endedAt),
     stages,
     stage,
-    workloads: flip.workloads.map(({ name, state: its, draining }) => ({
-      name,
-      state: its,
-      draining,
-    })),
+    stagesOpened: flip.stagesOpened,
+    revertWindow: Number(flip.revertWindow),
+    workloads: flip.workloads.map(({ name, state: its, draining, absence, plaintext, waived }) => {
+      return { name, state: its, draining, absence, plaintext, waived };
+    }),
     waits: flip.waits.map(({ kind, name, detail }) => ({ kind, name, detail })),
     refused: flip.refused.map(callerValue),
     cause,
@@ -70,6 +87,9 @@ export function flipValue(flip: FlipStatus): FlipValue {
     object: nameValue(flip.object),
     awaitsObject,
     unseen: flip.unseen,
+    notBack: flip.notBack,
+    createsObject: flip.createsObject,
+    decidedByOthers: flip.decidedByOthers.map(otherValue),
     now: timeText(flip.now),
   };
 }

@@ -1,33 +1,37 @@
 /** Where a flip stands, in words: on one line, and on lines of their own at a terminal. */
 
 import { refWords } from "../../core/resources/resource.ts";
-import { formatCount, formatRelative } from "./format.ts";
+import { formatRelative } from "./format.ts";
 import type { Waiting } from "./live-progress.ts";
 import type { FlipValue } from "./mtls-flip-value.ts";
+import { waitText, waitWordsOf } from "./mtls-flip-waits.ts";
+import { backWords, enforcedWords, lateOf, stateWords } from "./mtls-flip-workloads.ts";
 import { wordsOf } from "./server-words.ts";
 import { firstOf } from "./text.ts";
-
-type Workload = FlipValue["workloads"][number];
-type Wait = FlipValue["waits"][number];
 
 export function flipWaiting(flip: FlipValue): Waiting {
   const nowMs = Date.parse(flip.now);
   const window = windowText(flip, nowMs);
   const late = lateOf(flip);
-  const waits = waitsOf(flip, late);
-  const lateText = late.map(({ name, ...rest }) => `${name} (${stateWords(rest)})`);
+  const waits = waitWordsOf(flip, late);
+  const lateText = late.map((each) => `${each.name} (${stateWords(each)})`);
   const parts = [
     headOf(flip),
     ...(late.length > 0 ? [`not yet: ${firstOf(lateText)}`] : []),
     // With the time that a wait names, and not how far away that is, which changes with each answer.
-    ...(waits.length > 0 ? [`waits for ${firstOf(waits.map(waitWords))}`] : []),
+    ...(waits.length > 0 ? [`waits for ${firstOf(waits.map(waitText))}`] : []),
   ];
   const lines = [
     headOf(flip),
     ...(window === "" ? [] : [`  ${window}`]),
-    ...late.slice(0, linesMax).map(({ name, ...rest }) => `  ${name}  ${stateWords(rest)}`),
+    ...late.slice(0, linesMax).map((each) => {
+      return { names: `  ${each.name}`, prose: `  ${stateWords(each)}` };
+    }),
     ...more(late.length),
-    ...waits.slice(0, linesMax).map((each) => `  waits for ${wordsOf(waitWords(each), nowMs)}`),
+    ...waits.slice(0, linesMax).map(({ names, detail }) => {
+      const prose = wordsOf(detail, nowMs);
+      return { names: `  waits for ${names}`, prose: names === "" ? prose : `: ${prose}` };
+    }),
     ...more(waits.length),
     ...(flip.refused.length > 0 ? [`  refused so far: ${firstOf(namesOf(flip.refused))}`] : []),
   ];
@@ -49,60 +53,20 @@ function namesOf(all: readonly { readonly name: string }[]): readonly string[] {
   return [...new Set(all.map(({ name }) => name))];
 }
 
-/** Those that the open stage has, and that of a flip that goes back have not gone back yet. */
-function lateOf({ state, workloads }: FlipValue): readonly Workload[] {
-  if (state === "reverting") return openOf(workloads);
-  if (state === "editing") return [];
-  return openOf(workloads).filter((each) => each.state !== "in-force");
-}
-
-/** Whom a stage has opened, and who can refuse something. */
-export function openOf(workloads: readonly Workload[]): readonly Workload[] {
-  return workloads.filter(({ state }) => state !== "held-back" && state !== "no-proxy");
-}
-
-/** Whoever has a line of its own needs no other. */
-function waitsOf({ waits }: FlipValue, late: readonly Workload[]): readonly Wait[] {
-  const told = new Set(late.map(({ name }) => name));
-  return waits.filter(({ kind, name }) => {
-    if (kind === "window") return false;
-    return !((kind === "proxy" || kind === "connections") && told.has(name));
-  });
-}
-
-const awaited: ReadonlyMap<string, string> = new Map([
-  ["object", "the object"],
-  ["evidence", "evidence of"],
-  ["verdict", "the verdict"],
-]);
-
-function waitWords({ kind, name, detail }: Wait): string {
-  const what = [awaited.get(kind) ?? "", name].filter((part) => part !== "").join(" ");
-  return [what, detail].filter((part) => part !== "").join(": ");
-}
-
-function stateWords({ state, draining }: Pick<Workload, "state" | "draining">): string {
-  if (draining === 0) return state;
-  const connections = draining === 1 ? "connection" : "connections";
-  return `${state}, ${formatCount(draining)} old plaintext ${connections} open`;
-}
-
 function headOf(flip: FlipValue): string {
   const { state, workloads } = flip;
-  const open = openOf(workloads);
-  const held = workloads.filter((each) => each.state === "held-back").length;
-  const inForce = open.filter((each) => each.state === "in-force").length;
   switch (state) {
     case "editing":
       return flip.awaitsObject
         ? `nothing is strict yet: ${objectWords(flip)} is to say STRICT first`
         : `nothing is strict yet: ${objectWords(flip)} is being changed`;
     case "stage":
-      return `${stageWords(flip)}: ${inForce} of ${open.length} workloads refuse plaintext`;
+      return `${stageWords(flip)}: ${enforcedWords(workloads)}`;
     case "watching":
-      return `watched: ${inForce} of ${open.length} workloads refuse plaintext`;
+      return `watched: ${enforcedWords(workloads)}`;
     case "reverting":
-      return `on the way back: ${held} of ${held + open.length} workloads take plaintext again`;
+    case "reverted":
+      return `on the way back: ${backWords(workloads)} again`;
     default:
       return state;
   }
@@ -129,8 +93,8 @@ function windowText({ windowEndsAt, state }: FlipValue, nowMs: number): string {
 
 const causes: ReadonlyMap<string, string> = new Map([
   ["operator", "an operator asked for it"],
-  ["meshed-failure", "callers of the mesh failed"],
-  ["refused", "workloads were refused"],
+  ["meshed-failure", "callers of the mesh, by their addresses, failed"],
+  ["refused", "workloads, by their addresses, were refused"],
 ]);
 
 /** Why it was taken back, or does not count any more, with the names. */

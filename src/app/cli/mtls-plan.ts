@@ -3,6 +3,7 @@
 import type { PlannedFlip } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { ExitCode } from "./command.ts";
 import { asAsked } from "./mtls-asked.ts";
+import { nameValue, type NameValue } from "./mtls-status-value.ts";
 import { verdictColour } from "./mtls-verdict-words.ts";
 import { verdictValue, type VerdictValue } from "./mtls-verdict-value.ts";
 import { nextOf, type NextValue } from "./next-commands.ts";
@@ -19,6 +20,8 @@ export type PlannedValue = {
   readonly verdict: VerdictValue | null;
   readonly waitsFor: readonly string[];
   readonly next: readonly NextValue[];
+  /** An object of its own; null where the namespace's or the mesh's decides. */
+  readonly decidedBy: NameValue | null;
 };
 
 /** In their order; those of whom nobody knows it come last. @param lookBack that was asked for, in seconds */
@@ -28,13 +31,14 @@ export function planValue(
   lookBack: number | undefined,
 ): readonly PlannedValue[] {
   return targets
-    .map(({ target, mode, order, verdict, waitsFor, next }) => ({
+    .map(({ target, mode, order, verdict, waitsFor, next, decidedBy }) => ({
       target,
       mode,
       order: order === 0 ? null : order,
       verdict: verdict === undefined ? null : verdictValue(verdict),
       waitsFor,
       next: asAsked(nextOf(server, next), { lookBack }),
+      decidedBy: decidedBy === undefined ? null : nameValue(decidedBy),
     }))
     .toSorted((a, b) => (a.order ?? last) - (b.order ?? last));
 }
@@ -60,12 +64,12 @@ export function planText(
   const rows = plan.map(rowOf);
   const whole = formatTable(columns, rows, { colour });
   if (width === undefined || widthOf(formatTable(columns, rows, { colour: false })) <= width) {
-    return whole + waitLines(plan);
+    return whole + waitLines(plan) + ownLine(plan, namespace);
   }
   // A command that is cut cannot be pasted.
   const short = rows.map((row) => row.slice(0, headers.length));
   const table = formatTable(columns.slice(0, headers.length), short, { colour, width });
-  return table + waitLines(plan) + nextBelow(plan);
+  return table + waitLines(plan) + ownLine(plan, namespace) + nextBelow(plan);
 }
 
 function rowOf({ order, target, mode, verdict, waitsFor, next }: PlannedValue): Cell[] {
@@ -95,6 +99,16 @@ function verdictCell({ verdict }: VerdictValue): Cell {
   return { text: verdict.toUpperCase(), colour: verdictColour(verdict) };
 }
 
+/** A flip of the namespace is no flip of these. */
+function ownLine(plan: readonly PlannedValue[], namespace: string): string {
+  const own = plan.filter(({ decidedBy }) => decidedBy !== null).map(({ target }) => target);
+  if (own.length === 0) return "";
+  const have =
+    own.length === 1 ? "1 has an object of its own" : `${own.length} have objects of their own`;
+  const whom = firstOf(own, waitsMax);
+  return `\n${printable(`${have}, and no part in a flip of ${namespace}: ${whom}`)}\n`;
+}
+
 /** Of those that wait for more than a cell has. */
 function waitLines(plan: readonly PlannedValue[]): string {
   const lines = plan
@@ -107,8 +121,8 @@ const waitsMax = 20;
 
 /** Whether all that is not strict can go now. */
 export function planExit(plan: readonly PlannedValue[]): ExitCode {
-  const isReady = plan.every(({ mode, verdict }) => {
-    return mode === "strict" || (mode !== "disable" && verdict?.verdict === "safe");
+  const isReady = plan.every(({ mode, order, verdict }) => {
+    return mode === "strict" || (order !== null && verdict?.verdict === "safe");
   });
   return isReady ? ExitCode.ok : ExitCode.warning;
 }

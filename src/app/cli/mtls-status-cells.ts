@@ -10,13 +10,15 @@ export function mtlsCell(port: PortValue): string {
   return openMtls === 0 ? shareOf(port) : `${shareOf(port)}, ${openMtls} open`;
 }
 
-/** Of all connections within the look-back, and those with mTLS that are open: never all or none of them by rounding. */
+/** Of all that were taken within the look-back, and those with mTLS that are open: never all or none of them by rounding. */
 export function shareOf({
   mtlsConnections,
   openMtls,
-  otherConnections: others,
+  otherConnections,
+  refusedConnections,
 }: PortValue): string {
   const mtls = mtlsConnections + openMtls;
+  const others = otherConnections - refusedConnections;
   if (mtls + others === 0) return "";
   if (others === 0) return "100%";
   if (mtls === 0) return "0%";
@@ -72,7 +74,7 @@ export function stateCell({ state }: ProxyPolicyValue, port: PortValue | undefin
 }
 
 /** A flip holds it back, or it has opened its stage. */
-function flipText({ flip, because }: PortValue): string {
+function flipText({ flip, heldBack }: PortValue): string {
   if (flip === null) return "";
-  return because.rule === "flip" ? `, held back by flip ${flip}` : `, flip ${flip}`;
+  return heldBack ? `, held back by flip ${flip}` : `, flip ${flip}`;
 }

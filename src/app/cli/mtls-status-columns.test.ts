@@ -21,9 +21,11 @@ function portOf(more: Partial<PortValue> = {}): PortValue {
     because,
     openPlaintext: 0,
     flip: null,
+    heldBack: false,
     mtlsConnections: 0,
     openMtls: 0,
     otherConnections: 0,
+    refusedConnections: 0,
     otherCallers: 0,
     permissiveUntil: null,
     permissiveUntilText: null,
@@ -85,10 +87,16 @@ describe("mtls status", () => {
 
   it("says of each port which flip holds it back, and which has opened it", () => {
     const because = { kind: null, namespace: null, name: null, rule: "flip" };
-    const ports = [portOf({ flip: 7, because }), portOf({ port: 81, wanted: "strict", flip: 8 })];
+    const ports = [
+      portOf({ flip: 7, because, heldBack: true }),
+      portOf({ port: 81, wanted: "strict", flip: 8 }),
+      // Its object does not say STRICT yet.
+      portOf({ port: 82, flip: 8, heldBack: true }),
+    ];
     const lines = linesOf([proxyOf("a", ports)]);
     assert.match(lines[1] ?? "", / in-force, held back by flip 7$/);
     assert.match(lines[2] ?? "", / in-force, flip 8$/);
+    assert.match(lines[3] ?? "", / in-force, held back by flip 8$/);
   });
 
   const late = portOf({ permissiveUntil: "2026-11-01T00:00:00Z", owner: "team-x" });
@@ -164,6 +172,8 @@ describe("the share of mTLS", () => {
       }),
     );
     assert.equal(shareOf(portOf({ mtlsConnections: 1, otherConnections: 1_000_000 })), "0.1%");
+    const outsiders = { mtlsConnections: 1, otherConnections: 60, refusedConnections: 60 };
+    assert.equal(shareOf(portOf(outsiders)), "100%");
     assert.equal(shareOf(portOf({ mtlsConnections: 1_000_000, otherConnections: 1 })), "99.9%");
   });
 });

@@ -35,8 +35,8 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ],
   [
     "unheard",
-    "nothing was heard of it since the server's start, and its identity has certificates: waited for until its agent tells of it or they " +
-      "have ended",
+    "nothing was heard of it since the server's start, and its identity may have certificates: waited for until its agent tells of it, or " +
+      "none of them is left by the log, which is read within seconds",
   ],
   [
     "pushed",

@@ -27,11 +27,15 @@ export interface PortValue {
   readonly openPlaintext: number;
   /** That holds it back, or has opened it. */
   readonly flip: number | null;
+  /** Its stage is not open, or was taken back. */
+  readonly heldBack: boolean;
   /** Within the look-back, of those that have ended. */
   readonly mtlsConnections: number;
   /** As of the last report. */
   readonly openMtls: number;
   readonly otherConnections: number;
+  /** Of those: they were not taken. */
+  readonly refusedConnections: number;
   /** Distinct sources of those. */
   readonly otherCallers: number;
   /** RFC 3339. */
@@ -111,9 +115,11 @@ function portValue(status: PortStatus): PortValue {
     because: { ...nameValue(because), rule },
     openPlaintext: draining,
     flip: Number(flip) || null,
+    heldBack: status.heldBack,
     mtlsConnections: Number(status.mtlsConnections),
     openMtls: status.openMtls,
     otherConnections: Number(status.otherConnections),
+    refusedConnections: Number(status.refusedConnections),
     otherCallers,
     permissiveUntil: text === "" ? timeText(status.permissiveUntil) || null : null,
     permissiveUntilText: text || null,

@@ -36,6 +36,11 @@ export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
   ],
   ["away", (names) => `${names}: start its agent again; nobody tells who calls until then`],
   [
+    "envoy-away",
+    (names) =>
+      `${names}: its agent tells, and its Envoy has no stream with it: start its Envoy again; after a minute it counts as gone`,
+  ],
+  [
     "unheard",
     (names) =>
       `${names}: not heard since the server's start; agents come back within a minute, and one that does not is away`,

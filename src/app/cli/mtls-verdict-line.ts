@@ -9,12 +9,12 @@ import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
  * @param isAsked whether the look-back is another than the server's
  */
 export function verdictLine(value: VerdictValue, isAsked: boolean): string {
-  const { proxies, mtlsConnections, otherConnections } = value;
+  const { proxies, mtlsConnections, openMtls, otherConnections } = value;
   const lookBack = formatSpan(Date.parse(value.now) - Date.parse(value.since));
   const parts = [
     proxies === 1 ? "1 proxy" : `${formatCount(proxies)} proxies`,
     isAsked ? `${lookBack} (--look-back)` : lookBack,
-    connections(mtlsConnections),
+    connections(mtlsConnections, openMtls),
     `${otherConnections === 0 ? "none" : formatCount(otherConnections)} without`,
     lostWords(value),
   ];
@@ -29,9 +29,11 @@ function lostWords({ lost, lostMtls }: VerdictValue): string {
   return lostMtls === 0 ? others : `${others} and ${formatCount(lostMtls)} with`;
 }
 
-function connections(count: number): string {
-  if (count === 1) return "1 connection with mTLS";
-  return `${count === 0 ? "no" : formatCount(count)} connections with mTLS`;
+/** Who keeps a connection open for all of the time is seen by that alone. */
+function connections(ended: number, open: number): string {
+  const count = ended + open;
+  const words = `${count === 0 ? "no" : formatCount(count)} connection${count === 1 ? "" : "s"} with mTLS`;
+  return open === 0 ? words : `${words} (${formatCount(open)} open)`;
 }
 
 /** What is passed over is said where the verdict is read. */

@@ -5,6 +5,7 @@ import { formatCount, formatRelative } from "./format.ts";
 import { verdictLine } from "./mtls-verdict-line.ts";
 import type { CallerValue, SilentValue, VerdictValue } from "./mtls-verdict-value.ts";
 import { holderWords, kindWords, noteLines, verdictColour } from "./mtls-verdict-words.ts";
+import { countsText } from "./mtls-waivers.ts";
 import { formatTable, type Cell, type Column } from "./table.ts";
 import { firstOf, printable } from "./text.ts";
 
@@ -21,6 +22,7 @@ export function verdictText(value: VerdictValue, view: VerdictView): string {
   const tables = [
     callerTable(value, nowMs, view),
     silentTable(value.silent, nowMs, view),
+    countsText(value.waivers, value.target),
     noteLines(value),
   ].filter((each) => each !== "");
   return [`${headLine(value, view)}\n`, ...tables].join("\n");

@@ -7,8 +7,14 @@ import type {
   SilentProxy,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { nameValue, type NameValue } from "./mtls-status-value.ts";
+import { callerWaiverValue, type CallerWaiverValue } from "./mtls-waivers.ts";
+import {
+  otherValue,
+  underWayValue,
+  type FlipUnderWayValue,
+  type OtherValue,
+} from "./mtls-surroundings.ts";
 import { timeText } from "./time-text.ts";
-import { waiverValue, type WaiverValue } from "./waiver-value.ts";
 
 export type VerdictValue = {
   readonly target: string;
@@ -19,6 +25,8 @@ export type VerdictValue = {
   readonly since: string;
   readonly proxies: number;
   readonly mtlsConnections: number;
+  /** Of now; they are not among those that have ended. */
+  readonly openMtls: number;
   readonly otherConnections: number;
   /** Counted by Envoy, and told by no entry. */
   readonly lost: number;
@@ -31,7 +39,12 @@ export type VerdictValue = {
   readonly ports: readonly TargetPortValue[];
   /** Of the target, and to have a proxy: nobody refuses plaintext to these. */
   readonly withoutProxy: readonly string[];
-  readonly waivers: readonly WaiverValue[];
+  /** Of a namespace: what is no part of it. */
+  readonly decidedByOthers: readonly OtherValue[];
+  /** Under way: nothing of the target is flipped beside them. */
+  readonly flips: readonly FlipUnderWayValue[];
+  /** All that count, whoever was seen. */
+  readonly waivers: readonly CallerWaiverValue[];
 };
 
 export type CallerValue = {
@@ -78,6 +91,7 @@ export function verdictValue(verdict: MtlsVerdict): VerdictValue {
     since: timeText(verdict.since),
     proxies: verdict.proxies,
     mtlsConnections: Number(verdict.mtlsConnections),
+    openMtls: Number(verdict.openMtls),
     otherConnections: Number(verdict.otherConnections),
     lost: Number(verdict.lost),
     lostMtls: Number(verdict.lostMtls),
@@ -86,7 +100,9 @@ export function verdictValue(verdict: MtlsVerdict): VerdictValue {
     silent: verdict.silent.map(silentValue),
     ports: verdict.ports.map(portValue),
     withoutProxy: verdict.withoutProxy,
-    waivers: verdict.waivers.map(waiverValue),
+    decidedByOthers: verdict.decidedByOthers.map(otherValue),
+    flips: verdict.flips.map(underWayValue),
+    waivers: verdict.waivers.map(callerWaiverValue),
   };
 }
 

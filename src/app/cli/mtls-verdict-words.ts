@@ -1,6 +1,7 @@
 /** Words for what a verdict has: the kinds of callers, and what decides nothing and should be known all the same. */
 
 import type { CallerValue, VerdictValue } from "./mtls-verdict-value.ts";
+import { othersNote } from "./mtls-surroundings.ts";
 import type { CellColour } from "./table.ts";
 import { firstOf, printable } from "./text.ts";
 
@@ -29,13 +30,25 @@ export function kindWords({ kind, refused }: Pick<CallerValue, "kind" | "refused
 }
 
 /** What decides nothing, and what nobody should find out by himself. */
-export function noteLines({ strictAlready, withoutProxy, callers }: VerdictValue): string {
-  const who = callers.length > 0 ? "these are refused now" : "nobody is refused now";
+export function noteLines(value: VerdictValue): string {
+  const { strictAlready, withoutProxy, decidedByOthers, flips } = value;
   const bare = firstOf(withoutProxy);
   const have = withoutProxy.length === 1 ? "has" : "have";
   const lines = [
-    ...(strictAlready ? [`STRICT already: a flip would change nothing; ${who}`] : []),
+    ...flips.map(({ detail }) => detail),
+    ...(strictAlready ? [`STRICT already: a flip would change nothing; ${refusedNow(value)}`] : []),
+    ...(decidedByOthers.length === 0 ? [] : [othersNote(decidedByOthers)]),
     ...(bare === "" ? [] : [`${bare} ${have} no proxy: nobody refuses plaintext there`]),
   ];
   return lines.map((line) => `note: ${printable(line)}\n`).join("");
+}
+
+/** A silent proxy may refuse whom it does not tell. */
+function refusedNow({ callers, silent }: Pick<VerdictValue, "callers" | "silent">): string {
+  const isSeen = callers.length > 0;
+  if (silent.length === 0) return isSeen ? "these are refused now" : "nobody is refused now";
+  const names = firstOf([...new Set(silent.map(({ name }) => name))]);
+  return isSeen
+    ? `these are refused now, and by ${names} it is not known who`
+    : `whether anybody is refused now is not known of ${names}`;
 }

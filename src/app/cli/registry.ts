@@ -257,6 +257,16 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/mtls-plan.ts")).mtlsPlan,
   },
   {
+    path: ["mtls", "waivers", "list"],
+    summary: "Show whom checks and flips pass over, by whose word",
+    load: async () => (await import("./verbs/mtls-waivers-list.ts")).mtlsWaiversList,
+  },
+  {
+    path: ["mtls", "waivers", "end"],
+    summary: "Let a waived caller count again",
+    load: async () => (await import("./verbs/mtls-waivers-end.ts")).mtlsWaiversEnd,
+  },
+  {
     path: ["envoy", "bootstrap"],
     summary: "Print a bootstrap for an Envoy of the mesh",
     load: async () => (await import("./verbs/envoy-bootstrap.ts")).envoyBootstrapVerb,

@@ -75,7 +75,7 @@ export async function hinted<T>(target: ServerTarget, answer: Promise<T>): Promi
 /** Those that talk to a server, and that texts name. */
 const verbs = [
   "root (?:status|plan|prepare|activate|rollback|retire|abort|compromise|rotate)",
-  "mtls (?:check|flip|revert|permissive|plan|status|explain|diff)",
+  "mtls (?:check|flip|revert|permissive|plan|status|explain|diff|waivers (?:list|end))",
   "status|bundle show|clock accept|join-token create|audit tail|apply|get",
 ];
 const commands = new RegExp(String.raw`\bportcullis (?:${verbs.join("|")})\b`, "g");

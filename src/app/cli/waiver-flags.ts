@@ -1,7 +1,7 @@
 /** The flags of `--waive`: whom, why and for how long belong together. */
 
 import { reasonPattern } from "../../core/operator.ts";
-import { formatSpan } from "./format.ts";
+import { formatDuration, formatSpan } from "./format.ts";
 import { UsageError } from "./usage-error.ts";
 
 export const waiverFlags = {
@@ -43,7 +43,7 @@ export interface Wanted {
 /** As flags again. */
 export function waiverWords({ selectors, reason, seconds }: Wanted): readonly string[] {
   const names = selectors.flatMap((selector) => ["--waive", selector]);
-  return [...names, "--reason", reason, "--for", `${seconds}s`];
+  return [...names, "--reason", reason, "--for", formatDuration(seconds)];
 }
 
 const longestSeconds = 30 * 86_400;

@@ -33,6 +33,7 @@ import type { Parts } from "./parts.ts";
 import { readManifest } from "./policy/resources/read-manifest.ts";
 import { resourceHandlers } from "./policy/resources/resource-service.ts";
 import type { Policy } from "./policy/open-policy.ts";
+import { callerWaiverHandlers } from "./flips/caller-waiver-service.ts";
 import { flipHandlers } from "./flips/flip-service.ts";
 import { mtlsHandlers } from "./flips/mtls-service.ts";
 import { policyStatusHandler } from "./policy/policy-status-service.ts";
@@ -252,6 +253,7 @@ export async function openAdminSocket(
     ),
     ...flipHandlers(policy.flips),
     ...mtlsHandlers(policy.flips),
+    ...callerWaiverHandlers(policy.flips),
     createJoinToken: createJoinTokenHandler({
       joinTokens: store.joinTokens,
       trustDomain: config.trustDomain,

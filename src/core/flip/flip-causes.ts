@@ -8,19 +8,23 @@ import type { FlipView, RefusedCall } from "./flip-view.ts";
 
 /** In the record; more say nothing more. */
 const namesMax = 100;
+/** How far the clock of a host may be off: what a proxy tells is by it, and when a stage opened is by the server's. */
+const skewMs = 2_000;
+/** So long before a stage nothing can be of it, whatever the clocks say. */
+const beforeMs = 5_000;
 
 export function revertCause(
   flip: Flip,
   { refused, waivedUntil }: Pick<FlipView, "refused" | "waivedUntil">,
 ): RevertCause | undefined {
-  const calls = refused.filter(
-    ({ port, firstMs }) => isFlipPort(flip, port) && firstMs <= endMs(flip),
-  );
-  const failed = failedCallers(flip, calls);
+  const untilMs = endMs(flip);
+  const all = refused.filter(({ port, firstMs }) => isFlipPort(flip, port) && firstMs <= untilMs);
+  const failed = failedCallers(flip, all, waivedUntil);
   if (failed.length > 0) return { kind: "meshed-failure", callers: failed.slice(0, namesMax) };
   // Whom a waiver names, the operator knew of.
   const isWaived = ({ holder, lastMs }: RefusedCall): boolean =>
     holder.kind === "workload" && lastMs <= (waivedUntil.get(holder.name) ?? -Infinity);
+  const calls = calledWithin(flip, all);
   const named = refusedCallers(
     flip,
     calls.filter((call) => !isWaived(call)),
@@ -34,15 +38,37 @@ export function endMs({ state, revertWindowMs }: Flip): number {
   return state.kind === "watching" ? state.sinceMs + revertWindowMs : Infinity;
 }
 
-/** Callers of the mesh whose mTLS failed since the stage opened, and never before at this target. A workload's own TLS is not the mesh's. */
-function failedCallers(flip: Flip, calls: readonly RefusedCall[]): readonly string[] {
+/**
+ * Of a source the first call and the last one are known, and none between: where one was before the stage, and the other is after the
+ * flip's end, nobody knows that it was refused within.
+ */
+function calledWithin(flip: Flip, calls: readonly RefusedCall[]): readonly RefusedCall[] {
+  const stageOf = stagesOf(flip);
+  const untilMs = endMs(flip);
+  return calls.filter(({ member, firstMs, lastMs }) => {
+    const { openedMs } = stageOf(member) ?? { openedMs: Infinity };
+    return lastMs <= untilMs || firstMs >= openedMs - skewMs;
+  });
+}
+
+/**
+ * Callers of the mesh whose mTLS failed since the stage opened. Whoever failed before is in the way of a verdict until a waiver names
+ * him: only who was waived when the first stage opened, and had failed before, is not broken by it. A workload's own TLS is not the mesh's.
+ */
+function failedCallers(
+  flip: Flip,
+  calls: readonly RefusedCall[],
+  waivedUntil: FlipView["waivedUntil"],
+): readonly string[] {
   const failures = calls.filter(({ kind }) => kind === "mtls");
-  const before = namesBefore(flip, failures);
+  const openedMs = flip.opened[0]?.openedMs ?? Infinity;
+  const known = [...namesBefore(flip, failures)];
+  const before = new Set(known.filter((name) => (waivedUntil.get(name) ?? 0) > openedMs));
   const stageOf = stagesOf(flip);
   const now = failures.filter((call) => {
     const stage = stageOf(call.member);
     const isOfMesh = call.holder.kind === "workload" && call.holder.isMeshed;
-    return isOfMesh && stage !== undefined && call.lastMs >= stage.openedMs;
+    return isOfMesh && stage !== undefined && call.lastMs >= stage.openedMs - skewMs;
   });
   return namesOf(now).filter((name) => !before.has(name));
 }
@@ -69,7 +95,7 @@ export function refusedCallers(flip: Flip, calls: readonly RefusedCall[]): reado
 
 function namesBefore({ opened }: Flip, calls: readonly RefusedCall[]): ReadonlySet<string> {
   const openedMs = opened[0]?.openedMs ?? Infinity;
-  return new Set(namesOf(calls.filter(({ firstMs }) => firstMs < openedMs)));
+  return new Set(namesOf(calls.filter(({ firstMs }) => firstMs < openedMs - beforeMs)));
 }
 
 /** Of those who are one workload alone; each once, sorted. */

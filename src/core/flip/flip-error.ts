@@ -36,6 +36,8 @@ export class FlipError extends PortcullisError<FlipErrorCode> {
 export type FlipRefusalCode =
   /** What decides for the target decides for others, too. */
   | "other-object"
+  /** Of a namespace: other objects decide for all of it. */
+  | "target-decided-by-others"
   /** The object that is to be made has a name that another one has. */
   | "name-taken"
   | "disabled"

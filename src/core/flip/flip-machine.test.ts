@@ -16,6 +16,7 @@ import {
 } from "../../../test/support/flips.ts";
 import { isRefusal } from "./flip-error.ts";
 import { heldBack, holdOf } from "./flip-hold.ts";
+import { revertCause } from "./flip-causes.ts";
 import { nextFlip, revertFlip } from "./flip-machine.ts";
 import type { FlipView, RefusedCall } from "./flip-view.ts";
 import { waitsFor } from "./flip-waits.ts";
@@ -132,6 +133,11 @@ const held: readonly (readonly [
   ],
   ["nobody, where the workload is gone", { workloads: withAll({}).slice(1) }, []],
   [
+    "callers of those who are gone",
+    { workloads: [], verdict: { kind: "unsafe", names: ["shop/cron"] } },
+    ["verdict shop/cron"],
+  ],
+  [
     "nobody, where nobody is left",
     { workloads: [memberOf("shop/api-a")], verdict: { kind: "nobody", names: [] } },
     [],
@@ -229,11 +235,21 @@ const causes: readonly (readonly [
   ],
   ["not a failure of who has no proxy", [refusedOf("shop/x", { kind: "mtls" })], undefined],
   [
-    "not who failed before",
+    "who failed once before, and no waiver names",
     [
       failedOf("shop/web"),
       failedOf("shop/web", { member: "shop/api-e", firstMs: 500, lastMs: 500 }),
     ],
+    "meshed-failure shop/web",
+  ],
+  [
+    "who fails from then on, by a clock that is 2 s behind",
+    [failedOf("shop/web", { firstMs: 8_000, lastMs: 8_000 })],
+    "meshed-failure shop/web",
+  ],
+  [
+    "not a failure of before, by whatever clock",
+    [failedOf("shop/web", { firstMs: 7_999, lastMs: 7_999 })],
     undefined,
   ],
   [
@@ -283,6 +299,27 @@ test("a caller whom a waiver names counts for no revert while it counts, and a c
   assert.equal(causeWith(90_000, [failedOf("shop/y")]), "reverting");
 });
 
+test("a caller of the mesh takes nothing back who was waived when the first stage opened, and failed clearly before", () => {
+  const causeOf = (firstMs: number, untilMs: number) => {
+    const waivedUntil = new Map([["shop/web", untilMs]]);
+    return revertCause(firstStage(), { refused: [failedOf("shop/web", { firstMs })], waivedUntil });
+  };
+  assert.equal(causeOf(4_999, 10_001), undefined);
+  assert.equal(causeOf(5_000, 10_001)?.kind, "meshed-failure");
+  assert.equal(causeOf(4_999, 10_000)?.kind, "meshed-failure");
+});
+
+test("whoever was refused before the stage and after the end only is not one of those within, and one who fails is", () => {
+  const [before, after] = [1_000, 650_000];
+  const causeOf = (call: ReturnType<typeof refusedOf>) =>
+    revertCause(allOpen({ revertOnRefused: 1 }), { refused: [call], waivedUntil: new Map() })?.kind;
+  const both = { firstMs: before, lastMs: after };
+  assert.equal(causeOf(refusedOf("shop/x", both)), undefined);
+  assert.equal(causeOf(refusedOf("shop/x", { ...both, lastMs: 620_000 })), "refused");
+  assert.equal(causeOf(refusedOf("shop/x", { ...both, firstMs: 18_000 })), "refused");
+  assert.equal(causeOf(failedOf("shop/x", both)), "meshed-failure");
+});
+
 test("refused plaintext takes nothing back where that was not asked for", () => {
   const refused = ["a", "b", "c"].map((each) => refusedOf(each));
   const flip = firstStage({ revertOnRefused: undefined });
@@ -315,6 +352,34 @@ test("what happens after the window takes nothing back, and late evidence of the
     undefined,
   );
   assert.equal(nextFlip(watching, viewOf({ refused: after ?? [] }), 625_000)?.state.kind, "done");
+});
+
+describe("a flip that has been watched is not done", () => {
+  const detailsAt = (view: FlipView, nowMs: number) =>
+    waitsFor(allOpen(), view, nowMs).map(({ kind, name }) => `${kind} ${name}`);
+
+  for (const stage of ["refused", "pushed"] as const) {
+    test(`while a proxy is not strict (${stage}), and says so after a minute`, () => {
+      const view = viewOf({ workloads: withFirst({ stage }) });
+      assert.deepEqual(detailsAt(view, 679_999), ["proxy shop/api-a"]);
+      assert.equal(nextFlip(allOpen(), view, 679_999), undefined);
+      const late = nextFlip(allOpen(), view, 680_000)?.state;
+      assert.deepEqual(late, { kind: "done", endedMs: 680_000, unseen: ["shop/api-a"] });
+      assert.equal(nextFlip(allOpen(), { ...view, lookedSinceMs: 900_000 }, 959_999), undefined);
+    });
+  }
+
+  test("while some of the target is not strict by the objects: it is over after a minute, and was somebody else's", () => {
+    const view = viewOf({ object: "partly" });
+    assert.deepEqual(detailsAt(view, 600_000), ["object shop/api", "window "]);
+    assert.deepEqual(detailsAt(view, 679_999), ["object shop/api"]);
+    assert.equal(nextFlip(allOpen(), view, 679_999), undefined);
+    const { state } = nextFlip(allOpen(), view, 680_000) ?? allOpen();
+    assert.equal(state.kind, "superseded");
+    assert.match("why" in state ? state.why : "", /some of the target is not strict/);
+    assert.equal(nextFlip(allOpen(), viewOf(), 679_999)?.state.kind, "done");
+    assert.equal(nextFlip(firstStage(), view, 900_000), undefined);
+  });
 });
 
 test("an object that others have changed ends the flip, unless the target is strict all the same", () => {

@@ -3,6 +3,7 @@
  * Stages only open, and each only when the one before is proven; what takes it back comes first.
  */
 
+import { compareText } from "../compare-text.ts";
 import type { FlipRefusal } from "./flip-error.ts";
 import {
   hasEnded,
@@ -15,7 +16,7 @@ import {
 } from "./flip.ts";
 import { revertCause } from "./flip-causes.ts";
 import type { FlipView } from "./flip-view.ts";
-import { forceWaits, isBack, waitsFor } from "./flip-waits.ts";
+import { forceWaits, isBack, laxOf, waitsFor } from "./flip-waits.ts";
 import type { ObjectSays } from "./object-says.ts";
 import { joiningStage } from "./stages.ts";
 import { supersedes } from "./superseding.ts";
@@ -70,7 +71,9 @@ function inForce(flip: Flip, view: FlipView, atMs: number): Flip | undefined {
 function whenNothingWaits(flip: Flip, view: FlipView, atMs: number): Flip | undefined {
   if (waitsFor(flip, view, atMs).length > 0) return undefined;
   if (flip.state.kind === "watching") {
-    return inState(flip, { kind: "done", endedMs: atMs, unseen: unseenOf(flip, view) });
+    const lax = laxOf(flip, view).map(({ name }) => name);
+    const unseen = [...new Set([...unseenOf(flip, view), ...lax])].toSorted(compareText);
+    return inState(flip, { kind: "done", endedMs: atMs, unseen });
   }
   if (isOpenToAll(flip))
     return inState(flip, { kind: "watching", sinceMs: flip.opened.at(-1)?.inForceMs ?? atMs });

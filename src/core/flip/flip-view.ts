@@ -25,8 +25,15 @@ export interface MemberState {
   readonly isConnected: boolean;
   /** Open connections with plaintext of before. */
   readonly draining: number;
-  /** Until when all of its proxies have told whom they saw; undefined: nothing was told. */
+  /**
+   * Until when all of its proxies have told whom they saw, without a gap: since it is strict, or, as long as it is not, since the time
+   * that a verdict covers. Undefined: nothing was told.
+   */
   readonly evidenceUntilMs: number | undefined;
+  /** One of them has told of later, and what is missing does not come any more. */
+  readonly hasGap?: boolean | undefined;
+  /** Connections since then, up to the flip's end, of which nobody knows whose they were. */
+  readonly lost?: number | undefined;
   /** A waiver names its silence. */
   readonly isWaived: boolean;
 }

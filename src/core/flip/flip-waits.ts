@@ -4,7 +4,7 @@ import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
 import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
 import type { FlipWait } from "./flip-wait.ts";
-import { missedUntil } from "./superseding.ts";
+import { missedUntil, unmadeUntil } from "./superseding.ts";
 import { blindWaits, toldWaits, windowToldWaits } from "./told-until.ts";
 
 /** @returns none where a step can be taken, or nothing is left to do */
@@ -54,10 +54,16 @@ function nextWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
   return [...late, ...verdictWaits(flip, view)];
 }
 
+/** Their proxies answer, and are not strict: a new one that is on its way, or one that refuses what it was sent. */
+export function laxOf(flip: Flip, view: FlipView): readonly MemberState[] {
+  return strictOf(flip, view).filter(({ stage }) => stage === "pushed" || stage === "refused");
+}
+
 function windowWaits(flip: Flip, view: FlipView, nowMs: number): readonly FlipWait[] {
   const untilMs = endMs(flip);
   const atMs = Math.max(nowMs, lastMs(flip));
-  const missed = missedUntil(flip, view) === undefined ? [] : objectWaits(flip, view);
+  const isChanged = missedUntil(flip, view) !== undefined || view.object === "partly";
+  const missed = isChanged ? objectWaits(flip, view) : [];
   if (atMs < untilMs) {
     const window: FlipWait = {
       kind: "window",
@@ -66,7 +72,9 @@ function windowWaits(flip: Flip, view: FlipView, nowMs: number): readonly FlipWa
     };
     return [...missed, ...blindWaits(flip, view), window];
   }
-  return [...missed, ...windowToldWaits(flip, view, atMs)];
+  const isLate = atMs >= unmadeUntil(flip, view);
+  const lax = isLate ? [] : forceWaits(flip, { ...view, workloads: laxOf(flip, view) });
+  return [...missed, ...lax, ...windowToldWaits(flip, view, atMs)];
 }
 
 function objectWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
@@ -95,11 +103,15 @@ function objectWait(detail: string, { edit: { ref, isOurs } }: Flip): FlipWait {
 /** Not asked of nobody. Where somebody is left and none of them is known here yet, nobody can be chosen. */
 function verdictWaits(flip: Flip, { verdict, workloads }: FlipView): readonly FlipWait[] {
   const { text } = flip.target;
-  if (verdict.kind === "nobody" && flip.opened.length > 0) return [];
+  const unsure: FlipWait = {
+    kind: "verdict",
+    name: text,
+    detail: "it is not known yet who is there",
+  };
+  if (verdict.kind === "nobody") return flip.opened.length > 0 ? [] : [unsure];
   if (verdict.kind === "safe") {
     const stageOf = stagesOf(flip);
-    if (workloads.some(({ name }) => stageOf(name) === undefined)) return [];
-    return [{ kind: "verdict", name: text, detail: "it is not known yet who is there" }];
+    return workloads.some(({ name }) => stageOf(name) === undefined) ? [] : [unsure];
   }
   const detail = verdict.kind === "unsafe" ? "calls without mTLS" : "its evidence is missing";
   const names = verdict.names.length > 0 ? verdict.names : [text];

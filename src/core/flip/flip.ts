@@ -22,6 +22,9 @@ export interface FlipPorts {
   readonly exceptPorts: readonly number[];
 }
 
+/** How long a flip is watched after its last stage, unless somebody says otherwise. */
+export const revertWindowSeconds = 600;
+
 export interface OpenedStage {
   /** Of `stages`. */
   readonly index: number;
@@ -48,7 +51,7 @@ export type FlipState =
   | { readonly kind: "watching"; readonly sinceMs: number }
   /** All are held back, and the object is being edited back. */
   | { readonly kind: "reverting"; readonly cause: RevertCause; readonly sinceMs: number }
-  /** `unseen`: `NAMESPACE/NAME` of those that have not told of the whole window. */
+  /** `unseen`: `NAMESPACE/NAME` of those that have not told of the whole window, or take plaintext at its end. */
   | { readonly kind: "done"; readonly endedMs: number; readonly unseen: readonly string[] }
   | { readonly kind: "reverted"; readonly cause: RevertCause; readonly endedMs: number }
   /** Somebody else has made the target something else: nothing is written over it. */

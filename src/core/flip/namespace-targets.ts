@@ -5,7 +5,7 @@ import type { MeshView } from "../policy/mesh-view.ts";
 import { nameKey } from "../resources/resource.ts";
 import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts";
 import { FlipError } from "./flip-error.ts";
-import { resolveTarget } from "./resolve-target.ts";
+import { resolveTarget, shortestText } from "./resolve-target.ts";
 import { labelledOf, membersOf, selectorOf, type FlipTarget } from "./target.ts";
 
 export interface NamespaceTargets {
@@ -20,7 +20,7 @@ export function namespaceTargets(view: MeshView, namespace: string): NamespaceTa
   const others: { name: string; why: string }[] = [];
   const add = (text: string, target: FlipTarget): void => {
     const key = labelsKey(selectorOf(target));
-    if (!targets.has(key)) targets.set(key, named(view, text, target));
+    if (!targets.has(key)) targets.set(key, shortestText(view, text, target));
   };
   for (const { ref, workloadSelector } of view.objects.services) {
     if (ref.namespace !== namespace || workloadSelector.size === 0) continue;
@@ -48,17 +48,6 @@ function takesCalls(view: MeshView, target: FlipTarget): boolean {
 function hasPorts(view: MeshView, workload: WorkloadEntry): boolean {
   const [policy] = view.mesh.peers.selecting(labelledOf(workload));
   return view.portsOf(workload).size > 0 || (policy?.ports.size ?? 0) > 0;
-}
-
-/** By the shorter text, where that means the same. */
-function named(view: MeshView, text: string, target: FlipTarget): FlipTarget {
-  try {
-    const short = resolveTarget(text, view);
-    return labelsKey(selectorOf(short)) === labelsKey(selectorOf(target)) ? short : target;
-  } catch (error) {
-    if (error instanceof FlipError) return target;
-    throw error;
-  }
 }
 
 function unselected(

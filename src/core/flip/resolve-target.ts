@@ -11,7 +11,7 @@ import {
   type TargetKind,
   type TargetText,
 } from "./target-text.ts";
-import { membersOf, type FlipTarget } from "./target.ts";
+import { membersOf, selectorOf, type FlipTarget } from "./target.ts";
 
 /** @throws FlipError */
 export function resolveTarget(text: string, view: MeshView): FlipTarget {
@@ -28,6 +28,17 @@ export function resolveTarget(text: string, view: MeshView): FlipTarget {
   };
   if (port !== undefined) assertPort(view, target, port);
   return target;
+}
+
+/** By another text, where that means the same. */
+export function shortestText(view: MeshView, text: string, target: FlipTarget): FlipTarget {
+  try {
+    const short = resolveTarget(text, view);
+    return labelsKey(selectorOf(short)) === labelsKey(selectorOf(target)) ? short : target;
+  } catch (error) {
+    if (error instanceof FlipError) return target;
+    throw error;
+  }
 }
 
 function nameSelector(view: MeshView, written: TargetText): Labels {

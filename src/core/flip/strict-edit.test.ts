@@ -9,7 +9,7 @@ import { isRefusal, type FlipRefusal } from "./flip-error.ts";
 import { objectSays } from "./object-says.ts";
 import { resolveTarget } from "./resolve-target.ts";
 import { planStrict, type StrictEdit } from "./strict-edit.ts";
-import { targetMode } from "./target-modes.ts";
+import { modeOfAll, targetPorts } from "./target-modes.ts";
 
 const shop: readonly PolicyObject[] = [
   sidecar("shop/all", {
@@ -260,7 +260,8 @@ describe("refuses a flip where", () => {
 test("a target has one mode, or is mixed", () => {
   const modeOf = (text: string, ...objects: readonly PolicyObject[]) => {
     const { view } = editSources([...shop, ...objects]);
-    return targetMode(view, resolveTarget(text, view));
+    const ports = targetPorts(view, resolveTarget(text, view));
+    return modeOfAll(ports.map(({ decision }) => decision.mode));
   };
   const half = peer({ ...api, mode: "STRICT", ports: { 9000: "PERMISSIVE" } });
   assert.equal(modeOf("shop/api"), "permissive");

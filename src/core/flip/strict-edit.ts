@@ -11,6 +11,7 @@ import { editPlace, type EditPlace } from "./edit-place.ts";
 import { newPolicy, withModes, type EditedPolicy, type PolicyModes } from "./edited-policy.ts";
 import type { FlipPorts } from "./flip.ts";
 import { isRefusal, listed, type FlipRefusal } from "./flip-error.ts";
+import { checkCommands, otherDecisions } from "./other-decisions.ts";
 import { targetPorts, type TargetPort } from "./target-modes.ts";
 import { likeTarget, otherPorts, selectorOf, type FlipTarget } from "./target.ts";
 import { namespaceOf, viewWith } from "./view-with.ts";
@@ -39,7 +40,7 @@ export function planStrict(target: FlipTarget, sources: EditSources): StrictEdit
   const place = editPlace(view, target);
   if (isRefusal(place)) return place;
   const ports = targetPorts(view, target);
-  const hindrance = disabled(target, ports) ?? alreadyStrict(target, ports);
+  const hindrance = disabled(target, ports) ?? alreadyStrict(view, target, ports);
   if (hindrance !== undefined) return hindrance;
   const edit = withoutPaidDebt(
     editAt(place, target, sources, (modes) => strictModes(modes, target)),
@@ -131,15 +132,22 @@ function disabled(target: FlipTarget, ports: readonly TargetPort[]): FlipRefusal
 }
 
 function alreadyStrict(
-  { text }: FlipTarget,
+  view: MeshView,
+  target: FlipTarget,
   ports: readonly TargetPort[],
 ): FlipRefusal | undefined {
   if (ports.some(({ decision }) => decision.mode !== "strict")) return undefined;
+  const { text } = target;
+  const but = otherDecisions(view, target)
+    .filter(({ mode }) => mode !== "strict")
+    .map((each) => each.target);
   const message = `expected ${text} to be permissive, got strict already`;
+  const hint = "whether it is in force: portcullis mtls status";
+  if (but.length === 0) return { code: "already-strict", message, hint };
   return {
     code: "already-strict",
-    message,
-    hint: "whether it is in force: portcullis mtls status",
+    message: `${message}, but for ${listed(but)}`,
+    hint: [hint, ...checkCommands(but)].join("; "),
   };
 }
 

@@ -3,15 +3,21 @@
  * editor that deletes a file and writes it again: to let go meanwhile would make all strict at once when it comes.
  */
 
+import { endMs } from "./flip-causes.ts";
 import type { FlipView } from "./flip-view.ts";
 import type { Flip } from "./flip.ts";
 
 /** How long an object may be missing. */
 const missingMs = 30_000;
+/** How long after its window a flip waits for what is not strict any more. */
+const unmadeMs = 60_000;
 
 /** Somebody else's word counts, where nothing of the target is strict by it. One that is not ours may be changed on its way. */
 export function supersedes(flip: Flip, view: FlipView, nowMs: number): string | undefined {
   const why = otherWord(flip, view);
+  if (view.object === "partly" && nowMs >= unmadeUntil(flip, view)) {
+    return "the window is over, and the object was changed by somebody else: some of the target is not strict";
+  }
   if (why === undefined || view.absentSinceMs === undefined) return why;
   const isOver = nowMs >= missedUntilMs(view.absentSinceMs);
   return isOver
@@ -24,6 +30,11 @@ export function missedUntil(flip: Flip, view: FlipView): number | undefined {
   const { absentSinceMs } = view;
   const isMissed = absentSinceMs !== undefined && otherWord(flip, view) !== undefined;
   return isMissed ? missedUntilMs(absentSinceMs) : undefined;
+}
+
+/** What is half strict is neither done nor taken back; it is not waited for without end. Whoever was away with the server has as long. */
+export function unmadeUntil(flip: Flip, { lookedSinceMs }: FlipView): number {
+  return Math.max(endMs(flip), lookedSinceMs) + unmadeMs;
 }
 
 function missedUntilMs(absentSinceMs: number): number {

@@ -1,5 +1,6 @@
 /** What the ports of a target take by the objects, whatever a flip holds back. */
 
+import { decidePort, Holds, type NamedWorkload } from "../policy/holds.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { serverMode, type ServerDecision, type ServerMode } from "../policy/server-mode.ts";
 import { takesMeshTls } from "../resources/workload-entry.ts";
@@ -21,20 +22,27 @@ export interface TargetPort {
   readonly decision: ServerDecision;
 }
 
-/** Of each member, by name and port; where nobody is known, of a workload that would be one. */
-export function targetPorts(view: MeshView, target: FlipTarget): readonly TargetPort[] {
+/**
+ * Of each member, by name and port; where nobody is known, of a workload that would be one.
+ * @param holds of the flips under way, where what holds now is asked for
+ */
+export function targetPorts(
+  view: MeshView,
+  target: FlipTarget,
+  holds: Holds = new Holds(),
+): readonly TargetPort[] {
   const { peers } = view.mesh;
   const { members } = membersOf(view, target);
   const portsOf = (
     name: string,
-    labelled: ReturnType<typeof likeTarget>,
+    workload: NamedWorkload,
     named: readonly number[],
   ) =>
     [...new Set([...named, ...target.ports, otherPorts])]
-      .filter((port) => concerns(peers, target, labelled, port))
-      .map((port) => ({ name, port, decision: serverMode(peers, labelled, port) }));
+      .filter((port) => concerns(peers, target, workload, port))
+      .map((port) => ({ name, port, decision: decidePort({ peers, holds }, workload, port) }));
   const found = members.flatMap(({ name, workload, named }) =>
-    portsOf(name, labelledOf(workload), named),
+    portsOf(name, { ...labelledOf(workload), name: workload.ref.name }, named),
   );
   if (members.length > 0) return found;
   const like = likeTarget(target);
@@ -66,8 +74,8 @@ export function targetDecisions(
 
 export type TargetMode = ServerMode | "mixed";
 
-export function targetMode(view: MeshView, target: FlipTarget): TargetMode {
-  const modes = new Set(targetDecisions(view, target).map(({ decision }) => decision.mode));
+export function modeOfAll(all: Iterable<ServerMode>): TargetMode {
+  const modes = new Set(all);
   const [first = "permissive"] = modes;
   return modes.size > 1 ? "mixed" : first;
 }

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
   allOpen,
+  firstStage,
   flipOf,
   memberOf,
   viewOf,
   withAll,
   withFirst,
+  withLast,
 } from "../../../test/support/flips.ts";
 import { nextFlip } from "./flip-machine.ts";
 import type { FlipView } from "./flip-view.ts";
@@ -75,6 +77,22 @@ test("a verdict that has become safe opens a stage on evidence that is hardly ol
   assert.deepEqual(waits(flipOf(), told(898_000), 960_000), []);
 });
 
+test("a further stage does not open over a gap, and says so", () => {
+  const gap = { evidenceUntilMs: 10_999, hasGap: true };
+  for (const [workloads, expected] of [
+    [withFirst(gap), /since it is strict/],
+    [withLast(gap), /mtls check names it/],
+  ] as const) {
+    const view = viewOf({ workloads });
+    assert.equal(nextFlip(firstStage(), view, 61_000), undefined);
+    const [wait] = waitsFor(firstStage(), view, 61_000);
+    assert.equal(wait?.kind, "evidence");
+    assert.match(wait?.detail ?? "", expected);
+  }
+  const waived = viewOf({ workloads: withFirst({ ...gap, isWaived: true }) });
+  assert.equal(nextFlip(firstStage(), waived, 61_000)?.opened.length, 2);
+});
+
 describe("a flip that has been watched for its window", () => {
   const late = withFirst({ evidenceUntilMs: 619_999 });
   const table: readonly (readonly [
@@ -116,6 +134,18 @@ describe("a flip that has been watched for its window", () => {
       { workloads: late, lookedSinceMs: 900_000 },
       960_000,
       ["a"],
+    ],
+    [
+      "names who has a gap in it, or has lost whom it has seen",
+      {
+        workloads: [
+          memberOf("shop/api-a", { evidenceUntilMs: 600_000, hasGap: true }),
+          memberOf("shop/api-b", { lost: 540 }),
+          memberOf("shop/api-c"),
+        ],
+      },
+      680_000,
+      ["a", "b"],
     ],
     ["is not done while nobody can be asked", { evidence: "blind" }, 679_999, undefined],
     [

@@ -29,11 +29,12 @@ export function toldWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
       // Who is strict and silent is not in force.
       if (!isStrict && !isConnected) return [{ kind: "proxy", name, detail: away }];
       if (sinceMs === undefined) return [];
+      const gap = isStrict ? gapRefused : gapSeen;
       if (hasTold(each, sinceMs + settledMs)) {
-        return hasTold(each, freshSinceMs) ? [] : [{ kind: "evidence", name, detail: untoldNow }];
+        return hasTold(each, freshSinceMs) ? [] : [untoldWait(each, untoldNow, gap)];
       }
-      const detail = isStrict ? untoldRefused : last === undefined ? untoldOrder : untoldSeen;
-      return [{ kind: "evidence", name, detail }];
+      const untold = isStrict ? untoldRefused : last === undefined ? untoldOrder : untoldSeen;
+      return [untoldWait(each, untold, gap)];
     }),
   ];
 }
@@ -43,6 +44,15 @@ const untoldOrder = "has not told yet whom it has seen since the order";
 const untoldSeen = "has not told yet whom it has seen since the last stage was in force";
 const untoldNow = "has not told yet whom it has seen of late";
 const untoldRefused = "has not told yet whom it has refused since";
+const gapSeen = "was told of by nobody for a time: mtls check names it";
+const gapRefused =
+  "was told of by nobody for a time since it is strict: the look-back has to be past it; or mtls revert";
+const gapWindow = "was told of by nobody for a time since it is strict";
+
+/** What is in a gap never comes. */
+function untoldWait({ name, hasGap = false }: MemberState, untold: string, gap: string): FlipWait {
+  return { kind: "evidence", name, detail: hasGap ? gap : untold };
+}
 
 /** After the end of the window: of those who were away with the server, as long as of others. */
 export function windowToldWaits(flip: Flip, view: FlipView, atMs: number): readonly FlipWait[] {
@@ -51,15 +61,18 @@ export function windowToldWaits(flip: Flip, view: FlipView, atMs: number): reado
   const late = asked(view).filter((each) => !hasTold(each, untilMs));
   return [
     ...blindWaits(flip, view),
-    ...late.map(({ name }) => ({ kind: "evidence" as const, name, detail: untoldRefused })),
+    ...late.map((each) => untoldWait(each, untoldRefused, gapWindow)),
   ];
 }
 
-/** Also those whose silence is waived: they are not waited for, and nothing is known of them. */
+/**
+ * Who has a gap since it is strict, or has lost whom it has seen, too; and whose silence is waived: that is not waited for, and nothing is
+ * known of it.
+ */
 export function unseenOf(flip: Flip, { workloads }: FlipView): readonly string[] {
   const untilMs = endMs(flip);
   return workloads
-    .filter((each) => each.stage !== "no-proxy" && !hasTold(each, untilMs))
+    .filter((each) => (each.stage !== "no-proxy" && !hasTold(each, untilMs)) || hasLost(each))
     .map(({ name }) => name);
 }
 
@@ -72,6 +85,10 @@ export function blindWaits({ target }: Flip, { evidence }: FlipView): readonly F
 /** Somebody is there who could tell, and nobody has waived it. */
 function asked({ workloads }: FlipView): readonly MemberState[] {
   return workloads.filter(({ isWaived, stage }) => !isWaived && stage !== "no-proxy");
+}
+
+function hasLost({ lost = 0 }: MemberState): boolean {
+  return lost > 0;
 }
 
 function hasTold({ evidenceUntilMs = 0 }: MemberState, untilMs: number): boolean {

@@ -7,14 +7,18 @@ import {
   AddCallerWaiversRequestSchema,
   AdminService,
   CheckMtlsRequestSchema,
+  EndCallerWaiverRequestSchema,
   GetFlipsRequestSchema,
+  ListCallerWaiversRequestSchema,
   MakePermissiveRequestSchema,
   PlanFlipsRequestSchema,
   RevertFlipRequestSchema,
   StartFlipRequestSchema,
   type AddCallerWaiversResponse,
   type CheckMtlsResponse,
+  type EndCallerWaiverResponse,
   type FlipStatus,
+  type ListCallerWaiversResponse,
   type MakePermissiveResponse,
   type PlannedFlip,
   type RevertFlipResponse,
@@ -26,6 +30,7 @@ import { commandErrorOf, type CommandErrors } from "./command-errors.ts";
 import type {
   CallerWaiverRequest,
   CheckRequest,
+  EndWaiverRequest,
   FlipRequest,
   PermissiveRequest,
   PlanRequest,
@@ -100,6 +105,21 @@ export async function addCallerWaivers(
   const until = timestampFromMs(untilMs);
   const request = create(AddCallerWaiversRequestSchema, { ...rest, names: [...names], until });
   return await call(address, AdminService.method.addCallerWaivers, request);
+}
+
+/** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
+export async function listCallerWaivers(address: string): Promise<ListCallerWaiversResponse> {
+  const request = create(ListCallerWaiversRequestSchema);
+  return await call(address, AdminService.method.listCallerWaivers, request);
+}
+
+/** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
+export async function endCallerWaiver(
+  address: string,
+  request: EndWaiverRequest,
+): Promise<EndCallerWaiverResponse> {
+  const message = create(EndCallerWaiverRequestSchema, request);
+  return await call(address, AdminService.method.endCallerWaiver, message);
 }
 
 /** 0 asks for the server's own. */

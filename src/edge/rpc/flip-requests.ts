@@ -48,3 +48,8 @@ export interface CallerWaiverRequest extends TargetRequest {
   readonly reason: string;
   readonly untilMs: number;
 }
+
+export interface EndWaiverRequest extends TargetRequest {
+  readonly name: string;
+  readonly reason: string;
+}

@@ -8,6 +8,7 @@ const nowMs = 1_795_521_600_000;
 
 const waiver = (target: string, name: string, untilMs = nowMs + 1_000): CallerWaiver => ({
   target,
+  targetText: `${target} as asked for`,
   name,
   reason: "it ends",
   operator: "alice",

@@ -7,6 +7,8 @@ import { durableTransaction } from "./durable.ts";
 export interface CallerWaiver {
   /** As `targetKey` has it. */
   readonly target: string;
+  /** As it was asked for: of the newest where several mean the same. */
+  readonly targetText: string;
   /** As a verdict names a caller, or a proxy whose evidence is missing. */
   readonly name: string;
   readonly reason: string;
@@ -34,6 +36,7 @@ export class StoredCallerWaivers {
     const rows = this.#database.prepare("SELECT * FROM caller_waivers ORDER BY target, name").all();
     return rows.map((row) => ({
       target: String(row["target"]),
+      targetText: String(row["target_text"]),
       name: String(row["name"]),
       reason: String(row["reason"]),
       operator: String(row["operator"]),
@@ -46,10 +49,10 @@ export class StoredCallerWaivers {
   add(waivers: readonly CallerWaiver[]): void {
     durableTransaction(this.#database, "caller-waivers-change", () => {
       const insert = this.#database.prepare(
-        "INSERT OR REPLACE INTO caller_waivers VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO caller_waivers VALUES (?, ?, ?, ?, ?, ?, ?)",
       );
-      for (const { target, name, reason, operator, createdAtMs, untilMs } of waivers) {
-        insert.run(target, name, reason, operator, createdAtMs, untilMs);
+      for (const { target, name, reason, operator, createdAtMs, untilMs, targetText } of waivers) {
+        insert.run(target, name, reason, operator, createdAtMs, untilMs, targetText);
       }
       const count = this.#database.prepare("SELECT count(*) AS count FROM caller_waivers").get();
       if (Number(count?.["count"]) <= waiversMax) return;

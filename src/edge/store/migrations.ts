@@ -116,6 +116,7 @@ export const migrations: readonly string[] = [
     operator TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
     until_ms INTEGER NOT NULL,
+    target_text TEXT NOT NULL,
     PRIMARY KEY (target, name)
   ) STRICT;
   `,

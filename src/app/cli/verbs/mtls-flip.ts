@@ -5,8 +5,8 @@ import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { lookBackFlag, lookBackOf, targetPositional } from "../mtls-flags.ts";
 import { beginFlip } from "../mtls-flip-begin.ts";
-import { flipNext } from "../mtls-flip-end.ts";
-import { assertFollows, flipFlags, flipWords, toPermissive } from "../mtls-flip-flags.ts";
+import { flipNext } from "../mtls-flip-next.ts";
+import { assertFlip, assertFollows, flipFlags, flipWords, toPermissive } from "../mtls-flip-flags.ts";
 import { fetchFlips, followFlip } from "../mtls-flip-follow.ts";
 import { flipWaiting } from "../mtls-flip-words.ts";
 import { isOver, type FlipValue } from "../mtls-flip-value.ts";
@@ -14,6 +14,7 @@ import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
 import { nextLines } from "../next-commands.ts";
 import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { commandOf, resolveServerTarget, type ServerTarget } from "../server-target.ts";
+import { printable } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { parseWaiver, waiverFlags } from "../waiver-flags.ts";
 
@@ -63,6 +64,10 @@ export const mtlsFlip: Command = defineCommand({
       const server = await resolveServerTarget(flags, context.env);
       const flip = await latestFlip(server, target);
       const { progress } = flipVoice(context, { output, dryRun, isAsked });
+      if (flip.target !== target && !progress.isJson) {
+        const words = `${target} is part of flip ${flip.id} of ${flip.target}`;
+        context.stderr.write(`${printable(words)}\n`);
+      }
       if (flags["no-follow"] && !isOver(flip)) {
         progress.wait(flipWaiting(flip));
         progress.end();
@@ -70,6 +75,7 @@ export const mtlsFlip: Command = defineCommand({
       }
       return await followFlip(context, flip, { server, progress, isRevert: false });
     }
+    assertFlip(flags);
     const wanted = parseWaiver("mtls flip", flags);
     const request: FlipRequest = {
       target,

@@ -10,6 +10,8 @@ import { followFlip } from "../mtls-flip-follow.ts";
 import { flipValue } from "../mtls-flip-value.ts";
 import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
 import { answerEmpty, refusalValue } from "../mtls-refused.ts";
+import { callerWaiverValue, countsText, endNext } from "../mtls-waivers.ts";
+import { nextLines } from "../next-commands.ts";
 import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { hinted, resolveServerTarget } from "../server-target.ts";
 import { UsageError } from "../usage-error.ts";
@@ -46,16 +48,24 @@ export const mtlsRevert: Command = defineCommand({
       isAsked: false,
     });
     const sent = revertFlip(server.address, { target, reason, operator, dryRun });
-    const { result, ...json } = await hinted(server, asUsage("mtls revert", sent));
+    const {
+      result,
+      waivers: standing,
+      ...json
+    } = await hinted(server, asUsage("mtls revert", sent));
     if (result.case === undefined) return await refuse(answerEmpty(server));
     if (result.case === "refused") return await refuse(refusalValue(result.value, server));
     const flip = flipValue(result.value);
     const change = objectChange(json);
     const what = change === undefined ? null : changeValue(change);
-    progress.event("change", { change: what, flip });
+    const waivers = standing.map(callerWaiverValue);
+    progress.event("change", { change: what, flip, waivers });
     const mood = flip.awaitsObject ? "to-commit" : dryRun ? "would-be" : "made";
     if (change !== undefined) show(changeText(change, mood));
     print(change);
+    // They are for the next flip, too, unless somebody ends them.
+    show(countsText(waivers, flip.target));
+    show(nextLines("next", endNext(waivers, server), Date.parse(flip.now)));
     const id = `flip ${flip.id} of ${flip.target}`;
     if (dryRun) {
       show(`${id} would be taken back\nnothing was changed: this was a dry run\n`);

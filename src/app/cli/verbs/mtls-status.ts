@@ -1,11 +1,14 @@
 /** `portcullis mtls status` */
 
 import { fetchPolicyStatus } from "../../../edge/rpc/policy-status-client.ts";
-import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
+import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
+import { fetchFlips } from "../mtls-flip-follow.ts";
 import { isOverdue } from "../mtls-status-debt.ts";
+import { flipLines, flipsIn } from "../mtls-status-flips.ts";
 import { isIn, policyStatusText } from "../mtls-status-table.ts";
 import { policyStatusValue } from "../mtls-status-value.ts";
+import { resolveServerTarget } from "../server-target.ts";
 import { outputFlag, tableWidth, wantsColour, writeOutput } from "../output.ts";
 
 export const mtlsStatus: Command = defineCommand({
@@ -18,7 +21,7 @@ export const mtlsStatus: Command = defineCommand({
     "unknown, it has not said what it does.\n\n" +
     "MTLS is the share of connections within the look-back that were mTLS, those that are open counted in, and PLAINTEXT how many " +
     "callers made the others; UNTIL and OWNER are of portcullis mtls permissive.\n\n" +
-    "Exits 0 when all of it is in force, 3 while something waits, a proxy is away or a date has come, and 4 when an Envoy has refused " +
+    "Exits 0 when all of it is in force, 3 while something waits, as a flip does, a proxy is away or a date has come, and 4 when an Envoy has refused " +
     "what it was sent.",
   flags: {
     namespace: {
@@ -39,26 +42,23 @@ export const mtlsStatus: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const address = await resolveAdminAddress(flags, context.env);
-    const { sequence, proxies } = await fetchPolicyStatus(address);
+    const server = await resolveServerTarget(flags, context.env);
+    const { sequence, proxies } = await fetchPolicyStatus(server.address);
     const { namespace } = flags;
     const nowMs = context.nowMs();
     const all = policyStatusValue(sequence, proxies);
-    const value = { ...all, proxies: all.proxies.filter((each) => isIn(each, namespace)) };
-    await writeOutput(context, flags.output, value, () =>
-      policyStatusText(all, {
-        namespace,
-        nowMs,
-        colour: wantsColour(context),
-        columns: tableWidth(context),
-      }),
-    );
+    const flips = flipsIn(await fetchFlips(server, ""), namespace);
+    const value = { ...all, proxies: all.proxies.filter((each) => isIn(each, namespace)), flips };
+    const view = { namespace, nowMs, colour: wantsColour(context), columns: tableWidth(context) };
+    await writeOutput(context, flags.output, value, () => {
+      return policyStatusText(all, view) + flipLines(flips, server);
+    });
     const states = new Set(value.proxies.map(({ state }) => state));
     if (states.has("refused") || value.proxies.some(({ refusal }) => refusal !== null)) {
       return ExitCode.refused;
     }
     const isDone = [...states].every((state) => state === "in-force");
     const isLate = value.proxies.some(({ ports }) => ports.some((each) => isOverdue(each, nowMs)));
-    return isDone && !isLate ? ExitCode.ok : ExitCode.warning;
+    return isDone && !isLate && flips.length === 0 ? ExitCode.ok : ExitCode.warning;
   },
 });

@@ -15,7 +15,7 @@ export interface AskedPorts {
   readonly isMember: (labels: Labels) => boolean;
 }
 
-/** Without those that only call: their Envoys listen nowhere, and no object names a port of theirs. */
+/** Without those that only call: their Envoys are known to listen nowhere, and no object names a port of theirs. */
 export function withoutCallersOnly<T extends Pick<StoredMember, "name" | "ports">>(
   view: MeshView,
   target: FlipTarget,

@@ -16,7 +16,9 @@ function waiversOf(more: Partial<CallerWaiversDependencies> = {}) {
     all: () => rows,
     add: (all: readonly CallerWaiver[]) => {
       steps.push("store");
-      rows = [...rows, ...all];
+      const isNew = ({ target: its, name }: CallerWaiver): boolean =>
+        all.every((each) => each.target !== its || each.name !== name);
+      rows = [...rows.filter(isNew), ...all];
     },
     end: (byMs: number) => void (rows = rows.filter(({ untilMs }) => untilMs > byMs)),
   };
@@ -32,7 +34,7 @@ function waiversOf(more: Partial<CallerWaiversDependencies> = {}) {
     nowMs: () => clock.nowMs,
     ...more,
   });
-  return { waivers, steps, clock };
+  return { waivers, steps, clock, stored: stored as CallerWaiversDependencies["stored"] };
 }
 
 describe("waivers of callers", () => {
@@ -47,9 +49,28 @@ describe("waivers of callers", () => {
     assert.deepEqual(waivers.namesOf(target), new Set(["shop/cron", "proxy/shop/api-0"]));
     clock.nowMs = 5_000;
     assert.deepEqual(waivers.of(target), []);
-    waivers.prune();
-    waivers.prune();
+    waivers.prune(Infinity);
+    waivers.prune(Infinity);
     assert.equal(steps.filter((each) => each === "changed").length, 2);
+  });
+
+  it("that have ended are known as long as a flip is under way that had them, after a restart, too", async () => {
+    const { waivers, clock, stored } = waiversOf();
+    await waivers.add(target, ["shop/cron", "shop/job"], claim, 5_000);
+    await waivers.add({ ...target, ports: [8080] }, ["shop/job"], claim, 9_000);
+    clock.nowMs = 7_000;
+    waivers.prune(4_000);
+    const again = waiversOf({ stored, nowMs: () => clock.nowMs }).waivers;
+    for (const each of [waivers, again]) {
+      assert.deepEqual([...each.namesOf(target)], []);
+      const until = [...each.untilOf({ ...target, ports: [8080] })];
+      assert.deepEqual(
+        new Map(until),
+        new Map(Object.entries({ "shop/cron": 5_000, "shop/job": 9_000 })),
+      );
+    }
+    again.prune(5_000);
+    assert.deepEqual([...again.untilOf(target)], []);
   });
 
   it("are of one target, and of each of its ports; those of a port are of that port", async () => {
@@ -60,6 +81,23 @@ describe("waivers of callers", () => {
     assert.deepEqual([...waivers.namesOf(target)], ["all"]);
     assert.deepEqual(waivers.namesOf(port), new Set(["all", "one"]));
     assert.deepEqual([...waivers.namesOf({ ...target, selector: { app: "other" } })], []);
+  });
+
+  it("are ended before their time: in the log, then in the store, and known to whom they have covered", async () => {
+    const { waivers, steps, clock } = waiversOf();
+    await waivers.add(target, ["shop/cron", "shop/job"], claim, 5_000);
+    steps.length = 0;
+    clock.nowMs = 2_000;
+    const cron = waivers.current.find(({ name }) => name === "shop/cron") ?? assert.fail();
+    const ended = await waivers.end(cron, { operator: "bob", reason: "calls again" });
+    assert.equal(ended.untilMs, 2_000);
+    assert.deepEqual(steps, ["log ended: target shop/api, shop/cron", "store", "changed"]);
+    assert.deepEqual([...waivers.namesOf(target)], ["shop/job"]);
+    assert.deepEqual(
+      waivers.current.map(({ name, targetText }) => [targetText, name]),
+      [["shop/api", "shop/job"]],
+    );
+    assert.equal(waivers.untilOf(target).get("shop/cron"), 2_000);
   });
 
   it("do not count where they cannot be recorded", async () => {

@@ -32,13 +32,25 @@ export class CallerWaivers {
     this.#byTarget = byTarget(dependencies.stored.all());
   }
 
+  /** Those that count now, in the order of their targets and names. */
+  get current(): readonly CallerWaiver[] {
+    const nowMs = this.#dependencies.nowMs();
+    return [...this.#byTarget.values()].flat().filter(({ untilMs }) => untilMs > nowMs);
+  }
+
   /** Those that count for it now: its own, and for a port those of all of its ports. By name. */
   of(target: FlipTarget): readonly CallerWaiver[] {
-    const keys = new Set([targetKey(target), targetKey({ ...target, ports: [] })]);
     const nowMs = this.#dependencies.nowMs();
-    return [...keys].flatMap((key) =>
-      (this.#byTarget.get(key) ?? []).filter(({ untilMs }) => untilMs > nowMs),
-    );
+    return this.#kept(target).filter(({ untilMs }) => untilMs > nowMs);
+  }
+
+  /** By name, until when it counts or has counted, as far as is kept: what was refused while it did does not count when it has ended. */
+  untilOf(target: FlipTarget): ReadonlyMap<string, number> {
+    const until = new Map<string, number>();
+    for (const { name, untilMs } of this.#kept(target)) {
+      until.set(name, Math.max(untilMs, until.get(name) ?? 0));
+    }
+    return until;
   }
 
   namesOf(target: FlipTarget): ReadonlySet<string> {
@@ -52,7 +64,7 @@ export class CallerWaivers {
     { operator, reason }: Claim,
     untilMs: number,
   ): Promise<void> {
-    const { stored, record, nowMs, onChange } = this.#dependencies;
+    const { record, nowMs } = this.#dependencies;
     const createdAtMs = Math.floor(nowMs());
     assertNames(names);
     if (!(untilMs > createdAtMs && untilMs <= createdAtMs + longestMs)) {
@@ -64,21 +76,45 @@ export class CallerWaivers {
     await Promise.all(
       batches.map((detail) => record({ type: "waiver", operator, reason, subject, detail })),
     );
-    const given = { target: targetKey(target), reason, operator, createdAtMs, untilMs };
-    stored.add(names.map((name) => ({ ...given, name })));
+    const key = { target: targetKey(target), targetText: target.text };
+    const given = { ...key, reason, operator, createdAtMs, untilMs };
+    this.#store(names.map((name) => ({ ...given, name })));
+  }
+
+  /**
+   * It does not count from now on; what was refused while it did is still not counted.
+   * @param waiver of those that count @returns as it is kept @throws LogError; whatever SQLite throws
+   */
+  async end(waiver: CallerWaiver, { operator, reason }: Claim): Promise<CallerWaiver> {
+    const { record, nowMs } = this.#dependencies;
+    const detail = `target ${waiver.targetText}\n${waiver.name}`;
+    await record({ type: "waiver", operator, reason, subject: "ended", detail });
+    const ended = { ...waiver, untilMs: Math.min(waiver.untilMs, Math.floor(nowMs())) };
+    this.#store([ended]);
+    return ended;
+  }
+
+  /** Forgets those that have ended. @param keptSinceMs those that have ended since are asked for @throws whatever SQLite throws */
+  prune(keptSinceMs: number): void {
+    const { stored, nowMs, onChange } = this.#dependencies;
+    const byMs = Math.floor(Math.min(nowMs(), keptSinceMs));
+    const hasEnded = ({ untilMs }: CallerWaiver): boolean => untilMs <= byMs;
+    if (![...this.#byTarget.values()].some((all) => all.some(hasEnded))) return;
+    stored.end(byMs);
     this.#byTarget = byTarget(stored.all());
     onChange();
   }
 
-  /** Forgets those that have ended. @throws whatever SQLite throws */
-  prune(): void {
-    const { stored, nowMs, onChange } = this.#dependencies;
-    const now = Math.floor(nowMs());
-    const hasEnded = ({ untilMs }: CallerWaiver): boolean => untilMs <= now;
-    if (![...this.#byTarget.values()].some((all) => all.some(hasEnded))) return;
-    stored.end(now);
+  #store(waivers: readonly CallerWaiver[]): void {
+    const { stored, onChange } = this.#dependencies;
+    stored.add(waivers);
     this.#byTarget = byTarget(stored.all());
     onChange();
+  }
+
+  #kept(target: FlipTarget): readonly CallerWaiver[] {
+    const keys = new Set([targetKey(target), targetKey({ ...target, ports: [] })]);
+    return [...keys].flatMap((key) => this.#byTarget.get(key) ?? []);
   }
 }
 

@@ -22,7 +22,6 @@ export class FlipConfiguration implements Disposable {
   readonly #views = new Map<string, MeshView>();
   #whole: MeshView | undefined;
   #root: string;
-  #rulesChanged = 0;
 
   constructor(set: ResourceSet, trustDomain: string) {
     this.#set = set;
@@ -40,11 +39,6 @@ export class FlipConfiguration implements Disposable {
   /** Of the whole: rises with each change. */
   get sequence(): number {
     return this.#set.sequence;
-  }
-
-  /** Rises with each change of anything but who is there. */
-  get rulesChanged(): number {
-    return this.#rulesChanged;
   }
 
   viewOf(namespace: string): MeshView {
@@ -102,7 +96,6 @@ export class FlipConfiguration implements Disposable {
       if (isConcerned(namespace)) this.#views.delete(namespace);
     }
     this.#whole = undefined;
-    if (refs.some(({ kind }) => kind !== "WorkloadEntry")) this.#rulesChanged += 1;
     for (const listener of this.#listeners) listener(isConcerned);
   }
 }

@@ -3,16 +3,16 @@
 import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
 import { callerHolder, callersOf } from "../../../core/evidence/callers.ts";
 import type { Holder } from "../../../core/evidence/address-history.ts";
-import type { MemberSpan } from "../../../core/evidence/member.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
 import type { RefusedCall } from "../../../core/flip/flip-view.ts";
 import { selectorOf } from "../../../core/flip/target.ts";
+import { askedOf, toldSpan } from "../../../core/flip/told-span.ts";
 import { selects } from "../../../core/policy/labels.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { StoredMember, StoredSeen } from "../../../edge/evidence/evidence-question.ts";
 import type { AskedPorts } from "./asked-ports.ts";
 import { holdersIn, type EvidenceQuestions, type HolderOf } from "./evidence-questions.ts";
-import { isAskedOf, portsIn } from "./judgement.ts";
+import { isAskedOf, lagMs, portsIn } from "./judgement.ts";
 import { rowsOf } from "./seen-rows.ts";
 import type { EvidencedMember } from "./workload-progress.ts";
 
@@ -32,9 +32,10 @@ export async function flipEvidence(
   questions: EvidenceQuestions,
   flip: Flip,
   asked: AskedPorts,
+  nowMs: number,
 ): Promise<FlipEvidence | undefined> {
   try {
-    return await gather(questions, flip, asked);
+    return await gather(questions, flip, asked, nowMs);
   } catch (error) {
     if (error instanceof EvidenceStoreError) return undefined;
     throw error;
@@ -45,6 +46,7 @@ async function gather(
   questions: EvidenceQuestions,
   flip: Flip,
   asked: AskedPorts,
+  nowMs: number,
 ): Promise<FlipEvidence> {
   const { target, startedMs, lookBackMs, opened } = flip;
   const sinceMs = startedMs - lookBackMs;
@@ -57,7 +59,8 @@ async function gather(
   const isAsked = isAskedOf(then, asked);
   const keys = there.map(({ key }) => key);
   // Before the rows: whoever has told until then has told of all that is among them.
-  const spans = await questions.spans(keys, opened.at(-1)?.openedMs ?? startedMs);
+  const wanted = askedOf(flip, nowMs, lagMs);
+  const spans = await questions.spans(keys, Math.min(startedMs, nowMs - lagMs));
   const rows = opened.length === 0 ? [] : await refusedRows(questions, then, flip, sinceMs);
   const told = Map.groupBy(
     spans.filter(({ member, port }) => isAsked(member, port)),
@@ -66,27 +69,14 @@ async function gather(
   const refused = rows.filter(({ member, port }) => isAsked(member, port));
   const holderOf = await holdersIn(questions, refused, sinceMs);
   return {
-    members: there.map(({ proxy, name, labels, key, ports }) => {
-      const own = ports?.filter((port) => isAsked(key, port));
-      return { proxy, name, labels, untilMs: toldUntil(told.get(key) ?? [], own) };
+    members: there.map(({ proxy, name, labels, key, bornMs, ports: all }) => {
+      const ports = all?.filter((port) => isAsked(key, port));
+      const its = toldSpan({ bornMs, ports }, told.get(key) ?? [], wanted(name));
+      return { proxy, name, labels, ...its };
     }),
     refused: refusedCalls(refused, then, holderOf),
     callers: refusedCallers(refused, then, holderOf, opened[0]?.openedMs ?? Infinity),
   };
-}
-
-/** Of all of its ports, of which those that it tells of are known where policy does not say. */
-function toldUntil(
-  spans: readonly MemberSpan[],
-  ports: readonly number[] | undefined,
-): number | undefined {
-  const until = new Map<number, number>();
-  for (const { port, untilMs } of spans) {
-    until.set(port, Math.max(until.get(port) ?? 0, untilMs));
-  }
-  const all = (ports ?? [...until.keys()]).map((port) => until.get(port) ?? 0);
-  const leastMs = Math.min(...all);
-  return all.length === 0 || leastMs === 0 ? undefined : leastMs;
 }
 
 async function refusedRows(

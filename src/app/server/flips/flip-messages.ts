@@ -4,10 +4,12 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { endMs } from "../../../core/flip/flip-causes.ts";
 import { stagesOf, type Flip, type FlipState } from "../../../core/flip/flip.ts";
+import type { OtherDecision } from "../../../core/flip/other-decisions.ts";
 import { formatStage } from "../../../core/flip/stages.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
 import type { FlipStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { FlipReport } from "./flip-report.ts";
+import { notBackOf, type FlipReport } from "./flip-report.ts";
+import { otherMessage } from "./surroundings-messages.ts";
 import { callerMessage } from "./verdict-messages.ts";
 import type { WorkloadProgress } from "./workload-progress.ts";
 
@@ -16,9 +18,11 @@ const callersMax = 200;
 const waitsMax = 1_000;
 
 export function flipMessage(
-  { flip, workloads, waits, callers }: FlipReport,
+  report: FlipReport,
   nowMs: number,
+  others: readonly OtherDecision[] = [],
 ): MessageInitShape<typeof FlipStatusSchema> {
+  const { flip, workloads, waits, callers } = report;
   const { id, target, state, operator, startedMs, stages, opened, edit } = flip;
   const windowMs = endMs(flip);
   const stateOf = workloadStates(flip);
@@ -31,8 +35,13 @@ export function flipMessage(
     ...("endedMs" in state && { endedAt: timestampFromMs(state.endedMs) }),
     stages: stages.map(formatStage),
     stage: opened.at(-1)?.index ?? 0,
+    stagesOpened: opened.length,
+    revertWindow: BigInt(Math.round(flip.revertWindowMs / 1_000)),
     workloads: workloads.map((each) => {
-      return { name: each.name, state: stateOf(each), draining: each.draining };
+      const { name, draining, absence, plaintext = "", isWaived: waived } = each;
+      const its = stateOf(each);
+      const why = its === "silent" ? (absence ?? "unheard") : "";
+      return { name, state: its, draining, absence: why, plaintext, waived };
     }),
     waits: waits.slice(0, waitsMax).map((each) => ({ ...each })),
     refused: callers.slice(0, callersMax).map(callerMessage),
@@ -42,16 +51,26 @@ export function flipMessage(
     awaitsObject: !edit.isOurs,
     now: timestampFromMs(nowMs),
     unseen: state.kind === "done" ? [...state.unseen] : [],
+    notBack: [...notBackOf(report)],
+    createsObject: edit.beforeJson === undefined,
+    decidedByOthers: others.map(otherMessage),
   };
 }
 
-/** `held-back`: it takes plaintext. On the way back whoever has not acknowledged that is on its way. */
-function workloadStates(flip: Flip): (workload: WorkloadProgress) => string {
+/**
+ * `held-back`: it takes plaintext. On the way back whoever has not acknowledged that is on its way. `permissive`: a stage has opened it,
+ * it has what it is to do, and takes plaintext: the object does not say STRICT now.
+ */
+export function workloadStates(flip: Flip): (workload: WorkloadProgress) => string {
   const stageOf = stagesOf(flip);
   const { kind } = flip.state;
   const isBack = kind === "reverting" || kind === "reverted" || kind === "superseded";
-  return ({ name, stage, isBack: takesPlaintext }) => {
-    if (!isBack) return stageOf(name) === undefined ? "held-back" : stage;
+  return ({ name, stage, isBack: takesPlaintext, plaintext }) => {
+    if (!isBack) {
+      if (stageOf(name) === undefined) return "held-back";
+      const isInForce = stage === "in-force" || stage === "draining";
+      return isInForce && plaintext === "taken" ? "permissive" : stage;
+    }
     if (stage === "no-proxy" || takesPlaintext) return "held-back";
     return stage === "silent" || stage === "refused" ? stage : "pushed";
   };

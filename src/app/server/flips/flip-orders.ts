@@ -1,7 +1,9 @@
 /** What the orders of operators have in common: whom they ask, and the change of an object that they show. */
 
-import { targetKey } from "../../../core/flip/target.ts";
-import type { Flip } from "../../../core/flip/flip.ts";
+import { FlipError } from "../../../core/flip/flip-error.ts";
+import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
+import { shareWorkloads } from "../../../core/flip/shared-workloads.ts";
+import { targetKey, type FlipTarget } from "../../../core/flip/target.ts";
 import type { StrictEdit } from "../../../core/flip/strict-edit.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
 import type { FlipEdits } from "./flip-edits.ts";
@@ -27,6 +29,32 @@ export function changeOf({ before, after }: Pick<StrictEdit, "before" | "after">
     beforeJson: before === undefined ? "" : JSON.stringify(before.manifest),
     afterJson: JSON.stringify(after.manifest),
   };
+}
+
+/** Newer than any of the same target, and of others that have workloads of it: under way, or in force still. The newest last. */
+export function flipsAround(orders: FlipOrders, text: string): readonly Flip[] {
+  const { flips, judge, edits, configuration } = orders;
+  const target = resolvedOf(judge, text);
+  if (target === undefined) return [];
+  const key = targetKey(target);
+  const view = configuration.viewOf(target.namespace);
+  const lastId = flipsOf(orders, text).at(-1)?.id ?? 0;
+  return flips
+    .all()
+    .filter((flip) => flip.id > lastId && targetKey(flip.target) !== key)
+    .filter((flip) => !hasEnded(flip) || flip.state.kind === "done")
+    .filter((flip) => shareWorkloads(view, flip.target, target))
+    .filter((flip) => !hasEnded(flip) || edits.objectSays(flip) === "after");
+}
+
+/** @returns undefined for one that is none any more */
+function resolvedOf(judge: TargetJudge, text: string): FlipTarget | undefined {
+  try {
+    return judge.resolve(text);
+  } catch (error) {
+    if (error instanceof FlipError) return undefined;
+    throw error;
+  }
 }
 
 /** Of the same target, however it is written; the newest last. @throws FlipError */

@@ -30,6 +30,8 @@ export type ServerRefusalCode =
   | "evidence-unavailable"
   | "look-back-too-long"
   | "look-back-too-short"
+  /** Of whom no waiver counts. */
+  | "waiver-unknown"
   | "until-past";
 
 export interface Refusal {
@@ -58,8 +60,13 @@ export class FlipRefusedError extends PortcullisError<ServerRefusalCode | FlipRe
   }
 }
 
+/** In words, of whoever has nothing more to say. */
+export interface ServerRefusal extends Pick<FlipRefusal, "message" | "hint"> {
+  readonly code: ServerRefusalCode | FlipRefusalCode;
+}
+
 /** @throws FlipRefusedError */
-export function refuse({ code, message, hint }: FlipRefusal): never {
+export function refuse({ code, message, hint }: ServerRefusal): never {
   throw new FlipRefusedError(code, message, { hint });
 }
 

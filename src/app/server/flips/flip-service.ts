@@ -3,7 +3,7 @@
 import { create } from "@bufbuild/protobuf";
 import { status, type handleUnaryCall } from "@grpc/grpc-js";
 import { FlipError } from "../../../core/flip/flip-error.ts";
-import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
+import { hasEnded, revertWindowSeconds, type Flip } from "../../../core/flip/flip.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
 import {
   GetFlipsResponseSchema,
@@ -17,17 +17,19 @@ import {
   type StartFlipResponse,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { answerCommand, assertClaim, CommandError } from "../operator-command.ts";
+import type { CallerWaivers } from "./caller-waivers.ts";
 import { answerOrder } from "./flip-answers.ts";
 import { flipMessage } from "./flip-messages.ts";
-import { flipsOf, type FlipOrders } from "./flip-orders.ts";
+import { flipsAround, flipsOf, type FlipOrders } from "./flip-orders.ts";
 import { isInvalid } from "./flip-refusals.ts";
 import type { LookBacks } from "./look-backs.ts";
 import { NotSafeError, startFlip, type StartOrder } from "./start-flip.ts";
 import { takeBack } from "./take-back.ts";
-import { verdictMessage } from "./verdict-messages.ts";
+import { callerWaiverMessage, verdictMessage } from "./verdict-messages.ts";
 
 export interface FlipServiceDependencies extends FlipOrders {
   readonly lookBacks: LookBacks;
+  readonly waivers: CallerWaivers;
   readonly log: Logger;
 }
 
@@ -37,7 +39,6 @@ export interface FlipHandlers {
   readonly getFlips: handleUnaryCall<GetFlipsRequest, GetFlipsResponse>;
 }
 
-const revertWindowDefault = 600;
 const revertWindowMax = 30 * 86_400;
 
 export function flipHandlers(dependencies: FlipServiceDependencies): FlipHandlers {
@@ -105,7 +106,8 @@ async function revert(
   const order = { operator, reason, isDryRun };
   const { flip, ...change } = await takeBack(dependencies, target, order);
   const value = messageOf(dependencies, flip);
-  return create(RevertFlipResponseSchema, { result: { case: "flip", value }, ...change });
+  const waivers = dependencies.waivers.of(flip.target).map(callerWaiverMessage);
+  return create(RevertFlipResponseSchema, { result: { case: "flip", value }, ...change, waivers });
 }
 
 function answerFlips(dependencies: FlipServiceDependencies, target: string): GetFlipsResponse {
@@ -114,10 +116,10 @@ function answerFlips(dependencies: FlipServiceDependencies, target: string): Get
   return create(GetFlipsResponseSchema, { flips: all });
 }
 
-/** None of a target that is none any more. @throws FlipError of words that nobody can read */
+/** Also those that have made it strict with others. None of a target that is none any more. @throws FlipError of words that nobody can read */
 function known(dependencies: FlipServiceDependencies, target: string): readonly Flip[] {
   try {
-    return flipsOf(dependencies, target);
+    return [...flipsOf(dependencies, target), ...flipsAround(dependencies, target)];
   } catch (error) {
     if (error instanceof FlipError && !isInvalid(error)) return [];
     throw error;
@@ -126,17 +128,18 @@ function known(dependencies: FlipServiceDependencies, target: string): readonly 
 
 /** @param isShort without its workloads: of many that have ended nobody asks for them */
 function messageOf(
-  { flips, nowMs }: FlipServiceDependencies,
+  { flips, judge, nowMs }: FlipServiceDependencies,
   flip: Flip,
   isShort = false,
 ): ReturnType<typeof flipMessage> {
   const report = isShort ? { flip, workloads: [], waits: [], callers: [] } : flips.report(flip);
-  return flipMessage(report, Math.floor(nowMs()));
+  const others = isShort ? [] : judge.othersOf(flip.target);
+  return flipMessage(report, Math.floor(nowMs()), others);
 }
 
 /** @throws CommandError */
 function secondsOf(revertWindow: bigint): number {
-  if (revertWindow === 0n) return revertWindowDefault;
+  if (revertWindow === 0n) return revertWindowSeconds;
   if (revertWindow > 0n && revertWindow <= BigInt(revertWindowMax)) return Number(revertWindow);
   const message = `expected a revert window of 1 s to 30 days, got ${revertWindow} s`;
   throw new CommandError("command-setting", message);

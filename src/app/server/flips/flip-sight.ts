@@ -21,7 +21,7 @@ export interface FlipSightDependencies {
   readonly control: ProgressControl;
   readonly configuration: FlipConfiguration;
   readonly questions: EvidenceQuestions;
-  readonly waivers: Pick<CallerWaivers, "of" | "namesOf">;
+  readonly waivers: Pick<CallerWaivers, "namesOf" | "untilOf">;
   readonly hurried: HurriedStreams<Session>;
   readonly nowMs: () => number;
 }
@@ -35,7 +35,6 @@ const notAsked: FlipVerdict = { kind: "unknown", names: [] };
 export class FlipSight {
   readonly #dependencies: FlipSightDependencies;
   readonly #facts = new KnownFacts();
-  readonly #waivedUntil = new Map<string, number>();
   /** Of the last answer: what was told does not end with it. */
   #evidence: FlipEvidence = noEvidence;
   #isBlind = false;
@@ -63,7 +62,8 @@ export class FlipSight {
   async look(flip: Flip): Promise<void> {
     if (flip.state.kind === "reverting") return;
     const { asked } = this.#factsOf(flip);
-    const evidence = await flipEvidence(this.#dependencies.questions, flip, asked);
+    const { questions, nowMs } = this.#dependencies;
+    const evidence = await flipEvidence(questions, flip, asked, Math.floor(nowMs()));
     this.#isBlind = evidence === undefined;
     if (evidence !== undefined) this.#evidence = evidence;
   }
@@ -82,7 +82,7 @@ export class FlipSight {
       safeSinceMs: this.#safe?.opened === flip.opened.length ? this.#safe.sinceMs : undefined,
       refused,
       ...this.#timesOf(facts),
-      waivedUntil: this.#waived(flip),
+      waivedUntil: waivers.untilOf(flip.target),
     };
   }
 
@@ -113,14 +113,6 @@ export class FlipSight {
     this.#absentSinceMs = isObjectThere ? undefined : sinceMs;
     this.#lookedSinceMs = Math.min(this.#lookedSinceMs, nowMs);
     return { absentSinceMs: this.#absentSinceMs, lookedSinceMs: this.#lookedSinceMs };
-  }
-
-  /** Those that have ended are kept: what was refused while one counted does not count when it has ended. */
-  #waived({ target }: Flip): ReadonlyMap<string, number> {
-    for (const { name, untilMs } of this.#dependencies.waivers.of(target)) {
-      this.#waivedUntil.set(name, Math.max(untilMs, this.#waivedUntil.get(name) ?? 0));
-    }
-    return this.#waivedUntil;
   }
 
   #factsOf(flip: Flip): TargetFacts {

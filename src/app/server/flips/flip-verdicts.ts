@@ -10,17 +10,14 @@ import { readManifest } from "../policy/resources/read-manifest.ts";
 import { judge, type JudgeDependencies } from "./judgement.ts";
 
 interface KnownCalls {
-  readonly rulesChanged: number;
-  readonly atMs: number;
+  readonly sequence: number;
   readonly calls: readonly BrokenCall[];
 }
-
-/** Who comes and goes changes little of it, and it may take a tenth of a second. */
-const callsKeptMs = 60_000;
 
 /** Of one flip. */
 export class FlipVerdicts {
   readonly #dependencies: JudgeDependencies;
+  /** Of one configuration made once: it may take a tenth of a second. */
   #known: KnownCalls | undefined;
   #last: { readonly stages: number; readonly verdict: FlipVerdict } | undefined;
 
@@ -47,9 +44,9 @@ export class FlipVerdicts {
     const asked = { target, ports: { ports, exceptPorts }, lookBackMs, brokenCalls: [], isStrict };
     try {
       const { verdict, isNobody } = await judge(this.#dependencies, asked);
-      if (isNobody) return { kind: "nobody", names: [] };
+      if (isNobody && verdict.coverage.members === 0) return { kind: "nobody", names: [] };
       const { kind, callers, silent } = verdict;
-      if (kind === "safe") return this.#byConfiguration(flip);
+      if (kind === "safe") return this.#byConfiguration(flip, isNobody ? "nobody" : "safe");
       const inTheWay = kind === "unsafe" ? callers : silent;
       const names = inTheWay.filter(({ isWaived }) => !isWaived).map(({ name }) => name);
       return { kind, names: [...new Set(names)] };
@@ -59,20 +56,18 @@ export class FlipVerdicts {
     }
   }
 
-  #byConfiguration(flip: Flip): FlipVerdict {
+  #byConfiguration(flip: Flip, otherwise: "safe" | "nobody"): FlipVerdict {
     const waived = this.#dependencies.waivers.namesOf(flip.target);
     const broken = this.#broken(flip).filter(({ client }) => !waived.has(client));
     const names = [...new Set(broken.map(({ client }) => client))];
-    return { kind: names.length > 0 ? "unsafe" : "safe", names };
+    return { kind: names.length > 0 ? "unsafe" : otherwise, names };
   }
 
   #broken(flip: Flip): readonly BrokenCall[] {
-    const { configuration, nowMs } = this.#dependencies;
-    const { rulesChanged } = configuration;
-    const atMs = nowMs();
-    const known = this.#known;
-    const isKept = known !== undefined && Math.abs(atMs - known.atMs) < callsKeptMs;
-    if (isKept && known.rulesChanged === rulesChanged) return known.calls;
+    const { configuration } = this.#dependencies;
+    const { sequence } = configuration;
+    // Who comes and goes counts, too: a new endpoint may be one that its callers send plaintext.
+    if (this.#known?.sequence === sequence) return this.#known.calls;
     const { ref, beforeJson, afterJson } = flip.edit;
     const before = beforeJson === undefined ? undefined : policyOf(beforeJson);
     const now = configuration.find(ref)?.object;
@@ -82,7 +77,7 @@ export class FlipVerdicts {
       before && { kind: "PeerAuthentication", object: before },
     );
     const calls = after === undefined ? [] : brokenCalls(view, after, flip.target);
-    this.#known = { rulesChanged, atMs, calls };
+    this.#known = { sequence, calls };
     return calls;
   }
 }

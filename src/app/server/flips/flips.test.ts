@@ -52,8 +52,9 @@ function openFlips(owned: DisposableStack): Flips {
       overdue: () => 0,
     }),
     questions: notRecorded,
-    waivers: { of: () => [], namesOf: () => new Set() },
+    waivers: { of: () => [], namesOf: () => new Set(), untilOf: () => new Map() },
     absenceOf: () => undefined,
+    hasListeners: () => true,
     hurried: new HurriedStreams(() => {}),
     nowMs,
   });

@@ -64,9 +64,11 @@ export class Flips implements AsyncDisposable {
   report(flip: Flip): FlipReport {
     const running = this.#running.get(flip.id);
     if (running !== undefined) return running.report();
-    const { configuration, control } = this.#dependencies;
+    const { configuration, control, waivers } = this.#dependencies;
     const view = configuration.viewOf(flip.target.namespace);
-    return endedReport(flip, control, view, this.#callers.get(flip.id) ?? []);
+    const waived = waivers.namesOf(flip.target);
+    const callers = this.#callers.get(flip.id) ?? [];
+    return endedReport(flip, { control, view, callers, waived });
   }
 
   /** @throws FlipRefusedError where another flip has workloads in common with it */

@@ -14,8 +14,10 @@ import { askedPorts, withoutCallersOnly, type AskedPorts } from "./asked-ports.t
 import type { CallerWaivers } from "./caller-waivers.ts";
 import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
-import type { AbsenceOf } from "./proxy-absence.ts";
+import { isKnown, withKnownPorts, withPorts } from "./member-ports.ts";
+import type { AbsenceOf, HasListeners } from "./proxy-absence.ts";
 import { seenRows, type AskSeen } from "./seen-rows.ts";
+import type { TargetSurroundings } from "./target-surroundings.ts";
 
 export interface Judgement {
   readonly target: FlipTarget;
@@ -24,10 +26,12 @@ export interface Judgement {
   readonly waivers: readonly CallerWaiver[];
   /** By the configuration. */
   readonly ports: readonly TargetPort[];
-  /** By the configuration: nothing would change, and who calls without mTLS is refused now. */
+  /** By the configuration, and by what flips hold back: nothing would change, and who calls without mTLS is refused now. */
   readonly isStrictAlready: boolean;
   /** Names of workloads that are to have a proxy, of which none was there since the look-back began. */
   readonly withoutProxy: readonly string[];
+  readonly flips: TargetSurroundings["flips"];
+  readonly others: TargetSurroundings["others"];
 }
 
 export interface JudgeDependencies {
@@ -35,6 +39,7 @@ export interface JudgeDependencies {
   readonly configuration: FlipConfiguration;
   readonly waivers: Pick<CallerWaivers, "of" | "namesOf">;
   readonly absenceOf: AbsenceOf;
+  readonly hasListeners: HasListeners;
   readonly nowMs: () => number;
 }
 
@@ -51,24 +56,26 @@ export interface JudgedTarget {
 export interface EvidenceVerdict {
   readonly verdict: Verdict;
   readonly nowMs: number;
-  /** By the evidence, nobody is left of whom to ask. */
+  /** By the evidence, nobody is there any more of whom to ask; whoever calls them may call those that come. */
   readonly isNobody: boolean;
   /** Of the workloads that had a proxy since the look-back began. */
   readonly names: ReadonlySet<string>;
 }
 
 /** What is newer may be on its way: an agent reports every 10 s, and one that comes back says all that it has missed. */
-const lagMs = 30_000;
+export const lagMs = 30_000;
 
 /** Rejects with EvidenceStoreError where nothing is known. */
 export async function judge(
-  { questions, configuration, waivers, absenceOf, nowMs }: JudgeDependencies,
+  dependencies: JudgeDependencies,
   { target, ports, lookBackMs, brokenCalls, isStrict = () => false }: JudgedTarget,
 ): Promise<EvidenceVerdict> {
-  const now = Math.floor(nowMs());
+  const { questions, configuration, waivers, absenceOf } = dependencies;
+  const now = Math.floor(dependencies.nowMs());
   const sinceMs = now - lookBackMs;
   const { namespace } = target;
-  const stored = await questions.membersOf(namespace, selectorOf(target), sinceMs);
+  const found = await questions.membersOf(namespace, selectorOf(target), sinceMs);
+  const stored = found.map((each) => withKnownPorts(each, dependencies.hasListeners));
   const view = configuration.viewOf(namespace);
   const asked = askedPorts(view, target, ports);
   const taken = stored.filter((each) => isAny(each, asked.isMember));
@@ -78,6 +85,7 @@ export async function judge(
   const only = portsIn(ports);
   // Before the rows: a span that is told meanwhile would cover calls that are not among them.
   const spans = await questions.spans(keys, sinceMs);
+  const told = new Set(spans.map(({ member }) => member));
   const isAsked = isAskedOf(members, asked);
   const ask: AskSeen = (some) => questions.seen(some, only, sinceMs);
   const { others, mtls } = await seenRows(keys, ask, isAsked);
@@ -90,6 +98,7 @@ export async function judge(
     members: members.map((each) => ({
       ...withPorts(each, asked),
       absence: absenceOf(each.proxy),
+      hasTold: told.has(each.key) && isKnown(each, dependencies.hasListeners),
     })),
     firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
     seen: [...others, ...mtls],
@@ -100,7 +109,8 @@ export async function judge(
     lagMs,
   });
   const names = new Set(all.map(({ name }) => name));
-  return { verdict, nowMs: now, isNobody: members.length === 0, names };
+  const isNobody = members.every(({ goneMs }) => goneMs !== undefined);
+  return { verdict, nowMs: now, isNobody, names };
 }
 
 /** Undefined: all. */
@@ -126,11 +136,4 @@ function isAny(
   isIt: (labels: StoredMember["labels"]) => boolean,
 ): boolean {
   return isIt(labels) || (labelsNow !== undefined && isIt(labelsNow));
-}
-
-function withPorts(member: StoredMember, { isAsked }: AskedPorts): StoredMember {
-  const { ports, labels } = member;
-  return ports === undefined
-    ? member
-    : { ...member, ports: ports.filter((port) => isAsked(labels, port)) };
 }

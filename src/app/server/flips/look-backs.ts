@@ -1,5 +1,6 @@
 /** How far back a verdict looks. Another look-back than the server's setting stands in the log: a verdict is worth what it rests on. */
 
+import { formatDuration } from "../../../core/duration.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
 import { CommandError } from "../operator-command.ts";
 import { FlipRefusedError } from "./flip-refusals.ts";
@@ -38,7 +39,7 @@ export class LookBacks {
     if (seconds === 0n || seconds === BigInt(lookBackSeconds)) return lookBackSeconds * 1_000;
     if (seconds < secondsMin) throw tooShort(seconds);
     if (seconds <= BigInt(evidenceRetentionSeconds)) return Number(seconds) * 1_000;
-    const message = `expected a look-back of at most ${evidenceRetentionSeconds} s, for which it is kept who has called whom, got ${seconds} s`;
+    const message = `expected a look-back of at most ${formatDuration(evidenceRetentionSeconds)}, for which it is kept who has called whom, got ${spanText(seconds)}`;
     throw new FlipRefusedError("look-back-too-long", message, {
       hint: "ask for less, or keep more: server --evidence-retention",
     });
@@ -52,15 +53,21 @@ export class LookBacks {
     const key = JSON.stringify([operator, asked, lookBackMs]);
     const atMs = nowMs();
     if (Math.abs(atMs - (this.#said.get(key) ?? -Infinity)) < againMs) return;
-    if (this.#said.size >= saidMax) this.#said.clear();
-    this.#said.set(key, atMs);
     const detail = `look-back of ${lookBackMs / 1_000} s, setting ${settingMs / 1_000} s`;
     await record({ type: "command", operator, subject: asked, detail });
+    // What could not be written is not said: whoever asks again tries again.
+    if (this.#said.size >= saidMax) this.#said.clear();
+    this.#said.set(key, atMs);
   }
 }
 
+/** A client may send any number. */
+function spanText(seconds: bigint): string {
+  return formatDuration(Number(seconds));
+}
+
 function tooShort(seconds: bigint): FlipRefusedError {
-  const message = `expected a look-back of at least ${secondsMin} s, of which agents that tell every 10 s can have told, got ${seconds} s`;
+  const message = `expected a look-back of at least ${spanText(secondsMin)}, of which agents that tell every 10 s can have told, got ${spanText(seconds)}`;
   return new FlipRefusedError("look-back-too-short", message, {
     hint: "look back further; what is right for a target is as long as its rarest caller takes to call again",
   });

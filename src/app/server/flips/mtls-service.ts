@@ -1,4 +1,4 @@
-/** `portcullis.admin.v1` CheckMtls, PlanFlips, MakePermissive and AddCallerWaivers. */
+/** `portcullis.admin.v1` CheckMtls, PlanFlips and MakePermissive. */
 
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
@@ -6,12 +6,9 @@ import type { handleUnaryCall } from "@grpc/grpc-js";
 import { operatorPattern } from "../../../core/operator.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
 import {
-  AddCallerWaiversResponseSchema,
   CheckMtlsResponseSchema,
   MakePermissiveResponseSchema,
   PlanFlipsResponseSchema,
-  type AddCallerWaiversRequest,
-  type AddCallerWaiversResponse,
   type CheckMtlsRequest,
   type CheckMtlsResponse,
   type MakePermissiveRequest,
@@ -20,8 +17,6 @@ import {
   type PlanFlipsResponse,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { assertClaim, CommandError } from "../operator-command.ts";
-import { waiverMessage } from "../rotation/root-messages.ts";
-import type { CallerWaivers } from "./caller-waivers.ts";
 import { answerOrder } from "./flip-answers.ts";
 import { changeOf } from "./flip-orders.ts";
 import type { FlipServiceDependencies } from "./flip-service.ts";
@@ -29,18 +24,13 @@ import { makePermissive } from "./make-permissive.ts";
 import { planNamespace, planRowsMax } from "./plan-namespace.ts";
 import { verdictMessage } from "./verdict-messages.ts";
 
-export interface MtlsServiceDependencies extends FlipServiceDependencies {
-  readonly waivers: CallerWaivers;
-}
-
 export interface MtlsHandlers {
   readonly checkMtls: handleUnaryCall<CheckMtlsRequest, CheckMtlsResponse>;
   readonly planFlips: handleUnaryCall<PlanFlipsRequest, PlanFlipsResponse>;
   readonly makePermissive: handleUnaryCall<MakePermissiveRequest, MakePermissiveResponse>;
-  readonly addCallerWaivers: handleUnaryCall<AddCallerWaiversRequest, AddCallerWaiversResponse>;
 }
 
-export function mtlsHandlers(dependencies: MtlsServiceDependencies): MtlsHandlers {
+export function mtlsHandlers(dependencies: FlipServiceDependencies): MtlsHandlers {
   const { log } = dependencies;
   return {
     checkMtls: ({ request }, reply) =>
@@ -67,19 +57,11 @@ export function mtlsHandlers(dependencies: MtlsServiceDependencies): MtlsHandler
         () => permit(dependencies, request),
         (result) => create(MakePermissiveResponseSchema, { result }),
       ),
-    addCallerWaivers: ({ request }, reply) =>
-      void answerOrder(
-        reply,
-        log,
-        request.target,
-        () => waive(dependencies, request),
-        (result) => create(AddCallerWaiversResponseSchema, { result }),
-      ),
   };
 }
 
 async function check(
-  { judge, lookBacks }: MtlsServiceDependencies,
+  { judge, lookBacks }: FlipServiceDependencies,
   { target: text, lookBack, operator }: CheckMtlsRequest,
 ): Promise<CheckMtlsResponse> {
   assertClaim({ operator, reason: "check" });
@@ -92,7 +74,7 @@ async function check(
 }
 
 async function plan(
-  dependencies: MtlsServiceDependencies,
+  dependencies: FlipServiceDependencies,
   { namespace, lookBack, operator }: PlanFlipsRequest,
 ): Promise<PlanFlipsResponse> {
   assertClaim({ operator, reason: "plan" });
@@ -100,19 +82,20 @@ async function plan(
   await dependencies.lookBacks.say(lookBackMs, operator, `mtls plan ${namespace.slice(0, 63)}`);
   const targets = await planNamespace(dependencies, namespace, lookBackMs);
   return create(PlanFlipsResponseSchema, {
-    targets: targets.map(({ target, mode, judgement, order, waitsFor, next }) => ({
+    targets: targets.map(({ target, mode, judgement, decidedBy, order, waitsFor, next }) => ({
       target,
       mode,
       order,
       waitsFor: [...waitsFor],
       next,
+      ...(decidedBy && { decidedBy: nameMessage(decidedBy) }),
       ...(judgement && { verdict: verdictMessage(judgement, planRowsMax) }),
     })),
   });
 }
 
 async function permit(
-  dependencies: MtlsServiceDependencies,
+  dependencies: FlipServiceDependencies,
   { target, until, owner, operator, dryRun: isDryRun }: MakePermissiveRequest,
 ): Promise<MakePermissiveResponse> {
   assertClaim({ operator, reason: "permissive" });
@@ -129,21 +112,4 @@ async function permit(
     object: nameMessage(edit.ref),
     ...changeOf(edit),
   });
-}
-
-async function waive(
-  { judge, waivers, log }: MtlsServiceDependencies,
-  { target: text, names, reason, operator, until }: AddCallerWaiversRequest,
-): Promise<AddCallerWaiversResponse> {
-  assertClaim({ operator, reason });
-  const target = judge.resolve(text);
-  const untilMs = until === undefined ? 0 : timestampMs(until);
-  await waivers.add(target, names, { operator, reason }, untilMs);
-  const count = names.length;
-  const fields = { event: "callers-waived", operator, reason, target: target.text, count };
-  log.warn(fields, "a target may go strict without some of its callers");
-  const given = new Set(names);
-  const added = waivers.of(target).filter(({ name }) => given.has(name));
-  const value = { waivers: added.map(waiverMessage) };
-  return create(AddCallerWaiversResponseSchema, { result: { case: "waivers", value } });
 }

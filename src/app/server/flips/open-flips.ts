@@ -18,10 +18,9 @@ import type { FlipServiceDependencies } from "./flip-service.ts";
 import { Flips } from "./flips.ts";
 import { HurriedStreams } from "./hurried-streams.ts";
 import { LookBacks } from "./look-backs.ts";
-import type { MtlsServiceDependencies } from "./mtls-service.ts";
 import { PermissiveDebts } from "./permissive-debts.ts";
 import { portColumns, type PortColumns } from "./port-columns.ts";
-import { absenceBy } from "./proxy-absence.ts";
+import { absenceBy, listenersBy } from "./proxy-absence.ts";
 import { TargetJudge } from "./target-judge.ts";
 
 export interface OpenFlipsOptions {
@@ -34,7 +33,7 @@ export interface OpenFlipsOptions {
   readonly nowMs: () => number;
 }
 
-export interface OpenedFlips extends MtlsServiceDependencies {
+export interface OpenedFlips extends FlipServiceDependencies {
   readonly columns: () => Promise<PortColumns>;
 }
 
@@ -66,6 +65,7 @@ export function openFlips(
     configuration,
     waivers,
     absenceOf: absenceBy(control),
+    hasListeners: listenersBy(control),
     nowMs,
   };
   const hurried = new HurriedStreams<Session>((...of) => connections?.intake.hurry(...of));
@@ -81,7 +81,8 @@ export function openFlips(
   if (counted !== undefined) owned.use(counted);
   const prune = (): void => {
     try {
-      waivers.prune();
+      // A flip asks who was waived since it began.
+      waivers.prune(Math.min(...flips.underWay.map(({ startedMs }) => startedMs)));
     } catch (error) {
       const fields = { event: "caller-waivers-prune-failed", ...failureFields(error) };
       log.error(fields, "ended waivers of callers are still kept");
@@ -95,13 +96,14 @@ export function openFlips(
   const lookBackMs = (): number => settings().lookBackSeconds * 1_000;
   const service: FlipServiceDependencies = {
     flips,
-    judge: new TargetJudge(judging),
+    judge: new TargetJudge({ ...judging, flips, control }),
     edits,
     configuration,
     lookBacks: new LookBacks({ settings, record, nowMs }),
+    waivers,
     log,
     nowMs,
   };
   const ofPorts = { questions, flips, debts, configuration, lookBackMs, nowMs };
-  return { ...service, waivers, columns: () => portColumns(ofPorts) };
+  return { ...service, columns: () => portColumns(ofPorts) };
 }

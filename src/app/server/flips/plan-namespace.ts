@@ -2,7 +2,7 @@
 
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Caller } from "../../../core/evidence/caller.ts";
-import { FlipError, isRefusal } from "../../../core/flip/flip-error.ts";
+import { FlipError, isRefusal, type FlipRefusal } from "../../../core/flip/flip-error.ts";
 import {
   planFlips,
   type PlanCaller,
@@ -10,15 +10,20 @@ import {
   type PlanTarget,
 } from "../../../core/flip/flip-plan.ts";
 import { namespaceTargets } from "../../../core/flip/namespace-targets.ts";
-import { targetMode } from "../../../core/flip/target-modes.ts";
+import type { StrictEdit } from "../../../core/flip/strict-edit.ts";
+import { modeOfAll } from "../../../core/flip/target-modes.ts";
 import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
+import type { ResourceRef } from "../../../core/resources/resource.ts";
 import type { FlipOrders } from "./flip-orders.ts";
 import type { Judgement } from "./judgement.ts";
+import { flipUnderWayWords } from "./surroundings-messages.ts";
 
 export interface PlannedTarget extends PlannedFlip {
   readonly mode: string;
   /** Undefined for workloads that nothing can select alone. */
   readonly judgement: Judgement | undefined;
+  /** An object of its own: undefined where the namespace's or the mesh's decides. */
+  readonly decidedBy: ResourceRef | undefined;
 }
 
 /** Of each target is told: a namespace may have hundreds of them. */
@@ -57,24 +62,44 @@ async function look(
   lookBackMs: number,
 ): Promise<Looked> {
   const view = configuration.viewOf(target.namespace);
-  const mode = targetMode(view, target);
   const edit = judge.planOf(target);
   const { judgement } = await judge.judge(target, edit, lookBackMs);
   const { kind, callers, silent } = judgement.verdict;
-  const isHindered = isRefusal(edit) && mode !== "strict";
+  const mode = modeOfAll(judgement.ports.map(({ decision }) => decision.mode));
+  const refusal = mode === "strict" ? undefined : (busyWith(judgement) ?? refusalOf(edit));
   return {
     plan: {
       target: target.text,
       mode,
       workloads: membersOf(view, target).members.map(({ name }) => name),
       // Who cannot be flipped has no turn.
-      verdict: isHindered && kind === "safe" ? "unknown" : kind,
+      verdict: refusal !== undefined && kind === "safe" ? "unknown" : kind,
       callers: namesOnce(callers.filter(({ isWaived }) => !isWaived)),
       silent: silent.filter(({ isWaived }) => !isWaived),
     },
     judgement,
-    refusal: isHindered ? edit : undefined,
+    refusal,
   };
+}
+
+function refusalOf(edit: StrictEdit | FlipRefusal): Looked["refusal"] {
+  return isRefusal(edit) ? edit : undefined;
+}
+
+/** Nothing is flipped beside a flip that is under way. */
+function busyWith({ target, flips }: Judgement): Looked["refusal"] {
+  const [first] = flips;
+  if (first === undefined) return undefined;
+  const hint = `portcullis mtls flip ${first.flip.target.text}`;
+  return { message: flipUnderWayWords(first, target.text), hint };
+}
+
+/** Where the namespace's own object, or the mesh's, does not. */
+function ownObject({ target, ports }: Judgement): ResourceRef | undefined {
+  if (target.name === "") return undefined;
+  return ports
+    .flatMap(({ decision: { because, overrode } }) => [because, ...overrode])
+    .find(({ rule }) => rule === "workload" || rule === "port")?.ref;
 }
 
 function namesOnce(callers: readonly Caller[]): readonly PlanCaller[] {
@@ -99,7 +124,9 @@ function withRefusal(planned: PlannedFlip, looked: Looked | undefined): PlannedT
     ...(refusal === undefined ? [] : [refusal.message]),
     ...planned.waitsFor,
   ]);
-  return { ...planned, waitsFor, next: refusal?.hint ?? planned.next, mode, judgement };
+  const decidedBy = judgement && ownObject(judgement);
+  const next = refusal?.hint ?? planned.next;
+  return { ...planned, waitsFor, next, mode, judgement, decidedBy };
 }
 
 function notANamespace(text: string): FlipError {
@@ -116,5 +143,13 @@ function firstOf(waits: readonly string[]): readonly string[] {
 }
 
 function unselected(target: string, why: string): PlannedTarget {
-  return { target, order: 0, waitsFor: [why], next: "", mode: "", judgement: undefined };
+  return {
+    target,
+    order: 0,
+    waitsFor: [why],
+    next: "",
+    mode: "",
+    judgement: undefined,
+    decidedBy: undefined,
+  };
 }

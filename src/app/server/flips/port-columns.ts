@@ -3,10 +3,11 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { PermissiveDebt } from "../../../core/flip/debt.ts";
-import { isFlipPort, type Flip } from "../../../core/flip/flip.ts";
+import { isFlipPort, stagesOf, type Flip } from "../../../core/flip/flip.ts";
 import { concerns } from "../../../core/flip/target.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { ServerDecision } from "../../../core/policy/server-mode.ts";
+import { nameKey } from "../../../core/resources/resource.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { PortSummary } from "../../../edge/evidence/evidence-question.ts";
 import type { PortStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
@@ -18,9 +19,11 @@ import type { PermissiveDebts } from "./permissive-debts.ts";
 type Columns = Pick<
   MessageInitShape<typeof PortStatusSchema>,
   | "flip"
+  | "heldBack"
   | "mtlsConnections"
   | "openMtls"
   | "otherConnections"
+  | "refusedConnections"
   | "otherCallers"
   | "permissiveUntil"
   | "permissiveUntilText"
@@ -47,14 +50,17 @@ export async function portColumns(dependencies: PortColumnsDependencies): Promis
   const { debts, flips } = dependencies;
   const summaries = await summariesOf(dependencies);
   const { underWay } = flips;
+  const holds = new Map(underWay.map((flip) => [flip, heldBackBy(flip)]));
   return (proxy, port, decision) => {
     const seen = summaries.get(`${proxy.key} ${port}`);
     const debt = decision?.because.ref && debts.of(decision.because.ref);
-    const flip = decision?.flip ?? flipOf(dependencies, underWay, proxy, port)?.id ?? 0;
+    const flip = flipOf(dependencies, underWay, proxy, port);
     return {
-      flip: BigInt(flip),
+      flip: BigInt(decision?.flip ?? flip?.id ?? 0),
+      heldBack: decision?.flip !== undefined || (flip && holds.get(flip)?.(proxy)) === true,
       mtlsConnections: BigInt(seen?.mtls ?? 0),
       otherConnections: BigInt(seen?.others ?? 0),
+      refusedConnections: BigInt(seen?.refused ?? 0),
       otherCallers: seen?.otherSources ?? 0,
       openMtls: seen?.openMeshed ?? 0,
       ...(debt && debtColumns(debt)),
@@ -80,6 +86,14 @@ async function summariesOf({
     if (error instanceof EvidenceStoreError) return new Map();
     throw error;
   }
+}
+
+/** Also while the object does not say STRICT yet, and nothing has to be held. */
+function heldBackBy(flip: Flip): (proxy: ProxyIdentity) => boolean {
+  const stageOf = stagesOf(flip);
+  const isBack = flip.state.kind === "reverting";
+  return ({ namespace, nodeId: name }) =>
+    isBack || stageOf(nameKey({ namespace, name })) === undefined;
 }
 
 /** One that is under way, and has opened its stage or has not. */

@@ -1,11 +1,13 @@
 /** How far STRICT, or the way back, is at one proxy: by what it has acknowledged. */
 
+import type { Absence } from "../../../core/evidence/member.ts";
 import type { MemberStage } from "../../../core/flip/flip-view.ts";
 import { modeOf } from "../../../core/policy/port-modes.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
 import type { ServerMode } from "../../../core/policy/server-mode.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { PolicyProxy } from "../policy/policy-proxy.ts";
+import { absenceIn } from "./proxy-absence.ts";
 
 export interface ProxyProgress {
   readonly key: string;
@@ -15,11 +17,23 @@ export interface ProxyProgress {
   readonly draining: number;
   /** It has acknowledged that it takes plaintext. */
   readonly isBack: boolean;
+  /** By what it has acknowledged last: taken at one of its ports at least, or refused; undefined: nobody knows, or it has no port. */
+  readonly plaintext: "refused" | "taken" | undefined;
+  /** Undefined for one that is told of. */
+  readonly absence: Absence | undefined;
 }
 
 /** Nothing was heard of it since the server's start. */
 export function silent(key: string): ProxyProgress {
-  return { key, stage: "silent", isConnected: false, draining: 0, isBack: false };
+  return {
+    key,
+    stage: "silent",
+    isConnected: false,
+    draining: 0,
+    isBack: false,
+    plaintext: undefined,
+    absence: "unheard",
+  };
 }
 
 /** @param isAsked whether a port of it is the flip's */
@@ -56,7 +70,22 @@ export function proxyProgress(
       hasNone ||
       applied === "nothing" ||
       (has !== undefined && strictPorts(has, hasListeners, isAsked).length === 0),
+    plaintext: plaintextOf(proxy, isAsked),
+    absence: absenceIn(proxy),
   };
+}
+
+function plaintextOf(
+  { applied, said: { hasListeners } }: PolicyProxy,
+  isAsked: (port: number) => boolean,
+): ProxyProgress["plaintext"] {
+  if (applied === "nothing") return "taken";
+  if (applied === undefined) return undefined;
+  const ports = askedPorts(applied, hasListeners, isAsked);
+  if (ports.length === 0) return undefined;
+  return ports.every((port) => modeAt(applied, port, hasListeners) === "strict")
+    ? "refused"
+    : "taken";
 }
 
 const noPorts: readonly number[] = [];
@@ -65,17 +94,27 @@ const otherPorts = 0;
 
 /** Of those that are asked for: with listeners of ours those that have one. */
 function strictPorts(
-  { inbound, modes }: ProxyPolicy,
+  policy: ProxyPolicy,
   hasListeners: boolean,
   isAsked: (port: number) => boolean,
 ): readonly number[] {
   if (hasListeners) {
-    const strict = inbound.filter(({ port, mode }) => mode === "strict" && isAsked(port));
+    const strict = policy.inbound.filter(({ port, mode }) => mode === "strict" && isAsked(port));
     return strict.length === 0 ? noPorts : strict.map(({ port }) => port);
   }
-  return [otherPorts, ...modes.ports.keys()].filter(
-    (port) => isAsked(port) && modeOf(modes, port) === "strict",
-  );
+  const { modes } = policy;
+  return askedPorts(policy, false, isAsked).filter((port) => modeOf(modes, port) === "strict");
+}
+
+function askedPorts(
+  { inbound, modes }: ProxyPolicy,
+  hasListeners: boolean,
+  isAsked: (port: number) => boolean,
+): readonly number[] {
+  const ports = hasListeners
+    ? inbound.map(({ port }) => port)
+    : [otherPorts, ...modes.ports.keys()];
+  return ports.filter(isAsked);
 }
 
 function modeAt(

@@ -22,7 +22,7 @@ import { LookPace, type Looked } from "./look-pace.ts";
 
 export interface RunningFlipDependencies
   extends JudgeDependencies, FlipSightDependencies, FlipRecordDependencies {
-  readonly waivers: JudgeDependencies["waivers"];
+  readonly waivers: JudgeDependencies["waivers"] & FlipSightDependencies["waivers"];
   readonly edits: FlipEdits;
   readonly events: FlipEvents;
 }

@@ -2,9 +2,9 @@
 
 import { isRefusal } from "../../../core/flip/flip-error.ts";
 import { revertFlip } from "../../../core/flip/flip-machine.ts";
-import type { Flip } from "../../../core/flip/flip.ts";
-import { flipsOf, type FlipOrders, type ObjectChange } from "./flip-orders.ts";
-import { FlipRefusedError, refuse } from "./flip-refusals.ts";
+import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
+import { flipsAround, flipsOf, type FlipOrders, type ObjectChange } from "./flip-orders.ts";
+import { refuse, type ServerRefusal } from "./flip-refusals.ts";
 import type { Flips } from "./flips.ts";
 
 export interface RevertOrder {
@@ -29,11 +29,25 @@ export async function takeBack(
   const cause = { kind: "operator", operator, reason } as const;
   const decide: Parameters<Flips["order"]>[1] = (now, object) => {
     const next = revertFlip(now, cause, object, Math.floor(nowMs()));
-    if (isRefusal(next)) refuse(next);
+    if (isRefusal(next)) refuse(asPart(orders, text, next));
     return next;
   };
   const done = isDryRun ? decide(flip, edits.objectSays(flip)) : await flips.order(flip, decide);
   return { ...change, flip: done };
+}
+
+/** Where a flip of another target has made it strict, that one is named. */
+function asPart(orders: FlipOrders, text: string, refusal: ServerRefusal): ServerRefusal {
+  const around = flipsAround(orders, text).at(-1);
+  if (around === undefined) return refusal;
+  const { id, target } = around;
+  const alone = `portcullis mtls permissive ${text} --until DATE --owner NAME`;
+  const whole = `take all of that back: portcullis mtls revert ${target.text}`;
+  return {
+    ...refusal,
+    message: `${refusal.message}, and it is part of flip ${id} of ${target.text}`,
+    hint: hasEnded(around) ? `${whole}; or this alone: ${alone}` : whole,
+  };
 }
 
 /** Of the same target the one under way, else the last. @throws FlipError, FlipRefusedError `flip-unknown` */
@@ -45,7 +59,8 @@ function find(orders: FlipOrders, text: string): Flip {
     others.length > 0
       ? `under way: ${others.join(", ")}`
       : `to make it permissive all the same: portcullis mtls permissive ${text} --until DATE --owner NAME`;
-  throw new FlipRefusedError("flip-unknown", `there is no flip of ${text}`, { hint });
+  const message = `there is no flip of ${text}`;
+  return refuse(asPart(orders, text, { code: "flip-unknown", message, hint }));
 }
 
 const namedMax = 3;

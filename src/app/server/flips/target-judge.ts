@@ -1,14 +1,21 @@
 /** What an operator's target is, how it would be made strict, and whether that would break anybody. */
 
 import { isRefusal, type FlipRefusal } from "../../../core/flip/flip-error.ts";
+import { decidedByOthers } from "../../../core/flip/other-decisions.ts";
 import { resolveTarget } from "../../../core/flip/resolve-target.ts";
 import { planStrict, type StrictEdit } from "../../../core/flip/strict-edit.ts";
 import { targetPorts } from "../../../core/flip/target-modes.ts";
 import { parseTargetText } from "../../../core/flip/target-text.ts";
 import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
-import { FlipRefusedError } from "./flip-refusals.ts";
+import { FlipRefusedError, refuse } from "./flip-refusals.ts";
 import { judge, type JudgeDependencies, type Judgement } from "./judgement.ts";
+import {
+  othersOf,
+  surroundingsOf,
+  type SurroundingsDependencies,
+  type TargetSurroundings,
+} from "./target-surroundings.ts";
 
 export interface JudgedPlan {
   readonly target: FlipTarget;
@@ -18,12 +25,16 @@ export interface JudgedPlan {
 
 const plansMax = 64;
 
+export interface TargetJudgeDependencies extends JudgeDependencies, SurroundingsDependencies {
+  readonly configuration: JudgeDependencies["configuration"];
+}
+
 export class TargetJudge {
-  readonly #dependencies: JudgeDependencies;
+  readonly #dependencies: TargetJudgeDependencies;
   readonly #plans = new Map<string, StrictEdit | FlipRefusal>();
   #plansSequence = 0;
 
-  constructor(dependencies: JudgeDependencies) {
+  constructor(dependencies: TargetJudgeDependencies) {
     this.#dependencies = dependencies;
   }
 
@@ -31,6 +42,11 @@ export class TargetJudge {
   resolve(text: string): FlipTarget {
     const { namespace } = parseTargetText(text);
     return resolveTarget(text, this.#dependencies.configuration.viewOf(namespace));
+  }
+
+  /** What is no part of it, as it is now. */
+  othersOf(target: FlipTarget): TargetSurroundings["others"] {
+    return othersOf(this.#dependencies, target);
   }
 
   /** Of one configuration made once: somebody may look each second. @param isOurs whether the server is to write the object */
@@ -53,7 +69,7 @@ export class TargetJudge {
     });
   }
 
-  /** Of ports that cannot be made strict by one object, the verdict is of all of them. @throws FlipRefusedError `evidence-unavailable` */
+  /** Of ports that cannot be made strict by one object, the verdict is of all of them. @throws FlipRefusedError */
   async judge(
     target: FlipTarget,
     plan: StrictEdit | FlipRefusal,
@@ -65,17 +81,23 @@ export class TargetJudge {
     const asked = { target, ports, lookBackMs, brokenCalls };
     const { verdict, nowMs, names } = await this.#known(judge(this.#dependencies, asked));
     const view = configuration.viewOf(target.namespace);
-    const takes = targetPorts(view, target);
+    const { flips, others, holds, isMoving } = surroundingsOf(this.#dependencies, target);
+    const takes = targetPorts(view, target, holds);
+    const withoutProxy = membersOf(view, target)
+      .members.filter(({ name, named }) => named.length > 0 && !names.has(name))
+      .map(({ name }) => name);
+    const isNobodys = verdict.coverage.members === 0 && withoutProxy.length === 0;
+    if (isNobodys && others.length > 0) refuse(decidedByOthers(target, others));
     const judgement = {
       target,
       nowMs,
       verdict,
       waivers: waivers.of(target),
       ports: takes,
-      isStrictAlready: takes.every(({ decision }) => decision.mode === "strict"),
-      withoutProxy: membersOf(view, target)
-        .members.filter(({ name, named }) => named.length > 0 && !names.has(name))
-        .map(({ name }) => name),
+      isStrictAlready: !isMoving && takes.every(({ decision }) => decision.mode === "strict"),
+      withoutProxy,
+      flips,
+      others,
     };
     return { target, plan, judgement };
   }

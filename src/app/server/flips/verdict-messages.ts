@@ -6,16 +6,19 @@ import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
 import type { Silent, SilentReason } from "../../../core/evidence/silent.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
+import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
 import type {
   FlipRefusalSchema,
   MtlsTargetPortSchema,
   MtlsVerdictSchema,
   PlaintextCallerSchema,
   SilentProxySchema,
+  WaiverSchema,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { waiverMessage } from "../rotation/root-messages.ts";
 import type { Refusal } from "./flip-refusals.ts";
 import type { Judgement } from "./judgement.ts";
+import { flipUnderWayMessage, otherMessage } from "./surroundings-messages.ts";
 
 /** Of callers, of the silent and of waivers; those that count come first. */
 const rowsDefault = 1_000;
@@ -29,6 +32,7 @@ export function verdictMessage(
   rowsMax: number = rowsDefault,
 ): MessageInitShape<typeof MtlsVerdictSchema> {
   const { target, nowMs, verdict, waivers, ports, withoutProxy, isStrictAlready } = judgement;
+  const { flips, others } = judgement;
   const { kind, callers, silent, coverage } = verdict;
   return {
     target: target.text,
@@ -40,12 +44,15 @@ export function verdictMessage(
     ports: ports.slice(0, Math.min(rowsMax * 10, portsMax)).map(portMessage),
     mtlsConnections: BigInt(coverage.connections.mtls),
     otherConnections: BigInt(coverage.connections.unmeshed),
+    openMtls: BigInt(coverage.openMtls),
     lost: BigInt(coverage.lost.mtls + coverage.lost.unmeshed),
     lostMtls: BigInt(coverage.lost.mtls),
     proxies: coverage.members,
-    waivers: waivers.slice(0, rowsMax).map(waiverMessage),
+    waivers: waivers.slice(0, rowsMax).map(callerWaiverMessage),
     withoutProxy: withoutProxy.slice(0, rowsMax),
     strictAlready: isStrictAlready,
+    decidedByOthers: others.slice(0, rowsMax).map(otherMessage),
+    flips: flips.slice(0, rowsMax).map((each) => flipUnderWayMessage(each, target.text)),
   };
 }
 
@@ -57,6 +64,10 @@ export function refusalMessage({
 }: Refusal): MessageInitShape<typeof FlipRefusalSchema> {
   const verdict = judgement && verdictMessage(judgement);
   return { code, message, hint, ...(verdict && { verdict }) };
+}
+
+export function callerWaiverMessage(waiver: CallerWaiver): MessageInitShape<typeof WaiverSchema> {
+  return { ...waiverMessage(waiver), target: waiver.targetText };
 }
 
 export function callerMessage(caller: Caller): MessageInitShape<typeof PlaintextCallerSchema> {
@@ -105,6 +116,8 @@ const reasons: Readonly<Record<SilentReason, string>> = {
   gap: "has not told of all of the time",
   late: "tells no more",
   away: "its agent is away: nobody tells who calls it now",
+  "envoy-away":
+    "its agent tells, and its Envoy has no stream with it: nobody tells who calls it now",
   unheard: "was not heard since the server's start",
   lost: "has seen connections without mTLS of which it has not told",
   "unnamed-open": "has open connections without mTLS of which nobody knows whose they are",

@@ -1,7 +1,9 @@
 /** How far STRICT, or the way back, is at the workloads of a flip: by what their proxies have acknowledged. */
 
 import { compareText } from "../../../core/compare-text.ts";
+import type { Absence } from "../../../core/evidence/member.ts";
 import type { MemberStage, MemberState } from "../../../core/flip/flip-view.ts";
+import type { ToldSpan } from "../../../core/flip/told-span.ts";
 import { selectorOf } from "../../../core/flip/target.ts";
 import { selects } from "../../../core/policy/labels.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
@@ -13,15 +15,18 @@ import type { TargetFacts } from "./target-facts.ts";
 export interface WorkloadProgress extends MemberState {
   /** All of its proxies have acknowledged that they take plaintext. */
   readonly isBack: boolean;
+  /** By what its proxies have acknowledged last: one takes it, or all refuse it; undefined: nobody knows. */
+  readonly plaintext: ProxyProgress["plaintext"];
+  /** Of one that is silent. */
+  readonly absence: Absence | undefined;
 }
 
 /** A member by the evidence, that is not proven gone. */
-export interface EvidencedMember {
+export interface EvidencedMember extends ToldSpan {
   /** Key of its proxy, as policy knows it. */
   readonly proxy: string;
   readonly name: string;
   readonly labels: Labels;
-  readonly untilMs: number | undefined;
 }
 
 export interface ProgressOf {
@@ -44,12 +49,12 @@ export function workloadProgress(
     known.add(proxy.key);
     add(byName, name, proxy);
   }
-  const until = new Map(evidenced.map(({ proxy, untilMs }) => [proxy, untilMs]));
+  const told = new Map(evidenced.map((each) => [each.proxy, each]));
   for (const { proxy, name, labels } of evidenced) {
     if (!known.has(proxy) && facts.asked.isMember(labels)) add(byName, name, silent(proxy));
   }
   const all = Array.from(byName, ([name, proxies]) => ({
-    ...progressOf(proxies, until),
+    ...progressOf(proxies, told),
     name,
     isWaived: waived.has(`proxy/${name}`),
   }));
@@ -61,23 +66,40 @@ export type ProgressControl = Pick<PolicyControl, "index" | "rollout" | "proxies
 
 function progressOf(
   proxies: readonly ProxyProgress[],
-  until: ReadonlyMap<string, number | undefined>,
+  told: ReadonlyMap<string, ToldSpan>,
 ): Omit<WorkloadProgress, "name" | "isWaived"> {
   let stage: MemberStage = "no-proxy";
   let draining = 0;
   let toldMs = Infinity;
+  let hasGap = false;
+  let lost = 0;
   for (const proxy of proxies) {
     if (ranks.indexOf(proxy.stage) < ranks.indexOf(stage)) stage = proxy.stage;
     draining += proxy.draining;
-    if (proxy.stage !== "no-proxy") toldMs = Math.min(toldMs, until.get(proxy.key) ?? 0);
+    if (proxy.stage === "no-proxy") continue;
+    const its = told.get(proxy.key);
+    toldMs = Math.min(toldMs, its?.untilMs ?? 0);
+    hasGap ||= its?.hasGap ?? false;
+    lost += its?.lost ?? 0;
   }
   return {
     stage,
     draining,
     isConnected: proxies.length > 0 && proxies.every(({ isConnected }) => isConnected),
     isBack: proxies.every(({ isBack }) => isBack),
+    plaintext: plaintextOf(proxies),
+    absence: proxies.find((each) => each.stage === "silent")?.absence,
     evidenceUntilMs: toldMs === 0 || toldMs === Infinity ? undefined : toldMs,
+    hasGap,
+    lost,
   };
+}
+
+function plaintextOf(proxies: readonly ProxyProgress[]): ProxyProgress["plaintext"] {
+  const all = proxies.filter(({ stage }) => stage !== "no-proxy");
+  if (all.some(({ plaintext }) => plaintext === "taken")) return "taken";
+  const isKnown = all.length > 0 && all.every(({ plaintext }) => plaintext === "refused");
+  return isKnown ? "refused" : undefined;
 }
 
 /** From the one that is least far. One whose silence is waived hides nobody. */

@@ -1,0 +1,86 @@
+/** What an answer about a target says besides its verdict: which flips are under way there, and what of a namespace is no part of it. */
+
+import type { Flip } from "../../../core/flip/flip.ts";
+import { otherDecisions, type OtherDecision } from "../../../core/flip/other-decisions.ts";
+import { shareWorkloads } from "../../../core/flip/shared-workloads.ts";
+import { areApart, type FlipTarget } from "../../../core/flip/target.ts";
+import { Holds } from "../../../core/policy/holds.ts";
+import { nameKey, type Labels } from "../../../core/resources/resource.ts";
+import type { PolicyControl } from "../policy/policy-control.ts";
+import type { FlipConfiguration } from "./flip-configuration.ts";
+import { workloadStates } from "./flip-messages.ts";
+import type { Flips } from "./flips.ts";
+
+export interface FlipUnderWay {
+  readonly flip: Flip;
+  /** Workloads that refuse plaintext. */
+  readonly strict: number;
+  /** Those that could. */
+  readonly workloads: number;
+}
+
+export interface TargetSurroundings {
+  /** Nothing of the target can be flipped beside them. */
+  readonly flips: readonly FlipUnderWay[];
+  readonly others: readonly OtherDecision[];
+  readonly holds: Holds;
+  /** A flip has workloads of the target, and not all of them refuse plaintext. */
+  readonly isMoving: boolean;
+}
+
+export interface SurroundingsDependencies {
+  readonly flips: Pick<Flips, "underWay" | "holds" | "report">;
+  readonly control: Pick<PolicyControl, "index" | "proxies">;
+  readonly configuration: Pick<FlipConfiguration, "viewOf">;
+}
+
+export function surroundingsOf(
+  dependencies: SurroundingsDependencies,
+  target: FlipTarget,
+): TargetSurroundings {
+  const { flips, configuration } = dependencies;
+  const view = configuration.viewOf(target.namespace);
+  const beside = flips.underWay.filter((each) => !areApart(each.target, target));
+  return {
+    flips: beside.map((flip) => ({ flip, ...countsOf(flips, flip) })),
+    others: othersOf(dependencies, target),
+    holds: new Holds(flips.holds),
+    isMoving: beside.some(
+      (flip) => flip.state.kind !== "watching" && shareWorkloads(view, flip.target, target),
+    ),
+  };
+}
+
+/** Of anything but a namespace: none. */
+export function othersOf(
+  { flips, control, configuration }: SurroundingsDependencies,
+  target: FlipTarget,
+): readonly OtherDecision[] {
+  if (target.name !== "") return [];
+  const { namespace } = target;
+  const holds = new Holds(flips.holds);
+  const strays = straysOf(control, namespace);
+  return otherDecisions(configuration.viewOf(namespace), target, { holds, strays });
+}
+
+function countsOf(
+  flips: Pick<Flips, "report">,
+  flip: Flip,
+): Pick<FlipUnderWay, "strict" | "workloads"> {
+  const stateOf = workloadStates(flip);
+  const states = flips.report(flip).workloads.map(stateOf);
+  const able = states.filter((state) => state !== "no-proxy");
+  return { strict: able.filter((state) => state === "in-force").length, workloads: able.length };
+}
+
+function straysOf(
+  { index, proxies }: SurroundingsDependencies["control"],
+  of: string,
+): readonly { readonly name: string; readonly labels: Labels }[] {
+  return [...proxies.all()]
+    .filter(({ identity }) => identity.namespace === of)
+    .filter(({ identity }) => index.workloadOf(identity.key) === undefined)
+    .map(({ identity: { namespace, nodeId: name, claimedLabels: labels } }) => {
+      return { name: nameKey({ namespace, name }), labels };
+    });
+}

@@ -1,0 +1,147 @@
+/** A namespace is never called strict where other objects say otherwise: each is named, with a command, by every answer. */
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { checkMtls, getFlips, planFlips } from "../../src/edge/rpc/flip-client.ts";
+import { runWith } from "../server/root-rig.ts";
+import {
+  begun,
+  inForce,
+  openScene,
+  operator,
+  refusedStart,
+  revert,
+  settle,
+  verdictNow,
+  type FlipsScene,
+} from "./flips-rig.ts";
+
+const apiAndWeb = { names: ["api-0", "web-0"] };
+
+const webPolicy = (mode: string): string => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: web, namespace: shop }
+spec: { selector: { matchLabels: { app: web } }, mtls: { mode: ${mode} } }
+`;
+
+const say = async ({ admin }: FlipsScene, line: string, world: object = {}) =>
+  await runWith([...line.split(" "), "--admin", admin], world);
+
+describe("a namespace with an object of its own for one of two", () => {
+  it("is checked and flipped but for that one, which is named with its command", async () => {
+    await using scene = await openScene(apiAndWeb);
+    const { verdict, proxies, decidedByOthers } = await verdictNow(scene, "shop");
+    assert.deepEqual([verdict, proxies], ["safe", 1]);
+    assert.deepEqual(
+      decidedByOthers.map(({ target, object, mode, workloads, count }) =>
+        [target, object?.kind, object?.name, mode, ...workloads, count].join(" "),
+      ),
+      ["shop/api PeerAuthentication api permissive shop/api-0 1"],
+    );
+    const check = await say(scene, "mtls check shop");
+    assert.equal(check.status, 0);
+    assert.match(
+      check.stdout,
+      /^note: 1 workload is no part of it: shop\/api is decided by PeerAuthentication shop\/api \(permissive\)$/m,
+    );
+    assert.match(check.stdout, /^next: check shop\/api by itself: portcullis mtls check .* shop\/api$/m);
+    const following = say(scene, "mtls flip shop --to strict --stages all --revert-window 1s --yes");
+    const flipped = async (state: string, wait = "") => {
+      for (;;) {
+        const now = (await getFlips(scene.admin, "shop")).at(-1);
+        const isIn = wait === "" || now?.waits.some(({ kind }) => kind === wait) === true;
+        if (now?.state === state && isIn) return now;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    };
+    await flipped("editing", "").catch(() => undefined);
+    await settle(scene);
+    await flipped("stage", "evidence");
+    await settle(scene);
+    await flipped("watching");
+    scene.clock.advance(3_000);
+    await scene.covered();
+    const done = await following;
+    assert.equal(done.status, 0, done.stderr);
+    assert.match(done.stderr, /^note: 1 workload is no part of it: shop\/api /m);
+    assert.match(done.stdout, /^done: shop is strict but for 1: shop\/api: 1 workload in 1 stage/m);
+    const again = await refusedStart(scene, { target: "shop" });
+    assert.match(again.message, /got strict already, but for shop\/api$/);
+    assert.match(again.hint, /portcullis mtls check shop\/api/);
+    const plan = await planFlips(scene.admin, { namespace: "shop", operator, lookBack: undefined });
+    assert.deepEqual(
+      plan.map(({ target, decidedBy }) => [target, decidedBy?.name ?? ""]),
+      [
+        ["shop/api", "api"],
+        ["shop/web-0", ""],
+      ],
+    );
+  });
+
+  it("is refused where all of it is decided so, with a command for each", async () => {
+    await using scene = await openScene(apiAndWeb);
+    await scene.apply(webPolicy("PERMISSIVE"));
+    const { result } = await checkMtls(scene.admin, { target: "shop", operator, lookBack: undefined });
+    if (result.case !== "refused") assert.fail("it was judged");
+    const start = await refusedStart(scene, { target: "shop" });
+    for (const { code, hint } of [result.value, start]) {
+      assert.equal(code, "target-decided-by-others");
+      assert.equal(
+        hint,
+        "portcullis mtls check shop/api; portcullis mtls check shop/web",
+      );
+    }
+  });
+});
+
+describe("beside a flip that is under way", () => {
+  it("nothing is STRICT already, and what is offered is to follow it", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1"] });
+    await begun(scene);
+    await inForce(scene, 0);
+    const { strictAlready, flips } = await verdictNow(scene);
+    assert.equal(strictAlready, false);
+    assert.deepEqual(
+      flips.map(({ id, target, state, strict, workloads }) =>
+        [id, target, state, strict, workloads].join(" "),
+      ),
+      ["1 shop/api stage 1 2"],
+    );
+    const check = await say(scene, "mtls check shop/api");
+    assert.match(check.stdout, /^note: flip 1 is under way: 1 of 2 workloads refuse plaintext$/m);
+    assert.match(check.stdout, /^next: follow it: portcullis mtls flip .*shop\/api$/m);
+    assert.doesNotMatch(check.stdout, /STRICT already|--to strict/);
+    const [row] = await planFlips(scene.admin, {
+      namespace: "shop",
+      operator,
+      lookBack: undefined,
+    });
+    assert.deepEqual(
+      [row?.target, row?.mode, row?.order, row?.waitsFor, row?.next],
+      [
+        "shop/api",
+        "mixed",
+        0,
+        ["flip 1 is under way: 1 of 2 workloads refuse plaintext"],
+        "portcullis mtls flip shop/api",
+      ],
+    );
+    assert.equal((await say(scene, "mtls plan -n shop")).status, 3);
+  });
+
+  it("a workload of a namespace's flip is told of that, when it is followed and when it is taken back", async () => {
+    await using scene = await openScene({ ...apiAndWeb, mode: "" });
+    await begun(scene, { target: "shop", stages: "1,all" });
+    const followed = await getFlips(scene.admin, "shop/api");
+    assert.deepEqual(
+      followed.map(({ target }) => target),
+      ["shop"],
+    );
+    const { result } = await revert(scene);
+    if (result.case !== "refused") assert.fail("it was taken back");
+    assert.equal(result.value.code, "flip-unknown");
+    assert.match(result.value.message, /, which is part of flip 1 of shop$/);
+    assert.match(result.value.hint, /portcullis mtls revert shop$/);
+  });
+});
