@@ -1,0 +1,30 @@
+/** A pod: only what is used of it. With 10,000 of them in memory each field counts. */
+
+import type { Labels } from "../resources/resource.ts";
+import { isPastDeletion, type DeletableObject } from "./kube-object.ts";
+
+export type PodPhase = "Pending" | "Running" | "Succeeded" | "Failed" | "Unknown";
+
+export interface Pod extends DeletableObject {
+  readonly createdMs: number | undefined;
+  readonly serviceAccount: string;
+  /** "" until it is scheduled; never another one after that. */
+  readonly nodeName: string;
+  readonly phase: PodPhase;
+  /** The primary one first; empty until it has a sandbox. */
+  readonly podIPs: readonly string[];
+  readonly labels: Labels;
+  readonly hostNetwork: boolean;
+  /** Its condition Ready, whatever becomes of it. */
+  readonly isReady: boolean;
+}
+
+/** Its containers have ended for good (Kubernetes: "Pod Lifecycle"). */
+export function isFinished({ phase }: Pod): boolean {
+  return phase === "Succeeded" || phase === "Failed";
+}
+
+/** Whether it may still have processes: of whoever is none, no certificate is needed. */
+export function mayRun(pod: Pod, nowMs: number): boolean {
+  return !isFinished(pod) && !isPastDeletion(pod, nowMs);
+}

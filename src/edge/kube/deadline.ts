@@ -1,0 +1,51 @@
+/** A limit of time around what is asked of the API server, and the other ends that it may have. */
+
+import { KubeError } from "./kube-error.ts";
+
+/**
+ * @param what in the error's words
+ * @param ends by whose signals it ends, too
+ * @throws KubeError `kube-unreachable` after the time; the reason of the signal that ended it; what `run` throws
+ */
+export async function within<T>(
+  what: string,
+  ms: number,
+  ends: readonly (AbortSignal | undefined)[],
+  run: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const whole = new AbortController();
+  const timer = setTimeout(() => whole.abort(late(what, ms)), ms);
+  // By hand: signals that live long keep all that was ever made of them with `AbortSignal.any`.
+  const stops = ends.map((end) => follow(end, whole));
+  try {
+    whole.signal.throwIfAborted();
+    return await run(whole.signal);
+  } finally {
+    clearTimeout(timer);
+    for (const stop of stops) stop();
+  }
+}
+
+/** Ends the wait, and not what others wait for, too. @throws the reason of the signal */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+function follow(signal: AbortSignal | undefined, whole: AbortController): () => void {
+  const onAbort = (): void => whole.abort(signal?.reason);
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener("abort", onAbort, { once: true });
+  return () => signal?.removeEventListener("abort", onAbort);
+}
+
+function late(what: string, ms: number): KubeError {
+  return new KubeError("kube-unreachable", `${what}: expected an answer in ${ms} ms, got none`);
+}
