@@ -18,6 +18,8 @@ export interface Mutation {
   readonly after: string;
   /** Actions of a schedule that bring it to light. */
   readonly focus?: readonly string[];
+  /** Of schedules that bring it to light soon; others do later. */
+  readonly seed?: number;
 }
 
 export const mutations: readonly Mutation[] = [

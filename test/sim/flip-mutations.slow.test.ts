@@ -6,7 +6,7 @@ import { flipMutations } from "../../sim/flip/mutations.ts";
 import { runWithBug } from "./planted-bug.ts";
 
 describe("the simulator of flips finds", { concurrency: 2 }, () => {
-  for (const { name } of flipMutations) {
-    it(name, async () => assert.match(await runWithBug("flip", name), /^VIOLATION: /m));
+  for (const bug of flipMutations) {
+    it(bug.name, async () => assert.match(await runWithBug("flip", bug), /^VIOLATION: /m));
   }
 });

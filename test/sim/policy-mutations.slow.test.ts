@@ -6,7 +6,7 @@ import { policyMutations } from "../../sim/policy/mutations.ts";
 import { runWithBug } from "./planted-bug.ts";
 
 describe("the simulator of policies finds", { concurrency: 2 }, () => {
-  for (const { name } of policyMutations) {
-    it(name, async () => assert.match(await runWithBug("policy", name), /^VIOLATION: /m));
+  for (const bug of policyMutations) {
+    it(bug.name, async () => assert.match(await runWithBug("policy", bug), /^VIOLATION: /m));
   }
 });
