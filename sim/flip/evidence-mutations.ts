@@ -17,6 +17,7 @@ export const evidenceMutations: readonly Mutation[] = [
     file: callers,
     before: 'if (seen.kind === "mtls" && !seen.isRefused) mtls += seen.count;',
     after: 'if (seen.kind === "mtls" || seen.isRefused) mtls += seen.count;',
+    seed: 5,
   },
   {
     name: "callers without a name do not count",
@@ -30,6 +31,7 @@ export const evidenceMutations: readonly Mutation[] = [
     file: missing,
     before: "const lost = asked.filter(({ lostUnmeshed }) => lostUnmeshed > 0);",
     after: "const lost = asked.filter(({ lostUnmeshed }) => lostUnmeshed > 1e9);",
+    seed: 3,
   },
   {
     name: "what is missing before the newest that was told is waited for",
@@ -42,6 +44,7 @@ export const evidenceMutations: readonly Mutation[] = [
     file: missing,
     before: "const open = lastOfEpochs(asked).filter(({ openUnnamed }) => openUnnamed > 0);",
     after: "const open = lastOfEpochs(asked).filter(({ openUnnamed }) => openUnnamed > 1e9);",
+    seed: 4,
   },
   {
     name: "a proxy that has told nothing is not waited for",
@@ -60,12 +63,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: gaps,
     before: "if (fromMs > coveredMs) gaps.push({ fromMs: coveredMs, toMs: fromMs });",
     after: "",
+    seed: 3,
   },
   {
     name: "a caller is named by who holds its address now",
     file: history,
     before: "if (untilMs <= firstMs - skewMs || span.sinceMs > lastMs + skewMs) continue;",
     after: "if (span.untilMs !== undefined) continue; knownMs = lastMs; void untilMs;",
+    seed: 6,
   },
   {
     name: "an address that several have held is the first one's",
@@ -97,18 +102,21 @@ export const evidenceMutations: readonly Mutation[] = [
     file: losses,
     before: "if (least > ledger.lost) ledger.lose(",
     after: "if (least > 1e9) ledger.lose(",
+    seed: 3,
   },
   {
     name: "what ended while there was no agent is not lost",
     file: "src/app/agent/connections/resumed-life.ts",
     before: "lostUnmeshed: now.lostUnmeshed + unmeshed,",
     after: "lostUnmeshed: now.lostUnmeshed,",
+    seed: 9,
   },
   {
     name: "an agent that begins goes on with an Envoy that has begun anew",
     file: "src/app/agent/connections/resumed-life.ts",
     before: "if (Math.abs(life.epochMs - this.#epochMs) > epochSlackMs) return life;",
     after: "",
+    seed: 3,
   },
   {
     name: "a report counts as often as it is sent",
@@ -127,12 +135,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: "src/edge/evidence/span-table.ts",
     before: '" lost_unmeshed = min(lost_unmeshed + excluded.lost_unmeshed, 1000000000000)," +',
     after: '" lost_unmeshed = 0," +',
+    seed: 3,
   },
   {
     name: "callers of a proxy that is gone are not asked for",
     file: reader,
     before: "AND (gone_ms IS NULL OR gone_ms >= :since) ORDER BY id",
     after: "AND gone_ms IS NULL AND :since > 0 ORDER BY id",
+    seed: 6,
   },
   {
     name: "the end of a call is when it began",

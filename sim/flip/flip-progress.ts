@@ -56,7 +56,16 @@ export function workloadsOf(
     if (told === undefined) {
       const isProxy = own.length > 0 || policy.expected.has(workload);
       const stage = isProxy ? "silent" : "no-proxy";
-      return { name, stage, isConnected: false, draining: 0, evidenceUntilMs, hasGap, lost, isWaived };
+      return {
+        name,
+        stage,
+        isConnected: false,
+        draining: 0,
+        evidenceUntilMs,
+        hasGap,
+        lost,
+        isWaived,
+      };
     }
     const { said, isConnected } = told;
     const open = Array.from(said.draining, ([port, count]) => (isAsked(port) ? count : 0));

@@ -8,6 +8,7 @@ import { objectOf, objectSays } from "../../src/core/flip/object-says.ts";
 import type { StrictEdit } from "../../src/core/flip/strict-edit.ts";
 import type { FlipTarget } from "../../src/core/flip/target.ts";
 import { viewWith } from "../../src/core/flip/view-with.ts";
+import { withSilence } from "../../src/core/flip/waived-silence.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
 import { EvidenceStoreError } from "../../src/edge/evidence/evidence-error.ts";
 import { evidencedMembers, workloadsOf, type EvidencedMember } from "./flip-progress.ts";
@@ -70,7 +71,7 @@ export class FlipSight {
     const safe = this.#safe.get(flip.id);
     return {
       safeSinceMs: safe?.opened === flip.opened.length ? safe.sinceMs : undefined,
-      workloads: workloadsOf(flip, this.#of, members),
+      workloads: withSilence(workloadsOf(flip, this.#of, members), this.#of.nowMs()),
       object: objectSays(flip, this.#of.view()),
       absentSinceMs: this.#absentSince(flip),
       evidence,

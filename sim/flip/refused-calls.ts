@@ -6,7 +6,7 @@ import { callerHolder } from "../../src/core/evidence/callers.ts";
 import type { Flip } from "../../src/core/flip/flip.ts";
 import type { RefusedCall } from "../../src/core/flip/flip-view.ts";
 import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
-import { isAskedOf } from "../../src/app/server/flips/judgement.ts";
+import { isAskedOf } from "../../src/app/server/flips/asked-evidence.ts";
 import type { EvidenceOf, TargetEvidence } from "./target-evidence.ts";
 
 /** @throws EvidenceStoreError */

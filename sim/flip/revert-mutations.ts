@@ -11,6 +11,7 @@ export const revertMutations: readonly Mutation[] = [
     file: causes,
     before: 'holder.kind === "workload" ? [holder.name] : []',
     after: 'holder.kind === "workload" ? [holder.name] : [holder.kind]',
+    seed: 5,
   },
   {
     name: "a flip is taken back by how often, and not by how many",
@@ -23,6 +24,7 @@ export const revertMutations: readonly Mutation[] = [
     file: causes,
     before: 'return kind !== "mtls" && lastMs >= inForceMs;',
     after: 'return kind !== "mtls" && lastMs + 0 * inForceMs >= 0;',
+    seed: 4,
   },
   {
     name: "nobody who was refused takes a flip back",
@@ -41,6 +43,7 @@ export const revertMutations: readonly Mutation[] = [
     file: causes,
     before: "calls.filter((call) => !isWaived(call)),",
     after: "calls.filter((call) => !isWaived(call) || call.lastMs > 0),",
+    seed: 3,
   },
   {
     name: "a caller of the mesh that fails takes nothing back",

@@ -8,7 +8,7 @@ import type { FlipPorts } from "../../src/core/flip/flip.ts";
 import { selectorOf, type FlipTarget } from "../../src/core/flip/target.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
 import { askedPorts, withoutCallersOnly } from "../../src/app/server/flips/asked-ports.ts";
-import { isAskedOf } from "../../src/app/server/flips/judgement.ts";
+import { isAskedOf } from "../../src/app/server/flips/asked-evidence.ts";
 import type { StoredMember, StoredSeen } from "../../src/edge/evidence/evidence-question.ts";
 import type { Disk } from "./disk.ts";
 import { namespace } from "./mesh-objects.ts";

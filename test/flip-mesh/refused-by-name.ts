@@ -37,14 +37,17 @@ export async function takeBackByName(mesh: FlipMesh): Promise<void> {
   assert.equal(await call(weekly, last), "");
   assert.equal(await flip.ended(), 4, flip.out + flip.err);
   // If the waived one had counted, two would have been there before.
-  assert.match(flip.out, /\nreverted: workloads were refused: legacy\/nightly, legacy\/weekly\n/);
+  assert.match(
+    flip.out,
+    /\nreverted: workloads, by their addresses, were refused: legacy\/nightly, legacy\/weekly\n/,
+  );
   for (const called of apis) assert.match(await call(weekly, called), /^HTTP\/1\.1 200/);
   assert.match(await operator.does("get", "pa", "api", "-n", "shop", "-o", "yaml"), /PERMISSIVE/);
 
   await mesh.crash();
   const again = await operator.say("mtls", "flip", target);
   assert.equal(again.code, 4);
-  assert.match(again.out, /^reverted: workloads were refused/);
+  assert.match(again.out, /^reverted: workloads, by their addresses, were refused/);
   assert.equal(mesh.alarms("refused"), 1);
 }
 

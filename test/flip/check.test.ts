@@ -64,13 +64,13 @@ describe("mtls check", () => {
     assert.deepEqual(stdout.split("\n"), [
       "UNSAFE: 12 proxies, 7d, 48,211 connections with mTLS, 93 without, nothing lost",
       "",
-      "CALLER        HOLDER                     KIND        CALLED                COUNT   FIRST      LAST     SAYS",
-      "legacy/cron   workload without a proxy   plaintext   payments/api-0:8080      93   2d2h ago   3h ago   curl/8.5.0",
+      "CALLER        HOLDER     KIND        CALLED                COUNT   FIRST      LAST     SAYS",
+      "legacy/cron   no proxy   plaintext   payments/api-0:8080      93   2d2h ago   3h ago   curl/8.5.0",
       "  legacy/cron: 10.0.0.9",
       "",
       "next: give a sidecar to legacy/cron",
       "next: or wait: if none of them calls again, none counts in 6d21h",
-      `next: or go without them, if they may fail: portcullis mtls flip ${at()} payments/api --to strict --waive legacy/cron --reason TEXT --for DURATION`,
+      `next: or go without them, if they may fail: portcullis mtls flip ${at()} payments/api --to strict --waive legacy/cron --reason 'may fail' --for 1d`,
       "",
     ]);
   });
@@ -125,6 +125,56 @@ describe("mtls check", () => {
     );
     assert.match(stdout, /\nnext: it is STRICT already; .*: portcullis mtls status /);
     assert.doesNotMatch(stdout, /mtls flip|--waive/);
+  });
+
+  it("says of a target that is STRICT that it is not known who is refused where a proxy is silent", async () => {
+    const away = silent("proxy/payments/api-1", "away");
+    says({ ...safe, verdict: "unknown", silent: [away], strictAlready: true });
+    assert.match(
+      (await run()).stdout,
+      /^note: STRICT already: .*; whether anybody is refused now is not known of proxy\/payments\/api-1$/m,
+    );
+    says({ ...unsafe, silent: [away], strictAlready: true });
+    assert.match(
+      (await run()).stdout,
+      /; these are refused now, and by proxy\/payments\/api-1 it is not known who$/m,
+    );
+  });
+
+  it("names a flip that is under way, and offers to follow it, and neither a flip nor waivers", async () => {
+    const detail = "flip 4 under way: 1 of 3 workloads refuse plaintext";
+    const flips = [
+      { id: 4n, target: "payments/api", state: "stage", strict: 1, workloads: 3, detail },
+    ];
+    for (const verdict of [safe, unsafe]) {
+      says({ ...verdict, flips });
+      const { stdout } = await run();
+      assert.ok(stdout.includes(`\nnote: ${detail}\n`), stdout);
+      assert.match(stdout, /^next: follow it: portcullis mtls flip --admin \S+ payments\/api$/m);
+      assert.doesNotMatch(stdout, /--to strict|--waive/);
+    }
+    const value = JSON.parse((await run(["-o", "json"])).stdout) as { flips: object[] };
+    const object = { kind: null, namespace: null, name: null };
+    assert.deepEqual(value.flips, [{ ...flips[0], id: 4, object, awaitsObject: false }]);
+  });
+
+  it("names what of a namespace other objects decide, with how many and a command for each", async () => {
+    const object = { kind: "PeerAuthentication", namespace: "payments", name: "own" };
+    const workloads = ["payments/api-0", "payments/api-1"];
+    const others = [
+      { target: "payments/api", object, mode: "permissive", workloads, count: 2 },
+      { target: "payments/db:5432", object, mode: "strict", workloads, count: 2 },
+    ];
+    says({ ...safe, target: "payments", decidedByOthers: others });
+    const { stdout } = await run();
+    assert.match(
+      stdout,
+      /^note: 2 workloads are no part of it: payments\/api is decided by PeerAuthentication payments\/own \(permissive\), payments\/db:5432 is decided by .* \(strict\)$/m,
+    );
+    for (const { target } of others) {
+      const next = `next: check ${target} by itself: portcullis mtls check ${at()} ${target}\n`;
+      assert.ok(stdout.includes(next), stdout);
+    }
   });
 
   it("says that counts are of whole hours where some of it is older than the look-back", async () => {
@@ -199,7 +249,7 @@ describe("mtls check", () => {
     ["strict", /^next: it is STRICT already; .*: portcullis mtls status --admin \S+ -n payments$/m],
     [
       "disable",
-      /^next: what is DISABLE .*: portcullis mtls permissive .* --until DATE --owner NAME$/m,
+      /^next: what is DISABLE .*: portcullis mtls permissive .* --until 30d --owner NAME$/m,
     ],
   ] as const) {
     it(`names another next command where it is ${mode}`, async () => {
@@ -214,8 +264,8 @@ describe("mtls check", () => {
     assert.equal(status, 4);
     const value = JSON.parse(stdout) as Record<string, unknown>;
     const keys =
-      "target verdict now since proxies mtlsConnections otherConnections lost lostMtls strictAlready callers silent ports " +
-      "withoutProxy waivers next";
+      "target verdict now since proxies mtlsConnections openMtls otherConnections lost lostMtls strictAlready callers silent ports " +
+      "withoutProxy decidedByOthers flips waivers next";
     assert.deepEqual(Object.keys(value), keys.split(" "));
     assert.deepEqual(value["callers"], [
       {
@@ -299,7 +349,7 @@ describe("mtls check", () => {
       async () => {
         const { status, stdout, stderr } = await watch([unsafe, unsafe, gone]);
         assert.deepEqual([status, stderr], [3, ""]);
-        const [, watched = ""] = stdout.split("--for DURATION\n");
+        const [, watched = ""] = stdout.split("--for 1d\n");
         assert.deepEqual(watched.split("\n"), [
           "UNSAFE: 1 caller, nobody silent",
           "UNKNOWN: 12 proxies, 7d, 48,211 connections with mTLS, none without, nothing lost",
@@ -310,6 +360,22 @@ describe("mtls check", () => {
         ]);
       },
     );
+
+    it("names who calls and is waived, too, and when he is past", { timeout: 20_000 }, async () => {
+      const cron = caller("legacy/cron", { waived: true, claim: "" });
+      const quiet = silent("payments/api-3", "away", { waived: true });
+      const passed = { ...safe, callers: [cron], silent: [quiet] };
+      const { status, stdout } = await watch([safe, passed, safe]);
+      assert.equal(status, 0);
+      const [, watched = ""] = stdout.split("--to strict\n");
+      assert.deepEqual(watched.split("\n").slice(0, 5), [
+        "caller: legacy/cron (workload without a proxy), plaintext, payments/api-0:8080, waived",
+        "silent: payments/api-3 (away), waived",
+        "SAFE: no callers, nobody silent, 2 waived",
+        "was waived, and is past: legacy/cron",
+        "SAFE: no callers, nobody silent",
+      ]);
+    });
 
     it("is an object a line for programs, for each change", { timeout: 20_000 }, async () => {
       const { stdout } = await watch([unsafe, unsafe, gone], ["-o", "json"]);

@@ -212,6 +212,8 @@ export function flip(state: string, more: FlipAnswer = {}): FlipAnswer {
     operator: "ada",
     startedAt: hoursLater(-1),
     stages: ["1", "10%", "all"],
+    stagesOpened: 3,
+    revertWindow: 600n,
     now: timestampFromMs(rigNowMs),
     object: { kind: "PeerAuthentication", namespace: "payments", name: "api" },
     ...more,

@@ -198,7 +198,7 @@ describe("mtls flip --to strict", () => {
     assert.match(stderr, /^UNSAFE \(1 waived\): /m);
     assert.match(
       stderr,
-      / payments\/api --to strict --stages 1,all --look-back 1d --waive 'legacy\/\*' --waive 10\.0\.0\.9 --reason 'shut down on Friday' --for 172800s$/m,
+      / payments\/api --to strict --stages 1,all --look-back 1d --waive 'legacy\/\*' --waive 10\.0\.0\.9 --reason 'shut down on Friday' --for 2d$/m,
     );
     assert.deepEqual([rig.waived, sent()], [[], ["asked"]]);
   });
@@ -323,16 +323,22 @@ describe("mtls flip --to strict", () => {
     const wrong: readonly (readonly [readonly string[], RegExp])[] = [
       [
         ["--to", "permissive"],
-        /^hint: to take a flip back: portcullis mtls revert payments\/api$/m,
+        /^hint: to take a flip back: portcullis mtls revert --admin \S+ payments\/api$/m,
       ],
       [
         ["--to", "permissive"],
-        /^hint: for a time, .*: portcullis mtls permissive payments\/api --un/m,
+        /^hint: for a time, .*: portcullis mtls permissive --admin \S+ payments\/api --until 30d /m,
       ],
       [["--to", "disable"], /--to: expected one of strict, permissive/],
       [["--to", "strict", "--waive", "x"], /--waive: expected --reason TEXT with it/],
       [["--to", "strict", "--look-back", "0s"], /--look-back: expected a time/],
       [["--stages", "all"], /--stages: expected --to strict with it/],
+      [["--to", "strict", "--stages", "0"], /^error: --stages: expected .*, got "0"$/m],
+      [["--to", "strict", "--stages", "1"], /^error: --stages: expected "all" as the last stage/m],
+      [
+        ["--to", "strict", "--revert-on-refused", "0"],
+        /--revert-on-refused: expected 1 workload or/,
+      ],
       [["--yes"], /--yes: expected --to strict with it/],
       [["--dry-run"], /--dry-run: expected --to strict with it/],
       [["--waive", "x"], /--waive: expected --to strict with it/],

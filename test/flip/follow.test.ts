@@ -43,6 +43,7 @@ const watching = flip("watching", {
   windowEndsAt: hoursLater(0.25),
 });
 const done = flip("done", {
+  stagesOpened: 3,
   workloads: watching.workloads ?? [],
   refused: second.refused ?? [],
   endedAt: hoursLater(0),
@@ -133,7 +134,10 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     goes(first, reverted);
     const { status, stdout, stderr } = await follow();
     assert.equal(status, 4);
-    assert.match(stdout, /^reverted: callers of the mesh failed: web\/front$/m);
+    assert.match(
+      stdout,
+      /^reverted: callers of the mesh, by their addresses, failed: web\/front$/m,
+    );
     assert.equal(
       stderr,
       `next: who calls it: portcullis mtls check --admin ${rig.admin} payments/api\n`,
@@ -255,27 +259,27 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     goes({ ...first, workloads: [], waits }, done);
     assert.match(
       (await follow()).stdout,
-      /; waits for evidence of payments\/api-1, payments\/api-2, payments\/api-3 and 2 more: has not told yet whom it has seen since the order; the/,
+      /; waits for evidence of payments\/api-1, payments\/api-2 and 3 more: has not told yet whom it has seen since the order; the/,
     );
     goes({ ...first, workloads: [], waits }, done);
     const { stdout } = await follow([], { isTty: true, columns: 80 });
     const live = stdout.split("\u001B[J")[1]?.split("\r")[0] ?? "";
     assert.equal(
       live.split("\n").at(-1),
-      "  waits for evidence of payments/api-1, payments/api-2, payments/api-3 and 2 …",
+      "  waits for evidence of payments/api-1, payments/api-2 and 3 more: has not tol…",
     );
     goes({ ...first, workloads: [], waits: waits.slice(0, 1) }, done);
     const one = (await follow([], { isTty: true, columns: 60 })).stdout;
-    assert.ok(one.includes("\n  waits for evidence of payments/api-1: has not told yet who…"));
+    assert.ok(one.includes("\n  waits for evidence of payments/api-1: has not told yet w…"));
   });
 
-  it("exits 2 where there is none, with the command that begins one", async () => {
+  it("exits 2 where there is none, with the command that says whether one can be begun", async () => {
     rig.flips = () => [];
     const { status, stderr } = await follow();
     assert.equal(status, 2);
     assert.match(
       stderr,
-      /^error: --to is required: .*\nhint: portcullis mtls flip .* --to strict\n$/,
+      /^error: --to is required: .*\nhint: whether one can be begun: portcullis mtls check .* payments\/api\n$/,
     );
   });
 
@@ -312,6 +316,7 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       cause: "operator",
     });
     const all = { ...half, workloads: workloads({ "api-0": "held-back", "api-1": "held-back" }) };
+    const waits = [{ kind: "object", name: "payments/api", detail: "it is yours to change" }];
     beforeEach(() => {
       rig.reverts.length = 0;
       rig.revert = () => ({ result: { case: "flip", value: half }, ...back });
@@ -344,7 +349,7 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       );
       const { status, stdout, stderr } = await revert();
       assert.equal(status, 3);
-      assert.deepEqual(stdout.split("\n").slice(1), [
+      assert.deepEqual(stdout.split("\n").slice(3), [
         "on the way back: 0 of 2 workloads take plaintext again; not yet: payments/api-0 (silent: its agent is away), payments/api-1 (pushed)",
         "reverted: an operator asked for it; 1 of 2 workloads take plaintext; not yet: payments/api-0 (silent: its agent is away)",
         "",
@@ -360,11 +365,24 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       assert.match(looked.stdout, /not yet: payments\/api-0/);
     });
 
+    it("waits a minute for whoever was not heard since the server's start", async () => {
+      const [silent = assert.fail()] = half.workloads ?? [];
+      const unheard = [{ ...silent, state: "silent", absence: "unheard" }];
+      const over = { ...reverted, cause: "operator", notBack: [silent.name ?? ""] };
+      goes({ ...over, workloads: unheard }, { ...reverted, cause: "operator", causeNames: [] });
+      assert.equal((await revert()).status, 0);
+      const minute = { ...over, workloads: unheard, now: hoursLater(1 / 60) };
+      goes({ ...over, workloads: unheard }, minute);
+      const { status, stdout } = await revert();
+      assert.equal(status, 3);
+      assert.match(stdout, /^reverted: .*; not yet: payments\/api-0 \(silent: not heard since/m);
+    });
+
     it("says to delete the file where the flip's object was a new one", async () => {
-      const awaiting = { ...half, awaitsObject: true, createsObject: true };
+      const awaiting = { ...half, awaitsObject: true, createsObject: true, waits };
       const gone = { beforeJson: back.beforeJson, afterJson: "" };
       rig.revert = () => ({ result: { case: "flip", value: awaiting }, ...gone });
-      goes({ ...all, awaitsObject: true, createsObject: true });
+      goes({ ...all, awaitsObject: true, createsObject: true, waits });
       const { status, stdout, stderr } = await revert(["-o", "yaml"]);
       assert.deepEqual([status, stdout], [0, ""]);
       assert.match(
@@ -378,9 +396,9 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     });
 
     it("is over for whoever has the policy in git when it is held back, and says what stays", async () => {
-      const awaiting = { ...half, awaitsObject: true };
+      const awaiting = { ...half, awaitsObject: true, waits };
       rig.revert = () => ({ result: { case: "flip", value: awaiting }, ...back });
-      goes({ ...all, awaitsObject: true });
+      goes({ ...all, awaitsObject: true, waits });
       const { status, stdout, stderr } = await revert(["-o", "yaml"]);
       assert.equal(status, 0);
       assert.match(stdout, /^apiVersion: [^]*mode: PERMISSIVE\n/);

@@ -85,7 +85,7 @@ describe("what a server names", () => {
       "again: portcullis mtls flip a/b --to strict; print it: portcullis mtls flip a/b --to strict -o yaml; " +
       "who: portcullis mtls check a/b; follow it: portcullis mtls flip a/b";
     const commands = next(hint, { lookBack: 3_600, words, wanted });
-    const waived = "--waive 'a b' --reason 'x y' --for 60s";
+    const waived = "--waive 'a b' --reason 'x y' --for 1m";
     assert.deepEqual(commands, [
       `portcullis mtls flip ${at} a/b --to strict --stages 1,all -o json ${waived}`,
       `portcullis mtls flip ${at} a/b --to strict --stages 1,all ${waived} -o yaml`,
@@ -132,15 +132,15 @@ describe("of a flip", () => {
     assert.equal(
       command,
       "portcullis mtls flip --data-dir '/srv/my mesh' a/b --to strict --stages 1,10%,all --revert-window 10m " +
-        "--revert-on-refused 3 --look-back 1d1h -o yaml --waive 'legacy/*' --reason 'shut down' --for 7200s --yes",
+        "--revert-on-refused 3 --look-back 1d1h -o yaml --waive 'legacy/*' --reason 'shut down' --for 2h --yes",
     );
     await assertTaken(command);
   });
 
   it("to permissive, which other verbs do", () => {
     assert.match(
-      toPermissive("a/b").hint ?? "",
-      /mtls revert a\/b\n.*mtls permissive a\/b --until /,
+      toPermissive("a/b", server).hint ?? "",
+      /mtls revert --data-dir '\/srv\/my mesh' a\/b\n.*mtls permissive --data-dir '\/srv\/my mesh' a\/b --until 30d /,
     );
   });
 });

@@ -96,7 +96,7 @@ describe("mtls permissive", () => {
     const value = {
       code: "object-in-directory",
       message: "PeerAuthentication payments/api is in the server's directory",
-      hint: "print what is to be committed: portcullis mtls permissive payments/api --until DATE --owner NAME -o yaml",
+      hint: "print what is to be committed: portcullis mtls permissive payments/api --until 30d --owner NAME -o yaml",
     };
     const { permit } = rig;
     rig.permit = () => ({ result: { case: "refused", value } });
@@ -166,6 +166,31 @@ describe("mtls plan", () => {
     assert.ok(
       lines.includes(`next: portcullis mtls flip --admin ${rig.admin} payments/api --to strict`),
     );
+  });
+
+  it("has a sentence below the table, and not in it", async () => {
+    const why =
+      "expected a PeerAuthentication that decides for payments/api alone, got one for more";
+    rig.plan = () => ({
+      targets: [{ target: "payments/api", mode: "permissive", verdict: safe, waitsFor: [why] }],
+    });
+    const { stdout } = await run();
+    assert.match(stdout, /^- +payments\/api +permissive +SAFE +what is said below +-$/m);
+    assert.ok(stdout.includes(`\npayments/api waits for ${why}\n`), stdout);
+  });
+
+  it("names who has an object of its own, and exits 3 where what is SAFE has no turn", async () => {
+    const decidedBy = { kind: "PeerAuthentication", namespace: "payments", name: "api" };
+    const target = "payments/api";
+    rig.plan = () => ({ targets: [{ target, mode: "mixed", verdict: safe, decidedBy }] });
+    const { status, stdout } = await run();
+    assert.equal(status, 3);
+    assert.match(
+      stdout,
+      /\n\n1 has an object of its own, and no part in a flip of payments: payments\/api\n$/,
+    );
+    const { targets } = JSON.parse((await run(["-o", "json"])).stdout) as { targets: object[] };
+    assert.deepEqual(Object.entries(targets[0] ?? {}).at(-1), ["decidedBy", decidedBy]);
   });
 
   it("exits 0 when all that is not strict can go", async () => {

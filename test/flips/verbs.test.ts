@@ -61,7 +61,7 @@ describe("an operator's day", () => {
     assert.equal(check.status, 4);
     assert.match(
       check.stdout,
-      /^shop\/cron-0 +workload without a proxy +plaintext +shop\/api-0:8080 +1 .* curl\/8\.5\.0$/m,
+      /^shop\/cron-0 +no proxy +plaintext +shop\/api-0:8080 +1 .* curl\/8\.5\.0$/m,
     );
     const refused = await say(scene, "mtls flip shop/api --to strict --yes");
     assert.equal(refused.status, 4);

@@ -4,11 +4,15 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { addCallerWaivers, listCallerWaivers } from "../../src/edge/rpc/flip-client.ts";
 import { runWith } from "../server/root-rig.ts";
+import { eventually } from "../support/control-plane.ts";
 import {
   begun,
+  inForce,
   openScene,
   operator,
+  ordered,
   settle,
+  verdictNow,
   waitsFor,
   workloadYaml,
   type FlipsScene,
@@ -67,11 +71,17 @@ describe("a waiver that stands", { timeout: 60_000 }, () => {
     const end = ["mtls", "waivers", "end", "legacy/cron", "--reason", "still there", "--target"];
     const wrong = await say(scene, [...end, "shop/web"]);
     assert.equal(wrong.status, 4);
-    assert.match(wrong.stderr, /^refused: .* \(waiver-unknown\)\n(?:.*\n)*hint: .*mtls waivers list --admin /);
+    assert.match(
+      wrong.stderr,
+      /^refused: .* \(waiver-unknown\)\n(?:.*\n)*hint: .*mtls waivers list --admin /,
+    );
     const ended = await say(scene, [...end, "shop/api"]);
     assert.deepEqual([ended.status, ended.stdout], [0, "legacy/cron counts again for shop/api\n"]);
     const left = (await listCallerWaivers(scene.admin)).waivers;
-    assert.deepEqual(left.map(({ target }) => target), ["shop/api:8080"]);
+    assert.deepEqual(
+      left.map(({ target }) => target),
+      ["shop/api:8080"],
+    );
     // Another way to write the same.
     assert.equal((await say(scene, [...end, "shop/serviceentry/api:8080"])).status, 0);
     assert.equal((await listCallerWaivers(scene.admin)).waivers.length, 0);
@@ -81,14 +91,26 @@ describe("a waiver that stands", { timeout: 60_000 }, () => {
   it("that is ended under a running flip holds its next stage at once", async () => {
     await using scene = await openScene({ names: ["api-0", "api-1"] });
     await scene.apply(workloadYaml("cron-0", "10.0.1.1"));
-    const [first = assert.fail(), second = assert.fail()] = scene.agents;
-    await scene.saw(second, callsFrom("10.0.1.1"));
+    await scene.saw(scene.agents[1] ?? assert.fail(), callsFrom("10.0.1.1"));
     await waive(scene, ["shop/cron-0"]);
     await begun(scene, { stages: "1,all" });
-    await settle(scene);
+    await inForce(scene, 0);
     const words = ["--target", "shop/api", "--reason", "calls again"];
     await say(scene, ["mtls", "waivers", "end", "shop/cron-0", ...words]);
-    await scene.covered(first, second);
+    await settle(scene);
     await waitsFor(scene, "verdict shop/cron-0");
+  });
+
+  it("of a proxy's silence counts while it is silent: who is back is waited for", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1"] });
+    const [, second = assert.fail()] = scene.agents;
+    second.close();
+    await eventually(async () => (await verdictNow(scene)).silent.length === 1);
+    await waive(scene, ["proxy/shop/api-1"]);
+    assert.equal((await verdictNow(scene)).verdict, "safe");
+    await second.open(scene.plane);
+    await scene.covered();
+    await ordered(scene, { stages: "1,all" });
+    await waitsFor(scene, "evidence shop/api-0", "evidence shop/api-1");
   });
 });

@@ -80,7 +80,9 @@ export class ClusterObjects {
     const made = await this.#core.createNamespacedPod({ namespace, body });
     if (ip !== undefined) {
       const status = { phase: "Running", podIP: ip, podIPs: [{ ip }] };
-      await this.#core.replaceNamespacedPodStatus({ namespace, name, body: { ...made, status } });
+      const { metadata, spec } = made;
+      const body = { metadata, spec, status };
+      await this.#core.replaceNamespacedPodStatus({ namespace, name, body });
     }
     return { ...refOf(made), serviceAccount };
   }

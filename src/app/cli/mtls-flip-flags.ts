@@ -3,6 +3,7 @@
 import { PortcullisError } from "../../core/error.ts";
 import { parseStages } from "../../core/flip/stages.ts";
 import { formatDuration } from "./format.ts";
+import { commandOf, type ServerTarget } from "./server-target.ts";
 import { UsageError } from "./usage-error.ts";
 import type { WaiverFlags } from "./waiver-flags.ts";
 
@@ -89,11 +90,12 @@ function isNone(value: string | number | readonly string[] | undefined): boolean
 }
 
 /** The way back and the way to be permissive for a time have verbs of their own. */
-export function toPermissive(target: string): UsageError {
+export function toPermissive(target: string, server: Pick<ServerTarget, "flagText">): UsageError {
   const message = "--to: expected strict, got permissive: that is another verb's";
+  const open = [target, "--until", "30d", "--owner", "NAME"];
   const hints = [
-    `to take a flip back: portcullis mtls revert ${target}`,
-    `for a time, with somebody who answers for it: portcullis mtls permissive ${target} --until DATE --owner NAME`,
+    `to take a flip back: ${commandOf(server, "mtls revert", [target])}`,
+    `for a time, with somebody who answers for it: ${commandOf(server, "mtls permissive", open)}`,
   ];
   return new UsageError("usage-invalid-value", message, { hint: hints.join("\n") });
 }

@@ -29,6 +29,7 @@ export async function followFlip(
   const { server, progress } = options;
   const ends = flipEnds(context, options);
   const told = new Told(progress);
+  const wayBack = new WayBack();
   let last = first;
   let all: readonly FlipValue[] | undefined = [first];
   for (;;) {
@@ -37,7 +38,7 @@ export async function followFlip(
     else if (flip === undefined) return ends.gone(last);
     else {
       told.news(flip);
-      const end = endOf(flip, options, ends);
+      const end = endOf(flip, wayBack.isOpen(flip, options), options, ends);
       if (end !== undefined) return end;
       progress.wait(flipWaiting(flip));
       last = flip;
@@ -59,13 +60,34 @@ export async function fetchFlips(
   return flips.map(flipValue).toSorted((a, b) => b.id - a.id);
 }
 
-/** Where it was taken back, it is followed until all that can has gone back: its record is ahead of them. */
-function endOf(flip: FlipValue, { isRevert }: FollowOptions, ends: FlipEnds): ExitCode | undefined {
-  const { state, workloads, notBack, awaitsObject } = flip;
-  const isLeft = (state === "reverting" || notBack.length > 0) && isOnItsWay(workloads);
-  if (isOver(flip)) return isLeft ? undefined : ends.over(flip);
-  const isHeld = state === "reverting" && awaitsObject && !isLeft;
+/** @param isOpen somebody is on the way back */
+function endOf(
+  flip: FlipValue,
+  isOpen: boolean,
+  { isRevert }: FollowOptions,
+  ends: FlipEnds,
+): ExitCode | undefined {
+  if (isOver(flip)) return isOpen ? undefined : ends.over(flip);
+  const isAwaited = flip.awaitsObject && flip.waits.some(({ kind }) => kind === "object");
+  const isHeld = flip.state === "reverting" && isAwaited && !isOpen;
   return isRevert && isHeld ? ends.heldBack(flip) : undefined;
+}
+
+/** After a start of the server agents are back by then, or they are away. */
+const unheardMs = 60_000;
+
+/** Where a flip was taken back, it is followed until all that can has gone back: its record is ahead of them. */
+class WayBack {
+  #unheardSinceMs: number | undefined;
+
+  isOpen({ state, workloads, notBack, now }: FlipValue, { isRevert }: FollowOptions): boolean {
+    if (state !== "reverting" && notBack.length === 0) return false;
+    if (isOnItsWay(workloads)) return true;
+    const nowMs = Date.parse(now);
+    const isUnheard = isRevert && workloads.some(({ absence }) => absence === "unheard");
+    this.#unheardSinceMs = isUnheard ? (this.#unheardSinceMs ?? nowMs) : undefined;
+    return this.#unheardSinceMs !== undefined && nowMs - this.#unheardSinceMs < unheardMs;
+  }
 }
 
 /** What was said already. */

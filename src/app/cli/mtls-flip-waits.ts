@@ -29,10 +29,17 @@ const awaited: ReadonlyMap<string, string> = new Map([
   ["verdict", "the verdict"],
 ]);
 
+/** Before what is said of them: both are to be seen in a narrow terminal. */
+const namedMax = 2;
+
 function wordsOf(group: readonly FlipWaitValue[]): WaitWords {
-  const [{ kind = "", detail = "" } = {}] = group;
+  const kind = group[0]?.kind ?? "";
+  const detail = group[0]?.detail ?? "";
   const names = group.flatMap(({ name }) => (name === "" ? [] : [name]));
-  return { names: [awaited.get(kind) ?? "", firstOf(names)].filter(isSaid).join(" "), detail };
+  return {
+    names: [awaited.get(kind) ?? "", firstOf(names, namedMax)].filter(isSaid).join(" "),
+    detail,
+  };
 }
 
 /** On one line. */

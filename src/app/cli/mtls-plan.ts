@@ -79,10 +79,18 @@ function rowOf({ order, target, mode, verdict, waitsFor, next }: PlannedValue): 
     mode,
     // Of one that is strict it says nothing about an order.
     verdict === null || mode === "strict" ? "" : verdictCell(verdict),
-    firstOf(waitsFor, 1),
+    waitCell(waitsFor),
     stepOf(next),
   ];
 }
+
+/** A sentence stands below: one row would make all of them as long. */
+function waitCell(waitsFor: readonly string[]): string {
+  const text = firstOf(waitsFor, 1);
+  return text.length > waitWidthMax ? "what is said below" : text;
+}
+
+const waitWidthMax = 60;
 
 function stepOf([step]: readonly NextValue[]): string {
   return step === undefined ? "" : step.command || step.why;
@@ -112,7 +120,7 @@ function ownLine(plan: readonly PlannedValue[], namespace: string): string {
 /** Of those that wait for more than a cell has. */
 function waitLines(plan: readonly PlannedValue[]): string {
   const lines = plan
-    .filter(({ waitsFor }) => waitsFor.length > 1)
+    .filter(({ waitsFor }) => waitsFor.length > 1 || waitCell(waitsFor) !== firstOf(waitsFor, 1))
     .map(({ target, waitsFor }) => `${target} waits for ${firstOf(waitsFor, waitsMax)}`);
   return lines.length === 0 ? "" : `\n${lines.map((line) => `${printable(line)}\n`).join("")}`;
 }

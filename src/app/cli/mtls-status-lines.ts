@@ -26,8 +26,11 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ],
   [
     "silent",
-    "no agent tells of it now, and it may go on with what it had: waited for until an agent does or its certificates have ended; " +
-      "for a minute where the agent is there and only the Envoy has gone",
+    "no agent tells of it now, and it may go on with what it had: waited for until an agent does or its certificates have ended",
+  ],
+  [
+    "envoy-away",
+    "its agent tells, and its Envoy has no stream with it: waited for until it has one, and for a minute; then it counts as gone",
   ],
   [
     "unknown",
@@ -57,9 +60,9 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** Whoever nobody told of since the server's start has no agent. */
-function reasonOf({ state, agent }: ProxyPolicyValue): string {
-  return state === "unknown" && agent === "" ? "unheard" : state;
+function reasonOf({ state, absence }: ProxyPolicyValue): string {
+  const isOwn = absence === "envoy-away" || (state === "unknown" && absence === "unheard");
+  return isOwn ? absence : state;
 }
 
 function statesOf(proxies: readonly ProxyPolicyValue[]): readonly string[] {

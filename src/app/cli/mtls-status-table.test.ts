@@ -12,7 +12,7 @@ function proxy(
   more: Partial<ProxyPolicyValue> = {},
 ): ProxyPolicyValue {
   const [namespace = "", node = ""] = name.split("/");
-  const rest = { agent: "a1", workload: name, ports: [], waits: [], refusal: null };
+  const rest = { agent: "a1", absence: "", workload: name, ports: [], waits: [], refusal: null };
   return { spiffeId: `${ca}/${namespace}/sa/x`, proxy: node, state, ...rest, ...more };
 }
 
@@ -31,7 +31,7 @@ const all = [
     "refused",
     /^refused: shop\/a: .*tried again when those objects change, or the Envoy comes back$/,
   ],
-  ["silent", /^silent: shop\/a: .*certificates have ended;.* a minute/],
+  ["silent", /^silent: shop\/a: .*certificates have ended$/m],
   ["unknown", /^unknown: shop\/a: its Envoy has not answered/],
 ] as const;
 
@@ -49,10 +49,12 @@ describe("under the table of mtls status", () => {
   });
 
   it("tells whom nobody heard of since the server's start from whose Envoy is late", () => {
-    const [late = "", unheard = ""] = linesOf([
+    const [away = "", late = "", unheard = ""] = linesOf([
       proxy("shop/a", "unknown"),
-      proxy("shop/b", "unknown", { agent: "" }),
+      proxy("shop/b", "unknown", { agent: "", absence: "unheard" }),
+      proxy("shop/c", "silent", { absence: "envoy-away" }),
     ]);
+    assert.match(away, /^silent: shop\/c: its agent tells, and its Envoy has no stream/);
     assert.match(late, /^unknown: shop\/a: its Envoy/);
     assert.match(unheard, /^unknown: shop\/b: nothing was heard of it since the server's start/);
   });

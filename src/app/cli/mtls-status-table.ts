@@ -29,7 +29,11 @@ function namespaceOf(spiffeId: string): string {
 
 const namespacesShown = 5;
 
-function nothing(proxies: readonly ProxyPolicyValue[], namespace: string | undefined): string {
+/** Who has a proxy instead. */
+export function nothing(
+  proxies: readonly ProxyPolicyValue[],
+  namespace: string | undefined,
+): string {
   if (proxies.length === 0 || namespace === undefined) {
     return (
       "no proxy has asked for its listeners since the server's start, and none is waited for: " +

@@ -68,6 +68,8 @@ export interface ProxyPolicyValue {
   /** NAMESPACE/NAME of its WorkloadEntry. */
   readonly workload: string | null;
   readonly state: string;
+  /** Of one of which nothing is heard: away, unheard, envoy-away; else empty. */
+  readonly absence: string;
   readonly ports: readonly PortValue[];
   readonly waits: readonly WaitValue[];
   readonly refusal: RefusalValue | null;
@@ -87,13 +89,14 @@ export function policyStatusValue(
 }
 
 function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
-  const { spiffeId, proxyId, agentId, workload, state, ports, held, refusal } = proxy;
+  const { spiffeId, proxyId, agentId, workload, state, absence, ports, held, refusal } = proxy;
   return {
     spiffeId,
     proxy: proxyId,
     agent: agentId,
     workload: workload === "" ? null : workload,
     state,
+    absence,
     ports: ports.map(portValue),
     waits: held.map(({ step, endpoint, waitsFor, waitsForCount }) => ({
       step,

@@ -1,7 +1,7 @@
 /** What to do after a verdict: the next command, or what ends each kind of caller and of silence. */
 
 import { ExitCode } from "./command.ts";
-import { formatDuration, formatSpan } from "./format.ts";
+import { formatDuration } from "./format.ts";
 import { flipWordsOf, type Asked } from "./mtls-asked.ts";
 import { callerDeeds, silentDeeds } from "./mtls-verdict-deeds.ts";
 import { followNext, othersNext } from "./mtls-surroundings.ts";
@@ -12,10 +12,14 @@ import {
   type SilentValue,
   type VerdictValue,
 } from "./mtls-verdict-value.ts";
+import { waitNext, waiveNext } from "./mtls-verdict-waive.ts";
 import { endNext } from "./mtls-waivers.ts";
 import type { NextValue } from "./next-commands.ts";
 import { commandOf, type ServerTarget } from "./server-target.ts";
 import { firstOf } from "./text.ts";
+
+/** Of callers by configuration. */
+const namedMax = 3;
 
 type Server = Pick<ServerTarget, "flagText">;
 
@@ -29,7 +33,12 @@ export function verdictNext(
   const others = othersNext(value.decidedByOthers, server);
   const follow = followNext(value.flips, server);
   if (value.strictAlready) {
-    return [...callersNext(value, callers, server), ...follow, strictNext(value, server), ...others];
+    return [
+      ...callersNext(value, callers, server),
+      ...follow,
+      strictNext(value, server),
+      ...others,
+    ];
   }
   // A flip beside one that is under way would be refused.
   if (verdictExit(value) === ExitCode.ok) {
@@ -57,7 +66,7 @@ function safeNext(value: VerdictValue, server: Server, asked: Asked): NextValue 
   const { target, ports } = value;
   const modes = new Set(ports.map(({ mode }) => mode.toLowerCase()));
   if (modes.has("disable")) {
-    const open = [target, "--until", "DATE", "--owner", "NAME"];
+    const open = [target, "--until", "30d", "--owner", "NAME"];
     const command = commandOf(server, "mtls permissive", open);
     return { command, why: "what is DISABLE becomes PERMISSIVE first" };
   }
@@ -92,22 +101,6 @@ function explainNext({ name, called }: CallerValue, callee: string, server: Serv
   return { command, why: `${name} is told not to use mTLS, which this says why` };
 }
 
-/** Whoever has stopped does not count any more when the look-back is past it. */
-function waitNext({ since }: VerdictValue, callers: readonly CallerValue[]): readonly NextValue[] {
-  const seen = callers
-    .map(({ lastSeen }) => Date.parse(lastSeen))
-    .filter((ms) => !Number.isNaN(ms));
-  if (seen.length === 0 || seen.length < callers.length) return [];
-  const leftMs = Math.max(...seen) - Date.parse(since);
-  if (!(leftMs > 0)) return [];
-  return [
-    {
-      command: "",
-      why: `or wait: if none of them calls again, none counts in ${formatSpan(leftMs)}`,
-    },
-  ];
-}
-
 function silentNext(
   { target, now }: VerdictValue,
   silent: readonly SilentValue[],
@@ -133,28 +126,4 @@ function silentNext(
 function youngest(byReason: ReadonlyMap<string, readonly SilentValue[]>, now: string): string {
   const born = (byReason.get("too-young") ?? []).map(({ since }) => Date.parse(since));
   return formatDuration(Math.max(30, Math.floor((Date.parse(now) - Math.max(...born)) / 1_000)));
-}
-
-const namedMax = 3;
-
-function waiveNext(
-  { target }: VerdictValue,
-  all: readonly { readonly name: string }[],
-  server: Server,
-  asked: Asked,
-): NextValue {
-  const names = [...new Set(all.map(({ name }) => name))];
-  const named = names.length > namedMax || names.length === 0 ? ["NAME"] : names;
-  const { selectors = [], reason = "may fail", seconds = 86_400 } = asked.wanted ?? {};
-  const waived = [...selectors, ...named].flatMap((name) => ["--waive", name]);
-  const rest = [
-    ...flipWordsOf(asked),
-    ...waived,
-    "--reason",
-    reason,
-    "--for",
-    formatDuration(seconds),
-  ];
-  const command = commandOf(server, "mtls flip", [target, ...rest]);
-  return { command, why: "or go without them, if they may fail" };
 }

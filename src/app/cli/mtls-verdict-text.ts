@@ -4,7 +4,7 @@ import { styleText } from "node:util";
 import { formatCount, formatRelative } from "./format.ts";
 import { verdictLine } from "./mtls-verdict-line.ts";
 import type { CallerValue, SilentValue, VerdictValue } from "./mtls-verdict-value.ts";
-import { holderWords, kindWords, noteLines, verdictColour } from "./mtls-verdict-words.ts";
+import { holderCell, kindWords, noteLines, verdictColour } from "./mtls-verdict-words.ts";
 import { countsText } from "./mtls-waivers.ts";
 import { formatTable, type Cell, type Column } from "./table.ts";
 import { firstOf, printable } from "./text.ts";
@@ -53,7 +53,7 @@ function callerTable(
   const headers = ["caller", "holder", "kind", "called", "count", "first", "last", "says"];
   const rows = table(sorted, headers, view, (each) => [
     each.name,
-    holderWords(each),
+    holderCell(each),
     kindWords(each),
     firstOf(each.called, 1),
     formatCount(each.count),

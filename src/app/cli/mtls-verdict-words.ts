@@ -21,6 +21,21 @@ const holders: ReadonlyMap<string, string> = new Map([
   ["configuration", "by configuration"],
 ]);
 
+/** In a table, where what is long is cut in its middle. */
+const shortHolders: ReadonlyMap<string, string> = new Map([
+  ["workload", "past its proxy"],
+  ["unmeshed-workload", "no proxy"],
+  ["own-host", "own host"],
+  ["several", "several"],
+  ["identity", "of the mesh"],
+  ["others", "unnamed"],
+  ["configuration", "configured"],
+]);
+
+export function holderCell({ holder }: Pick<CallerValue, "holder">): string {
+  return shortHolders.get(holder) ?? holder;
+}
+
 export function holderWords({ holder }: Pick<CallerValue, "holder">): string {
   return holders.get(holder) ?? holder;
 }

@@ -54,7 +54,7 @@ test("lets no control character of a proxy reach the terminal", () => {
     detail,
   };
   assert.deepEqual(tellAll([nack]), [
-    String.raw` +0.0s  client Envoy   NACK default: \u{1b}[2Jgone`,
+    String.raw` +0.0s  client Envoy   refuses default (NACK), and keeps what it has: \u{1b}[2Jgone`,
   ]);
 });
 

@@ -64,7 +64,7 @@ function tell(fact: Fact, ledger: Ledger): Sentence | undefined {
     case "acked":
       return ackSentence(fact.workload, fact.secret, fact.serial, fact.atMs, ledger);
     case "nacked": {
-      const what = `NACK ${fact.secret}: ${fact.detail}`;
+      const what = `refuses ${fact.secret} (NACK), and keeps what it has: ${fact.detail}`;
       return { who: `${fact.workload} Envoy`, what, style: "red" };
     }
     case "presented":

@@ -58,7 +58,7 @@ function envoyTable({ envoys }: Summary, colour: boolean): readonly string[] {
   const rows = [
     row("renewals ACKed", ({ renewals }) => renewals.acked),
     row("renewals ACKed and used", ({ renewals }) => renewals.used),
-    row("NACKs", ({ nacks }) => nacks),
+    row("refused (NACK)", ({ nacks }) => nacks),
     row("ssl.handshake", ({ tls }) => tls.handshakes),
     row("ssl.session_reused", ({ tls }) => tls.resumed),
     ...failures.map((name) => row(`ssl.${name}`, ({ tls }) => tls.failures[name])),

@@ -107,6 +107,6 @@ function nothingToRevert({ target: { text }, state }: Flip): FlipRefusal {
   return {
     code: "nothing-to-revert",
     message: `expected a flip of ${text} to take back, got ${what}`,
-    hint: `what holds now: portcullis mtls status; or make it permissive: portcullis mtls permissive ${text} --until DATE --owner NAME`,
+    hint: `what holds now: portcullis mtls status; or make it permissive: portcullis mtls permissive ${text} --until 30d --owner NAME`,
   };
 }

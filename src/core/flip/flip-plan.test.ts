@@ -57,7 +57,7 @@ test("SAFE ones go first, then those whose callers are the namespace's own, then
     "0 | shop/outside | 10.0.0.9 calls it without mTLS | check shop/outside",
     "0 | shop/bare | it has no proxy that could tell who calls | check shop/bare",
     "0 | shop/unknown | proxy/shop/unknown-0 is silent (late); it is younger than the look-back | check shop/unknown",
-    "0 | shop/off | it takes no mTLS | permissive shop/off --until DATE --owner NAME",
+    "0 | shop/off | it takes no mTLS | permissive shop/off --until 30d --owner NAME",
     "0 | shop/strict | - | ",
   ]);
 });

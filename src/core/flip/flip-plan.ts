@@ -125,7 +125,7 @@ function silentWords({ name, reason }: PlanSilent): string {
 
 function nextOf({ target, mode, verdict }: PlanTarget): string {
   if (mode === "strict") return "";
-  if (mode === "disable") return `portcullis mtls permissive ${target} --until DATE --owner NAME`;
+  if (mode === "disable") return `portcullis mtls permissive ${target} --until 30d --owner NAME`;
   if (verdict === "safe") return `portcullis mtls flip ${target} --to strict`;
   return `portcullis mtls check ${target}`;
 }

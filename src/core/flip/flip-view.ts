@@ -2,6 +2,7 @@
 
 import type { Holder } from "../evidence/address-history.ts";
 import type { ConnectionKind } from "../evidence/connection.ts";
+import type { Absence } from "../evidence/member.ts";
 import type { Verdict } from "../evidence/verdict.ts";
 import type { ObjectSays } from "./object-says.ts";
 
@@ -23,6 +24,8 @@ export interface MemberState {
   readonly stage: MemberStage;
   /** Its agent tells of it now. */
   readonly isConnected: boolean;
+  /** Why nothing is heard of it now. */
+  readonly absence?: Absence | undefined;
   /** Open connections with plaintext of before. */
   readonly draining: number;
   /**
@@ -34,7 +37,7 @@ export interface MemberState {
   readonly hasGap?: boolean | undefined;
   /** Connections since then, up to the flip's end, of which nobody knows whose they were. */
   readonly lost?: number | undefined;
-  /** A waiver names its silence. */
+  /** A waiver names its silence, and counts: it is silent (`waived-silence`). */
   readonly isWaived: boolean;
 }
 

@@ -1,5 +1,6 @@
 /** Why the next step of a flip is not taken yet, by name. What the machine goes by, so that nobody is told something else. */
 
+import { absenceWords } from "./absence-words.ts";
 import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
 import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
@@ -17,7 +18,7 @@ export function waitsFor(flip: Flip, view: FlipView, nowMs: number): readonly Fl
     case "watching":
       return windowWaits(flip, view, nowMs);
     case "reverting":
-      return isBack(view) ? [] : [objectWait("is to say again what it said before the flip", flip)];
+      return isBack(view) ? [] : [objectWait(backWords(flip), flip)];
     case "done":
     case "reverted":
     case "superseded":
@@ -27,6 +28,12 @@ export function waitsFor(flip: Flip, view: FlipView, nowMs: number): readonly Fl
   }
 }
 
+function backWords({ edit }: Flip): string {
+  return edit.beforeJson === undefined
+    ? "is to be gone again"
+    : "is to say again what it said before the flip";
+}
+
 /** Nothing of the target is strict by the objects. */
 export function isBack({ object }: FlipView): boolean {
   return object === "before" || object === "other";
@@ -34,13 +41,14 @@ export function isBack({ object }: FlipView): boolean {
 
 const stageWords = {
   pushed: "has not acknowledged STRICT",
-  silent: "no agent tells of it now",
   refused: "its Envoy refuses what it was sent: portcullis mtls status",
 } as const;
 
 export function forceWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
-  return strictOf(flip, view).flatMap(({ name, stage, draining, isWaived }): FlipWait[] => {
+  return strictOf(flip, view).flatMap((each): FlipWait[] => {
+    const { name, stage, draining, isWaived } = each;
     if (stage === "in-force" || (stage === "silent" && isWaived)) return [];
+    if (stage === "silent") return [{ kind: "proxy", name, detail: absenceWords(each) }];
     if (stage !== "draining") return [{ kind: "proxy", name, detail: stageWords[stage] }];
     const open = draining === 0 ? "what was open may still be" : `${draining} are still open`;
     return [{ kind: "connections", name, detail: `plaintext of before: ${open}` }];

@@ -46,12 +46,15 @@ export function otherDecisions(
     const ports = new Set(own.flatMap((each) => [...view.portsOf(each)]));
     return { namespace, labels, names: own.map(({ ref }) => nameKey(ref)), ports };
   });
-  const others = strays.map(
-    ({ name, labels }): Group => ({ namespace, labels, names: [name], ports: new Set() }),
-  );
+  const others = strays.map(({ name, labels }): Group => ({
+    namespace,
+    labels,
+    names: [name],
+    ports: new Set(),
+  }));
   const parts = [...entries, ...others].flatMap((group) => partsOf(view, target, group, holds));
-  const byTarget = Map.groupBy(parts, ({ object, port }) => textOf(view, object, port));
-  return Array.from(byTarget, ([text, [first, ...more]]) => decisionOf(text, first, more))
+  const byObject = Map.groupBy(parts, ({ object, port }) => `${nameKey(object)} ${port}`);
+  return Array.from(byObject.values(), (all) => decisionOf(view, all))
     .filter((each) => each !== undefined)
     .toSorted((a, b) => compareText(a.target, b.target));
 }
@@ -86,12 +89,7 @@ interface Part {
 }
 
 /** Of workloads that no policy can tell apart. */
-function partsOf(
-  view: MeshView,
-  target: FlipTarget,
-  group: Group,
-  holds: Holds,
-): readonly Part[] {
+function partsOf(view: MeshView, target: FlipTarget, group: Group, holds: Holds): readonly Part[] {
   const { peers } = view.mesh;
   const { names } = group;
   const [policy] = peers.selecting(group);
@@ -112,16 +110,14 @@ function partsOf(
   return own.map((port) => ({ object, port, modes: modesAt(port), names }));
 }
 
-function decisionOf(
-  target: string,
-  first: Part | undefined,
-  more: readonly Part[],
-): OtherDecision | undefined {
+/** @param all of one object */
+function decisionOf(view: MeshView, all: readonly Part[]): OtherDecision | undefined {
+  const [first] = all;
   if (first === undefined) return undefined;
-  const all = [first, ...more];
+  const { object, port } = first;
   const workloads = all.flatMap(({ names }) => names).toSorted(compareText);
   const mode = modeOfAll(all.flatMap(({ modes }) => modes));
-  return { target, object: first.object, mode, workloads };
+  return { target: textOf(view, object, port), object, mode, workloads };
 }
 
 function textOf(view: MeshView, { namespace, name }: ResourceRef, port: number): string {

@@ -5,13 +5,13 @@ import type { JsonObject } from "../identity/json-object.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { modeOf, portModes } from "../policy/port-modes.ts";
 import { nameKey, type ResourceRef } from "../resources/resource.ts";
+import { alreadyStrict } from "./already-strict.ts";
 import { brokenCalls } from "./broken-calls.ts";
 import { isPaid, withoutDebt } from "./debt.ts";
 import { editPlace, type EditPlace } from "./edit-place.ts";
 import { newPolicy, withModes, type EditedPolicy, type PolicyModes } from "./edited-policy.ts";
 import type { FlipPorts } from "./flip.ts";
 import { isRefusal, listed, type FlipRefusal } from "./flip-error.ts";
-import { checkCommands, otherDecisions } from "./other-decisions.ts";
 import { targetPorts, type TargetPort } from "./target-modes.ts";
 import { likeTarget, otherPorts, selectorOf, type FlipTarget } from "./target.ts";
 import { namespaceOf, viewWith } from "./view-with.ts";
@@ -115,7 +115,7 @@ function disabled(target: FlipTarget, ports: readonly TargetPort[]): FlipRefusal
   const got = `DISABLE for ${listed(off.map(placeOf))} by PeerAuthentication ${ref && nameKey(ref)}`;
   const isPort = target.ports.length === 0 && off.every(({ port }) => port !== otherPorts);
   if (!isPort) {
-    const hint = `first: portcullis mtls permissive ${text} --until DATE --owner NAME`;
+    const hint = `first: portcullis mtls permissive ${text} --until 30d --owner NAME`;
     return { code: "disabled", message: `expected ${text} to be permissive, got ${got}`, hint };
   }
   const closed = new Set(off.map(({ port }) => port));
@@ -127,27 +127,7 @@ function disabled(target: FlipTarget, ports: readonly TargetPort[]): FlipRefusal
     message: `expected no port of ${text} to be disabled, got ${got}: a line of its own is somebody's decision`,
     hint:
       `flip the other ports one by one: portcullis mtls flip ${text}:${rest} --to strict; ` +
-      `or first: portcullis mtls permissive ${text}:${first.port} --until DATE --owner NAME`,
-  };
-}
-
-function alreadyStrict(
-  view: MeshView,
-  target: FlipTarget,
-  ports: readonly TargetPort[],
-): FlipRefusal | undefined {
-  if (ports.some(({ decision }) => decision.mode !== "strict")) return undefined;
-  const { text } = target;
-  const but = otherDecisions(view, target)
-    .filter(({ mode }) => mode !== "strict")
-    .map((each) => each.target);
-  const message = `expected ${text} to be permissive, got strict already`;
-  const hint = "whether it is in force: portcullis mtls status";
-  if (but.length === 0) return { code: "already-strict", message, hint };
-  return {
-    code: "already-strict",
-    message: `${message}, but for ${listed(but)}`,
-    hint: [hint, ...checkCommands(but)].join("; "),
+      `or first: portcullis mtls permissive ${text}:${first.port} --until 30d --owner NAME`,
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a name of a target can mean: each object that has it, with whom it selects, or why nobody can be made strict by it. */
 
+import { selects } from "../policy/labels.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { nameKey, type Labels, type Resource } from "../resources/resource.ts";
 import { FlipError, listed } from "./flip-error.ts";
@@ -54,11 +55,23 @@ function ownSelector(view: MeshView, written: TargetText, labels: Labels): Label
     .flatMap(({ workloads }) => workloads.map(({ ref }) => nameKey(ref)))
     .filter((each) => each !== `${namespace}/${name}`);
   if (others.length === 0) return labels;
+  const isOf = (selector: Labels): boolean => selector.size > 0 && selects(selector, labels);
+  const { peers, services } = view.objects;
+  const [all] = [
+    ...services.filter(
+      ({ ref, workloadSelector: its }) => ref.namespace === namespace && isOf(its),
+    ),
+    ...peers.filter(({ ref, selector: its }) => ref.namespace === namespace && isOf(its)),
+  ];
+  const alone = "for it alone, give it a label of its own";
   return new FlipError(
     "target-selects-others",
     `expected a workload with labels of its own, got ${namespace}/${name}, whose labels select ${listed(others)}, too`,
     {
-      hint: "name the ServiceEntry or the PeerAuthentication that selects them, or give it a label of its own",
+      hint:
+        all === undefined
+          ? `who has which labels: portcullis get -n ${namespace}; ${alone}`
+          : `for all of them: portcullis mtls check ${nameKey(all.ref)}; ${alone}`,
     },
   );
 }

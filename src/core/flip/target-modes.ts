@@ -3,6 +3,7 @@
 import { decidePort, Holds, type NamedWorkload } from "../policy/holds.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { serverMode, type ServerDecision, type ServerMode } from "../policy/server-mode.ts";
+import type { ResourceRef } from "../resources/resource.ts";
 import { takesMeshTls } from "../resources/workload-entry.ts";
 import {
   concerns,
@@ -33,11 +34,7 @@ export function targetPorts(
 ): readonly TargetPort[] {
   const { peers } = view.mesh;
   const { members } = membersOf(view, target);
-  const portsOf = (
-    name: string,
-    workload: NamedWorkload,
-    named: readonly number[],
-  ) =>
+  const portsOf = (name: string, workload: NamedWorkload, named: readonly number[]) =>
     [...new Set([...named, ...target.ports, otherPorts])]
       .filter((port) => concerns(peers, target, workload, port))
       .map((port) => ({ name, port, decision: decidePort({ peers, holds }, workload, port) }));
@@ -78,4 +75,11 @@ export function modeOfAll(all: Iterable<ServerMode>): TargetMode {
   const modes = new Set(all);
   const [first = "permissive"] = modes;
   return modes.size > 1 ? "mixed" : first;
+}
+
+/** One that says it of some of these ports, in the place of the namespace's or the mesh's. */
+export function ownObject(ports: readonly TargetPort[]): ResourceRef | undefined {
+  return ports
+    .flatMap(({ decision: { because, overrode } }) => [because, ...overrode])
+    .find(({ rule }) => rule === "workload" || rule === "port")?.ref;
 }

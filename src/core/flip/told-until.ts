@@ -3,6 +3,7 @@
  * a caller of just before, whom nobody has told of yet, would be refused. At the end it is said of whom it does not reach.
  */
 
+import { absenceWords } from "./absence-words.ts";
 import { stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
 import type { FlipView, MemberState } from "./flip-view.ts";
@@ -27,7 +28,7 @@ export function toldWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
       const { name, isConnected } = each;
       const isStrict = stageOf(name) !== undefined;
       // Who is strict and silent is not in force.
-      if (!isStrict && !isConnected) return [{ kind: "proxy", name, detail: away }];
+      if (!isStrict && !isConnected) return [{ kind: "proxy", name, detail: absenceWords(each) }];
       if (sinceMs === undefined) return [];
       const gap = isStrict ? gapRefused : gapSeen;
       if (hasTold(each, sinceMs + settledMs)) {
@@ -39,7 +40,6 @@ export function toldWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
   ];
 }
 
-const away = "no agent tells of it now";
 const untoldOrder = "has not told yet whom it has seen since the order";
 const untoldSeen = "has not told yet whom it has seen since the last stage was in force";
 const untoldNow = "has not told yet whom it has seen of late";

@@ -37,6 +37,8 @@ export interface PortSummary {
   readonly openMeshed: number;
   /** All others, and what was refused. */
   readonly others: number;
+  /** Of those: what was refused, whatever it was. */
+  readonly refused: number;
   /** Distinct sources of those. */
   readonly otherSources: number;
 }

@@ -80,8 +80,8 @@ function known(scene: EvidenceScene) {
     else spans.push([workload, since, until]);
   }
   return {
-    open: open.map(({ proxy, labels }) => [proxy, labels.get("app")]).toSorted(),
-    counts: [...counts].toSorted(),
+    open: open.map(({ proxy, labels }) => [proxy, labels.get("app")]).toSorted(byText),
+    counts: [...counts].toSorted(byText),
     spans: spans.filter(([, since, until]) => since !== until),
   };
 }

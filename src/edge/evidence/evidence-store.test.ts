@@ -92,7 +92,7 @@ describe("the store of evidence", () => {
         namespace: undefined,
         sinceMs: now,
       });
-      const called = { mtls: 0, openMeshed: 7, others: 1, otherSources: 1 };
+      const called = { mtls: 0, openMeshed: 7, others: 1, refused: 0, otherSources: 1 };
       assert.deepEqual(summary, [{ proxy: "p", port: 8080, ...called }]);
       const holders = { kind: "holders", addresses: ["10.0.0.1"], sinceMs: now } as const;
       assert.deepEqual(await opened.ask(holders), [

@@ -18,6 +18,7 @@ export class SummaryReader {
     this.#ended = database.prepare(
       `SELECT m.proxy, c.port, total(iif(${isMtls}, c.total - ${countBefore}, 0)) AS mtls,` +
         ` total(iif(${isMtls}, 0, c.total - ${countBefore})) AS others,` +
+        ` total(iif(c.refused = 0, 0, c.total - ${countBefore})) AS refused,` +
         ` count(DISTINCT iif(${isMtls}, NULL, c.source)) AS other_sources` +
         " FROM members AS m JOIN callers AS c ON c.member = m.id" +
         ` WHERE ${isOfNamespace} AND c.last_ms >= :since GROUP BY m.proxy, c.port`,
@@ -59,6 +60,7 @@ function endedOf(row: Row): Omit<PortSummary, "openMeshed"> {
     port: Number(row["port"]),
     mtls: Number(row["mtls"] ?? 0),
     others: Number(row["others"] ?? 0),
+    refused: Number(row["refused"] ?? 0),
     otherSources: Number(row["other_sources"] ?? 0),
   };
 }

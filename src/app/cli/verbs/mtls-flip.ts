@@ -4,16 +4,23 @@ import type { FlipRequest } from "../../../edge/rpc/flip-requests.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { lookBackFlag, lookBackOf, targetPositional } from "../mtls-flags.ts";
+import { goesOnLater } from "../mtls-flip-away.ts";
 import { beginFlip } from "../mtls-flip-begin.ts";
 import { flipNext } from "../mtls-flip-next.ts";
-import { assertFlip, assertFollows, flipFlags, flipWords, toPermissive } from "../mtls-flip-flags.ts";
+import {
+  assertFlip,
+  assertFollows,
+  flipFlags,
+  flipWords,
+  toPermissive,
+} from "../mtls-flip-flags.ts";
 import { fetchFlips, followFlip } from "../mtls-flip-follow.ts";
 import { flipWaiting } from "../mtls-flip-words.ts";
 import { isOver, type FlipValue } from "../mtls-flip-value.ts";
 import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
 import { nextLines } from "../next-commands.ts";
 import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
-import { commandOf, resolveServerTarget, type ServerTarget } from "../server-target.ts";
+import { commandOf, resolveServerTarget, textTarget, type ServerTarget } from "../server-target.ts";
 import { printable } from "../text.ts";
 import { UsageError } from "../usage-error.ts";
 import { parseWaiver, waiverFlags } from "../waiver-flags.ts";
@@ -26,7 +33,8 @@ export const mtlsFlip: Command = defineCommand({
     "back by itself.\n\n" +
     "Ctrl-C only ends the looking; mtls flip TARGET looks again. Policy in git: -o yaml prints the object to commit and " +
     "writes nothing; the flip begins when the object arrives.\n\n" +
-    "Exits 0 when it is done, 3 when it goes on and nobody looks any more, and 4 when it was refused or taken back.",
+    "Exits 0 when it is done, 3 when it goes on and nobody looks any more, or is done and somebody takes plaintext whom no waiver " +
+    "passes over, and 4 when it was refused or taken back.",
   flags: {
     ...lookBackFlag,
     ...waiverFlags,
@@ -55,14 +63,15 @@ export const mtlsFlip: Command = defineCommand({
     },
   ],
   async run(context, flags, [target = ""]) {
-    if (flags.to === "permissive") throw toPermissive(target);
+    if (flags.to === "permissive") throw toPermissive(target, textTarget(flags));
     const { output } = flags;
     const dryRun = flags["dry-run"];
     const isAsked = flags["look-back"] !== undefined;
     if (flags.to === undefined) {
       assertFollows(flags);
-      const server = await resolveServerTarget(flags, context.env);
-      const flip = await latestFlip(server, target);
+      const resolved = resolveServerTarget(flags, context.env);
+      const server = await goesOnLater(target, flags, resolved);
+      const flip = await goesOnLater(target, flags, latestFlip(server, target));
       const { progress } = flipVoice(context, { output, dryRun, isAsked });
       if (flip.target !== target && !progress.isJson) {
         const words = `${target} is part of flip ${flip.id} of ${flip.target}`;
@@ -104,7 +113,7 @@ async function latestFlip(server: ServerTarget, target: string): Promise<FlipVal
   const flip = all.find((each) => !isOver(each)) ?? all[0];
   if (flip !== undefined) return flip;
   const message = `--to is required: there is no flip of ${target} to follow`;
-  const hint = commandOf(server, "mtls flip", [target, "--to", "strict"]);
+  const hint = `whether one can be begun: ${commandOf(server, "mtls check", [target])}`;
   throw new UsageError("usage-missing-flag", message, { hint });
 }
 

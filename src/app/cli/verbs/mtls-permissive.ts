@@ -74,7 +74,7 @@ export const mtlsPermissive: Command = defineCommand({
       const given = ` --until ${shellText([flags.until, "--owner", owner])}`;
       // A server does not know how it was written.
       const next = refused.next.map(({ command, why }) => ({
-        command: command.replace(" --until DATE --owner NAME", () => given),
+        command: command.replace(" --until 30d --owner NAME", () => given),
         why,
       }));
       return await refuse({ ...refused, next });

@@ -6,6 +6,7 @@ import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { changeText, changeValue, objectChange } from "../mtls-change.ts";
 import { targetPositional } from "../mtls-flags.ts";
+import { goesOnLater } from "../mtls-flip-away.ts";
 import { followFlip } from "../mtls-flip-follow.ts";
 import { flipValue } from "../mtls-flip-value.ts";
 import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
@@ -21,7 +22,8 @@ export const mtlsRevert: Command = defineCommand({
     "Takes a flip back, at any time, whether it is under way or long done: all of its ports take plaintext again within " +
     "seconds, and the object says what it said before. It asks nothing: this is the way back. It follows until that is so.\n\n" +
     "Where the policy is in git, the ports are held back at once, and -o yaml prints the object to commit.\n\n" +
-    "Exits 0 when all of it takes plaintext again, 3 when nobody looks any more before that, and 4 when it was refused.",
+    "Exits 0 when all of it takes plaintext again, 3 when nobody looks any more before that, or who cannot be told may refuse it " +
+    "still (an agent that is away), and 4 when it was refused.",
   flags: {
     reason: { ...claimFlags.reason, required: false },
     ...dryRunFlag,
@@ -41,7 +43,7 @@ export const mtlsRevert: Command = defineCommand({
     const dryRun = flags["dry-run"];
     const reason = reasonOf(flags.reason);
     const operator = operatorName(flags.operator, context.env);
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await goesOnLater(target, flags, resolveServerTarget(flags, context.env));
     const { progress, refuse, show, print } = flipVoice(context, {
       output,
       dryRun,
@@ -52,7 +54,7 @@ export const mtlsRevert: Command = defineCommand({
       result,
       waivers: standing,
       ...json
-    } = await hinted(server, asUsage("mtls revert", sent));
+    } = await goesOnLater(target, flags, hinted(server, asUsage("mtls revert", sent)));
     if (result.case === undefined) return await refuse(answerEmpty(server));
     if (result.case === "refused") return await refuse(refusalValue(result.value, server));
     const flip = flipValue(result.value);

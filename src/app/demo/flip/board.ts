@@ -36,10 +36,13 @@ export function boardLines(view: FlipBoard, paint: Paint): readonly string[] {
 /** The same in one line. */
 export function boardLine({ modes, verdict, meshed, plaintext }: FlipBoard): string {
   const strict = [...modes.values()].filter((mode) => mode === "strict").length;
-  return (
-    `${meshed.sent} requests over mTLS, ${meshed.failed} failed; plaintext: ${plaintext.served} served, ` +
-    `${plaintext.refused} refused; ${strict} of ${modes.size} strict; ${verdict.toUpperCase()}`
-  );
+  const parts = [
+    `${meshed.sent} requests over mTLS, ${meshed.failed} failed`,
+    `plaintext: ${plaintext.served} served, ${plaintext.refused} refused`,
+    `${strict} of ${modes.size} strict`,
+    verdict === "" ? "no verdict yet" : verdict.toUpperCase(),
+  ];
+  return parts.join("; ");
 }
 
 function modeText(mode: string, paint: Paint): string {

@@ -23,9 +23,10 @@ export class OperatorShell {
     this.#options = options;
   }
 
-  /** @param words after `portcullis`. @returns the exit code */
-  async run(words: readonly string[], signal: AbortSignal): Promise<number> {
-    const { admin, nowMs, onCommand, onLine } = this.#options;
+  /** @param words after `portcullis` @param label of each line that is answered, where two run at a time @returns the exit code */
+  async run(words: readonly string[], signal: AbortSignal, label = ""): Promise<number> {
+    const { admin, nowMs, onCommand, onLine: say } = this.#options;
+    const onLine = (line: string): void => say(`${label}${line}`);
     onCommand(`$ portcullis ${words.map(quoted).join(" ")}`);
     const [stdout, stderr] = [new Lines(onLine), new Lines(onLine)];
     const env = { USER: "ada", PORTCULLIS_ADMIN: admin };

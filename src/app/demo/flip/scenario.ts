@@ -64,7 +64,7 @@ export async function playFlip(scenario: FlipScenario, signal: AbortSignal): Pro
 
   onPhase("4 of 5: flip, in stages");
   const words = ["--to", "strict", "--stages", "1,all", "--revert-window", "5m", "--yes"];
-  const flipping = shell.run(["mtls", "flip", target, ...words, ...lookBack], signal);
+  const flipping = shell.run(["mtls", "flip", target, ...words, ...lookBack], signal, "flip    | ");
   // It ends when all else has: until then its failure is nobody else's.
   flipping.catch(() => {});
   await watch.until(({ isFirstInForce }) => isFirstInForce, signal);
@@ -121,7 +121,7 @@ async function revert(scenario: FlipScenario, signal: AbortSignal): Promise<numb
   const { shell, callers, stage, nowMs, tell } = scenario;
   const startedMs = nowMs();
   const words = ["mtls", "revert", target, "--reason", "the report of this month is due"];
-  const reverting = shell.run(words, signal);
+  const reverting = shell.run(words, signal, "revert  | ");
   const server = servers.at(-1)?.address ?? "";
   let servedMs: number | undefined;
   while (servedMs === undefined && nowMs() - startedMs < revertLimitMs) {

@@ -50,9 +50,10 @@ export function boardLine(view: RootsView): string {
   const { requests, verifiers } = view;
   const confirmed =
     verifiers === undefined
-      ? "no answer from the server"
+      ? "the server has not answered yet"
       : `${verifiers.confirmed}/${verifiers.total} hold the present bundle`;
-  return `${requests.sent} requests, ${requests.failed} failed; ${confirmed}; ${heldText(view)}`;
+  const counts = `${requests.sent} requests, ${requests.failed} failed`;
+  return [counts, confirmed, heldText(view)].filter((each) => each !== "").join("; ");
 }
 
 /** By letters: "A/B" is a caller with a certificate of root A and a callee with one of root B. */

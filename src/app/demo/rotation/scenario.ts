@@ -88,7 +88,11 @@ async function prepareWhileFrozen(
   const agent = mesh.agent(frozen.agent);
   agent.freeze();
   const frozenAtMs = nowMs();
-  tell(`agent ${frozen.agent}`, "FROZEN (SIGSTOP): its Envoys go on with what they hold", "red");
+  tell(
+    `agent ${frozen.agent}`,
+    "FROZEN (stopped by SIGSTOP, as one that hangs): its Envoys go on with what they hold",
+    "red",
+  );
   try {
     onPhase("1 of 6: prepare");
     await operator.insist("prepare", signal);

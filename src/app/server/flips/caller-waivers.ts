@@ -3,6 +3,7 @@
  * word. Each name stands in the log before it counts.
  */
 
+import { compareText } from "../../../core/compare-text.ts";
 import { targetKey, type FlipTarget } from "../../../core/flip/target.ts";
 import type { CallerWaiver, StoredCallerWaivers } from "../../../edge/store/caller-waivers.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
@@ -35,7 +36,10 @@ export class CallerWaivers {
   /** Those that count now, in the order of their targets and names. */
   get current(): readonly CallerWaiver[] {
     const nowMs = this.#dependencies.nowMs();
-    return [...this.#byTarget.values()].flat().filter(({ untilMs }) => untilMs > nowMs);
+    const current = [...this.#byTarget.values()].flat().filter(({ untilMs }) => untilMs > nowMs);
+    return current.toSorted(
+      (a, b) => compareText(a.targetText, b.targetText) || compareText(a.name, b.name),
+    );
   }
 
   /** Those that count for it now: its own, and for a port those of all of its ports. By name. */

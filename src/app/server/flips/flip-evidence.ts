@@ -12,7 +12,7 @@ import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { StoredMember, StoredSeen } from "../../../edge/evidence/evidence-question.ts";
 import type { AskedPorts } from "./asked-ports.ts";
 import { holdersIn, type EvidenceQuestions, type HolderOf } from "./evidence-questions.ts";
-import { isAskedOf, lagMs, portsIn } from "./judgement.ts";
+import { isAskedOf, lagMs, portsIn } from "./asked-evidence.ts";
 import { rowsOf } from "./seen-rows.ts";
 import type { EvidencedMember } from "./workload-progress.ts";
 

@@ -3,7 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { endMs } from "../../../core/flip/flip-causes.ts";
-import { stagesOf, type Flip, type FlipState } from "../../../core/flip/flip.ts";
+import type { FlipState } from "../../../core/flip/flip.ts";
 import type { OtherDecision } from "../../../core/flip/other-decisions.ts";
 import { formatStage } from "../../../core/flip/stages.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
@@ -11,7 +11,7 @@ import type { FlipStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb
 import { notBackOf, type FlipReport } from "./flip-report.ts";
 import { otherMessage } from "./surroundings-messages.ts";
 import { callerMessage } from "./verdict-messages.ts";
-import type { WorkloadProgress } from "./workload-progress.ts";
+import { workloadStates } from "./workload-states.ts";
 
 /** Of those that were refused: the last ones. */
 const callersMax = 200;
@@ -54,25 +54,6 @@ export function flipMessage(
     notBack: [...notBackOf(report)],
     createsObject: edit.beforeJson === undefined,
     decidedByOthers: others.map(otherMessage),
-  };
-}
-
-/**
- * `held-back`: it takes plaintext. On the way back whoever has not acknowledged that is on its way. `permissive`: a stage has opened it,
- * it has what it is to do, and takes plaintext: the object does not say STRICT now.
- */
-export function workloadStates(flip: Flip): (workload: WorkloadProgress) => string {
-  const stageOf = stagesOf(flip);
-  const { kind } = flip.state;
-  const isBack = kind === "reverting" || kind === "reverted" || kind === "superseded";
-  return ({ name, stage, isBack: takesPlaintext, plaintext }) => {
-    if (!isBack) {
-      if (stageOf(name) === undefined) return "held-back";
-      const isInForce = stage === "in-force" || stage === "draining";
-      return isInForce && plaintext === "taken" ? "permissive" : stage;
-    }
-    if (stage === "no-proxy" || takesPlaintext) return "held-back";
-    return stage === "silent" || stage === "refused" ? stage : "pushed";
   };
 }
 

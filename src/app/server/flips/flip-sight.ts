@@ -4,6 +4,7 @@ import type { FlipVerdict, FlipView } from "../../../core/flip/flip-view.ts";
 import type { FlipWait } from "../../../core/flip/flip-wait.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
+import { withSilence } from "../../../core/flip/waived-silence.ts";
 import type { Session } from "../mesh/mesh-session.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import type { EvidenceQuestions } from "./evidence-questions.ts";
@@ -70,12 +71,12 @@ export class FlipSight {
 
   /** With what was recorded when it was last looked at, and all else as it is now. */
   view(flip: Flip, verdict: FlipVerdict = notAsked): SeenFlip {
-    const { control, waivers } = this.#dependencies;
+    const { control, waivers, nowMs } = this.#dependencies;
     const { members: evidenced, refused } = this.#evidence;
     const facts = this.#factsOf(flip);
     const of = { facts, evidenced, waived: waivers.namesOf(flip.target) };
     return {
-      workloads: workloadProgress(control, of),
+      workloads: withSilence(workloadProgress(control, of), Math.floor(nowMs())),
       object: facts.object,
       evidence: this.#isBlind ? "blind" : "known",
       verdict,

@@ -8,16 +8,16 @@ import { verdictOf, type Verdict } from "../../../core/evidence/verdict.ts";
 import type { FlipPorts } from "../../../core/flip/flip.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
-import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
 import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
-import { askedPorts, withoutCallersOnly, type AskedPorts } from "./asked-ports.ts";
+import { askedPorts, withoutCallersOnly } from "./asked-ports.ts";
+import { isAny, isAskedOf, lagMs, portsIn } from "./asked-evidence.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
 import { isKnown, withKnownPorts, withPorts } from "./member-ports.ts";
 import type { AbsenceOf, HasListeners } from "./proxy-absence.ts";
 import { seenRows, type AskSeen } from "./seen-rows.ts";
-import type { TargetSurroundings } from "./target-surroundings.ts";
+import type { TargetSurroundings } from "./surroundings.ts";
 
 export interface Judgement {
   readonly target: FlipTarget;
@@ -61,9 +61,6 @@ export interface EvidenceVerdict {
   /** Of the workloads that had a proxy since the look-back began. */
   readonly names: ReadonlySet<string>;
 }
-
-/** What is newer may be on its way: an agent reports every 10 s, and one that comes back says all that it has missed. */
-export const lagMs = 30_000;
 
 /** Rejects with EvidenceStoreError where nothing is known. */
 export async function judge(
@@ -111,29 +108,4 @@ export async function judge(
   const names = new Set(all.map(({ name }) => name));
   const isNobody = members.every(({ goneMs }) => goneMs !== undefined);
   return { verdict, nowMs: now, isNobody, names };
-}
-
-/** Undefined: all. */
-export function portsIn({ ports }: FlipPorts): readonly number[] | undefined {
-  return ports.length === 0 ? undefined : ports;
-}
-
-/** By the member's key. */
-export function isAskedOf(
-  members: readonly StoredMember[],
-  { isAsked }: AskedPorts,
-): (member: string, port: number) => boolean {
-  const byKey = new Map(members.map((each) => [each.key, each]));
-  return (key, port) => {
-    const member = byKey.get(key);
-    return member !== undefined && isAny(member, (labels) => isAsked(labels, port));
-  };
-}
-
-/** Of an earlier life by what it was, and by what its proxy is now: who called it may call again. */
-function isAny(
-  { labels, labelsNow }: StoredMember,
-  isIt: (labels: StoredMember["labels"]) => boolean,
-): boolean {
-  return isIt(labels) || (labelsNow !== undefined && isIt(labelsNow));
 }

@@ -33,7 +33,7 @@ export async function makePermissive(
   const edit = planPermissive(target, sources, { untilMs, owner });
   if (isRefusal(edit)) refuse(edit);
   if (isDryRun || edit.isUnchanged) return edit;
-  const next = `print it, and commit it: portcullis mtls permissive ${target.text} --until DATE --owner NAME -o yaml`;
+  const next = `print it, and commit it: portcullis mtls permissive ${target.text} --until 30d --owner NAME -o yaml`;
   edits.assertWritable(edit.ref, next);
   await edits.replace(operator, edit.ref, edit.before?.manifest, edit.after.manifest);
   return edit;

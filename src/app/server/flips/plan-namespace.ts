@@ -11,7 +11,7 @@ import {
 } from "../../../core/flip/flip-plan.ts";
 import { namespaceTargets } from "../../../core/flip/namespace-targets.ts";
 import type { StrictEdit } from "../../../core/flip/strict-edit.ts";
-import { modeOfAll } from "../../../core/flip/target-modes.ts";
+import { modeOfAll, ownObject } from "../../../core/flip/target-modes.ts";
 import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { ResourceRef } from "../../../core/resources/resource.ts";
 import type { FlipOrders } from "./flip-orders.ts";
@@ -94,14 +94,6 @@ function busyWith({ target, flips }: Judgement): Looked["refusal"] {
   return { message: flipUnderWayWords(first, target.text), hint };
 }
 
-/** Where the namespace's own object, or the mesh's, does not. */
-function ownObject({ target, ports }: Judgement): ResourceRef | undefined {
-  if (target.name === "") return undefined;
-  return ports
-    .flatMap(({ decision: { because, overrode } }) => [because, ...overrode])
-    .find(({ rule }) => rule === "workload" || rule === "port")?.ref;
-}
-
 function namesOnce(callers: readonly Caller[]): readonly PlanCaller[] {
   const byName = new Map(
     callers.map((each) => [each.name, { name: each.name, isMeshed: isMeshed(each) }]),
@@ -124,7 +116,7 @@ function withRefusal(planned: PlannedFlip, looked: Looked | undefined): PlannedT
     ...(refusal === undefined ? [] : [refusal.message]),
     ...planned.waitsFor,
   ]);
-  const decidedBy = judgement && ownObject(judgement);
+  const decidedBy = judgement && ownObject(judgement.ports);
   const next = refusal?.hint ?? planned.next;
   return { ...planned, waitsFor, next, mode, judgement, decidedBy };
 }

@@ -88,6 +88,14 @@ function plaintextOf(
     : "taken";
 }
 
+/** Of one workload: those that have no port to refuse at do not count. */
+export function plaintextAmong(proxies: readonly ProxyProgress[]): ProxyProgress["plaintext"] {
+  const all = proxies.filter(({ stage }) => stage !== "no-proxy");
+  if (all.some(({ plaintext }) => plaintext === "taken")) return "taken";
+  const isKnown = all.length > 0 && all.every(({ plaintext }) => plaintext === "refused");
+  return isKnown ? "refused" : undefined;
+}
+
 const noPorts: readonly number[] = [];
 /** All that nobody names, where its own listeners ask. */
 const otherPorts = 0;

@@ -8,20 +8,24 @@ import type {
   FlipUnderWaySchema,
   OtherDecisionSchema,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import type { FlipUnderWay } from "./target-surroundings.ts";
+import type { FlipUnderWay } from "./surroundings.ts";
 
-/** Where it stands. @param of as of `flipUnderWayMessage` */
+/** Where it stands: as a note, and as what is waited for. @param of as of `flipUnderWayMessage` */
 export function flipUnderWayWords(
   { flip: { id, target, state, edit }, strict, workloads }: FlipUnderWay,
   of: string,
 ): string {
   const which = `flip ${id}${target.text === of ? "" : ` of ${target.text}`}`;
-  const waits = edit.isOurs ? "" : `, which waits for ${refWords(edit.ref)}`;
-  if (state.kind === "editing") return `${which} is under way${waits}: nothing is strict yet`;
   const counts = `${strict} of ${workloads} workload${workloads === 1 ? "" : "s"} refuse plaintext`;
-  if (state.kind !== "reverting") return `${which} is under way: ${counts}`;
-  if (!edit.isOurs) return `taken back by ${which}${waits} to say PERMISSIVE itself`;
-  return `${which} is being taken back: ${counts} still`;
+  const object = refWords(edit.ref);
+  if (state.kind === "reverting") {
+    if (edit.isOurs) return `${which} on the way back: ${counts} still`;
+    const until = edit.beforeJson === undefined ? "be gone again" : "say PERMISSIVE itself";
+    return `${which} taken back, which waits for ${object} to ${until}`;
+  }
+  if (state.kind !== "editing") return `${which} under way: ${counts}`;
+  const waits = edit.isOurs ? "" : `, which waits for ${object} to say STRICT`;
+  return `${which} under way${waits}: nothing is strict yet`;
 }
 
 /** Of a decision: workloads. */

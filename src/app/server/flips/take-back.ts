@@ -41,7 +41,7 @@ function asPart(orders: FlipOrders, text: string, refusal: ServerRefusal): Serve
   const around = flipsAround(orders, text).at(-1);
   if (around === undefined) return refusal;
   const { id, target } = around;
-  const alone = `portcullis mtls permissive ${text} --until DATE --owner NAME`;
+  const alone = `portcullis mtls permissive ${text} --until 30d --owner NAME`;
   const whole = `take all of that back: portcullis mtls revert ${target.text}`;
   return {
     ...refusal,
@@ -58,7 +58,7 @@ function find(orders: FlipOrders, text: string): Flip {
   const hint =
     others.length > 0
       ? `under way: ${others.join(", ")}`
-      : `to make it permissive all the same: portcullis mtls permissive ${text} --until DATE --owner NAME`;
+      : `to make it permissive all the same: portcullis mtls permissive ${text} --until 30d --owner NAME`;
   const message = `there is no flip of ${text}`;
   return refuse(asPart(orders, text, { code: "flip-unknown", message, hint }));
 }

@@ -10,12 +10,8 @@ import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import { FlipRefusedError, refuse } from "./flip-refusals.ts";
 import { judge, type JudgeDependencies, type Judgement } from "./judgement.ts";
-import {
-  othersOf,
-  surroundingsOf,
-  type SurroundingsDependencies,
-  type TargetSurroundings,
-} from "./target-surroundings.ts";
+import type { TargetSurroundings } from "./surroundings.ts";
+import { othersOf, surroundingsOf, type SurroundingsDependencies } from "./target-surroundings.ts";
 
 export interface JudgedPlan {
   readonly target: FlipTarget;

@@ -8,25 +8,9 @@ import { Holds } from "../../../core/policy/holds.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
-import { workloadStates } from "./flip-messages.ts";
 import type { Flips } from "./flips.ts";
-
-export interface FlipUnderWay {
-  readonly flip: Flip;
-  /** Workloads that refuse plaintext. */
-  readonly strict: number;
-  /** Those that could. */
-  readonly workloads: number;
-}
-
-export interface TargetSurroundings {
-  /** Nothing of the target can be flipped beside them. */
-  readonly flips: readonly FlipUnderWay[];
-  readonly others: readonly OtherDecision[];
-  readonly holds: Holds;
-  /** A flip has workloads of the target, and not all of them refuse plaintext. */
-  readonly isMoving: boolean;
-}
+import type { FlipUnderWay, TargetSurroundings } from "./surroundings.ts";
+import { workloadStates } from "./workload-states.ts";
 
 export interface SurroundingsDependencies {
   readonly flips: Pick<Flips, "underWay" | "holds" | "report">;

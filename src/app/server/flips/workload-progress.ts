@@ -9,7 +9,7 @@ import { selects } from "../../../core/policy/labels.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
-import { proxyProgress, silent, type ProxyProgress } from "./proxy-progress.ts";
+import { plaintextAmong, proxyProgress, silent, type ProxyProgress } from "./proxy-progress.ts";
 import type { TargetFacts } from "./target-facts.ts";
 
 export interface WorkloadProgress extends MemberState {
@@ -87,19 +87,12 @@ function progressOf(
     draining,
     isConnected: proxies.length > 0 && proxies.every(({ isConnected }) => isConnected),
     isBack: proxies.every(({ isBack }) => isBack),
-    plaintext: plaintextOf(proxies),
+    plaintext: plaintextAmong(proxies),
     absence: proxies.find((each) => each.stage === "silent")?.absence,
     evidenceUntilMs: toldMs === 0 || toldMs === Infinity ? undefined : toldMs,
     hasGap,
     lost,
   };
-}
-
-function plaintextOf(proxies: readonly ProxyProgress[]): ProxyProgress["plaintext"] {
-  const all = proxies.filter(({ stage }) => stage !== "no-proxy");
-  if (all.some(({ plaintext }) => plaintext === "taken")) return "taken";
-  const isKnown = all.length > 0 && all.every(({ plaintext }) => plaintext === "refused");
-  return isKnown ? "refused" : undefined;
 }
 
 /** From the one that is least far. One whose silence is waived hides nobody. */

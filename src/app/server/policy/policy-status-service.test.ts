@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { it } from "node:test";
 import { temporaryDirectory } from "../../../../test/support/temporary-directory.ts";
+import { said, sessionOf, whole } from "../../../../test/support/reported-policies.ts";
 import { createLocalServer, shutdownGrpc } from "../../../edge/rpc/grpc-server.ts";
 import { fetchPolicyStatus } from "../../../edge/rpc/policy-status-client.ts";
 import { addService } from "../../../edge/rpc/service-definition.ts";
@@ -53,4 +54,23 @@ it("a status that cannot be made to the end does not end as if it were whole", a
     assert.match(`${error.message} ${JSON.stringify(error.cause)}`, /the status could not be made/);
     return true;
   });
+});
+
+it("a proxy that is told of has one line, also while another agent may have its name", async () => {
+  using directory = temporaryDirectory();
+  await using owned = new AsyncDisposableStack();
+  const control = owned.use(controlOf(3));
+  const grpc = createLocalServer(1_048_576);
+  addService(grpc, AdminService, { getPolicyStatus: policyStatusHandler(control, () => 7) });
+  const path = join(directory.path, "admin.sock");
+  owned.use(await listenOnUnixSocket(grpc, path, 0o600));
+  owned.defer(() => shutdownGrpc(grpc, 1_000));
+  const spiffeId = "spiffe://mesh.example/ns/shop/sa/web";
+  control.take(sessionOf(spiffeId), { spiffeId, agentId: "a" }, whole(said("web-1")));
+  assert.equal(control.expected.size, 3);
+  const { proxies } = await fetchPolicyStatus(`unix://${path}`);
+  assert.deepEqual(
+    proxies.map(({ workload, agentId }) => `${workload} ${agentId}`.trim()).toSorted(),
+    ["shop/web-0", "shop/web-1 a", "shop/web-2"],
+  );
 });

@@ -9,6 +9,7 @@ import {
   type GetPolicyStatusRequest,
   type GetPolicyStatusResponse,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { PortColumns } from "../flips/port-columns.ts";
 import type { PolicyControl } from "./policy-control.ts";
 import { expectedStatus, proxyStatus } from "./proxy-status.ts";
@@ -46,7 +47,7 @@ function* statusPages(
   columns: PortColumns | undefined,
 ): Generator<GetPolicyStatusResponse> {
   const progress = control.rollout.progress();
-  const all = [...control.proxies.all(), ...control.expected.values()];
+  const all = [...control.proxies.all(), ...untold(control)];
   const pages = Math.max(1, Math.ceil(all.length / proxiesPerMessage));
   for (let page = 0; page < pages; page++) {
     const some = all.slice(page * proxiesPerMessage, (page + 1) * proxiesPerMessage);
@@ -57,6 +58,15 @@ function* statusPages(
     );
     yield create(GetPolicyStatusResponseSchema, { sequence: BigInt(sequence()), proxies });
   }
+}
+
+/** Whoever is told of has its line, also while another agent may have it, too. */
+function untold({ proxies, expected }: PolicyControl): readonly ProxyIdentity[] {
+  if (expected.size === 0) return [];
+  const nameOf = ({ namespace, serviceAccount, nodeId }: ProxyIdentity): string =>
+    `${namespace}/${serviceAccount}/${nodeId}`;
+  const told = new Set(Array.from(proxies.all(), ({ identity }) => nameOf(identity)));
+  return [...expected.values()].filter((identity) => !told.has(nameOf(identity)));
 }
 
 /** Others have their turn after each page. */

@@ -11,6 +11,7 @@ import type {
   PortStatusSchema,
   ProxyPolicyStatusSchema,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import { absenceIn } from "../flips/proxy-absence.ts";
 import type { PortColumns } from "../flips/port-columns.ts";
 import { digestOfPolicy } from "./encoded-policies.ts";
 import type { PolicyControl } from "./policy-control.ts";
@@ -35,6 +36,7 @@ export function expectedStatus(
     proxyId: nodeId,
     workload: workload === undefined ? "" : nameKey(workload),
     state: "unknown",
+    absence: "unheard",
     ports: portsOf(control, identity, { applied: undefined, draining: new Map(), columns }),
   };
 }
@@ -55,6 +57,7 @@ export function proxyStatus(
     agentId: reporter.agentId,
     workload: workload === undefined ? "" : nameKey(workload),
     state: stateOf(proxy, progress),
+    absence: absenceIn(proxy) ?? "",
     ports: portsOf(control, identity, {
       applied: proxy.applied,
       draining: said.draining,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
-import { isAskedOf } from "./judgement.ts";
+import { isAskedOf } from "./asked-evidence.ts";
 
 const labelled = (key: string, app: string, now?: string): StoredMember => ({
   key,

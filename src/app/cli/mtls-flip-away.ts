@@ -1,0 +1,28 @@
+/** A server that is not there, as whoever asks for a flip reads it: what was begun is not lost. */
+
+import { EndpointsError } from "../../edge/config/endpoints.ts";
+import { AdminClientError } from "../../edge/rpc/admin-client.ts";
+import { commandOf, textTarget, type ConnectionValues } from "./server-target.ts";
+
+/** @throws as `answer`, with what comes of flips, and how to look again */
+export async function goesOnLater<T>(
+  target: string,
+  flags: ConnectionValues,
+  answer: Promise<T>,
+): Promise<T> {
+  try {
+    return await answer;
+  } catch (cause) {
+    const again = commandOf(textTarget(flags), "mtls flip", [target]);
+    const later = `a flip that is under way goes on when the server is back; then: ${again}`;
+    if (cause instanceof AdminClientError) {
+      const hint = [cause.hint ?? [], later].flat().join("\n");
+      throw new AdminClientError(cause.code, cause.message, { cause, hint });
+    }
+    if (cause instanceof EndpointsError) {
+      const hint = [cause.hint ?? [], later].flat().join("\n");
+      throw new EndpointsError(cause.code, cause.message, { cause, hint });
+    }
+    throw cause;
+  }
+}

@@ -1,0 +1,17 @@
+/** Why nothing is heard of a workload of a flip: which process it is that is not there. */
+
+import type { MemberState } from "./flip-view.ts";
+
+export function absenceWords({ absence }: Pick<MemberState, "absence">): string {
+  switch (absence) {
+    case "envoy-away":
+      return "its agent tells, and its Envoy has no stream with it";
+    case "unheard":
+      return "was not heard since the server's start";
+    case "away":
+    case undefined:
+      return "no agent tells of it now";
+    default:
+      return absence satisfies never;
+  }
+}
