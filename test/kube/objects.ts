@@ -80,8 +80,7 @@ export class ClusterObjects {
     const made = await this.#core.createNamespacedPod({ namespace, body });
     if (ip !== undefined) {
       const status = { phase: "Running", podIP: ip, podIPs: [{ ip }] };
-      const { metadata, spec } = made;
-      const body = { metadata, spec, status };
+      const body = Object.assign(made, { status });
       await this.#core.replaceNamespacedPodStatus({ namespace, name, body });
     }
     return { ...refOf(made), serviceAccount };

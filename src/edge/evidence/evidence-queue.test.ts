@@ -61,6 +61,10 @@ function changesOf(steps: readonly Step[]): readonly EvidenceChange[] {
   });
 }
 
+function byText(a: unknown, b: unknown): number {
+  return String(a) < String(b) ? -1 : 1;
+}
+
 /** Who is there and under which labels, who was seen how often, and who held the address when. */
 function known(scene: EvidenceScene) {
   const open = scene.members().filter(({ goneMs }) => goneMs === undefined);
