@@ -251,7 +251,7 @@ describe("an operator", () => {
     const words = ["--waive", "a*", "--reason", "it burned", "--for", "2h"];
     const { status, stderr } = await run(["rotate", ...words]);
     assert.equal(status, 2);
-    const flags = "--resume --waive 'a*' --reason 'it burned' --for 7200s";
+    const flags = "--resume --waive 'a*' --reason 'it burned' --for 2h";
     assert.match(stderr, /^hint: first: portcullis root prepare --admin \S+$/m);
     assert.ok(stderr.includes(`then: portcullis root rotate --admin ${rig.admin} ${flags}\n`));
   });

@@ -156,7 +156,7 @@ describe("--waive", () => {
       [code, laggards.map(({ name }) => name)],
       ["confirmation-missing", [proxy.name]],
     );
-    const flags = `--waive web-7 --reason 'burned down' --for 7200s --yes`;
+    const flags = `--waive web-7 --reason 'burned down' --for 2h --yes`;
     assert.deepEqual(
       next.map(({ command }) => command),
       [`portcullis root activate --admin ${rig.admin} ${flags}`],
