@@ -38,6 +38,7 @@ export const evidenceMutations: readonly Mutation[] = [
     file: missing,
     before: "const toMs = Math.max(wanted.toMs, Math.min(lastMs, goneMs - epochSlackMs));",
     after: "const { toMs } = wanted;",
+    isLong: true,
   },
   {
     name: "open connections of nobody do not count",
@@ -51,12 +52,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: missing,
     before: "if (told.length === 0 && member.hasTold !== true)\n    return isDue",
     after: "if (told.length === 0 && member.hasTold !== true)\n    return !isDue",
+    isLong: true,
   },
   {
     name: "a proxy that tells no more is not waited for",
     file: gaps,
     before: "if (coveredMs < wanted.toMs) gaps.push({ fromMs: coveredMs, toMs: wanted.toMs });",
     after: "",
+    isLong: true,
   },
   {
     name: "a gap between two spans is none",
@@ -77,6 +80,7 @@ export const evidenceMutations: readonly Mutation[] = [
     file: history,
     before: "if (others === undefined) return",
     after: "if (others === undefined || others.size > 0) return",
+    isLong: true,
   },
   {
     name: "what there is no room for is not counted",
@@ -90,12 +94,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: "src/core/evidence/connection-ports.ts",
     before: "const times = { beginMs, sinceMs: isMeshed ? this.#life.sinceMs : beginMs };",
     after: "const times = { beginMs, sinceMs: this.#life.sinceMs }; void isMeshed;",
+    isLong: true,
   },
   {
     name: "an Envoy that was started again goes on with its life",
     file: account,
     before: "if (!isSameLife(life, flush)) return false;",
     after: "",
+    isLong: true,
   },
   {
     name: "what was not told in time is not lost",

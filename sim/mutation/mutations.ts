@@ -20,6 +20,8 @@ export interface Mutation {
   readonly focus?: readonly string[];
   /** Of schedules that bring it to light soon; others do later. */
   readonly seed?: number;
+  /** It takes minutes by every seed that was tried: found with PORTCULLIS_LONG=1 only. */
+  readonly isLong?: boolean;
 }
 
 export const mutations: readonly Mutation[] = [
