@@ -8,7 +8,7 @@ import { askedPorts } from "../../src/app/server/flips/asked-ports.ts";
 import type { StoredMember } from "../../src/edge/evidence/evidence-question.ts";
 import { namespace } from "./mesh-objects.ts";
 import type { ToldProxy } from "./server-policy.ts";
-import { lagMs, type EvidenceOf } from "./target-evidence.ts";
+import type { EvidenceOf } from "./target-evidence.ts";
 
 /** A member that is not proven gone. */
 export interface EvidencedMember extends Pick<StoredMember, "name" | "labels">, ToldSpan {}
@@ -25,7 +25,7 @@ export function evidencedMembers(
   );
   const keys = there.map(({ key }) => key);
   const spans = evidence.ask({ kind: "spans", members: keys, sinceMs: 0 });
-  const wanted = askedOf(flip, nowMs(), lagMs);
+  const wanted = askedOf(flip, nowMs());
   return there.map(({ key, name, labels, bornMs, ports: all }) => {
     const own = spans.filter(({ member, port }) => member === key && asked.isAsked(labels, port));
     const ports = all?.filter((port) => asked.isAsked(labels, port));

@@ -6,7 +6,7 @@ import { entryIn, waivedAt } from "./disk.ts";
 import { apiPorts, namespace } from "./mesh-objects.ts";
 import type { Pod } from "./pod.ts";
 import type { Server } from "./server.ts";
-import { lagMs } from "./target-evidence.ts";
+import { lagMs } from "../../src/core/evidence/evidence-lag.ts";
 import type { Told } from "./told.ts";
 import type { TrueCall } from "./truth.ts";
 import type { FlipWorld } from "./world.ts";

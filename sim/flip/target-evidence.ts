@@ -1,5 +1,6 @@
 /** Whether a target can go strict, as a simulated server judges it: it takes the steps of `judgement.ts`, and must be changed with them. */
 
+import { lagMs } from "../../src/core/evidence/evidence-lag.ts";
 import { AddressHistory } from "../../src/core/evidence/address-history.ts";
 import type { BrokenCall } from "../../src/core/evidence/callers.ts";
 import type { Absence } from "../../src/core/evidence/member.ts";
@@ -32,8 +33,6 @@ export interface Judged {
   readonly brokenCalls: readonly BrokenCall[];
   readonly isStrict: (workload: string) => boolean;
 }
-
-export const lagMs = 30_000;
 
 export class TargetEvidence {
   readonly #of: EvidenceOf;

@@ -31,6 +31,18 @@ export function gapsIn(wanted: Interval, spans: readonly MemberSpan[]): Interval
   return gaps;
 }
 
+/**
+ * A listener came while the proxy's others were told of: nobody could call it before.
+ * @param bornMs when it was told of first @param told of all of the proxy's ports
+ */
+export function isBeforeListener(
+  bornMs: number,
+  gap: Interval,
+  told: readonly MemberSpan[],
+): boolean {
+  return bornMs >= gap.toMs && gapsIn(gap, told).length === 0;
+}
+
 /** By their beginnings. */
 function covered(spans: readonly MemberSpan[]): Interval[] {
   const begun = new Map<number, number>();

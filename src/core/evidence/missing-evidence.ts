@@ -1,6 +1,6 @@
 /** What is missing of the evidence of a proxy: time of which it told nothing, and connections of which it knows nothing. */
 
-import { epochSlackMs, gapsIn } from "./coverage-gaps.ts";
+import { epochSlackMs, gapsIn, isBeforeListener } from "./coverage-gaps.ts";
 import { isAsked, type Absence, type Member, type MemberSpan } from "./member.ts";
 
 type MissingReason =
@@ -117,8 +117,8 @@ function untoldTimes(
     const toMs = Math.max(wanted.toMs, Math.min(lastMs, goneMs - epochSlackMs));
     if (wanted.fromMs >= toMs) return [];
     return gapsIn({ ...wanted, toMs }, spans).map((gap) => {
-      const isYoung = bornMs >= gap.toMs && gapsIn(gap, told).length === 0;
-      if (isYoung) return missing("too-young", [port], bornMs, undefined);
+      if (isBeforeListener(bornMs, gap, told))
+        return missing("too-young", [port], bornMs, undefined);
       if (gap.toMs === dueMs && lastMs < dueMs)
         return missing("late", [port], gap.fromMs, undefined);
       return missing("gap", [port], gap.fromMs, gap.toMs);

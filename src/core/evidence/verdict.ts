@@ -6,6 +6,7 @@
 import type { Holder } from "./address-history.ts";
 import type { Caller } from "./caller.ts";
 import { callersOf, type BrokenCall } from "./callers.ts";
+import { dueMs } from "./evidence-lag.ts";
 import { isAsked, wasThere, type Member, type MemberSeen, type MemberSpan } from "./member.ts";
 import { silentOf, type Silent } from "./silent.ts";
 
@@ -64,10 +65,8 @@ export function verdictOf(asked: VerdictInput): Verdict {
   const spans = asked.spans.filter(({ untilMs }) => untilMs <= nowMs + aheadMsMax);
   const input = { ...asked, spans };
   const fromMs = nowMs - lookBackMs;
-  // However short a look-back is, something of it must be covered.
-  const dueMs = nowMs - Math.min(input.lagMs, lookBackMs / 2);
   const { callers, connections } = callersOf({ ...input, fromMs });
-  const silent = silentOf({ ...input, fromMs, dueMs });
+  const silent = silentOf({ ...input, fromMs, dueMs: dueMs(nowMs, lookBackMs, input.lagMs) });
   const waivedNames = [...callers, ...silent].filter(({ isWaived }) => isWaived);
   const told = spans.filter(({ port, untilMs }) => untilMs >= fromMs && isAsked(ports, port));
   return {

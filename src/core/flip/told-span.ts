@@ -3,7 +3,13 @@
  * until the gap, however new the rest is.
  */
 
-import { epochSlackMs, gapsIn, type Interval } from "../evidence/coverage-gaps.ts";
+import {
+  epochSlackMs,
+  gapsIn,
+  isBeforeListener,
+  type Interval,
+} from "../evidence/coverage-gaps.ts";
+import { dueMs } from "../evidence/evidence-lag.ts";
 import type { Member, MemberSpan } from "../evidence/member.ts";
 import { endMs } from "./flip-causes.ts";
 import { isOpenToAll, stagesOf, type Flip } from "./flip.ts";
@@ -20,14 +26,12 @@ export interface ToldSpan {
 /**
  * Of which time a flip asks a workload: since it is strict. Before that a verdict asks, up to some time ago. In the way of a stage is
  * nothing that is older than the look-back, so that no gap is for ever; at the end all of it counts.
- *
- * @param lagMs what is newer than this a verdict does not ask for
  */
-export function askedOf(flip: Flip, nowMs: number, lagMs: number): (workload: string) => Interval {
+export function askedOf(flip: Flip, nowMs: number): (workload: string) => Interval {
   const { lookBackMs } = flip;
   const stageOf = stagesOf(flip);
   const toMs = endMs(flip);
-  const unjudgedMs = nowMs - Math.min(lagMs, lookBackMs / 2);
+  const unjudgedMs = dueMs(nowMs, lookBackMs);
   return (workload) => {
     const openedMs = stageOf(workload)?.openedMs;
     if (openedMs === undefined) return { fromMs: unjudgedMs, toMs };
@@ -67,9 +71,7 @@ function portSpan(
 ): { readonly untilMs: number; readonly hasGap: boolean } {
   const bornMs = Math.min(...own.map(({ sinceMs }) => sinceMs));
   const untilMs = Math.max(0, ...own.map((each) => each.untilMs));
-  // A listener that came while the others were told of: nobody could call it before.
-  const isYoung = (gap: Interval): boolean => bornMs >= gap.toMs && gapsIn(gap, all).length === 0;
   const gaps = untilMs > fromMs ? gapsIn({ fromMs, toMs: untilMs }, own) : [];
-  const gap = gaps.find((each) => !isYoung(each));
+  const gap = gaps.find((each) => !isBeforeListener(bornMs, each, all));
   return { untilMs: gap?.fromMs ?? untilMs, hasGap: gap !== undefined };
 }

@@ -1,9 +1,7 @@
 /** A waiver of a proxy's silence counts only while the proxy is silent: whoever tells is waited for as others are. */
 
+import { lagMs } from "../evidence/evidence-lag.ts";
 import type { MemberState } from "./flip-view.ts";
-
-/** As a verdict takes it: what is newer may be on its way. */
-const lateMs = 30_000;
 
 /** Of those whose silence is waived, those who are silent. @param nowMs by whoever looks */
 export function withSilence<T extends MemberState>(
@@ -20,5 +18,5 @@ function isSilent(
   { isConnected, hasGap, evidenceUntilMs = -Infinity }: MemberState,
   nowMs: number,
 ): boolean {
-  return !isConnected || hasGap === true || evidenceUntilMs < nowMs - lateMs;
+  return !isConnected || hasGap === true || evidenceUntilMs < nowMs - lagMs;
 }

@@ -1,11 +1,8 @@
-/** Of whose ports evidence is asked, and how new it can be. */
+/** Of whose ports evidence is asked. */
 
 import type { FlipPorts } from "../../../core/flip/flip.ts";
 import type { StoredMember } from "../../../edge/evidence/evidence-question.ts";
 import type { AskedPorts } from "./asked-ports.ts";
-
-/** What is newer may be on its way: an agent reports every 10 s, and one that comes back says all that it has missed. */
-export const lagMs = 30_000;
 
 /** Undefined: all. */
 export function portsIn({ ports }: FlipPorts): readonly number[] | undefined {

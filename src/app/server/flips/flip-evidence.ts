@@ -2,6 +2,7 @@
 
 import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
 import { callerHolder, callersOf } from "../../../core/evidence/callers.ts";
+import { lagMs } from "../../../core/evidence/evidence-lag.ts";
 import type { Holder } from "../../../core/evidence/address-history.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
 import type { RefusedCall } from "../../../core/flip/flip-view.ts";
@@ -12,7 +13,7 @@ import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { StoredMember, StoredSeen } from "../../../edge/evidence/evidence-question.ts";
 import type { AskedPorts } from "./asked-ports.ts";
 import { holdersIn, type EvidenceQuestions, type HolderOf } from "./evidence-questions.ts";
-import { isAskedOf, lagMs, portsIn } from "./asked-evidence.ts";
+import { isAskedOf, portsIn } from "./asked-evidence.ts";
 import { rowsOf } from "./seen-rows.ts";
 import type { EvidencedMember } from "./workload-progress.ts";
 
@@ -59,7 +60,7 @@ async function gather(
   const isAsked = isAskedOf(then, asked);
   const keys = there.map(({ key }) => key);
   // Before the rows: whoever has told until then has told of all that is among them.
-  const wanted = askedOf(flip, nowMs, lagMs);
+  const wanted = askedOf(flip, nowMs);
   const spans = await questions.spans(keys, Math.min(startedMs, nowMs - lagMs));
   const rows = opened.length === 0 ? [] : await refusedRows(questions, then, flip, sinceMs);
   const told = Map.groupBy(

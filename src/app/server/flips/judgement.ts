@@ -4,13 +4,14 @@
  */
 
 import type { BrokenCall } from "../../../core/evidence/callers.ts";
+import { lagMs } from "../../../core/evidence/evidence-lag.ts";
 import { verdictOf, type Verdict } from "../../../core/evidence/verdict.ts";
 import type { FlipPorts } from "../../../core/flip/flip.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
 import { askedPorts, withoutCallersOnly } from "./asked-ports.ts";
-import { isAny, isAskedOf, lagMs, portsIn } from "./asked-evidence.ts";
+import { isAny, isAskedOf, portsIn } from "./asked-evidence.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
