@@ -29,7 +29,7 @@ import { openKept } from "./kept.ts";
 import { openPorts } from "./ports.ts";
 import { retryAfterRotation, type ReloadsHolder } from "./reload-refusals.ts";
 import { RootExpiryWatch, watchedRoots } from "./rotation/root-expiry-watch.ts";
-import { unlessAborted } from "./signing/start-proof.ts";
+import { unlessInterrupted } from "./signing/start-proof.ts";
 import { readPlugged, type Trust } from "./trust.ts";
 
 export interface ControlPlaneOptions {
@@ -91,7 +91,7 @@ export class ControlPlane implements AsyncDisposable {
     owned.use(parts.signing);
     owned.use(parts.serving);
     owned.use(parts.evidence);
-    await unlessAborted(signal, parts.signing.open());
+    await unlessInterrupted(signal, parts.signing.open());
     const prune = (): void => {
       parts.roll.prune(kept.keeper.proven.nowMs());
       live.authentication.prune(nowMs());

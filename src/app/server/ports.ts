@@ -17,7 +17,7 @@ import { createCertificateHandler } from "./ca-service.ts";
 import type { AdminSocketOptions } from "./late-ports.ts";
 import { servingNames, type Parts } from "./parts.ts";
 import type { Policy } from "./policy/open-policy.ts";
-import { unlessAborted } from "./signing/start-proof.ts";
+import { unlessInterrupted } from "./signing/start-proof.ts";
 
 export interface PortsOptions extends Omit<AdminSocketOptions, "policy"> {
   /** Aborted when shutdown begins. */
@@ -76,7 +76,7 @@ async function waitForClock(
   const admin = await openAdminSocket(parts, { ...options, policy: await policy() }, owned);
   const hint = `set the clock right, or: portcullis clock accept --data-dir ${options.config.dataDir}`;
   parts.log.error({ event: "clock-waiting", admin, hint }, "waiting for a clock that is good");
-  while (!isGood()) await unlessAborted(options.signal, sleep(clockLookMs));
+  while (!isGood()) await unlessInterrupted(options.signal, sleep(clockLookMs));
   return admin;
 }
 

@@ -5,6 +5,7 @@
  * everybody out nor let anybody in, and there is no key that was not read (CVE-2026-31837).
  */
 
+import { unlessAborted } from "../../core/unless-aborted.ts";
 import type { JwksLocation } from "./jwks-document.ts";
 import { assertSafeLocation, locationName, readJwksDocument } from "./jwks-document.ts";
 import { JwksError, KeySet } from "./key-set.ts";
@@ -170,16 +171,5 @@ function parseAt(location: JwksLocation, document: string): KeySet {
   } catch (error) {
     if (!(error instanceof JwksError)) throw error;
     throw new JwksError(error.code, `${locationName(location)}: ${error.message}`);
-  }
-}
-
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -26,19 +26,6 @@ export async function within<T>(
   }
 }
 
-/** Ends the wait, and not what others wait for, too. @throws the reason of the signal */
-export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
 function follow(signal: AbortSignal | undefined, whole: AbortController): () => void {
   const onAbort = (): void => whole.abort(signal?.reason);
   if (signal?.aborted === true) onAbort();

@@ -5,7 +5,8 @@
 
 import { connect as http2Connect, type ClientHttp2Session } from "node:http2";
 import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from "node:tls";
-import { unlessAborted, within } from "./deadline.ts";
+import { unlessAborted } from "../../core/unless-aborted.ts";
+import { within } from "./deadline.ts";
 import type { HttpAnswer } from "./http-answer.ts";
 import { asKubeError } from "./kube-error.ts";
 import { requestOver, type StreamRequest } from "./http2-request.ts";
@@ -67,6 +68,7 @@ export class SharedSession {
     this.#connecting ??= this.#connect().finally(() => {
       this.#connecting = undefined;
     });
+    signal.throwIfAborted();
     return await unlessAborted(this.#connecting, signal);
   }
 

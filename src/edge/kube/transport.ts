@@ -1,7 +1,7 @@
 /** Requests and streams by the credentials of now; an answer that is no success is an error. It has no bounds and no deadlines. */
 
+import { unlessAborted } from "../../core/unless-aborted.ts";
 import { answerError } from "./answer-error.ts";
-import { unlessAborted } from "./deadline.ts";
 import { collect, type HttpAnswer } from "./http-answer.ts";
 import { exchange } from "./http-exchange.ts";
 import type { StreamRequest } from "./http2-request.ts";
@@ -75,6 +75,7 @@ export class Transport implements Disposable {
   ): Promise<HttpAnswer> {
     let refused: Pool | undefined;
     for (;;) {
+      signal.throwIfAborted();
       const pool = await unlessAborted(this.#pools.current(refused), signal);
       const answer = await ask(pool);
       const { status, retryAfter } = answer;

@@ -4,6 +4,7 @@
  */
 
 import { PortcullisError } from "../../../core/error.ts";
+import { unlessAborted } from "../../../core/unless-aborted.ts";
 import type { Logger } from "../../../edge/telemetry/logger.ts";
 import { endWithoutThreads } from "./end-without-threads.ts";
 import { holdLibrary, proveSigner } from "./open-signer.ts";
@@ -40,7 +41,7 @@ export async function proveAtStart(parts: AuthorityParts, options: StartOptions)
   };
   const timer = setTimeout(say, sayAfterMs).unref();
   try {
-    await unlessAborted(signal, threads.prove(parts));
+    await unlessInterrupted(signal, threads.prove(parts));
   } finally {
     clearTimeout(timer);
   }
@@ -52,18 +53,9 @@ export function sayStuck(log: Logger): void {
   endWithoutThreads();
 }
 
-/** @throws StartError, as soon as the server is told to end */
-export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => {
-    const error = new StartError("start-interrupted", "told to end before it was ready");
-    aborted.reject(error);
-  };
-  if (signal.aborted) onAbort();
-  else signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
+/** @throws StartError, as soon as the server is told to end; what the work throws */
+export async function unlessInterrupted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return await unlessAborted(work, signal, () => {
+    return new StartError("start-interrupted", "told to end before it was ready");
+  });
 }
