@@ -44,6 +44,8 @@ export function memberOf(name: string, more: Partial<MemberState> = {}): MemberS
     isConnected: true,
     draining: 0,
     evidenceUntilMs: Number.MAX_SAFE_INTEGER,
+    hasGap: false,
+    lost: 0,
     isWaived: false,
     ...more,
   };
@@ -58,6 +60,7 @@ export function viewOf(more: Partial<FlipView> = {}): FlipView {
     evidence: "known",
     lookedSinceMs: 0,
     verdict: { kind: "safe", names: [] },
+    safeSinceMs: undefined,
     refused: [],
     waivedUntil: new Map(),
     ...more,

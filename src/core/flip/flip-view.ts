@@ -34,9 +34,9 @@ export interface MemberState {
    */
   readonly evidenceUntilMs: number | undefined;
   /** One of them has told of later, and what is missing does not come any more. */
-  readonly hasGap?: boolean | undefined;
+  readonly hasGap: boolean;
   /** Connections since then, up to the flip's end, of which nobody knows whose they were. */
-  readonly lost?: number | undefined;
+  readonly lost: number;
   /** A waiver names its silence, and counts: it is silent (`waived-silence`). */
   readonly isWaived: boolean;
 }
@@ -73,7 +73,7 @@ export interface FlipView {
   /** Over the look-back, of the workloads that are not strict yet. */
   readonly verdict: FlipVerdict;
   /** Since when it is safe, each time that it is asked for this stage; undefined: it is not, or was not asked. */
-  readonly safeSinceMs?: number | undefined;
+  readonly safeSinceMs: number | undefined;
   readonly refused: readonly RefusedCall[];
   /** By name, until when a waiver of a caller counts, or has counted. */
   readonly waivedUntil: ReadonlyMap<string, number>;

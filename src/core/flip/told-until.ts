@@ -50,7 +50,7 @@ const gapRefused =
 const gapWindow = "was told of by nobody for a time since it is strict";
 
 /** What is in a gap never comes. */
-function untoldWait({ name, hasGap = false }: MemberState, untold: string, gap: string): FlipWait {
+function untoldWait({ name, hasGap }: MemberState, untold: string, gap: string): FlipWait {
   return { kind: "evidence", name, detail: hasGap ? gap : untold };
 }
 
@@ -72,7 +72,7 @@ export function windowToldWaits(flip: Flip, view: FlipView, atMs: number): reado
 export function unseenOf(flip: Flip, { workloads }: FlipView): readonly string[] {
   const untilMs = endMs(flip);
   return workloads
-    .filter((each) => (each.stage !== "no-proxy" && !hasTold(each, untilMs)) || hasLost(each))
+    .filter((each) => (each.stage !== "no-proxy" && !hasTold(each, untilMs)) || each.lost > 0)
     .map(({ name }) => name);
 }
 
@@ -85,10 +85,6 @@ export function blindWaits({ target }: Flip, { evidence }: FlipView): readonly F
 /** Somebody is there who could tell, and nobody has waived it. */
 function asked({ workloads }: FlipView): readonly MemberState[] {
   return workloads.filter(({ isWaived, stage }) => !isWaived && stage !== "no-proxy");
-}
-
-function hasLost({ lost = 0 }: MemberState): boolean {
-  return lost > 0;
 }
 
 function hasTold({ evidenceUntilMs = 0 }: MemberState, untilMs: number): boolean {

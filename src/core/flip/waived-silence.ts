@@ -18,5 +18,5 @@ function isSilent(
   { isConnected, hasGap, evidenceUntilMs = -Infinity }: MemberState,
   nowMs: number,
 ): boolean {
-  return !isConnected || hasGap === true || evidenceUntilMs < nowMs - lagMs;
+  return !isConnected || hasGap || evidenceUntilMs < nowMs - lagMs;
 }
