@@ -15,14 +15,11 @@ export async function goesOnLater<T>(
   } catch (cause) {
     const again = commandOf(textTarget(flags), "mtls flip", [target]);
     const later = `a flip that is under way goes on when the server is back; then: ${again}`;
+    if (!(cause instanceof AdminClientError) && !(cause instanceof EndpointsError)) throw cause;
+    const hint = [cause.hint ?? [], later].flat().join("\n");
     if (cause instanceof AdminClientError) {
-      const hint = [cause.hint ?? [], later].flat().join("\n");
       throw new AdminClientError(cause.code, cause.message, { cause, hint });
     }
-    if (cause instanceof EndpointsError) {
-      const hint = [cause.hint ?? [], later].flat().join("\n");
-      throw new EndpointsError(cause.code, cause.message, { cause, hint });
-    }
-    throw cause;
+    throw new EndpointsError(cause.code, cause.message, { cause, hint });
   }
 }

@@ -98,11 +98,10 @@ export class EvidenceWriting {
     this.#isFinishing = true;
     await this.#writing;
     clearTimeout(this.#next);
+    if (this.failure !== undefined) return;
     const endMs = performance.now() + finishMsMax;
-    if (this.failure === undefined) await this.#write();
-    while (!this.#queue.isEmpty && this.failure === undefined && performance.now() < endMs) {
-      await this.#write();
-    }
+    do await this.#write();
+    while (!this.#queue.isEmpty && this.failure === undefined && performance.now() < endMs);
   }
 
   abandon(error: EvidenceStoreError): void {

@@ -63,20 +63,20 @@ export class FlipSight {
   async look(flip: Flip): Promise<void> {
     if (flip.state.kind === "reverting") return;
     const { asked } = this.#factsOf(flip);
-    const { questions, nowMs } = this.#dependencies;
-    const evidence = await flipEvidence(questions, flip, asked, Math.floor(nowMs()));
+    const { questions } = this.#dependencies;
+    const evidence = await flipEvidence(questions, flip, asked, this.#nowMs());
     this.#isBlind = evidence === undefined;
     if (evidence !== undefined) this.#evidence = evidence;
   }
 
   /** With what was recorded when it was last looked at, and all else as it is now. */
   view(flip: Flip, verdict: FlipVerdict = notAsked): SeenFlip {
-    const { control, waivers, nowMs } = this.#dependencies;
+    const { control, waivers } = this.#dependencies;
     const { members: evidenced, refused } = this.#evidence;
     const facts = this.#factsOf(flip);
     const of = { facts, evidenced, waived: waivers.namesOf(flip.target) };
     return {
-      workloads: withSilence(workloadProgress(control, of), Math.floor(nowMs())),
+      workloads: withSilence(workloadProgress(control, of), this.#nowMs()),
       object: facts.object,
       evidence: this.#isBlind ? "blind" : "known",
       verdict,
@@ -90,7 +90,7 @@ export class FlipSight {
   /** With a verdict that was just asked for. */
   judged(flip: Flip, verdict: FlipVerdict): SeenFlip {
     const opened = flip.opened.length;
-    const nowMs = Math.floor(this.#dependencies.nowMs());
+    const nowMs = this.#nowMs();
     const known = this.#safe?.opened === opened ? this.#safe.sinceMs : nowMs;
     const sinceMs = Math.min(known, nowMs);
     this.#safe = verdict.kind === "safe" ? { opened, sinceMs } : undefined;
@@ -109,11 +109,16 @@ export class FlipSight {
 
   /** By this clock: one that was set back makes nothing later. */
   #timesOf({ isObjectThere }: TargetFacts): Pick<FlipView, "absentSinceMs" | "lookedSinceMs"> {
-    const nowMs = Math.floor(this.#dependencies.nowMs());
+    const nowMs = this.#nowMs();
     const sinceMs = Math.min(this.#absentSinceMs ?? nowMs, nowMs);
     this.#absentSinceMs = isObjectThere ? undefined : sinceMs;
     this.#lookedSinceMs = Math.min(this.#lookedSinceMs, nowMs);
     return { absentSinceMs: this.#absentSinceMs, lookedSinceMs: this.#lookedSinceMs };
+  }
+
+  /** Whole, as a flip has times. */
+  #nowMs(): number {
+    return Math.floor(this.#dependencies.nowMs());
   }
 
   #factsOf(flip: Flip): TargetFacts {
