@@ -1,6 +1,6 @@
 /**
  * A reporter of `node --test` for `test/run.ts`, which ends with what it tells, because thousands of lines stand before the end. A line for
- * each test that has failed: `failed FILE: TITLE: ` and the first line of the error; and one for each file: `took MILLISECONDS FILE`.
+ * each test that has failed: `failed FILE: TITLE: ` and the beginning of the error; and one for each file: `took MILLISECONDS FILE`.
  */
 
 import type { TestEvent } from "node:test/reporters";
@@ -8,6 +8,9 @@ import { relative } from "node:path";
 
 /** Of a process that has ended too early the runner itself says no more than "test failed". */
 const crash = /^\w*Error\b.*/;
+
+/** Characters: enough for what was expected and what came. */
+const errorMax = 300;
 
 // Node takes a reporter as the default export only.
 // oxlint-disable-next-line no-default-export
@@ -31,7 +34,7 @@ export default async function* runReporter(
       // Those that it is about are there already.
       if ("failureType" in error && error.failureType === "subtestsFailed") continue;
       const { message } = error.cause instanceof Error ? error.cause : error;
-      const [line = ""] = (crashes.get(name) ?? message).trim().split("\n");
+      const line = (crashes.get(name) ?? message).trim().replace(/\s+/g, " ").slice(0, errorMax);
       const title = [...(titles.get(file)?.slice(0, nesting) ?? []), name].join(" > ");
       yield `failed ${relative(process.cwd(), file)}: ${title}: ${line}\n`;
     } else if (type === "test:summary" && data.file !== undefined) {

@@ -125,8 +125,13 @@ describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, (
     await old.bringToken(db1, it);
     writeFileSync(join(old.directory, "root.pem"), `${old.it.rootPem}${it.rootPem}`);
     await agent.untilCount("certificate-received", 2);
+    // A slow machine has no server for some time, and then one whose root is not in the file yet.
+    const early = new Set<unknown>(["ca-unreachable", "ca-untrusted"]);
     const failed = agent.events("renewal-failed").map(({ reason }) => reason);
-    assert.deepEqual(failed, ["ca-closed"]);
+    assert.deepEqual(
+      failed.filter((reason) => !early.has(reason)),
+      ["ca-closed"],
+    );
     assert.equal(evidenceIn(it.log).at(-1)?.method, "join-token");
   });
 
