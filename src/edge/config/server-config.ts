@@ -6,9 +6,11 @@
 
 import { PortcullisError } from "../../core/error.ts";
 import type { RateLimitConfig } from "../../core/issuance/rate-limits.ts";
+import type { TokenCheck } from "../../core/kube/effective-mode.ts";
 import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ConfigError } from "./config-error.ts";
 import { assertOtherIssuers, NO_IDENTITIES, type IdentityConfig } from "./identity-config.ts";
+import { KUBE_SETTINGS, type Guard, type PodAddressCheck } from "./kube-settings.ts";
 import { isLoopback, type ListenAddress } from "./listen-address.ts";
 import { rateValues, resolveRates } from "./rate-settings.ts";
 import {
@@ -60,6 +62,23 @@ export interface ServerConfig {
   readonly evidenceRetentionSeconds: number;
   /** At most the retention. */
   readonly lookBackSeconds: number;
+  /** `off`, `in-cluster`, or the absolute path of a kubeconfig. */
+  readonly kubernetes: string;
+  readonly kubeContext: string | undefined;
+  readonly kubeNamespace: string | undefined;
+  readonly tokenCheck: TokenCheck;
+  readonly kubeStalenessSeconds: number;
+  readonly podAddress: PodAddressCheck;
+  /** NAMESPACE/NAME */
+  readonly trustedNodeAccounts: readonly string[];
+  readonly clusterDomain: string;
+  /** `off` for none. */
+  readonly bundleConfigMap: string;
+  readonly trustSecret: string | undefined;
+  readonly adminListen: ListenAddress | undefined;
+  readonly adminAudience: string;
+  readonly guard: Guard;
+  readonly guardListen: ListenAddress;
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -177,6 +196,7 @@ export function resolveServerConfig(
     unobserved: read(SERVER_SETTINGS.unobserved),
     evidenceRetentionSeconds,
     lookBackSeconds,
+    ...readKube(read),
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),
@@ -185,6 +205,27 @@ export function resolveServerConfig(
     }),
     logLevel: read(SERVER_SETTINGS.logLevel),
   });
+}
+
+type KubeConfig = Pick<ServerConfig, keyof typeof KUBE_SETTINGS>;
+
+function readKube(read: <T>(setting: Setting<T>) => T): KubeConfig {
+  return {
+    kubernetes: read(KUBE_SETTINGS.kubernetes),
+    kubeContext: read(KUBE_SETTINGS.kubeContext),
+    kubeNamespace: read(KUBE_SETTINGS.kubeNamespace),
+    tokenCheck: read(KUBE_SETTINGS.tokenCheck),
+    kubeStalenessSeconds: read(KUBE_SETTINGS.kubeStalenessSeconds),
+    podAddress: read(KUBE_SETTINGS.podAddress),
+    trustedNodeAccounts: read(KUBE_SETTINGS.trustedNodeAccounts),
+    clusterDomain: read(KUBE_SETTINGS.clusterDomain),
+    bundleConfigMap: read(KUBE_SETTINGS.bundleConfigMap),
+    trustSecret: read(KUBE_SETTINGS.trustSecret),
+    adminListen: read(KUBE_SETTINGS.adminListen),
+    adminAudience: read(KUBE_SETTINGS.adminAudience),
+    guard: read(KUBE_SETTINGS.guard),
+    guardListen: read(KUBE_SETTINGS.guardListen),
+  };
 }
 
 /** The first means nothing without the second. */

@@ -8,6 +8,7 @@ import { parseDuration } from "../../core/duration.ts";
 import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import { EVIDENCE_SETTINGS } from "./evidence-settings.ts";
+import { KUBE_SETTINGS } from "./kube-settings.ts";
 import { RATE_SETTINGS } from "./rate-settings.ts";
 import { ROTATION_SETTINGS } from "./rotation-settings.ts";
 import {
@@ -60,7 +61,8 @@ type SettingTable = {
   readonly logLevel: Setting<LogLevel>;
 } & typeof RATE_SETTINGS &
   typeof ROTATION_SETTINGS &
-  typeof EVIDENCE_SETTINGS;
+  typeof EVIDENCE_SETTINGS &
+  typeof KUBE_SETTINGS;
 
 export const SERVER_SETTINGS: SettingTable = {
   dataDir: {
@@ -281,6 +283,7 @@ export const SERVER_SETTINGS: SettingTable = {
   ...RATE_SETTINGS,
   ...ROTATION_SETTINGS,
   ...EVIDENCE_SETTINGS,
+  ...KUBE_SETTINGS,
   logLevel: {
     ...oneOf("debug", "info", "warn", "error"),
     key: "log.level",
