@@ -46,6 +46,22 @@ rotation:
 evidence:
   retention: 14d
   lookBack: 3d
+kubernetes:
+  api: /etc/portcullis/kubeconfig
+  context: prod
+  namespace: mesh-system
+  tokenCheck: review
+  stalenessMax: 5s
+  podAddress: refuse
+  trustedNodeAccounts: [istio-system/ztunnel]
+  clusterDomain: cluster.example
+  bundleConfigMap: "off"
+  trustSecret: portcullis-trust
+  guard: enforce
+  guardListen: 0.0.0.0:9443
+admin:
+  listen: 0.0.0.0:15016
+  audience: operators
 limits:
   callsInFlight: 64
   queueLength: 1000

@@ -58,6 +58,20 @@ test("needs a directory, and has a default for everything else", () => {
     bundleCertificate: undefined,
     bundleKey: undefined,
     bundleRefreshHintSeconds: 300,
+    kubernetes: "off",
+    kubeContext: undefined,
+    kubeNamespace: undefined,
+    tokenCheck: "watched",
+    kubeStalenessSeconds: 10,
+    podAddress: "warn",
+    trustedNodeAccounts: [],
+    clusterDomain: "cluster.local",
+    bundleConfigMap: "istio-ca-root-cert",
+    trustSecret: undefined,
+    adminListen: undefined,
+    adminAudience: "portcullis-admin",
+    guard: "off",
+    guardListen: { host: "0.0.0.0", port: 15_017 },
     metricsListen: { host: "127.0.0.1", port: 15_014 },
     limits: {
       callsInFlight: 96,
@@ -233,8 +247,12 @@ test("sorts every setting that changed into reloadable or not", () => {
     ([before, after]) => diffReloadable(configOf(before), configOf(after)).needRestart,
   );
   assert.deepEqual(needRestart, [["ca.key"], ["bundleEndpoint.certificate", "bundleEndpoint.key"]]);
+  // Whom it believes of a cluster is fixed for the life of a process.
+  const cluster = serverSettings().filter(({ key }) => /^(?:kubernetes|admin)\./.test(key));
+  assert(cluster.every(({ reloadable }) => !reloadable));
   const rates = serverSettings().filter(({ key }) => key.startsWith("limits.rates."));
-  assert.equal(Object.keys(changes).length + 3 + rates.length, serverSettings().length);
+  const other = 3 + rates.length + cluster.length;
+  assert.equal(Object.keys(changes).length + other, serverSettings().length);
 });
 
 test("takes rates as numbers or none, and ten seconds of one for its burst", () => {
