@@ -278,6 +278,17 @@ test("says once that the server does not take it for a node agent, and what to d
   );
 });
 
+test("takes a server that has just opened its port, and not its batches, for one that is starting", async () => {
+  const failed = it.agent.events("batch-failed").length;
+  it.ca.script.push({ code: status.UNIMPLEMENTED });
+  await all([it.ca.token("cart")]);
+  const said = it.agent.events("batch-failed").slice(failed);
+  assert.deepEqual(
+    said.map(({ reason, hint }) => [reason, hint]),
+    [["batch-unreachable", "the server is starting, or is older than node agents"]],
+  );
+});
+
 test("keeps each workload's set to its owner, under a name that is no token", async () => {
   const token = it.ca.token("cart");
   await all([token]);

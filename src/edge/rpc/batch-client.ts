@@ -152,7 +152,11 @@ const codes: ReadonlyMap<number, readonly [BatchClientErrorCode, string?]> = new
     status.PERMISSION_DENIED,
     ["batch-not-allowed", "at the server: --node-agent and the ID that this agent has"],
   ],
-  [status.UNIMPLEMENTED, ["batch-not-allowed", "this server serves no node agents"]],
+  // What is not for the first certificate is served a moment later, on the same port.
+  [
+    status.UNIMPLEMENTED,
+    ["batch-unreachable", "the server is starting, or is older than node agents"],
+  ],
   [status.RESOURCE_EXHAUSTED, ["batch-overloaded"]],
   [status.UNAVAILABLE, ["batch-unreachable", "is the server running, and is this its address?"]],
   [status.DEADLINE_EXCEEDED, ["batch-unreachable"]],
