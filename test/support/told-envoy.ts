@@ -42,6 +42,13 @@ export class ToldEnvoy {
     this.#streams.log.take([{ ...plaintext, id: String(this.#id), address, port, beganMs }]);
   }
 
+  /** Somebody has called who is still there; no flush counts it. */
+  begin(address: string, port = 80): void {
+    this.#id += 1;
+    const of = { id: String(this.#id), address, port, beganMs: this.nowMs, isEnd: false };
+    this.#streams.log.take([{ ...plaintext, ...of }]);
+  }
+
   /** As many call, and it is not told. */
   lose(count: number, port = 80): void {
     this.#count(port, count);
@@ -75,6 +82,14 @@ export class ToldEnvoy {
   reconnect(): void {
     this.close();
     this.#streams = this.#open();
+  }
+
+  /** Its log goes on. */
+  reopenCounters(): void {
+    this.#streams.flushes.close();
+    const { log, flushes } = this.#open();
+    log.close();
+    this.#streams = { log: this.#streams.log, flushes };
   }
 
   close(): void {

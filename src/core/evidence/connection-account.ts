@@ -46,8 +46,11 @@ export class ConnectionAccount {
     return isKnown ? 0 : 1;
   }
 
-  /** @returns whether it is of this life of the Envoy; of another nothing is taken, and this one has ended */
-  flush(flush: CountsFlush, nowMs: number): boolean {
+  /**
+   * @param isOtherStream of counters, than the one before
+   * @returns whether it is of this life of the Envoy; of another nothing is taken, and this one has ended
+   */
+  flush(flush: CountsFlush, nowMs: number, isOtherStream = false): boolean {
     const { takenMs, uptimeSeconds, ports } = flush;
     this.#look(nowMs);
     // Taken before the clock was set back: the next one has it all.
@@ -57,7 +60,7 @@ export class ConnectionAccount {
       this.#life = newLife(flush);
       this.#ports.begin(this.#life, ports.keys());
     } else {
-      if (!isSameLife(life, flush)) return false;
+      if (!isSameLife(life, flush, isOtherStream)) return false;
       if (takenMs < this.#takenMs) this.#clockSetBack(takenMs);
       [life.takenMs, life.uptimeSeconds] = [takenMs, uptimeSeconds];
     }

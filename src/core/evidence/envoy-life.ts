@@ -28,8 +28,15 @@ export function newLife({ takenMs, uptimeSeconds, removedListeners }: CountsFlus
 /**
  * Envoy's age goes by the wall clock: where that is set, when it began stays the same. An Envoy that was started again begins at 0, and later
  * than the last flush.
+ * @param isOtherStream it comes on another stream than the last flush: whoever is so young then was started again, as one that ends in its
+ * first seconds is, time and again
  */
-export function isSameLife(life: EnvoyLife, { takenMs, uptimeSeconds }: CountsFlush): boolean {
+export function isSameLife(
+  life: EnvoyLife,
+  { takenMs, uptimeSeconds }: CountsFlush,
+  isOtherStream: boolean,
+): boolean {
+  if (isOtherStream && uptimeSeconds <= cadenceSeconds) return false;
   const upSeconds = uptimeSeconds - life.uptimeSeconds;
   if (upSeconds < 0) {
     const epochMs = takenMs - uptimeSeconds * 1_000;

@@ -53,11 +53,12 @@ export class AccountedEnvoy {
     else if (this.#waiting.length < waitingMax) this.#waiting.push(connection);
   }
 
-  flush(flush: CountsFlush): void {
+  /** @param goesOn one that began to tell before any doubt does so still */
+  flush(flush: CountsFlush, goesOn: boolean): void {
     const nowMs = this.#options.nowMs();
     const monotonicMs = this.#options.monotonicMs?.() ?? nowMs;
     if (this.#clock.isApart(flush.takenMs, nowMs, monotonicMs)) this.#account.clockSetForward();
-    if (!this.#account.flush(flush, nowMs)) {
+    if (!this.#account.flush(flush, nowMs, this.#isDoubtful && !goesOn)) {
       this.#next();
       this.#account.flush(flush, nowMs);
     }

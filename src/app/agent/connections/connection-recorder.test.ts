@@ -62,6 +62,38 @@ test("tells of each life of an Envoy for itself, also of what the next one says 
   assert.ok(spans.every(({ lostUnmeshed }) => lostUnmeshed === 0));
 });
 
+test("knows an Envoy that ends within its first second from the next one, which leaves no connection open", () => {
+  const envoy = new TestEnvoy();
+  envoy.call("10.0.0.9");
+  envoy.flush();
+  envoy.begin("10.0.0.1");
+  envoy.recorder.take();
+  envoy.restart();
+  envoy.call("10.0.0.9");
+  envoy.flushes(8);
+  const first = envoy.recorder.take();
+  assert.ok(first.some((each) => each.epochMs === envoy.epochMs));
+  envoy.flushes(8);
+  const later = envoy.recorder.take().flatMap(({ seen }) => seen);
+  assert.deepEqual(later, []);
+});
+
+test("knows a young Envoy again whose counters' stream alone has broken", () => {
+  const envoy = new TestEnvoy();
+  envoy.recorder.listens(new Set([80]));
+  envoy.flush();
+  envoy.begin("10.0.0.1");
+  envoy.recorder.take();
+  envoy.reopenCounters();
+  envoy.flushes(8);
+  const later = envoy.recorder.take().flatMap(({ seen }) => seen);
+  assert.deepEqual(
+    later.map(({ source, count }) => [source, count]),
+    [[{ kind: "address", address: "10.0.0.1" }, 0]],
+    "it is open, and counts no more",
+  );
+});
+
 test("tells all that was seen before it covers any life", () => {
   const envoy = new TestEnvoy();
   envoy.flushes(5);

@@ -19,6 +19,11 @@ export interface LogStream {
   readonly close: () => void;
 }
 
+interface OpenLog {
+  /** It has begun while no stream of counters was there, and none has come since. */
+  isOfNext: boolean;
+}
+
 export interface RecorderOptions extends HostClocks {
   readonly name: PolicyProxyName;
   /** Somebody waits to be told of who was not known before. */
@@ -44,6 +49,8 @@ export class ConnectionRecorder {
   #ports: ReadonlySet<number> | undefined;
   readonly #streams: StreamHolds;
   readonly #flushStreams: StreamHolds;
+  /** Of its access log, those that are open. */
+  readonly #logs = new Set<OpenLog>();
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -64,15 +71,21 @@ export class ConnectionRecorder {
 
   /** A stream of its access log. */
   log(): LogStream {
-    const isOfNext = this.#envoy.isDoubtful;
+    const log = { isOfNext: this.#envoy.isDoubtful };
+    this.#logs.add(log);
     const take = (entries: readonly AccessLogEntry[]): void => {
       for (const entry of entries) {
         const connection = loggedConnection(entry);
-        if (connection !== undefined) this.#envoy.log(connection, isOfNext);
+        if (connection !== undefined) this.#envoy.log(connection, log.isOfNext);
       }
       if (this.hasNew) this.#options.onNew();
     };
-    return { take, close: this.hold() };
+    const letGo = this.hold();
+    const close = (): void => {
+      this.#logs.delete(log);
+      letGo();
+    };
+    return { take, close };
   }
 
   /** A stream of its counters. */
@@ -120,7 +133,10 @@ export class ConnectionRecorder {
   #flush(flush: Flush): void {
     const counts = countsOf(flush, this.#ports);
     if (counts === undefined) return;
-    this.#envoy.flush(counts);
+    const logs = [...this.#logs];
+    const goesOn = logs.some(({ isOfNext }) => !isOfNext);
+    this.#envoy.flush(counts, goesOn);
+    for (const each of logs) each.isOfNext = false;
     this.#epochMs ??= this.#cover();
     if (this.hasNew) this.#options.onNew();
   }
