@@ -1,6 +1,7 @@
 /** How a flip ends by itself: in its time, with the names of whom it has not seen; an object that is missing for a moment ends nothing. */
 
 import type { Flip } from "../../src/core/flip/flip.ts";
+import { isStanding, objectSays } from "../../src/core/flip/object-says.ts";
 import { refKey } from "../../src/core/resources/policy-object.ts";
 import { Violation } from "../world/violation.ts";
 import { isConcerned } from "./concerned.ts";
@@ -17,7 +18,14 @@ const missingMs = 30_000;
 const lateMs = 60_000;
 const doneMs = 10_000;
 
-export function assertNamesUnseen(world: FlipWorld, server: Server, flip: Flip): void {
+/** Of a flip that has ended. */
+export function assertMayBeOver(world: FlipWorld, server: Server, flip: Flip): void {
+  assertNamesUnseen(world, server, flip);
+  assertMissedLong(world, flip);
+  assertLeavesNothing(server, flip);
+}
+
+function assertNamesUnseen(world: FlipWorld, server: Server, flip: Flip): void {
   const { state, opened, revertWindowMs } = flip;
   if (state.kind !== "done") return;
   const untilMs = (opened.at(-1)?.inForceMs ?? Infinity) + revertWindowMs;
@@ -37,7 +45,16 @@ export function assertNamesUnseen(world: FlipWorld, server: Server, flip: Flip):
   }
 }
 
-export function assertMissedLong({ disk, nowMs }: FlipWorld, { state, edit }: Flip): void {
+/** When what stands over it goes, nobody becomes strict. What is strict in part has had its stage. */
+function assertLeavesNothing({ view }: Pick<Server, "view">, flip: Flip): void {
+  const { kind } = flip.state;
+  if (kind !== "superseded" && kind !== "reverted") return;
+  const says = objectSays(flip, view);
+  if (says !== "after" && says !== "partly" && isStanding(flip, view))
+    throw new Violation(`a flip is ${kind}, and its object makes all strict when another goes`);
+}
+
+function assertMissedLong({ disk, nowMs }: FlipWorld, { state, edit }: Flip): void {
   if (state.kind !== "superseded") return;
   const key = refKey(edit.ref);
   if (disk.objects.has(key)) return;

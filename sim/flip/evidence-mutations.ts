@@ -13,6 +13,13 @@ const reader = "src/edge/evidence/evidence-reader.ts";
 
 export const evidenceMutations: readonly Mutation[] = [
   {
+    name: "what a stage takes away counts only where no other object says it",
+    file: "src/core/flip/strict-breaks.ts",
+    before: "return [...brokenCalls(view, after, target), ...strictBreaks(target, sources)];",
+    after: "return [...brokenCalls(view, after, target)].filter(() => sources !== undefined);",
+    seed: 320,
+  },
+  {
     name: "a caller that was refused is none",
     file: callers,
     before: 'if (seen.kind === "mtls" && !seen.isRefused) mtls += seen.count;',
@@ -52,14 +59,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: missing,
     before: "if (told.length === 0 && member.hasTold !== true)\n    return isDue",
     after: "if (told.length === 0 && member.hasTold !== true)\n    return !isDue",
-    isLong: true,
+    seed: 51,
   },
   {
     name: "a proxy that tells no more is not waited for",
     file: gaps,
     before: "if (coveredMs < wanted.toMs) gaps.push({ fromMs: coveredMs, toMs: wanted.toMs });",
     after: "",
-    isLong: true,
+    seed: 307,
   },
   {
     name: "a gap between two spans is none",
@@ -94,14 +101,14 @@ export const evidenceMutations: readonly Mutation[] = [
     file: "src/core/evidence/connection-ports.ts",
     before: "const times = { beginMs, sinceMs: isMeshed ? this.#life.sinceMs : beginMs };",
     after: "const times = { beginMs, sinceMs: this.#life.sinceMs }; void isMeshed;",
-    isLong: true,
+    seed: 45,
   },
   {
     name: "an Envoy that was started again goes on with its life",
     file: account,
-    before: "if (!isSameLife(life, flush)) return false;",
+    before: "if (!isSameLife(life, flush, isOtherStream)) return false;",
     after: "",
-    isLong: true,
+    seed: 43,
   },
   {
     name: "what was not told in time is not lost",

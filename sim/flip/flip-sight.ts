@@ -1,13 +1,12 @@
 /** What a simulated server knows of a flip at a moment. */
 
-import { brokenCalls } from "../../src/core/flip/broken-calls.ts";
 import { manifestOf } from "../../src/core/flip/edited-policy.ts";
 import { stagesOf, type Flip } from "../../src/core/flip/flip.ts";
 import type { FlipVerdict, FlipView, RefusedCall } from "../../src/core/flip/flip-view.ts";
-import { objectOf, objectSays } from "../../src/core/flip/object-says.ts";
+import { objectOf, objectSays, overrulersOf } from "../../src/core/flip/object-says.ts";
+import { flipBreaks } from "../../src/core/flip/strict-breaks.ts";
 import type { StrictEdit } from "../../src/core/flip/strict-edit.ts";
 import type { FlipTarget } from "../../src/core/flip/target.ts";
-import { viewWith } from "../../src/core/flip/view-with.ts";
 import { withSilence } from "../../src/core/flip/waived-silence.ts";
 import type { MeshView } from "../../src/core/policy/mesh-view.ts";
 import { EvidenceStoreError } from "../../src/edge/evidence/evidence-error.ts";
@@ -73,6 +72,7 @@ export class FlipSight {
       safeSinceMs: safe?.opened === flip.opened.length ? safe.sinceMs : undefined,
       workloads: withSilence(workloadsOf(flip, this.#of, members), this.#of.nowMs()),
       object: objectSays(flip, this.#of.view()),
+      overruledBy: overrulersOf(flip, this.#of.view()),
       absentSinceMs: this.#absentSince(flip),
       evidence,
       lookedSinceMs: this.#lookedSinceMs,
@@ -136,9 +136,9 @@ function orBlind<T>(ask: () => T): T | undefined {
   }
 }
 
-/** By what the flip does, whatever of it the objects say by now. */
 function brokenBy({ target, edit: { ref, beforeJson, afterJson } }: Flip, view: MeshView) {
   const before = beforeJson === undefined ? undefined : peerOfFlip(ref, manifestOf(beforeJson));
   const after = peerOfFlip(ref, manifestOf(afterJson));
-  return brokenCalls(viewWith(view, ref, before), after, target);
+  const sources = { view, manifestOf: () => ({}), createdMs: undefined };
+  return flipBreaks(target, { before, after }, sources);
 }

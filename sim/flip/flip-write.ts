@@ -22,7 +22,8 @@ export function writeObject(flip: Flip, says: ObjectSays, { disk, view, put }: W
   const { ref } = edit;
   if (!edit.isOurs) return false;
   const there = disk.objects.get(refKey(ref));
-  if (state.kind === "editing" && says === "before" && isUntouched(edit, there)) {
+  const isDue = state.kind === "editing" && state.isWritten !== true && says === "before";
+  if (isDue && isUntouched(edit, there)) {
     put(ref, storedOf(ref, manifestOf(edit.afterJson)));
     return true;
   }

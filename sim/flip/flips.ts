@@ -7,11 +7,16 @@ import { hasEnded, type Flip, type RevertCause } from "../../src/core/flip/flip.
 import { encodeFlip, parseFlip } from "../../src/core/flip/flip-codec.ts";
 import { isRefusal } from "../../src/core/flip/flip-error.ts";
 import { holdOf } from "../../src/core/flip/flip-hold.ts";
-import { nextFlip, revertFlip, waitsForVerdict } from "../../src/core/flip/flip-machine.ts";
+import {
+  nextFlip,
+  revertFlip,
+  waitsForVerdict,
+  writtenFlip,
+} from "../../src/core/flip/flip-machine.ts";
 import type { FlipVerdict, FlipView } from "../../src/core/flip/flip-view.ts";
 import { waitsFor } from "../../src/core/flip/flip-waits.ts";
-import { objectSays, type ObjectSays } from "../../src/core/flip/object-says.ts";
-import { areApart } from "../../src/core/flip/target.ts";
+import { isStanding, objectSays, type ObjectSays } from "../../src/core/flip/object-says.ts";
+import { areApart, targetKey } from "../../src/core/flip/target.ts";
 import { flipOf, planFlip, type FlipOrder } from "./flip-plan.ts";
 import { writeObject } from "./flip-write.ts";
 import type { FlipsOptions } from "./flips-options.ts";
@@ -59,8 +64,18 @@ export class Flips {
     const flip = this.#flips.get(id);
     if (flip === undefined) return;
     if (this.#changing.has(id)) return later(1, () => this.revert(id, cause));
-    const next = revertFlip(flip, cause, objectSays(flip, view()), nowMs());
+    if (hasEnded(flip) && this.#isFollowed(flip)) return;
+    const now = { object: objectSays(flip, view()), isStanding: isStanding(flip, view()) };
+    const next = revertFlip(flip, cause, now, nowMs());
     if (!isRefusal(next) && next !== flip) this.#change(next);
+  }
+
+  /** Of a target the last one is taken back, and none beside one that is under way. */
+  #isFollowed({ id, target }: Flip): boolean {
+    const others = this.all.filter((each) => each.id !== id && !areApart(each.target, target));
+    return others.some(
+      (each) => !hasEnded(each) || (each.id > id && targetKey(each.target) === targetKey(target)),
+    );
   }
 
   /** Something may have changed for any of them. */
@@ -102,7 +117,7 @@ export class Flips {
     const { nowMs, view: viewNow } = this.#options;
     const object = objectSays(flip, viewNow());
     if (this.#flips.get(flip.id) !== flip || object !== seen) return true;
-    const next = nextFlip(flip, view, nowMs());
+    const next = nextFlip(flip, view, nowMs()) ?? writtenFlip(flip, object);
     if (next === undefined) return writeObject(flip, object, this.#options);
     this.#change(next);
     return false;

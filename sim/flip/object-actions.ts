@@ -3,11 +3,15 @@
 import { manifestOf } from "../../src/core/flip/edited-policy.ts";
 import { hasEnded } from "../../src/core/flip/flip.ts";
 import { refKey } from "../../src/core/resources/policy-object.ts";
+import type { ResourceRef } from "../../src/core/resources/resource.ts";
 import type { PeerMode } from "../../src/core/resources/peer-authentication.ts";
 import { chosen, type WorldAction } from "../run/world-schedule.ts";
 import { apiPorts, peerObject, plaintextRule, refOf } from "./mesh-objects.ts";
 import { peerOf } from "./plan.ts";
 import type { FlipWorld } from "./world.ts";
+
+/** By its name it goes before all others of these workloads. */
+export const rivalRef: ResourceRef = refOf("PeerAuthentication", "aaa");
 
 const modes: readonly PeerMode[] = ["PERMISSIVE", "STRICT", "DISABLE", "UNSET"];
 
@@ -41,11 +45,17 @@ export const objectActions: readonly WorldAction<FlipWorld>[] = [
     },
   },
   {
-    name: "delete a policy",
+    name: "delete a policy, or let another stand over it",
     weight: 1,
     apply(world) {
-      const name = world.random.below(2) === 0 ? "api" : "default";
-      world.apply(refOf("PeerAuthentication", name), undefined);
+      const name = ["api", "default", rivalRef.name][world.random.below(3)] ?? "";
+      const isThere = world.disk.objects.has(refKey(rivalRef));
+      if (name !== rivalRef.name || isThere) {
+        world.apply(refOf("PeerAuthentication", name), undefined);
+        return;
+      }
+      world.say(`${name} stands over other policies`);
+      world.apply(rivalRef, peerOf(name, "api", "PERMISSIVE", new Map()));
     },
   },
   {

@@ -25,6 +25,7 @@ export function assertMayRevert(world: FlipWorld, flip: Flip): void {
     if (!world.watch.ordered.has(flip.id)) throw new Violation("nobody has ordered a revert");
     return;
   }
+  if (cause.kind === "superseded") return;
   const callers = new Set(cause.callers);
   if (cause.kind === "refused" && (revertOnRefused === undefined || callers.size < revertOnRefused))
     throw new Violation(`${callers.size} callers take a flip back, of ${revertOnRefused}`);

@@ -7,6 +7,12 @@ const machine = "src/core/flip/flip-machine.ts";
 
 export const revertMutations: readonly Mutation[] = [
   {
+    name: "a flip over whose object another stands ends, and leaves its STRICT",
+    file: "src/core/flip/object-says.ts",
+    before: 'return isStanding(flip, view) ? "overruled" : "other";',
+    after: 'return isStanding(flip, view) ? "other" : "other";',
+  },
+  {
     name: "an address that nobody knows takes a flip back",
     file: causes,
     before: 'holder.kind === "workload" ? [holder.name] : []',
@@ -60,7 +66,7 @@ export const revertMutations: readonly Mutation[] = [
   {
     name: "a flip is taken back twice",
     file: machine,
-    before: 'if (kind === "reverted" || kind === "superseded" || isGone) return',
-    after: 'if (kind === "superseded" || isGone) return',
+    before: 'if (kind === "reverted" || isGone) return',
+    after: "if (isGone) return",
   },
 ];

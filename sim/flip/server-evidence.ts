@@ -4,12 +4,13 @@
  */
 
 import type { ConnectionReport } from "../../src/core/evidence/connection.ts";
-import type { ResourceRef } from "../../src/core/resources/resource.ts";
+import type { ResourceName, ResourceRef } from "../../src/core/resources/resource.ts";
 import type { Reporter } from "../../src/core/roll/evidence.ts";
 import { agentKey } from "../../src/core/roll/leaf-owners.ts";
 import { EvidenceMembers } from "../../src/app/server/evidence/evidence-members.ts";
 import { withinTime } from "../../src/app/server/evidence/report-times.ts";
 import { WorkloadAddresses } from "../../src/app/server/evidence/workload-addresses.ts";
+import { placeOfEntry, type WorkloadPlace } from "../../src/app/server/evidence/workload-places.ts";
 import type { EvidenceChange, ReportedProxy } from "../../src/edge/evidence/evidence-change.ts";
 import type {
   EvidenceAnswers,
@@ -60,10 +61,14 @@ export class ServerEvidence {
     const note = (change: EvidenceChange): void => this.#add({ change, onDurable: () => {} });
     const onPresence = (namespace: string, name: string): void =>
       this.addresses?.changed({ namespace, name });
+    const placeOf = (name: ResourceName): WorkloadPlace | undefined => {
+      const entry = entryOf(name.namespace, name.name);
+      return entry && placeOfEntry(entry);
+    };
     const isThere: EvidenceMembers["isThere"] = (...of) => this.members.isThere(...of);
     this.members = new EvidenceMembers({ note, entryOf, onPresence, nowMs }, left.members);
     this.addresses = new WorkloadAddresses(
-      { trustDomain, note, entryOf, isThere, nowMs },
+      { trustDomain, note, placeOf, isThere, nowMs },
       left.addresses,
       left.knownMs,
     );

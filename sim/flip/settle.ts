@@ -8,6 +8,7 @@ import { refKey } from "../../src/core/resources/policy-object.ts";
 import { Violation } from "../world/violation.ts";
 import { assertCounted } from "./count-check.ts";
 import { peerObject, plaintextRule } from "./mesh-objects.ts";
+import { rivalRef } from "./object-actions.ts";
 import { peerOf } from "./plan.ts";
 import type { Server } from "./server.ts";
 import type { FlipWorld } from "./world.ts";
@@ -44,6 +45,10 @@ function heal(world: FlipWorld): void {
   if (world.server === undefined) world.startServer();
   for (const caller of world.callers) caller.isCalling = false;
   if (world.isPlaintextRule) world.apply(plaintextRule.object.ref, undefined);
+  const isOfFlip = flipsOf(world).some((each) => {
+    return !hasEnded(each) && refKey(each.edit.ref) === refKey(rivalRef);
+  });
+  if (disk.objects.has(refKey(rivalRef)) && !isOfFlip) world.apply(rivalRef, undefined);
   for (const pod of world.there) {
     pod.isDeaf = false;
     pod.isBroken = false;

@@ -8,7 +8,7 @@ import { serverMode } from "../../src/core/policy/server-mode.ts";
 import { Violation } from "../world/violation.ts";
 import { CallsCheck } from "./calls-check.ts";
 import { hasOwnPolicy } from "./concerned.ts";
-import { assertEndsInTime, assertMissedLong, assertNamesUnseen } from "./end-check.ts";
+import { assertEndsInTime, assertMayBeOver } from "./end-check.ts";
 import { heldNaively } from "./held-naively.ts";
 import { apiPorts, namespace } from "./mesh-objects.ts";
 import { assertMayEnd, assertMayRevert } from "./revert-check.ts";
@@ -63,8 +63,7 @@ export class Watch {
     if (isNowInForce && opened.length === before.opened.length)
       assertInForce(this.#world, server, flip);
     assertMayEnd(this.#world, server, flip);
-    assertNamesUnseen(this.#world, server, flip);
-    assertMissedLong(this.#world, flip);
+    assertMayBeOver(this.#world, server, flip);
     if (state.kind === "reverting") {
       if (this.#reverted.has(flip.id)) throw new Violation("a flip is taken back twice");
       this.#reverted.add(flip.id);

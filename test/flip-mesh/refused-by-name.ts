@@ -47,7 +47,7 @@ export async function takeBackByName(mesh: FlipMesh): Promise<void> {
   await mesh.crash();
   const again = await operator.say("mtls", "flip", target);
   assert.equal(again.code, 4);
-  assert.match(again.out, /^reverted: workloads, by their addresses, were refused/);
+  assert.match(again.out, /^reverted: workloads, by their addresses, were refused/m);
   assert.equal(mesh.alarms("refused"), 1);
 }
 

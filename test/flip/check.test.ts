@@ -87,6 +87,22 @@ describe("mtls check", () => {
     );
   });
 
+  it("offers no waiver of a target where nobody has a proxy", async () => {
+    says({
+      ...safe,
+      proxies: 0,
+      verdict: "unknown",
+      silent: [silent("target/payments/api", "nobody")],
+    });
+    const { status, stdout } = await run();
+    assert.equal(status, 3);
+    assert.match(
+      stdout,
+      /^next: target\/payments\/api: without a proxy nobody can say who calls$/m,
+    );
+    assert.doesNotMatch(stdout, /--waive/);
+  });
+
   it("has both tables where there are callers and silence, UNSAFE being the worse", async () => {
     says({ ...unsafe, silent: [silent("payments/api-3", "never-reported")] });
     const { status, stdout } = await run();

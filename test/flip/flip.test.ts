@@ -339,6 +339,7 @@ describe("mtls flip --to strict", () => {
         ["--to", "strict", "--revert-on-refused", "0"],
         /--revert-on-refused: expected 1 workload or/,
       ],
+      [["--to", "strict", "--revert-window", "0s"], /--revert-window: expected 1s or more, got 0s/],
       [["--yes"], /--yes: expected --to strict with it/],
       [["--dry-run"], /--dry-run: expected --to strict with it/],
       [["--waive", "x"], /--waive: expected --to strict with it/],

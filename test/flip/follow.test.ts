@@ -371,6 +371,11 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       const over = { ...reverted, cause: "operator", notBack: [silent.name ?? ""] };
       goes({ ...over, workloads: unheard }, { ...reverted, cause: "operator", causeNames: [] });
       assert.equal((await revert()).status, 0);
+      // Whoever follows a flip that was taken back by itself, too.
+      goes({ ...over, workloads: unheard }, { ...reverted, cause: "operator", causeNames: [] });
+      const followed = await follow();
+      assert.equal(followed.status, 4);
+      assert.match(followed.stdout, /^reverted: an operator asked for it$/m);
       const minute = { ...over, workloads: unheard, now: hoursLater(1 / 60) };
       goes({ ...over, workloads: unheard }, minute);
       const { status, stdout } = await revert();

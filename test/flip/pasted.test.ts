@@ -62,7 +62,9 @@ describe("after a verdict", () => {
       const one = [silent("proxy/payments/api-3", reason)];
       const next = nextOf({ ...safe, verdict: "unknown", silent: one });
       await assertAllTaken(next);
-      assert.ok(next.length > 1, "what to do, and the waiver");
+      // Where nobody has a proxy nothing can be flipped, whoever is waived.
+      const least = reason === "nobody" ? 1 : 2;
+      assert.ok(next.length >= least, "what to do, and the waiver");
     });
   }
 

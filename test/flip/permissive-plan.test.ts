@@ -5,7 +5,7 @@ import { stripVTControlCharacters } from "node:util";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { openRootRig, runWith } from "../server/root-rig.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-import { openFlipRig, safe, unsafe, type FlipRig } from "./flip-rig.ts";
+import { back, openFlipRig, safe, unsafe, type FlipRig } from "./flip-rig.ts";
 
 const directory = temporaryDirectory();
 let rig: FlipRig;
@@ -21,7 +21,7 @@ describe("mtls permissive", () => {
     runWith(["mtls", "permissive", "payments/api", ...words, "--admin", rig.admin]);
   const team = ["--owner", "team-x"];
 
-  it("asks nobody, and says the change, until when it is and who answers for it", async () => {
+  it("asks nobody where nothing is strict, and says the change, until when it is and who answers for it", async () => {
     const { status, stdout, stderr } = await run(["--until", "2026-12-24", ...team]);
     assert.deepEqual([status, stderr], [0, ""]);
     assert.match(
@@ -32,7 +32,7 @@ describe("mtls permissive", () => {
       stdout.endsWith("permissive until 2026-12-24T00:00:00Z (in 24d12h); team-x answers for it\n"),
       stdout,
     );
-    const [{ target, owner, until, operator, dryRun } = assert.fail()] = rig.permissives;
+    const { target, owner, until, operator, dryRun } = rig.permissives.at(-1) ?? assert.fail();
     assert.deepEqual([target, owner, operator, dryRun], ["payments/api", "team-x", "ada", false]);
     assert.equal(Number(until?.seconds) * 1_000, Date.UTC(2026, 11, 24));
   });
@@ -41,7 +41,8 @@ describe("mtls permissive", () => {
     for (const text of ["2026-12-24T09:00:00+01:00", "24d20h"]) {
       assert.equal((await run(["--until", text, ...team])).status, 0);
     }
-    const seconds = rig.permissives.map(({ until }) => Number(until?.seconds) * 1_000);
+    const ordered = rig.permissives.filter(({ dryRun }) => !dryRun);
+    const seconds = ordered.map(({ until }) => Number(until?.seconds) * 1_000);
     assert.deepEqual(seconds, [Date.UTC(2026, 11, 24, 8), Date.UTC(2026, 11, 24, 8)]);
   });
 
@@ -88,8 +89,63 @@ describe("mtls permissive", () => {
       object: { kind: null, namespace: null, name: null },
       until: "2026-12-24T00:00:00Z",
       owner: "team-x",
+      endsStrict: false,
+      decidedByOthers: [],
     });
     assert.deepEqual(Object.keys(change ?? {}), ["action", "before", "after", "diff"]);
+  });
+
+  describe("of what is strict", () => {
+    const others = [
+      { target: "payments/db", mode: "strict", workloads: ["payments/db-0"], count: 1 },
+    ];
+    let permit: FlipRig["permit"];
+    after(() => void (rig.permit = permit));
+    before(() => void ({ permit } = rig));
+    beforeEach(() => {
+      const answer = { result: { case: "action", value: "configured" }, ...back } as const;
+      rig.permit = () => ({ ...answer, endsStrict: true, decidedByOthers: others });
+    });
+    const asked = (answer?: string) => ({
+      ...(answer !== undefined && { ask: () => Promise.resolve(answer) }),
+    });
+
+    it("shows the change and asks, and only yes is a yes", async () => {
+      const words = ["mtls", "permissive", "payments/api", "--until", "9d", ...team];
+      const yes = await runWith([...words, "--admin", rig.admin], asked("yes"));
+      assert.equal(yes.status, 0);
+      assert.match(
+        yes.stderr,
+        /^PeerAuthentication payments\/api would be configured\n[^]*PERMISSIVE/,
+      );
+      assert.match(yes.stdout, /^note: 1 workload is no part of it: payments\/db is decided by /m);
+      assert.deepEqual(
+        rig.permissives.map(({ dryRun }) => dryRun),
+        [true, false],
+      );
+      rig.permissives.length = 0;
+      const no = await runWith([...words, "--admin", rig.admin], asked("y"));
+      assert.equal(no.status, 4);
+      assert.deepEqual(
+        rig.permissives.map(({ dryRun }) => dryRun),
+        [true],
+      );
+    });
+
+    it("says without a terminal how to say yes, and with --yes asks nobody", async () => {
+      const { status, stderr } = await run(["--until", "9d", ...team]);
+      assert.equal(status, 4);
+      assert.match(
+        stderr,
+        /\(confirmation-missing\)\nhint: .*: portcullis mtls permissive --admin \S+ payments\/api --until 9d --owner team-x --yes\n$/,
+      );
+      assert.deepEqual(
+        rig.permissives.map(({ dryRun }) => dryRun),
+        [true],
+      );
+      assert.equal((await run(["--until", "9d", ...team, "--yes"])).status, 0);
+      assert.equal(rig.permissives.at(-1)?.dryRun, false);
+    });
   });
 
   it("is refused with the next command, for people and for programs", async () => {

@@ -109,7 +109,7 @@ describe("a flip whose server is killed", () => {
           await finish(scene);
         }
         t.diagnostic(`killed at ${states.join(", ")}`);
-        assert.equal(states.length, name === "flip-change" ? 8 : 2);
+        assert.equal(states.length, name === "flip-change" ? 9 : 2);
       });
     }
   }

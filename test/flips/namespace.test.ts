@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { checkMtls, getFlips, planFlips } from "../../src/edge/rpc/flip-client.ts";
+import { checkMtls, getFlips, makePermissive, planFlips } from "../../src/edge/rpc/flip-client.ts";
 import { runWith } from "../server/root-rig.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
@@ -203,5 +203,31 @@ describe("beside a flip that is under way", () => {
       /portcullis mtls revert shop; or this alone: portcullis mtls permissive shop\/api /,
     );
     assert.equal((await getFlips(scene.admin, "shop/api")).at(-1)?.target, "shop");
+  });
+});
+
+describe("a namespace that is to be permissive", () => {
+  const permit = async ({ admin, clock }: FlipsScene) => {
+    const untilMs = clock.nowMs() + 86_400_000;
+    const asked = { target: "shop", untilMs, owner: "team-x", operator, dryRun: false };
+    return await makePermissive(admin, asked);
+  };
+
+  it("is refused where objects of their own decide for all of it, with what to say in its place", async () => {
+    await using scene = await openScene({ names: ["api-0"], mode: "STRICT" });
+    const { result } = await permit(scene);
+    if (result.case !== "refused") assert.fail("it was not refused");
+    assert.equal(result.value.code, "target-decided-by-others");
+    assert.match(result.value.hint, /^portcullis mtls permissive shop\/api --until 30d /);
+  });
+
+  it("says what stays strict, and whether it turns strict off", async () => {
+    await using scene = await openScene({ ...apiAndWeb, mode: "STRICT" });
+    const { result, decidedByOthers, endsStrict } = await permit(scene);
+    assert.deepEqual([result.value, endsStrict], ["created", false]);
+    assert.deepEqual(
+      decidedByOthers.map(({ target, mode }) => `${target} ${mode}`),
+      ["shop/api strict"],
+    );
   });
 });

@@ -26,6 +26,7 @@ import {
   refusedStart,
   revert,
   settle,
+  workloadYaml,
   type FlipsScene,
 } from "./flips-rig.ts";
 
@@ -118,6 +119,14 @@ const cases: Readonly<Record<string, Case>> = {
   "flip-overlaps": async (scene) => {
     await begun(scene);
     return await refusedStart(scene, { target: "shop" });
+  },
+  "target-without-proxy": async (scene) => {
+    await scene.apply(workloadYaml("db-0", "10.0.2.9"));
+    const target = "shop/db-0";
+    const untilMs = scene.clock.nowMs() + 600_000;
+    const waiver = { target, names: [`target/${target}`], reason: "nobody", operator, untilMs };
+    await addCallerWaivers(scene.admin, waiver);
+    return await refusedStart(scene, { target });
   },
   "flip-unknown": async (scene) => refusalIn((await revert(scene)).result),
   "nothing-to-revert": async (scene) => {

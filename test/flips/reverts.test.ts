@@ -247,6 +247,49 @@ describe("an operator takes a flip back", () => {
     assert.equal(result.case === "refused" && result.value.code, "nothing-to-revert");
   });
 
+  const older = peerYaml("PERMISSIVE")
+    .replace("name: api,", "name: aaa,")
+    .replace("annotations: {}", 'creationTimestamp: "2020-01-01T00:00:00Z"');
+  const removeOlder = async (scene: FlipsScene): Promise<void> => {
+    const remove = [{ kind: "PeerAuthentication", namespace: "shop", name: "aaa" } as const];
+    await changeResources(scene.admin, { apply: [], remove, isDryRun: false, operator });
+  };
+
+  it("by itself where an older object stands over its own: when that one goes, nobody is strict", async () => {
+    await using scene = await strictScene();
+    await scene.apply(older);
+    const { cause, causeNames } = await reached(scene, "reverted");
+    assert.deepEqual([cause, causeNames], ["superseded", ["shop/aaa"]]);
+    const event = eventsOf(scene.plane.config.dataDir, "flip-changed").find(({ detail }) =>
+      detail.includes("reverting"),
+    );
+    assert.equal(event?.operator, "");
+    assert.match(event?.detail ?? "", /"cause":"superseded","objects":\["shop\/aaa"\]/);
+    await removeOlder(scene);
+    assert.equal(await objectMode(scene), "PERMISSIVE");
+    await settle(scene);
+    await modesAre(scene, p, p, p);
+  });
+
+  it("when it is done, and another stands over its object", async () => {
+    await using scene = await openScene({ names: ["api-0"] });
+    await begun(scene, { stages: "all" });
+    await reached(scene, "watching");
+    scene.clock.advance(40_000);
+    await scene.covered();
+    await reached(scene, "done");
+    await scene.apply(older);
+    await modesAre(scene, p);
+    const { result, afterJson } = await revert(scene);
+    assert.equal(result.case, "flip");
+    assert.match(afterJson, /PERMISSIVE/);
+    await reached(scene, "reverted");
+    await removeOlder(scene);
+    await settle(scene);
+    await modesAre(scene, p);
+    assert.equal(await objectMode(scene), "PERMISSIVE");
+  });
+
   it("not by an object that is deleted and written again, and by one that stays away it is over", async () => {
     await using scene = await strictScene();
     const remove = [{ kind: "PeerAuthentication", namespace: "shop", name: "api" } as const];

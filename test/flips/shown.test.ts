@@ -19,6 +19,7 @@ import { eventually, scrape } from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import {
   begun,
+  flipNow,
   flipPort,
   inForce,
   modesAre,
@@ -26,8 +27,11 @@ import {
   openScene,
   operator,
   peerYaml,
+  reached,
   refusedStart,
+  revert,
   serveScene,
+  settle,
   TestClock,
   verdictNow,
   workloadYaml,
@@ -237,6 +241,60 @@ describe("a target that is to be permissive until a date", () => {
     assert.equal(await overdue(), 1);
     await scene.apply(peerYaml("STRICT", '{ portcullis.io/permissive-until: "2020-01-01" }'));
     assert.equal(await overdue(), 0);
+  });
+});
+
+describe("a client that is told to send plaintext", () => {
+  const told = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: plain, namespace: shop }
+spec:
+  workloadSelector: { matchLabels: { app: web } }
+  host: api.shop.internal
+  trafficPolicy: { tls: { mode: DISABLE } }
+`;
+  const egress = `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: web, namespace: shop }
+spec:
+  workloadSelector: { labels: { app: web } }
+  egress: [{ hosts: ["./*"] }]
+`;
+
+  it("is in the way of check, plan and flip alike, also where the object says STRICT already", async () => {
+    await using scene = await openScene({ names: ["api-0", "api-1", "web-0"] });
+    await scene.apply(egress);
+    await begun(scene, { stages: "1,all" });
+    await inForce(scene, 0);
+    await scene.apply(told);
+    const all = async (): Promise<void> => {
+      const { verdict, callers } = await verdictNow(scene);
+      assert.equal(verdict, "unsafe");
+      assert.deepEqual(
+        callers.map(({ name, holder }) => [name, holder]),
+        [["shop/web-0", "configuration"]],
+      );
+      const asked = { namespace: "shop", operator, lookBack: undefined };
+      const api = (await planFlips(scene.admin, asked)).find(({ target }) => target === "shop/api");
+      assert.equal(api?.verdict?.verdict, "unsafe");
+    };
+    await all();
+    await settle(scene);
+    const { waits } = await eventually(async () => {
+      const flip = await flipNow(scene);
+      return flip.waits.some(({ kind }) => kind === "verdict") && flip;
+    });
+    assert.deepEqual(
+      waits.map(({ name, detail }) => `${name} ${detail}`),
+      ["shop/web-0 is told to call without mTLS"],
+    );
+    await all();
+    await revert(scene);
+    await reached(scene, "reverted");
+    await scene.apply(peerYaml("STRICT"));
+    await all();
   });
 });
 

@@ -15,6 +15,7 @@ import {
   openScene,
   operator,
   ordered,
+  peerYaml,
   reached,
   settle,
   verdictNow,
@@ -56,6 +57,7 @@ describe("a flip to strict", () => {
       }),
       [
         "ada shop/api editing",
+        " shop/api editing",
         " shop/api stage 1 shop/api-0",
         " shop/api stage 1  true",
         " shop/api stage 50% shop/api-1",
@@ -111,6 +113,17 @@ describe("a flip to strict", () => {
     await first.open(scene.plane);
     await scene.covered(first);
     await modesAre(scene, s, p, p, p);
+  });
+
+  it("is over where somebody changes its object back while it waits, and writes it once only", async () => {
+    await using scene = await openScene();
+    await ordered(scene);
+    await waitsFor(scene, ...apiNames.map((name) => `evidence shop/${name}`));
+    await eventually(async () => (await objectMode(scene)) === "STRICT");
+    await scene.apply(peerYaml("PERMISSIVE"));
+    await reached(scene, "superseded");
+    assert.equal(await objectMode(scene), "PERMISSIVE");
+    await modesAre(scene, p, p, p, p);
   });
 
   it("opens no other stage while the agent of anybody is away, and goes on when it is back", async () => {

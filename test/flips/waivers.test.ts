@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { addCallerWaivers, listCallerWaivers } from "../../src/edge/rpc/flip-client.ts";
 import { runWith } from "../server/root-rig.ts";
+import { eventsOf } from "../server/rotation-rig.ts";
 import { eventually } from "../support/control-plane.ts";
 import {
   begun,
@@ -11,6 +12,7 @@ import {
   openScene,
   operator,
   ordered,
+  reached,
   settle,
   verdictNow,
   waitsFor,
@@ -99,6 +101,27 @@ describe("a waiver that stands", { timeout: 60_000 }, () => {
     await say(scene, ["mtls", "waivers", "end", "shop/cron-0", ...words]);
     await settle(scene);
     await waitsFor(scene, "verdict shop/cron-0");
+    const add = (name: string) =>
+      say(scene, ["mtls", "waivers", "add", name, ...words, "--for", "1h"]);
+    const check = await say(scene, ["mtls", "check", "shop/api"]);
+    assert.match(
+      check.stdout,
+      /^next: .*: portcullis mtls waivers add .* shop\/cron-0 --target shop\/api /m,
+    );
+    const nobody = await add("shop/cron-9");
+    assert.equal(nobody.status, 4);
+    assert.match(nobody.stderr, /^refused: .* \(waiver-nobody\)$/m);
+    const added = await add("shop/cron-0");
+    assert.equal(added.status, 0, added.stderr);
+    assert.match(
+      added.stdout,
+      /^counts: shop\/cron-0 waived by ada until .*, reason: calls again$/m,
+    );
+    const logged = eventsOf(scene.plane.config.dataDir, "waiver").at(-1);
+    assert.deepEqual([logged?.operator, logged?.reason], [operator, "calls again"]);
+    await settle(scene);
+    await reached(scene, "watching");
+    assert.equal((await add("shop/cron-0")).status, 0);
   });
 
   it("of a proxy's silence counts while it is silent: who is back is waited for", async () => {

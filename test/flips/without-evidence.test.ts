@@ -1,10 +1,11 @@
 /** A server that records nothing of connections: nothing is SAFE by its silence, and the way back does not ask. */
 
 import assert from "node:assert/strict";
-import { mkdirSync, renameSync } from "node:fs";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { it } from "node:test";
 import { checkMtls, planFlips } from "../../src/edge/rpc/flip-client.ts";
+import { eventually } from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import {
   apiNames,
@@ -20,6 +21,7 @@ import {
   serveScene,
   shopManifests,
   TestClock,
+  verdictNow,
 } from "./flips-rig.ts";
 import { RawAgent } from "./raw-agent.ts";
 
@@ -36,6 +38,30 @@ it("without a file nothing is judged or begun", async () => {
   assert.equal((await refusedStart(scene)).code, "evidence-unavailable");
   const plan = { namespace: "shop", operator, lookBack: undefined };
   await assert.rejects(planFlips(scene.admin, plan), /nothing is known of who calls/);
+});
+
+it("says of evidence that was set aside that it was, also after another start", async () => {
+  using directory = temporaryDirectory();
+  const dataDir = join(directory.path, "data");
+  const names = ["api-0"];
+  {
+    await using scene = await openScene({ dataDir, names });
+    assert.equal((await verdictNow(scene)).verdict, "safe");
+  }
+  writeFileSync(join(dataDir, "evidence.db"), "no database".repeat(1_000));
+  const clock = new TestClock(60_000);
+  for (let start = 0; start < 2; start += 1) {
+    const agents = names.map((name) => new RawAgent(name));
+    await using scene = await serveScene({ dataDir, clock, agents, epochMs: clock.nowMs() });
+    for (const agent of agents) await agent.open(scene.plane);
+    const { target, reason } = await eventually(async () => {
+      const { verdict, silent } = await verdictNow(scene);
+      assert.equal(verdict, "unknown");
+      const first = silent.find(({ name }) => name === "target/shop/api");
+      return first?.reason === "set-aside" && { target: first.name, reason: first.reason };
+    });
+    assert.deepEqual([target, reason], ["target/shop/api", "set-aside"]);
+  }
 });
 
 it("a flip whose evidence is lost opens nothing more, holds back what it held, and is taken back when asked", async () => {

@@ -56,6 +56,7 @@ export function viewOf(more: Partial<FlipView> = {}): FlipView {
   return {
     workloads: flipWorkloads.map((name) => memberOf(name)),
     object: "after",
+    overruledBy: [],
     absentSinceMs: undefined,
     evidence: "known",
     lookedSinceMs: 0,

@@ -98,7 +98,7 @@ export async function readConfiguration(
     return configurationOf(objects, flags["trust-domain"], problems);
   }
   const { listResources } = await import("../../edge/rpc/resource-client.ts");
-  const server = await listResources(await resolveAdminAddress(flags, context.env));
+  const server = await listResources(await resolveAdminAddress(flags, context));
   return configurationOf(server.objects, server.trustDomain, server.problems, server.holds);
 }
 

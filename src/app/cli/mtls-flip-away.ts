@@ -1,8 +1,9 @@
 /** A server that is not there, as whoever asks for a flip reads it: what was begun is not lost. */
 
 import { EndpointsError } from "../../edge/config/endpoints.ts";
-import { AdminClientError } from "../../edge/rpc/admin-client.ts";
-import { commandOf, textTarget, type ConnectionValues } from "./server-target.ts";
+import { AdminClientError } from "../../edge/rpc/admin-error.ts";
+import type { ConnectionValues } from "./admin-address.ts";
+import { commandOf, textTarget } from "./server-target.ts";
 
 /** @throws as `answer`, with what comes of flips, and how to look again */
 export async function goesOnLater<T>(

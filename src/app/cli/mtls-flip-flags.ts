@@ -70,8 +70,14 @@ export function assertFollows(flags: FlipFlagValues): void {
 }
 
 /** What a server would refuse is found before it is asked, and by the flag's name. @throws UsageError */
-export function assertFlip(flags: Pick<FlipFlagValues, "stages" | "revert-on-refused">): void {
-  const { stages, "revert-on-refused": refused } = flags;
+export function assertFlip(
+  flags: Pick<FlipFlagValues, "stages" | "revert-on-refused" | "revert-window">,
+): void {
+  const { stages, "revert-on-refused": refused, "revert-window": window } = flags;
+  if (window === 0) {
+    const message = "--revert-window: expected 1s or more, got 0s; without it, 10m";
+    throw new UsageError("usage-invalid-value", message, { hint });
+  }
   if (refused === 0) {
     const message = "--revert-on-refused: expected 1 workload or more, got 0; without it, never";
     throw new UsageError("usage-invalid-value", message, { hint });

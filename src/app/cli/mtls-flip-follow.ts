@@ -38,7 +38,7 @@ export async function followFlip(
     else if (flip === undefined) return ends.gone(last);
     else {
       told.news(flip);
-      const end = endOf(flip, wayBack.isOpen(flip, options), options, ends);
+      const end = endOf(flip, wayBack.isOpen(flip), options, ends);
       if (end !== undefined) return end;
       progress.wait(flipWaiting(flip));
       last = flip;
@@ -80,11 +80,11 @@ const unheardMs = 60_000;
 class WayBack {
   #unheardSinceMs: number | undefined;
 
-  isOpen({ state, workloads, notBack, now }: FlipValue, { isRevert }: FollowOptions): boolean {
+  isOpen({ state, workloads, notBack, now }: FlipValue): boolean {
     if (state !== "reverting" && notBack.length === 0) return false;
     if (isOnItsWay(workloads)) return true;
     const nowMs = Date.parse(now);
-    const isUnheard = isRevert && workloads.some(({ absence }) => absence === "unheard");
+    const isUnheard = workloads.some(({ absence }) => absence === "unheard");
     this.#unheardSinceMs = isUnheard ? (this.#unheardSinceMs ?? nowMs) : undefined;
     return this.#unheardSinceMs !== undefined && nowMs - this.#unheardSinceMs < unheardMs;
   }
@@ -94,7 +94,7 @@ class WayBack {
 class Told {
   readonly #progress: Progress;
   readonly #callers = new Set<string>();
-  #step = "";
+  readonly #steps = new Set<string>();
   #open: ReadonlySet<string> = new Set();
 
   constructor(progress: Progress) {
@@ -103,8 +103,8 @@ class Told {
 
   news(flip: FlipValue): void {
     const step = `${flip.state} ${flip.stage}`;
-    if (step !== this.#step && !isOver(flip)) this.#stepNews(flip);
-    this.#step = step;
+    if (!this.#steps.has(step) && !isOver(flip)) this.#stepNews(flip);
+    this.#steps.add(step);
     for (const caller of flip.refused) {
       const { name, kind } = caller;
       const key = `${kind} ${name}`;

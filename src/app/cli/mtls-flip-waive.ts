@@ -48,7 +48,8 @@ function stands(selector: string, name: string): boolean {
   return name.length - tail.length >= at && name.endsWith(tail);
 }
 
-function nobody(selector: string, verdict: VerdictValue, server: ServerTarget): MtlsRefusal {
+/** Whoever is meant is not among those of the verdict. */
+export function nobody(selector: string, verdict: VerdictValue, server: ServerTarget): MtlsRefusal {
   const message = `${printable(selector)} stands for nobody who is in the way: nobody is waived, and nothing was changed`;
   const command = commandOf(server, "mtls check", [verdict.target]);
   return { code: "waiver-nobody", message, next: [{ command, why: "who they are" }], verdict };

@@ -57,9 +57,7 @@ function headOf(flip: FlipValue): string {
   const { state, workloads } = flip;
   switch (state) {
     case "editing":
-      return flip.awaitsObject
-        ? `nothing is strict yet: ${objectWords(flip)} is to say STRICT first`
-        : `nothing is strict yet: ${objectWords(flip)} is being changed`;
+      return `nothing is strict yet: ${objectWords(flip)} ${editingWords(flip)}`;
     case "stage":
       return `${stageWords(flip)}: ${enforcedWords(workloads)}`;
     case "watching":
@@ -70,6 +68,13 @@ function headOf(flip: FlipValue): string {
     default:
       return state;
   }
+}
+
+/** What is said by the object while all of it is held back. */
+function editingWords({ awaitsObject, waits }: FlipValue): string {
+  if (!waits.some(({ kind }) => kind === "object"))
+    return "says STRICT, and all of it is held back";
+  return awaitsObject ? "is to say STRICT first" : "is being changed";
 }
 
 /** `stage 2 of 3 (10%)` */
@@ -95,6 +100,7 @@ const causes: ReadonlyMap<string, string> = new Map([
   ["operator", "an operator asked for it"],
   ["meshed-failure", "callers of the mesh, by their addresses, failed"],
   ["refused", "workloads, by their addresses, were refused"],
+  ["superseded", "another object stands over its own, and says that the target is not strict"],
 ]);
 
 /** Why it was taken back, or does not count any more, with the names. */

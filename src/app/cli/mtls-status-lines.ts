@@ -81,7 +81,7 @@ function strangersOf(proxies: readonly ProxyPolicyValue[]): readonly string[] {
   );
   if (strangers.length === 0) return [];
   const why =
-    "no WorkloadEntry of its namespace has its node id as name and its serviceAccount: " +
+    "no WorkloadEntry or pod of its namespace has its node id as name and its serviceAccount: " +
     "it has no address, and no labels but those of envoy bootstrap --label";
   return [`no workload: ${firstOf(strangers.map(nameOf))}: ${why}`];
 }

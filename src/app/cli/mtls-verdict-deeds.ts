@@ -57,6 +57,11 @@ export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
     (names) =>
       `${names}: open connections have no name yet: they get it within seconds, or at their end`,
   ],
+  [
+    "set-aside",
+    (names) =>
+      `${names}: what was known of before was set aside, as evidence.db could not be read: wait, or look back less`,
+  ],
   ["too-young", (names) => `${names}: younger than the look-back: wait, or look back less`],
   ["no-listener", (names) => `${names}: no listener of ours is there; a Sidecar object gives one`],
   ["nobody", (names) => `${names}: without a proxy nobody can say who calls`],

@@ -12,7 +12,7 @@ import {
   type SilentValue,
   type VerdictValue,
 } from "./mtls-verdict-value.ts";
-import { waitNext, waiveNext } from "./mtls-verdict-waive.ts";
+import { waitNext, waiveMeanwhileNext, waiveNext } from "./mtls-verdict-waive.ts";
 import { endNext } from "./mtls-waivers.ts";
 import type { NextValue } from "./next-commands.ts";
 import { commandOf, type ServerTarget } from "./server-target.ts";
@@ -45,12 +45,17 @@ export function verdictNext(
     const flip = follow.length > 0 ? follow : [safeNext(value, server, asked)];
     return [...flip, ...standing, ...others];
   }
-  const waive = waiveNext(value, [...callers, ...silent], server, asked);
+  // Of nobody nothing can be flipped, whoever is passed over.
+  const isNobody = silent.some(({ reason }) => reason === "nobody");
+  const all = [...callers, ...silent];
+  const waive = isNobody ? [] : [waiveNext(value, all, server, asked)];
+  // A flip that is under way goes on with it.
+  const meanwhile = isNobody ? [] : waiveMeanwhileNext(value, all, server);
   return [
     ...callersNext(value, callers, server),
     ...waitNext(value, callers),
     ...silentNext(value, silent, server),
-    ...(follow.length > 0 ? follow : [waive]),
+    ...(follow.length > 0 ? [...meanwhile, ...follow] : waive),
     ...standing,
     ...others,
   ];
@@ -111,7 +116,7 @@ function silentNext(
     if (reason === "never-reported" || reason === "away") return commandOf(server, "status", []);
     if (reason === "unheard" || reason === "envoy-away")
       return strictNext({ target }, server).command;
-    if (reason !== "too-young") return "";
+    if (reason !== "too-young" && reason !== "set-aside") return "";
     return commandOf(server, "mtls check", [target, "--look-back", youngest(byReason, now)]);
   };
   return [...silentDeeds].flatMap(([reason, deed]) => {
@@ -124,6 +129,7 @@ function silentNext(
 
 /** As long as all of them have been there, and no shorter than a look-back can be. */
 function youngest(byReason: ReadonlyMap<string, readonly SilentValue[]>, now: string): string {
-  const born = (byReason.get("too-young") ?? []).map(({ since }) => Date.parse(since));
+  const young = ["too-young", "set-aside"].flatMap((reason) => byReason.get(reason) ?? []);
+  const born = young.map(({ since }) => Date.parse(since));
   return formatDuration(Math.max(30, Math.floor((Date.parse(now) - Math.max(...born)) / 1_000)));
 }

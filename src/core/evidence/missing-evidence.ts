@@ -10,6 +10,8 @@ type MissingReason =
   | "nobody"
   /** The target, or a port of a proxy, has not been there for all of the time. */
   | "too-young"
+  /** What was known of before was set aside, as its file could not be read. */
+  | "set-aside"
   /** Nothing was ever told of the proxy. */
   | "never-reported"
   /** The proxy tells, and does not listen there: what comes to that port does not pass it. */

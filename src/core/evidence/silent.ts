@@ -23,9 +23,14 @@ export interface SilentInput extends AskedEvidence {
   readonly members: readonly Member[];
   /** Of those of the target that are not among the members, too. */
   readonly firstBornMs?: number | undefined;
+  /** When the evidence was begun anew, because what there was could not be read. */
+  readonly anewMs?: number | undefined;
   readonly spans: Iterable<MemberSpan>;
   readonly waived: ReadonlySet<string>;
 }
+
+/** Agents come back within a minute after a start; who is there then was there before. */
+const anewSlackMs = 120_000;
 
 /** Those that are not waived first. */
 export function silentOf(input: SilentInput): Silent[] {
@@ -53,12 +58,15 @@ export function silentOf(input: SilentInput): Silent[] {
 function missingOfTarget({
   members,
   firstBornMs = Infinity,
+  anewMs = -Infinity,
   fromMs,
 }: SilentInput): MissingEvidence[] {
   const born = members.filter((each) => wasThere(each, fromMs)).map(({ bornMs }) => bornMs);
   if (born.length === 0) return [missing("nobody", [], fromMs, undefined)];
   const sinceMs = Math.min(firstBornMs, ...born);
-  return sinceMs > fromMs ? [missing("too-young", [], sinceMs, undefined)] : [];
+  if (sinceMs <= fromMs) return [];
+  const isAnew = anewMs > fromMs && sinceMs - anewMs < anewSlackMs;
+  return [missing(isAnew ? "set-aside" : "too-young", [], sinceMs, undefined)];
 }
 
 /** Of one reason. Of several gaps the last one is told. */

@@ -273,6 +273,26 @@ describe("a verdict is UNKNOWN", () => {
       gapMs,
     ],
     [
+      "for one whose evidence of before was set aside",
+      {
+        members: [{ ...api, bornMs: gapMs }],
+        spans: [cut(gapMs, nowMs)],
+        anewMs: gapMs - 60_000,
+      },
+      "target/shop/api set-aside",
+      gapMs,
+    ],
+    [
+      "for one that is younger than the evidence that was begun anew",
+      {
+        members: [{ ...api, bornMs: gapMs }],
+        spans: [cut(gapMs, nowMs)],
+        anewMs: gapMs - 121_000,
+      },
+      "target/shop/api too-young",
+      gapMs,
+    ],
+    [
       "for a port that is",
       { spans: [told, { ...cut(gapMs, nowMs), port: 90 }] },
       `${proxy} too-young`,

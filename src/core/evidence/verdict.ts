@@ -21,6 +21,8 @@ export interface VerdictInput {
   readonly members: readonly Member[];
   /** Where others of the target are not asked for: when the first of all was there. */
   readonly firstBornMs?: number | undefined;
+  /** When the evidence was begun anew, because what there was could not be read. */
+  readonly anewMs?: number | undefined;
   /** Of these members, each key once. */
   readonly seen: Iterable<MemberSeen>;
   /** Of these members, joined or not. */

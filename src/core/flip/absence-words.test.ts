@@ -8,10 +8,15 @@ describe("the wait for a workload of which nothing is heard", () => {
     ["away", "no agent tells of it now"],
     ["envoy-away", "its agent tells, and its Envoy has no stream with it"],
     ["unheard", "was not heard since the server's start"],
+    [
+      "unheard",
+      "is told of, and another agent of its identity, which may have its name, was not heard since the server's start",
+      true,
+    ],
   ] as const;
-  for (const [absence, detail] of words) {
-    it(`tells which process is not there: ${absence}`, () => {
-      const silent = { stage: "silent", isConnected: false, absence } as const;
+  for (const [absence, detail, hasTwin = false] of words) {
+    it(`tells which process is not there: ${absence}${hasTwin ? ", of two" : ""}`, () => {
+      const silent = { stage: "silent", isConnected: false, absence, hasTwin } as const;
       const strict = waitsFor(firstStage(), viewOf({ workloads: withFirst(silent) }), 11_000);
       const lax = waitsFor(flipOf(), viewOf({ workloads: withLast(silent) }), 11_000);
       for (const waits of [strict, lax]) {

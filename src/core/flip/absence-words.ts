@@ -2,12 +2,17 @@
 
 import type { MemberState } from "./flip-view.ts";
 
-export function absenceWords({ absence }: Pick<MemberState, "absence">): string {
+export function absenceWords({
+  absence,
+  hasTwin,
+}: Pick<MemberState, "absence" | "hasTwin">): string {
   switch (absence) {
     case "envoy-away":
       return "its agent tells, and its Envoy has no stream with it";
     case "unheard":
-      return "was not heard since the server's start";
+      return hasTwin === true
+        ? "is told of, and another agent of its identity, which may have its name, was not heard since the server's start"
+        : "was not heard since the server's start";
     case "away":
     case undefined:
       return "no agent tells of it now";

@@ -11,7 +11,9 @@ import { refKey, type PolicyObject } from "../resources/policy-object.ts";
 import { nameKey } from "../resources/resource.ts";
 import { takesMeshTls } from "../resources/workload-entry.ts";
 import { isRefusal } from "./flip-error.ts";
+import { meshClients } from "./broken-calls.ts";
 import { resolveTarget } from "./resolve-target.ts";
+import { strictBreaks } from "./strict-breaks.ts";
 import { planStrict } from "./strict-edit.ts";
 import { viewWith } from "./view-with.ts";
 
@@ -36,6 +38,19 @@ test("calls that the configuration would break are told for all clients that hav
     ["web/web-0", "web/web-1"].map((each) => `${each} plaintext-to-strict to ${apiHost}:80`),
   );
   assert.deepEqual(broken(...web, plain, peer({ at: "bank/p", mode: "STRICT" })).length, 2);
+});
+
+test("they are the same where the target is strict already, and whoever says so", () => {
+  const now = (...objects: readonly PolicyObject[]): readonly string[] => {
+    const sources = editSources([...api, ...web, naked, plain, ...objects]);
+    const target = resolveTarget("shop/serviceentry/api", sources.view);
+    return strictBreaks(target, sources).map(({ client, why }) => `${client} ${why}`);
+  };
+  const all = broken(...web, naked, plain);
+  const selector = { app: "api" };
+  assert.deepEqual(now(peer({ at: "shop/api", selector, mode: "STRICT" })), all);
+  assert.deepEqual(now(peer({ at: "shop/default", mode: "STRICT" })), all);
+  assert.deepEqual(now(peer({ at: "shop/api", selector, mode: "PERMISSIVE" })), all);
 });
 
 test("they are those of the whole difference, for clients that have a proxy", () => {
@@ -86,3 +101,18 @@ function wholeDifference(before: MeshView, after: MeshView): readonly string[] {
     );
   return [...new Set(lines)].toSorted((a, b) => (a < b ? -1 : 1));
 }
+
+test("clients that no configuration can tell apart are looked at once, by the names of all", () => {
+  const many = ["a", "b", "c"].flatMap((namespace) =>
+    ["web", "cart"].flatMap((app) =>
+      ["0", "1"].map((at) => workload(`${namespace}/${app}-${at}`, { labels: labelsOf({ app }) })),
+    ),
+  );
+  const kindsOf = (...objects: readonly PolicyObject[]): readonly number[] =>
+    Array.from(meshClients(editSources([...many, naked, ...objects]).view).values(), (names) => {
+      assert.ok(!names.includes("web/cron"));
+      return names.length;
+    }).toSorted((a, b) => a - b);
+  assert.deepEqual(kindsOf(), [12]);
+  assert.deepEqual(kindsOf(rule("b/own", {})), [4, 8]);
+});

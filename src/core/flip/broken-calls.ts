@@ -5,6 +5,7 @@
 
 import { compareText } from "../compare-text.ts";
 import type { BrokenCall } from "../evidence/callers.ts";
+import { isAbout } from "../policy/host-owners.ts";
 import { selects } from "../policy/labels.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
 import { callChanges } from "../policy/policy-diff-calls.ts";
@@ -16,14 +17,21 @@ import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts
 import { selectorOf, type FlipTarget } from "./target.ts";
 import { viewOf, viewWith } from "./view-with.ts";
 
-/** By name, each once for each port of a host. @param policy by which the target changes */
+/** By one client for each kind: the names of all. */
+export type MeshClients = ReadonlyMap<WorkloadEntry, readonly string[]>;
+
+/**
+ * By name, each once for each port of a host.
+ * @param policy by which the target changes
+ * @param clients of the view: of a large mesh it takes a while to find them, so whoever asks for many targets does so once
+ */
 export function brokenCalls(
   view: MeshView,
   policy: PeerAuthentication,
   target: FlipTarget,
+  clients: MeshClients = meshClients(view),
 ): readonly BrokenCall[] {
   const services = servicesOf(view, target);
-  const clients = clientsOf(view);
   const called = services.flatMap((each) => workloadsOf(view, each));
   const workloads = [...new Set([...clients.keys(), ...called])];
   const before = viewOf(view, { services, workloads });
@@ -54,22 +62,28 @@ function servicesOf(view: MeshView, target: FlipTarget): readonly ServiceEntry[]
       view.endpointsOf(each).some(({ endpoint: { labels } }) => selects(selector, labels)),
   );
   const hosts = new Set(own.flatMap((each) => each.hosts));
-  return view.objects.services.filter((each) => each.hosts.some((host) => hosts.has(host)));
+  return view.objects.services.filter((each) => isAbout(each, hosts));
 }
 
-/** With a proxy: of those that no rule can tell apart one, with the names of all. */
-function clientsOf({ groups }: MeshView): ReadonlyMap<WorkloadEntry, readonly string[]> {
-  const clients = new Map<WorkloadEntry, readonly string[]>();
-  for (const { workloads } of groups) {
+/** With a proxy: of those that no configuration can tell apart one, whatever PeerAuthentications say, with the names of all. */
+export function meshClients(view: MeshView): MeshClients {
+  const names = new Map<WorkloadEntry, readonly string[]>();
+  for (const { workloads } of view.groups) {
     const meshed = workloads.filter(takesMeshTls);
     const [first] = meshed;
     if (first !== undefined)
-      clients.set(
+      names.set(
         first,
         meshed.map(({ ref }) => nameKey(ref)),
       );
   }
-  return clients;
+  const firsts = new Map(Array.from(names.keys(), (first) => [nameKey(first.ref), first]));
+  return new Map(
+    clientClasses(view, view, names.keys()).map((kind) => {
+      const alike = kind.names.flatMap((name) => firsts.get(name) ?? []);
+      return [kind.before, alike.flatMap((first) => names.get(first) ?? [])] as const;
+    }),
+  );
 }
 
 function workloadsOf(view: MeshView, service: ServiceEntry): readonly WorkloadEntry[] {

@@ -28,6 +28,7 @@ const states: readonly FlipState[] = [
 ];
 const flips: readonly Flip[] = [
   ...states.map((state) => ({ ...flipOf(), opened, state })),
+  { ...flipOf(), state: { kind: "editing", isWritten: true } },
   flipOf({ revertOnRefused: undefined, ports: [8080], exceptPorts: [1, 65_535] }),
   flipOf({ edit: { ...flipOf().edit, beforeJson: "{}", isOurs: false } }),
 ];

@@ -20,6 +20,7 @@ import { revertCause } from "./flip-causes.ts";
 import { nextFlip, revertFlip } from "./flip-machine.ts";
 import type { FlipView, RefusedCall } from "./flip-view.ts";
 import { waitsFor } from "./flip-waits.ts";
+import { parseStages } from "./stages.ts";
 import type { Flip } from "./flip.ts";
 
 const waits = (flip: Flip, view: FlipView, nowMs = 30_000): readonly string[] =>
@@ -399,6 +400,22 @@ test("an object that others have changed ends the flip, unless the target is str
 });
 
 const cause = { kind: "operator", operator: "ada", reason: "too early" } as const;
+const strict = { object: "after", isStanding: true } as const;
+
+test("a stage that leaves nobody is the last one, and no empty one comes after it", () => {
+  const one = viewOf({ workloads: [memberOf("shop/api-a")] });
+  const single = settleFlip(flipOf(), one, 20_000);
+  assert.deepEqual(
+    single.opened.map(({ index, workloads }) => [index, workloads]),
+    [[2, []]],
+  );
+  assert.equal(single.state.kind, "watching");
+  const all = settleFlip(flipOf({ stages: parseStages("1,100%,all") }), viewOf(), 20_000);
+  assert.deepEqual(
+    all.opened.map(({ index }) => index),
+    [0, 2],
+  );
+});
 
 test("a failure counts from when the stage of whom it called has opened", () => {
   const all = settleFlip(firstStage(), viewOf(), 50_000);
@@ -421,7 +438,7 @@ test("a stage is not in force where the object does not say so", () => {
 
 test("a clock that was set back does not make a revert earlier than what it takes back", () => {
   const done = settleFlip(allOpen(), viewOf(), 900_000);
-  const reverting = revertFlip(done, cause, "after", 1);
+  const reverting = revertFlip(done, cause, strict, 1);
   assert.ok(!isRefusal(reverting) && reverting.state.kind === "reverting");
   assert.equal(reverting.state.sinceMs, 900_000);
 });
@@ -433,16 +450,16 @@ test("an operator takes a flip back at any time, once", () => {
     allOpen(),
     settleFlip(allOpen(), viewOf(), 900_000),
   ]) {
-    const reverting = revertFlip(flip, cause, "after", 950_000);
+    const reverting = revertFlip(flip, cause, strict, 950_000);
     assert.ok(!isRefusal(reverting));
     assert.deepEqual(reverting.state, { kind: "reverting", cause, sinceMs: 950_000 });
     assert.deepEqual(strictOf(reverting), []);
-    assert.equal(revertFlip(reverting, { ...cause, operator: "bob" }, "after", 960_000), reverting);
+    assert.equal(revertFlip(reverting, { ...cause, operator: "bob" }, strict, 960_000), reverting);
     assert.equal(nextFlip(reverting, viewOf(), 960_000), undefined);
     assert.deepEqual(waits(reverting, viewOf()), ["object shop/api"]);
     const reverted = nextFlip(reverting, viewOf({ object: "before" }), 960_000);
     assert.deepEqual(reverted?.state, { kind: "reverted", cause, endedMs: 960_000 });
-    const again = reverted && revertFlip(reverted, cause, "after", 970_000);
+    const again = reverted && revertFlip(reverted, cause, strict, 970_000);
     assert.ok(again && isRefusal(again));
     assert.equal(again.code, "nothing-to-revert");
   }
@@ -451,7 +468,7 @@ test("an operator takes a flip back at any time, once", () => {
 test("there is nothing to take back where others have changed the object since", () => {
   const done = settleFlip(allOpen(), viewOf(), 900_000);
   for (const object of ["before", "other"] as const) {
-    assert.ok(isRefusal(revertFlip(done, cause, object, 950_000)));
+    assert.ok(isRefusal(revertFlip(done, cause, { object, isStanding: false }, 950_000)));
   }
-  assert.ok(!isRefusal(revertFlip(done, cause, "partly", 950_000)));
+  assert.ok(!isRefusal(revertFlip(done, cause, { object: "partly", isStanding: false }, 950_000)));
 });

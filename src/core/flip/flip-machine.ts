@@ -19,7 +19,7 @@ import type { FlipView } from "./flip-view.ts";
 import { forceWaits, isBack, laxOf, waitsFor } from "./flip-waits.ts";
 import type { ObjectSays } from "./object-says.ts";
 import { joiningStage } from "./stages.ts";
-import { supersedes } from "./superseding.ts";
+import { overruledCause, supersedes } from "./superseding.ts";
 import { unseenOf } from "./told-until.ts";
 
 /** @returns undefined where nothing is to be done now; the step is durable before it is in force, and then asked for again */
@@ -33,9 +33,20 @@ export function nextFlip(flip: Flip, view: FlipView, nowMs: number): Flip | unde
   }
   const why = supersedes(flip, view, atMs);
   if (why !== undefined) return inState(flip, { kind: "superseded", endedMs: atMs, why });
-  const cause = revertCause(flip, view);
+  const cause = revertCause(flip, view) ?? overruledCause(flip, view);
   if (cause !== undefined) return inState(flip, { kind: "reverting", cause, sinceMs: atMs });
   return inForce(flip, view, atMs) ?? whenNothingWaits(flip, view, atMs);
+}
+
+/**
+ * Before its first stage a flip may wait for days: that its object has been written is durable, so that it is written once.
+ * @returns undefined where that is nothing new
+ */
+export function writtenFlip(flip: Flip, object: ObjectSays): Flip | undefined {
+  const { edit, state } = flip;
+  if (state.kind !== "editing" || state.isWritten === true) return undefined;
+  const isWritten = edit.isOurs && object === "after";
+  return isWritten ? inState(flip, { kind: "editing", isWritten }) : undefined;
 }
 
 /** Nothing else stands in the way of the next step: a verdict may cost a tenth of a second, and is asked for then. */
@@ -45,17 +56,25 @@ export function waitsForVerdict(flip: Flip, view: FlipView, nowMs: number): bool
   return waits.length > 0 && waits.every(({ kind }) => kind === "verdict");
 }
 
-/** By an operator, at any time. One that is done is taken back as long as the target is strict. */
+/** What the objects say of a flip's target at one moment. */
+export interface ObjectNow {
+  readonly object: ObjectSays;
+  /** What the flip wrote says STRICT still, whoever stands over it (`isStanding`). */
+  readonly isStanding: boolean;
+}
+
+/** By an operator, at any time. One that has ended is taken back as long as what it wrote stands, and one that is done while all is strict. */
 export function revertFlip(
   flip: Flip,
   cause: RevertCause,
-  object: ObjectSays,
+  { object, isStanding }: ObjectNow,
   nowMs: number,
 ): Flip | FlipRefusal {
   const { kind } = flip.state;
   if (kind === "reverting") return flip;
-  const isGone = kind === "done" && (object === "before" || object === "other");
-  if (kind === "reverted" || kind === "superseded" || isGone) return nothingToRevert(flip);
+  const isLax = object === "before" || object === "other";
+  const isGone = !isStanding && (kind === "superseded" || (kind === "done" && isLax));
+  if (kind === "reverted" || isGone) return nothingToRevert(flip);
   const sinceMs = Math.max(nowMs, lastMs(flip));
   return inState(flip, { kind: "reverting", cause, sinceMs });
 }
@@ -81,13 +100,15 @@ function whenNothingWaits(flip: Flip, view: FlipView, atMs: number): Flip | unde
   return { ...flip, opened: [...flip.opened, stage], state: { kind: "stage" } };
 }
 
-/** One that would make nobody strict more is passed over; the last one is not. */
+/** One that would make nobody strict more is passed over; and one that leaves nobody is the last one, which then opens nobody more. */
 function nextStage(flip: Flip, { workloads }: FlipView, openedMs: number): OpenedStage {
   const strict = new Set(flip.opened.flatMap((each) => each.workloads));
   const first = (flip.opened.at(-1)?.index ?? -1) + 1;
+  const left = workloads.filter(({ name }) => !strict.has(name)).length;
   for (const [index, stage] of flip.stages.entries()) {
     if (index < first || stage.kind === "all") continue;
     const joining = joiningStage(stage, workloads, strict);
+    if (joining.length >= left) break;
     if (joining.length > 0) return { index, workloads: joining, openedMs, inForceMs: undefined };
   }
   const index = flip.stages.length - 1;

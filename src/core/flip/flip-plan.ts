@@ -12,6 +12,8 @@ export interface PlanCaller {
   readonly name: string;
   /** A workload with a proxy; without one it is work to do; undefined for whom nobody knows. */
   readonly isMeshed: boolean | undefined;
+  /** Not seen: the configuration tells it to. */
+  readonly isTold?: boolean;
 }
 
 export interface PlanSilent {
@@ -108,7 +110,8 @@ function homesOfCallers(target: PlanTarget, homes: Homes): readonly PlanTarget[]
 function waitsOf(each: PlanTarget, homes: Homes): readonly string[] {
   if (each.mode === "strict") return [];
   if (each.mode === "disable") return ["it takes no mTLS"];
-  const callers = each.callers.map(({ name, isMeshed }) => {
+  const callers = each.callers.map(({ name, isMeshed, isTold }) => {
+    if (isTold === true) return `${name} is told to call without mTLS`;
     if (isMeshed === undefined) return `${name} calls it without mTLS`;
     if (!isMeshed) return `${name} has no proxy`;
     const home = homes.get(name)?.find((target) => target !== each);
@@ -119,6 +122,7 @@ function waitsOf(each: PlanTarget, homes: Homes): readonly string[] {
 
 function silentWords({ name, reason }: PlanSilent): string {
   if (reason === "nobody") return "it has no proxy that could tell who calls";
+  if (reason === "set-aside") return "what was known of before was set aside";
   if (name.startsWith("target/")) return "it is younger than the look-back";
   return `${name} is silent (${reason})`;
 }

@@ -14,9 +14,10 @@ export function storedState(state: FlipState): object {
 
 export function parseState(value: unknown): FlipState {
   if (!isJsonObject(value)) throw unexpected("a state");
-  const { kind, cause, sinceMs, endedMs, why, unseen } = value;
+  const { kind, cause, sinceMs, endedMs, why, unseen, isWritten } = value;
   switch (kind) {
     case "editing":
+      return isWritten === undefined ? { kind } : { kind, isWritten: true };
     case "stage":
       return { kind };
     case "watching":
@@ -40,7 +41,7 @@ export function parseState(value: unknown): FlipState {
 
 function parseCause(value: unknown): RevertCause {
   if (!isJsonObject(value)) throw unexpected("a cause");
-  const { kind, operator, reason, callers } = value;
+  const { kind, operator, reason, callers, objects } = value;
   switch (kind) {
     case "operator":
       return {
@@ -51,6 +52,8 @@ function parseCause(value: unknown): RevertCause {
     case "meshed-failure":
     case "refused":
       return { kind, callers: parseNames(callers) };
+    case "superseded":
+      return { kind, objects: parseNames(objects) };
     default:
       throw unexpected("a known cause");
   }

@@ -26,6 +26,8 @@ export interface MemberState {
   readonly isConnected: boolean;
   /** Why nothing is heard of it now. */
   readonly absence?: Absence | undefined;
+  /** A proxy of its name is told of: one that is silent belongs to another agent of its identity. */
+  readonly hasTwin?: boolean;
   /** Open connections with plaintext of before. */
   readonly draining: number;
   /**
@@ -58,12 +60,16 @@ export interface FlipVerdict {
   readonly kind: Verdict["kind"] | "nobody";
   /** Callers, or who is silent: those that are not waived. */
   readonly names: readonly string[];
+  /** Nobody of them was seen: the configuration tells them to send plaintext. */
+  readonly isTold?: boolean;
 }
 
 export interface FlipView {
   /** All of the target, each once: by the configuration, and by the evidence's members that are not proven gone. */
   readonly workloads: readonly MemberState[];
   readonly object: ObjectSays;
+  /** `NAMESPACE/NAME` of those that stand over what the flip wrote. */
+  readonly overruledBy: readonly string[];
   /** Since when the object that the flip changes is not there, by whoever looks; undefined: it is there. */
   readonly absentSinceMs: number | undefined;
   /** `blind`: nobody can be asked now. What is known is what was told before, and nothing that is missing has an end. */

@@ -3,6 +3,7 @@
 import { absenceWords } from "./absence-words.ts";
 import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
+import { listed } from "./flip-error.ts";
 import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
 import type { FlipWait } from "./flip-wait.ts";
 import { missedUntil, unmadeUntil } from "./superseding.ts";
@@ -93,6 +94,11 @@ function objectWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
     const until = `is not there: if it is not back by ${timeText(missedMs)}, the flip is over`;
     return [objectWait(until, flip)];
   }
+  if (object === "overruled") {
+    return [
+      objectWait(`says STRICT, and another stands over it: ${listed(view.overruledBy)}`, flip),
+    ];
+  }
   const detail =
     object === "partly" ? "some of the target is strict, and some is not" : "is to say STRICT";
   return [objectWait(detail, flip)];
@@ -121,7 +127,8 @@ function verdictWaits(flip: Flip, { verdict, workloads }: FlipView): readonly Fl
     const stageOf = stagesOf(flip);
     return workloads.some(({ name }) => stageOf(name) === undefined) ? [] : [unsure];
   }
-  const detail = verdict.kind === "unsafe" ? "calls without mTLS" : "its evidence is missing";
+  const calls = verdict.isTold === true ? "is told to call without mTLS" : "calls without mTLS";
+  const detail = verdict.kind === "unsafe" ? calls : "its evidence is missing";
   const names = verdict.names.length > 0 ? verdict.names : [text];
   return names.map((name) => ({ kind: "verdict", name, detail }));
 }

@@ -40,11 +40,17 @@ export type RevertCause =
   /** A caller of the mesh failed that did not fail before. */
   | { readonly kind: "meshed-failure"; readonly callers: readonly string[] }
   /** As many as `revertOnRefused` were refused, by name. */
-  | { readonly kind: "refused"; readonly callers: readonly string[] };
+  | { readonly kind: "refused"; readonly callers: readonly string[] }
+  /** Others stand over the flip's object, which would make all strict when they go. `objects`: `NAMESPACE/NAME`. */
+  | { readonly kind: "superseded"; readonly objects: readonly string[] };
 
 export type FlipState =
   /** The hold-back is in force; the object does not say yet what it is to say. */
-  | { readonly kind: "editing" }
+  | {
+      readonly kind: "editing";
+      /** The flip has written it, and it has said STRICT: what it says else is somebody else's word. */
+      readonly isWritten?: true;
+    }
   /** The last of `opened`. */
   | { readonly kind: "stage" }
   /** All are strict. */
@@ -77,6 +83,11 @@ export type NewFlip = Omit<Flip, "opened" | "state">;
 
 export function newFlip(flip: NewFlip): Flip {
   return { ...flip, opened: [], state: { kind: "editing" } };
+}
+
+/** Callers, or objects. */
+export function causeNames(cause: RevertCause): readonly string[] {
+  return "callers" in cause ? cause.callers : "objects" in cause ? cause.objects : [];
 }
 
 /** Nothing more comes of it by itself. */

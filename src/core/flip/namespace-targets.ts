@@ -2,7 +2,7 @@
 
 import { labelsKey } from "../policy/labels.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
-import { nameKey } from "../resources/resource.ts";
+import { nameKey, shownName } from "../resources/resource.ts";
 import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts";
 import { FlipError } from "./flip-error.ts";
 import { resolveTarget, shortestText } from "./resolve-target.ts";
@@ -24,8 +24,10 @@ export function namespaceTargets(view: MeshView, namespace: string): NamespaceTa
   };
   for (const { ref, workloadSelector } of view.objects.services) {
     if (ref.namespace !== namespace || workloadSelector.size === 0) continue;
-    const target = resolveTarget(`${namespace}/serviceentry/${ref.name}`, view);
-    if (takesCalls(view, target)) add(nameKey(ref), target);
+    const { name, standsFor } = ref;
+    const kind = standsFor === undefined ? "serviceentry" : "service";
+    const target = resolveTarget(`${namespace}/${kind}/${standsFor?.name ?? name}`, view);
+    if (takesCalls(view, target)) add(shownName(ref), target);
   }
   for (const name of unselected(view, namespace, [...targets.values()])) {
     try {

@@ -63,7 +63,22 @@ const commandsMax = 3;
 
 /** @param targets of other decisions */
 export function checkCommands(targets: readonly string[]): readonly string[] {
-  const shown = targets.slice(0, commandsMax).map((each) => `portcullis mtls check ${each}`);
+  return commandsOf(targets, (each) => `portcullis mtls check ${each}`);
+}
+
+/** @param targets of other decisions */
+export function permissiveCommands(targets: readonly string[]): readonly string[] {
+  return commandsOf(
+    targets,
+    (each) => `portcullis mtls permissive ${each} --until 30d --owner NAME`,
+  );
+}
+
+function commandsOf(
+  targets: readonly string[],
+  command: (target: string) => string,
+): readonly string[] {
+  const shown = targets.slice(0, commandsMax).map(command);
   const more = targets.length - shown.length;
   return more > 0 ? [...shown, `and ${more} more by themselves`] : shown;
 }

@@ -1,8 +1,11 @@
-/** From how a target is written to whom it selects: a name is a PeerAuthentication's, a ServiceEntry's or a workload's, looked for in this order. */
+/**
+ * From how a target is written to whom it selects: a name is a PeerAuthentication's, a ServiceEntry's, a Service's or a
+ * workload's, looked for in this order.
+ */
 
 import type { MeshView } from "../policy/mesh-view.ts";
 import { labelsKey } from "../policy/labels.ts";
-import { nameKey, type Labels, type Resource } from "../resources/resource.ts";
+import { nameKey, shownName, type Labels, type Resource } from "../resources/resource.ts";
 import { FlipError } from "./flip-error.ts";
 import { meaningsOf } from "./target-meanings.ts";
 import {
@@ -118,12 +121,13 @@ function unknown({ objects }: MeshView, written: TargetText): FlipError {
     ...workloads,
   ].map(({ ref }) => ref);
   const here = refs.filter((ref) => ref.namespace === namespace);
+  const isCluster = here.some(({ standsFor }) => standsFor !== undefined);
   return new FlipError(
     "target-unknown",
     `there is no ${kind ?? "workload, service or policy"} ${namespace}/${name}`,
     {
-      hint: `what there is: portcullis get -n ${namespace}`,
-      candidates: [...new Set((here.length > 0 ? here : refs).map(nameKey))].toSorted(),
+      hint: `what there is: portcullis get ${isCluster ? "services " : ""}-n ${namespace}`,
+      candidates: [...new Set((here.length > 0 ? here : refs).map(shownName))].toSorted(),
     },
   );
 }

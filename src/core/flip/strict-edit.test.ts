@@ -6,7 +6,7 @@ import { labelsOf, type WrittenPeer } from "../../../test/support/policy-objects
 import type { PolicyObject } from "../resources/policy-object.ts";
 import { nameKey } from "../resources/resource.ts";
 import { isRefusal, type FlipRefusal } from "./flip-error.ts";
-import { objectSays } from "./object-says.ts";
+import { isStanding, objectSays, overrulersOf } from "./object-says.ts";
 import { resolveTarget } from "./resolve-target.ts";
 import { planStrict, type StrictEdit } from "./strict-edit.ts";
 import { modeOfAll, targetPorts } from "./target-modes.ts";
@@ -285,6 +285,17 @@ test("what the objects say is told by what they do", () => {
   assert.equal(says(peer({ ...api, mode: "STRICT", ports: { 8080: "PERMISSIVE" } })), "partly");
   assert.equal(says(peer({ ...api, mode: "UNSET" })), "other");
   assert.equal(says(), "other");
+  const older = peer({ at: "shop/aaa", selector: { app: "api" }, mode: "PERMISSIVE" });
+  const strict = peer({ ...api, mode: "STRICT" });
+  const stands = (...objects: readonly PolicyObject[]) => {
+    const { view } = editSources([...shop, ...objects]);
+    const flip = { target, edit, ...ports };
+    return [objectSays(flip, view), isStanding(flip, view), overrulersOf(flip, view)];
+  };
+  assert.deepEqual(stands(strict), ["after", true, []]);
+  assert.deepEqual(stands(older, strict), ["overruled", true, ["shop/aaa"]]);
+  assert.deepEqual(stands(older), ["other", false, ["shop/aaa"]]);
+  assert.deepEqual(stands(older, before)[1], false);
   const made = flipOf("shop/api:8080");
   assert.equal(objectSays(made, editSources(shop).view), "before");
   assert.equal(

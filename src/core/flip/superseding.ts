@@ -5,12 +5,14 @@
 
 import { endMs } from "./flip-causes.ts";
 import type { FlipView } from "./flip-view.ts";
-import type { Flip } from "./flip.ts";
+import type { Flip, RevertCause } from "./flip.ts";
 
 /** How long an object may be missing. */
 const missingMs = 30_000;
 /** How long after its window a flip waits for what is not strict any more. */
 const unmadeMs = 60_000;
+/** In the record; more say nothing more. */
+const overrulersMax = 100;
 
 /** Somebody else's word counts, where nothing of the target is strict by it. One that is not ours may be changed on its way. */
 export function supersedes(flip: Flip, view: FlipView, nowMs: number): string | undefined {
@@ -23,6 +25,15 @@ export function supersedes(flip: Flip, view: FlipView, nowMs: number): string | 
   return isOver
     ? "the object is gone, and nothing says any more that the target is strict"
     : undefined;
+}
+
+/** What the flip wrote is not left behind: when the other object went, all would be strict, in no stage and by no verdict. */
+export function overruledCause(
+  { opened, edit }: Flip,
+  { object, overruledBy }: FlipView,
+): RevertCause | undefined {
+  if (object !== "overruled" || !(edit.isOurs || opened.length > 0)) return undefined;
+  return { kind: "superseded", objects: overruledBy.slice(0, overrulersMax) };
 }
 
 /** @returns until when the object may come back; undefined where it is not missed */
@@ -41,10 +52,11 @@ function missedUntilMs(absentSinceMs: number): number {
   return absentSinceMs + missingMs;
 }
 
-function otherWord({ opened, edit }: Flip, { object }: FlipView): string | undefined {
+function otherWord({ opened, edit, state }: Flip, { object }: FlipView): string | undefined {
   if (object === "other" && (edit.isOurs || opened.length > 0)) {
     return "the object was changed by somebody else, and says no more that the target is strict";
   }
-  const isTakenBack = object === "before" && opened.length > 0;
+  const hasSaid = opened.length > 0 || (state.kind === "editing" && state.isWritten === true);
+  const isTakenBack = object === "before" && hasSaid;
   return isTakenBack ? "the object was changed back by somebody else" : undefined;
 }

@@ -2,7 +2,7 @@
 
 import { selects } from "../policy/labels.ts";
 import type { MeshView } from "../policy/mesh-view.ts";
-import { nameKey, type Labels, type Resource } from "../resources/resource.ts";
+import { nameKey, shownName, type Labels, type Resource } from "../resources/resource.ts";
 import { FlipError, listed } from "./flip-error.ts";
 import type { TargetKind, TargetText } from "./target-text.ts";
 
@@ -17,7 +17,11 @@ export function meaningsOf(view: MeshView, written: TargetText): readonly Meanin
   const { peers, services, workloads } = view.objects;
   const { namespace, name } = written;
   const isIt = ({ ref }: Resource): boolean => ref.namespace === namespace && ref.name === name;
-  const [peer, service, workload] = [peers.find(isIt), services.find(isIt), workloads.find(isIt)];
+  const [peer, entry, workload] = [peers.find(isIt), services.find(isIt), workloads.find(isIt)];
+  const service = services.find(
+    ({ ref: { namespace: its, standsFor } }) =>
+      its === namespace && standsFor?.kind === "Service" && standsFor.name === name,
+  );
   const meanings: Meaning[] = [];
   if (peer !== undefined) {
     const whole = `it is for all of the namespace: ${namespace}`;
@@ -26,11 +30,18 @@ export function meaningsOf(view: MeshView, written: TargetText): readonly Meanin
       selector: named(peer.selector) ?? withoutSelector("PeerAuthentication", written, whole),
     });
   }
-  if (service !== undefined) {
+  if (entry !== undefined) {
     const others = "its endpoints are written into it: name their workloads, or give it a selector";
     meanings.push({
       kind: "serviceentry",
-      selector: named(service.workloadSelector) ?? withoutSelector("ServiceEntry", written, others),
+      selector: named(entry.workloadSelector) ?? withoutSelector("ServiceEntry", written, others),
+    });
+  }
+  if (service !== undefined) {
+    const others = "others write who answers for it: name the workloads";
+    meanings.push({
+      kind: "service",
+      selector: named(service.workloadSelector) ?? withoutSelector("Service", written, others),
     });
   }
   if (workload !== undefined) {
@@ -71,7 +82,7 @@ function ownSelector(view: MeshView, written: TargetText, labels: Labels): Label
       hint:
         all === undefined
           ? `who has which labels: portcullis get -n ${namespace}; ${alone}`
-          : `for all of them: portcullis mtls check ${nameKey(all.ref)}; ${alone}`,
+          : `for all of them: portcullis mtls check ${shownName(all.ref)}; ${alone}`,
     },
   );
 }

@@ -3,7 +3,7 @@
 import { FlipError } from "./flip-error.ts";
 
 /** In the order in which a name is looked for. */
-const targetKinds = ["peerauthentication", "serviceentry", "workloadentry"] as const;
+const targetKinds = ["peerauthentication", "serviceentry", "service", "workloadentry"] as const;
 
 export type TargetKind = (typeof targetKinds)[number];
 

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { peer, service, sidecar, workload } from "../../../test/policy/objects.ts";
 import { labelsOf } from "../../../test/support/policy-objects.ts";
+import { knownText } from "../kube/guard/known-text.ts";
 import { MeshView } from "../policy/mesh-view.ts";
 import type { PolicyObject } from "../resources/policy-object.ts";
+import type { ServiceEntry } from "../resources/service-entry.ts";
 import { FlipError } from "./flip-error.ts";
 import { namespaceTargets } from "./namespace-targets.ts";
 import { resolveTarget } from "./resolve-target.ts";
@@ -30,7 +32,21 @@ const shop = [
   peer({ at: "bank/both", mode: "UNSET", selector: { app: "other" } }),
   service("bank/same"),
   peer({ at: "bank/same", mode: "UNSET", selector: { app: "api" } }),
+  clusterService("kube/cart"),
+  clusterService("kube/static", { workloadSelector: new Map() }),
+  clusterService("kube/two", { workloadSelector: app("cart") }),
+  service("kube/two", { workloadSelector: app("other") }),
+  workload("kube/cart-1", { labels: app("cart") }),
 ];
+
+/** As a Service of a cluster stands there: by its host. */
+function clusterService(at: string, more: Partial<ServiceEntry> = {}): PolicyObject {
+  const [namespace = "", name = ""] = at.split("/");
+  const host = `${name}.${namespace}.svc.cluster.local`;
+  const ref = { kind: "ServiceEntry", namespace, name: host } as const;
+  const own = { ref: { ...ref, standsFor: { kind: "Service", name } as const } };
+  return service(`${namespace}/${host}`, { workloadSelector: app(name), ...own, ...more });
+}
 
 const resolved: readonly (readonly [text: string, selector: object, ports: readonly number[]])[] = [
   ["shop", {}, []],
@@ -42,6 +58,10 @@ const resolved: readonly (readonly [text: string, selector: object, ports: reado
   ["shop/workloadentry/api-1:8080", { app: "api", version: "v2" }, [8080]],
   ["bank/same", { app: "api" }, []],
   ["bank/peerauthentication/both", { app: "other" }, []],
+  ["kube/cart", { app: "cart" }, []],
+  ["kube/service/cart:8080", { app: "cart" }, [8080]],
+  ["kube/cart.kube.svc.cluster.local", { app: "cart" }, []],
+  ["kube/service/two", { app: "cart" }, []],
 ];
 
 describe("a target is", () => {
@@ -68,7 +88,10 @@ const refused: readonly (readonly [text: string, code: string, candidates: reado
   [`shop/${"a".repeat(400)}`, "target-invalid", []],
   ["istio-system", "target-is-mesh", []],
   ["istio-system/x", "target-is-mesh", []],
-  ["shoop", "target-unknown", ["bank", "shop"]],
+  ["shoop", "target-unknown", ["bank", "kube", "shop"]],
+  ["kube/carts", "target-unknown", ["kube/cart", "kube/cart-1", "kube/two"]],
+  ["kube/static", "target-without-selector", []],
+  ["kube/two", "target-ambiguous", ["kube/serviceentry/two", "kube/service/two"]],
   ["bank/api", "target-unknown", ["bank/both", "bank/same"]],
   ["shop/peerauthentication/api", "target-unknown", []],
   ["shop/api:81", "target-port-unknown", ["8080"]],
@@ -174,6 +197,17 @@ test("a namespace has the targets of its services, and of the workloads that non
   );
 });
 
+test("a Service of a cluster is told by its own name", () => {
+  const view = viewOf(sidecar("kube/all", { ingress }), ...shop);
+  const { targets } = namespaceTargets(view, "kube");
+  assert.deepEqual(
+    targets.map(({ text }) => text),
+    ["kube/cart"],
+  );
+  const target = { ...resolveTarget("kube/cart", view), name: "unknown" };
+  assert.equal(knownText(view, target), "kube/cart");
+});
+
 test("whoever only calls is no target of its namespace, and not named as one that nothing selects", () => {
   const none = { ports: new Map() };
   const only = [
@@ -185,4 +219,13 @@ test("whoever only calls is no target of its namespace, and not named as one tha
   ];
   const { targets, others } = namespaceTargets(viewOf(...only), "shop");
   assert.deepEqual([targets.map(({ text }) => text), others], [["shop/web-0"], []]);
+});
+
+test("where there is a cluster, the hint is to its services", () => {
+  for (const [text, hint] of [
+    ["kube/carts", "what there is: portcullis get services -n kube"],
+    ["bank/api", "what there is: portcullis get -n bank"],
+  ] as const) {
+    assert.throws(() => resolveTarget(text, viewOf(...shop)), { code: "target-unknown", hint });
+  }
 });

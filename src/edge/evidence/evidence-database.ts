@@ -8,8 +8,8 @@
  * answered, are written in one. The next report of its agent shows by its sequence that one is not here, and covers nothing before it.
  */
 
-import { closeSync, openSync, renameSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, openSync, readdirSync, renameSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { durable, durableTransaction } from "../store/durable.ts";
 import { unwritable } from "./evidence-error.ts";
@@ -66,6 +66,12 @@ export function setAside(path: string, nowMs: number): string {
     }
   });
   return aside;
+}
+
+/** Whether one was set aside, in this life of the server or before. */
+export function hasAside(path: string): boolean {
+  const begin = `${basename(path)}.aside-`;
+  return readdirSync(dirname(path)).some((each) => each.startsWith(begin));
 }
 
 function open(path: string, nowMs: number): DatabaseSync {

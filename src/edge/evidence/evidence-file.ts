@@ -3,7 +3,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import { isCorrupt } from "../log/log-failure.ts";
 import type { ChangeOutcome, EvidenceChange } from "./evidence-change.ts";
-import { openEvidence, setAside, type OpenedEvidence } from "./evidence-database.ts";
+import { hasAside, openEvidence, setAside, type OpenedEvidence } from "./evidence-database.ts";
 import { EvidenceStoreError, unwritable } from "./evidence-error.ts";
 import {
   encodeError,
@@ -40,7 +40,7 @@ export class EvidenceFile {
     this.#writer = new EvidenceWriter(database, this.#shares);
     this.#reader = new EvidenceReader(database);
     this.#pruner = new EvidencePruner(database, this.#shares);
-    this.left = { aside, ...left };
+    this.left = { aside, isAnew: hasAside(path), ...left };
   }
 
   get isClosed(): boolean {
@@ -111,8 +111,10 @@ export class EvidenceFile {
 }
 
 interface WholeEvidence extends OpenedEvidence {
-  readonly left: Omit<OpenedFile, "aside">;
+  readonly left: Left;
 }
+
+type Left = Omit<OpenedFile, "aside" | "isAnew">;
 
 /** One that can be opened may be damaged where it is read first. */
 function openWhole(path: string, nowMs: number): WholeEvidence {
@@ -128,7 +130,7 @@ function openWhole(path: string, nowMs: number): WholeEvidence {
   }
 }
 
-function leftIn(database: DatabaseSync): Omit<OpenedFile, "aside"> {
+function leftIn(database: DatabaseSync): Left {
   const meta = database.prepare("SELECT created_ms, known_ms FROM meta").get();
   const members = database.prepare("SELECT * FROM members WHERE gone_ms IS NULL").all();
   const addresses = database.prepare("SELECT * FROM addresses WHERE until_ms IS NULL").all();

@@ -42,6 +42,8 @@ export interface OpenedFile {
   readonly aside: SetAside | undefined;
   /** Nothing is known of before. */
   readonly createdMs: number;
+  /** One was set aside before this one, now or in another life of the server. */
+  readonly isAnew: boolean;
   /** When the server was last seen at work. */
   readonly knownMs: number;
   /** Whom nobody has seen going, with their agents. */

@@ -25,6 +25,7 @@ import {
   type StartFlipResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 import { CommandRefusedError } from "./command-client.ts";
 import { commandErrorOf, type CommandErrors } from "./command-errors.ts";
 import type {
@@ -37,9 +38,9 @@ import type {
   RevertRequest,
 } from "./flip-requests.ts";
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, CommandRefusedError */
+/** @param address where it is called. @throws AdminClientError, CommandRefusedError */
 export async function checkMtls(
-  address: string,
+  address: AdminTarget,
   { lookBack, ...rest }: CheckRequest,
 ): Promise<CheckMtlsResponse> {
   const request = create(CheckMtlsRequestSchema, { ...rest, lookBack: seconds(lookBack) });
@@ -48,7 +49,7 @@ export async function checkMtls(
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function startFlip(
-  address: string,
+  address: AdminTarget,
   { lookBack, revertWindow, ...rest }: FlipRequest,
 ): Promise<StartFlipResponse> {
   const request = create(StartFlipRequestSchema, {
@@ -61,7 +62,7 @@ export async function startFlip(
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function revertFlip(
-  address: string,
+  address: AdminTarget,
   request: RevertRequest,
 ): Promise<RevertFlipResponse> {
   const message = create(RevertFlipRequestSchema, request);
@@ -69,7 +70,10 @@ export async function revertFlip(
 }
 
 /** Those under way, and the last one. @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
-export async function getFlips(address: string, target: string): Promise<readonly FlipStatus[]> {
+export async function getFlips(
+  address: AdminTarget,
+  target: string,
+): Promise<readonly FlipStatus[]> {
   const request = create(GetFlipsRequestSchema, { target });
   const { getFlips: method } = AdminService.method;
   return (await callAdmin(address, method, request, pollErrorOf, pollTimeoutMs)).flips;
@@ -77,7 +81,7 @@ export async function getFlips(address: string, target: string): Promise<readonl
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function makePermissive(
-  address: string,
+  address: AdminTarget,
   { untilMs, ...rest }: PermissiveRequest,
 ): Promise<MakePermissiveResponse> {
   const request = create(MakePermissiveRequestSchema, { ...rest, until: timestampFromMs(untilMs) });
@@ -86,7 +90,7 @@ export async function makePermissive(
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function planFlips(
-  address: string,
+  address: AdminTarget,
   { lookBack, ...rest }: PlanRequest,
 ): Promise<readonly PlannedFlip[]> {
   const message = create(PlanFlipsRequestSchema, { ...rest, lookBack: seconds(lookBack) });
@@ -99,7 +103,7 @@ export async function planFlips(
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function addCallerWaivers(
-  address: string,
+  address: AdminTarget,
   { names, untilMs, ...rest }: CallerWaiverRequest,
 ): Promise<AddCallerWaiversResponse> {
   const until = timestampFromMs(untilMs);
@@ -108,14 +112,14 @@ export async function addCallerWaivers(
 }
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
-export async function listCallerWaivers(address: string): Promise<ListCallerWaiversResponse> {
+export async function listCallerWaivers(address: AdminTarget): Promise<ListCallerWaiversResponse> {
   const request = create(ListCallerWaiversRequestSchema);
   return await call(address, AdminService.method.listCallerWaivers, request);
 }
 
 /** @param address as of `checkMtls`. @throws AdminClientError, CommandRefusedError */
 export async function endCallerWaiver(
-  address: string,
+  address: AdminTarget,
   request: EndWaiverRequest,
 ): Promise<EndCallerWaiverResponse> {
   const message = create(EndCallerWaiverRequestSchema, request);
@@ -145,7 +149,7 @@ function pollErrorOf(error: ServiceError): CommandRefusedError | undefined {
 }
 
 async function call<M extends DescMethodUnary>(
-  address: string,
+  address: AdminTarget,
   method: M,
   message: MessageShape<M["input"]>,
 ): Promise<MessageShape<M["output"]>> {

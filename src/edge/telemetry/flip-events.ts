@@ -18,7 +18,7 @@ export interface EventFlip {
   readonly target: string;
 }
 
-export type RevertCauseKind = "operator" | "meshed-failure" | "refused";
+export type RevertCauseKind = "operator" | "meshed-failure" | "refused" | "superseded";
 
 /** Of callers, or of workloads, in a line. */
 const namesMax = 20;
@@ -65,8 +65,9 @@ export class FlipEvents {
     names: readonly string[],
   ): void {
     this.#reverts.inc({ cause });
-    const callers = names.slice(0, namesMax);
-    const fields = { event: "flip-reverting", ...flip, cause, operator, callers };
+    const shown = names.slice(0, namesMax);
+    const named = cause === "superseded" ? { objects: shown } : { callers: shown };
+    const fields = { event: "flip-reverting", ...flip, cause, operator, ...named };
     if (cause === "operator") this.#log.warn(fields, "a flip is taken back, as asked for");
     else this.#log.error(fields, "a flip is taken back: its target takes plaintext again");
   }

@@ -47,7 +47,7 @@ export const mtlsCheck: Command = defineCommand({
     const lookBack = lookBackOf("mtls check", flags);
     if (flags.watch && flags.output === "yaml") throw notWatched();
     const operator = operatorName(flags.operator, context.env);
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const ask = () => fetchVerdict(server, { target: name, lookBack, operator });
     const value = await ask();
     const isAsked = lookBack !== undefined;

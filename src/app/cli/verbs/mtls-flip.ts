@@ -69,7 +69,7 @@ export const mtlsFlip: Command = defineCommand({
     const isAsked = flags["look-back"] !== undefined;
     if (flags.to === undefined) {
       assertFollows(flags);
-      const resolved = resolveServerTarget(flags, context.env);
+      const resolved = resolveServerTarget(flags, context);
       const server = await goesOnLater(target, flags, resolved);
       const flip = await goesOnLater(target, flags, latestFlip(server, target));
       const { progress } = flipVoice(context, { output, dryRun, isAsked });
@@ -96,7 +96,7 @@ export const mtlsFlip: Command = defineCommand({
       dryRun,
       awaitsObject: output === "yaml",
     };
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const voice = flipVoice(context, { output, dryRun, isAsked });
     const words = flipWords(flags);
     const options = { server, request, wanted, yes: flags.yes, voice, words };

@@ -1,17 +1,18 @@
 /** `portcullis mtls permissive` */
 
 import { operatorPattern } from "../../../core/operator.ts";
-import { makePermissive } from "../../../edge/rpc/flip-client.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatTimestamp } from "../format.ts";
 import { changedYaml, changeText, changeValue, objectChange } from "../mtls-change.ts";
 import { targetPositional } from "../mtls-flags.ts";
+import { orderPermissive } from "../mtls-permissive-order.ts";
 import { nameValue } from "../mtls-status-value.ts";
+import { othersNote, otherValue } from "../mtls-surroundings.ts";
 import { answerEmpty, refusalText, refusalValue, type RefuseMtls } from "../mtls-refused.ts";
-import { asUsage, claimFlags, dryRunFlag, operatorName } from "../operator.ts";
+import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { outputFlag, writeOutput } from "../output.ts";
-import { hinted, resolveServerTarget, shellText } from "../server-target.ts";
+import { resolveServerTarget, shellText } from "../server-target.ts";
 import { printable } from "../text.ts";
 import { parseUntil } from "../until-flag.ts";
 import { UsageError } from "../usage-error.ts";
@@ -20,7 +21,7 @@ export const mtlsPermissive: Command = defineCommand({
   description:
     "Lets ports take mTLS and plaintext until a date, with somebody who answers for it: what is STRICT or DISABLE becomes " +
     "PERMISSIVE, and what is PERMISSIVE already gets the date. mtls status lists it. The date alarms when it has come; it " +
-    "changes nothing.\n\n" +
+    "changes nothing. Where it turns strict off, it shows the change and asks.\n\n" +
     "-o yaml prints the object to commit, and writes nothing. A refusal exits 4.",
   flags: {
     until: {
@@ -35,6 +36,7 @@ export const mtlsPermissive: Command = defineCommand({
       help: "who answers for it: a team, a person; at most 60 characters",
       required: true,
     },
+    yes: { type: "boolean", help: "turn strict off without being asked" },
     ...dryRunFlag,
     operator: claimFlags.operator,
     ...connectionFlags,
@@ -59,22 +61,29 @@ export const mtlsPermissive: Command = defineCommand({
     // What is to be committed is somebody else's to write.
     const dryRun = flags["dry-run"] || output === "yaml";
     const operator = operatorName(flags.operator, context.env);
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const refuse: RefuseMtls = async (refused) => {
       const view = { colour: false, isAsked: false, nowMs: context.nowMs() };
       if (output === "json") await writeOutput(context, output, { dryRun, refused }, () => "");
       else context.stderr.write(refusalText(refused, view));
       return ExitCode.refused;
     };
-    const sent = makePermissive(server.address, { target, untilMs, owner, operator, dryRun });
-    const { result, object, ...json } = await hinted(server, asUsage("mtls permissive", sent));
+    const given = ["--until", flags.until, "--owner", owner];
+    const answer = await orderPermissive(context, {
+      server,
+      request: { target, untilMs, owner, operator, dryRun },
+      yes: flags.yes,
+      refuse,
+      words: [...given, ...(output === "json" ? ["-o", output] : [])],
+    });
+    if (typeof answer === "number") return answer;
+    const { result, object, decidedByOthers, endsStrict, ...json } = answer;
     if (result.case === undefined) return await refuse(answerEmpty(server));
     if (result.case === "refused") {
       const refused = refusalValue(result.value, server);
-      const given = ` --until ${shellText([flags.until, "--owner", owner])}`;
       // A server does not know how it was written.
       const next = refused.next.map(({ command, why }) => ({
-        command: command.replace(" --until 30d --owner NAME", () => given),
+        command: command.replaceAll(" --until 30d --owner NAME", () => ` ${shellText(given)}`),
         why,
       }));
       return await refuse({ ...refused, next });
@@ -91,12 +100,16 @@ export const mtlsPermissive: Command = defineCommand({
       owner,
     };
     const what = change === undefined ? null : changeValue(change);
-    await writeOutput(context, output, { dryRun, ...done, change: what }, () => {
+    const others = decidedByOthers.map(otherValue);
+    const value = { dryRun, ...done, change: what, endsStrict, decidedByOthers: others };
+    await writeOutput(context, output, value, () => {
       const when = `${done.until} (${formatRelative(untilMs, context.nowMs())})`;
       const said = `${dryRun ? "would be permissive" : "permissive"} until ${when}; ${printable(owner)} answers for it\n`;
       const dry = dryRun ? "nothing was changed: this was a dry run\n" : "";
       const made = dryRun ? "would-be" : "made";
-      return `${change === undefined ? "" : changeText(change, made)}${said}${dry}`;
+      const kept = othersNote(others.filter(({ mode }) => mode !== "permissive"));
+      const note = kept === "" ? "" : `note: ${printable(kept)}\n`;
+      return `${change === undefined ? "" : changeText(change, made)}${said}${note}${dry}`;
     });
     return ExitCode.ok;
   },

@@ -43,7 +43,7 @@ export const mtlsRevert: Command = defineCommand({
     const dryRun = flags["dry-run"];
     const reason = reasonOf(flags.reason);
     const operator = operatorName(flags.operator, context.env);
-    const server = await goesOnLater(target, flags, resolveServerTarget(flags, context.env));
+    const server = await goesOnLater(target, flags, resolveServerTarget(flags, context));
     const { progress, refuse, show, print } = flipVoice(context, {
       output,
       dryRun,

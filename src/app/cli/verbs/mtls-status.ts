@@ -43,7 +43,7 @@ export const mtlsStatus: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const { sequence, proxies } = await fetchPolicyStatus(server.address);
     const { namespace } = flags;
     const nowMs = context.nowMs();

@@ -38,7 +38,7 @@ export const mtlsWaiversEnd: Command = defineCommand({
   async run(context, flags, [name = ""]) {
     const { target, reason, output } = flags;
     const operator = operatorName(flags.operator, context.env);
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const sent = endCallerWaiver(server.address, { target, name, reason, operator });
     const { result } = await hinted(server, asUsage("mtls waivers end", sent));
     if (result.case !== "waiver") {

@@ -25,7 +25,7 @@ export const mtlsWaiversList: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const server = await resolveServerTarget(flags, context.env);
+    const server = await resolveServerTarget(flags, context);
     const answer = await hinted(server, listCallerWaivers(server.address));
     const { target } = flags;
     const waivers = answer.waivers

@@ -21,6 +21,7 @@ export class FlipConfiguration implements Disposable {
   readonly #listeners = new Set<(isConcerned: IsConcerned) => void>();
   readonly #views = new Map<string, MeshView>();
   #whole: MeshView | undefined;
+  #all: readonly PolicyObject[] | undefined;
   #root: string;
 
   constructor(set: ResourceSet, trustDomain: string) {
@@ -36,8 +37,13 @@ export class FlipConfiguration implements Disposable {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
-  /** Of the whole: rises with each change. */
+  /** Of the whole, and of whoever is there: rises with each change. */
   get sequence(): number {
+    return this.#set.version;
+  }
+
+  /** Of what somebody has written: rises with each change. */
+  get writtenSequence(): number {
     return this.#set.sequence;
   }
 
@@ -65,6 +71,11 @@ export class FlipConfiguration implements Disposable {
     return this.#set.find(refKey(ref));
   }
 
+  /** The one that would hold if the cluster had none of its name. */
+  findBelowCluster(ref: ResourceRef): StoredObject | undefined {
+    return this.#set.findWithout("cluster", refKey(ref));
+  }
+
   manifestOf(ref: ResourceRef): JsonObject | undefined {
     const found = this.find(ref);
     const manifest: unknown = found && JSON.parse(found.json);
@@ -81,13 +92,17 @@ export class FlipConfiguration implements Disposable {
   }
 
   #objects(): readonly PolicyObject[] {
-    return this.#set.objects().map(({ object }) => object);
+    this.#all ??= this.#set.objects().map(({ object }) => object);
+    return this.#all;
   }
 
   #changed({ set, deleted }: ResourceSetChange): void {
     const refs = [...set.map(({ object }) => object.ref), ...deleted];
+    // Of the root namespace's own workloads there are many changes, and they are nobody else's.
+    const isOwn = new Set<ResourceRef["kind"]>(["WorkloadEntry", "ServiceEntry"]);
     const isWide = refs.some(
-      ({ kind, namespace }) => kind === "MeshConfig" || namespace === this.#root,
+      ({ kind, namespace }) =>
+        kind === "MeshConfig" || (namespace === this.#root && !isOwn.has(kind)),
     );
     if (isWide) this.#root = rootOf(this.#set);
     const namespaces = new Set(refs.map(({ namespace }) => namespace));
@@ -96,6 +111,7 @@ export class FlipConfiguration implements Disposable {
       if (isConcerned(namespace)) this.#views.delete(namespace);
     }
     this.#whole = undefined;
+    this.#all = undefined;
     for (const listener of this.#listeners) listener(isConcerned);
   }
 }

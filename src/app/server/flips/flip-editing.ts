@@ -11,7 +11,7 @@ import type { Looked } from "./look-pace.ts";
 interface FlipEditingDependencies {
   readonly edits: FlipEdits;
   readonly events: FlipEvents;
-  readonly configuration: Pick<FlipConfiguration, "sequence">;
+  readonly configuration: Pick<FlipConfiguration, "writtenSequence">;
 }
 
 export class FlipEditing {
@@ -31,10 +31,10 @@ export class FlipEditing {
     const due = this.#dueOf(flip, object);
     if (due === undefined) return "done";
     const { configuration } = this.#dependencies;
-    const before = configuration.sequence;
+    const before = configuration.writtenSequence;
     try {
       await due();
-      if (configuration.sequence !== before) return "again";
+      if (configuration.writtenSequence !== before) return "again";
       this.#problem = "another object says it, too";
     } catch (error) {
       const { message } = error instanceof Error ? error : { message: String(error) };
@@ -57,7 +57,10 @@ export class FlipEditing {
     const { edits } = this.#dependencies;
     const { state, edit } = flip;
     if (!edit.isOurs) return undefined;
-    if (state.kind === "editing" && object === "before") return () => edits.toStrict(flip);
+    if (state.kind === "editing") {
+      const isDue = object === "before" && state.isWritten !== true;
+      return isDue ? () => edits.toStrict(flip) : undefined;
+    }
     if (state.kind !== "reverting" || object === "before" || object === "other") return undefined;
     const { cause } = state;
     // By itself in nobody's name: whoever began it may be asleep.

@@ -2,12 +2,14 @@
 
 import { contentOf, manifestOf } from "../../../core/flip/edited-policy.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
-import { objectSays, type ObjectSays } from "../../../core/flip/object-says.ts";
+import { isStanding, objectSays, type ObjectSays } from "../../../core/flip/object-says.ts";
 import { planRevert, type RevertEdit } from "../../../core/flip/revert-edit.ts";
 import type { JsonObject } from "../../../core/identity/json-object.ts";
 import { refWords, type ResourceRef } from "../../../core/resources/resource.ts";
+import type { ClusterEdits } from "../kube/writes/cluster-edits.ts";
 import { readManifest } from "../policy/resources/read-manifest.ts";
 import type { WantedChange } from "../policy/resources/plan-change.ts";
+import { clusterOrigin } from "../policy/resources/stored-object.ts";
 import type { Resources } from "../policy/resources/resources.ts";
 import type { FlipConfiguration } from "./flip-configuration.ts";
 import { FlipRefusedError, inDirectory } from "./flip-refusals.ts";
@@ -15,6 +17,8 @@ import { FlipRefusedError, inDirectory } from "./flip-refusals.ts";
 export interface FlipEditsDependencies {
   readonly resources: Pick<Resources, "change">;
   readonly configuration: FlipConfiguration;
+  /** Where objects of the server's cluster are written; undefined where it is in none. */
+  readonly cluster?: Pick<ClusterEdits, "edit"> | undefined;
 }
 
 export class FlipEdits {
@@ -30,17 +34,23 @@ export class FlipEdits {
    */
   async toStrict({ edit, operator }: Flip): Promise<void> {
     const { ref, beforeJson, afterJson } = edit;
-    await this.#write(operator, ref, () => {
-      const now = this.#dependencies.configuration.manifestOf(ref);
-      const wanted = beforeJson === undefined ? undefined : manifestOf(beforeJson);
-      if (sameContent(now, wanted)) return put(manifestOf(afterJson));
-      throw objectChanged(ref);
-    });
+    const wanted = beforeJson === undefined ? undefined : manifestOf(beforeJson);
+    await this.replace(operator, ref, wanted, manifestOf(afterJson));
   }
 
   /** Nothing of the target is strict by the object. @param operator "" for the server itself @throws as `toStrict` */
   async back(flip: Flip, operator: string): Promise<void> {
-    await this.#write(operator, flip.edit.ref, () => wantedOf(this.plannedBack(flip)));
+    const { ref } = flip.edit;
+    const cluster = this.#clusterOf(ref);
+    if (cluster === undefined) {
+      await this.#write(operator, ref, () => wantedOf(this.plannedBack(flip)));
+      return;
+    }
+    const planned = this.plannedBack(flip);
+    if (planned.kind === "nothing") return;
+    const before = this.#dependencies.configuration.manifestOf(ref);
+    const after = planned.kind === "put" ? planned.after.manifest : undefined;
+    await cluster.edit(ref, { before, after });
   }
 
   /** What it would write, now. */
@@ -55,6 +65,11 @@ export class FlipEdits {
     return objectSays(flip, this.#dependencies.configuration.viewOf(flip.target.namespace));
   }
 
+  /** What it wrote says STRICT, now, whoever stands over it. */
+  isStanding(flip: Flip): boolean {
+    return isStanding(flip, this.#dependencies.configuration.viewOf(flip.target.namespace));
+  }
+
   /** @param before what the change was planned from. @throws as `toStrict` */
   async replace(
     operator: string,
@@ -62,6 +77,11 @@ export class FlipEdits {
     before: JsonObject | undefined,
     after: JsonObject,
   ): Promise<void> {
+    const cluster = this.#clusterOf(ref);
+    if (cluster !== undefined) {
+      await cluster.edit(ref, { before, after });
+      return;
+    }
     await this.#write(operator, ref, () => {
       if (!sameContent(this.#dependencies.configuration.manifestOf(ref), before)) {
         throw objectChanged(ref);
@@ -73,7 +93,14 @@ export class FlipEdits {
   /** @throws FlipRefusedError `flip-object-in-directory` */
   assertWritable(ref: ResourceRef, next: string): void {
     const origin = this.#dependencies.configuration.find(ref)?.origin ?? "";
-    if (origin !== "") throw inDirectory(ref, origin, next);
+    if (origin !== "" && this.#clusterOf(ref) === undefined) throw inDirectory(ref, origin, next);
+  }
+
+  /** What nobody has written yet is made where the others are. */
+  #clusterOf(ref: ResourceRef): FlipEditsDependencies["cluster"] {
+    const { configuration, cluster } = this.#dependencies;
+    const origin = configuration.find(ref)?.origin ?? clusterOrigin;
+    return origin === clusterOrigin ? cluster : undefined;
   }
 
   async #write(operator: string, ref: ResourceRef, wanted: () => WantedChange): Promise<void> {

@@ -45,10 +45,15 @@ interface Step {
 function detailOf(flip: Flip, before: Flip | undefined, { cause, joining }: Step): object {
   if (before === undefined) return beginning(flip);
   if (cause !== undefined) {
-    return { cause: cause.kind, ...("callers" in cause && named("callers", cause.callers)) };
+    return {
+      cause: cause.kind,
+      ...("callers" in cause && named("callers", cause.callers)),
+      ...("objects" in cause && named("objects", cause.objects)),
+    };
   }
   const { state } = flip;
   if (state.kind === "done" && state.unseen.length > 0) return named("unseen", state.unseen);
+  if (state.kind === "editing" && state.isWritten === true) return { isWritten: true };
   const stage = flip.opened.at(-1);
   if (stage === undefined || hasEnded(flip)) return {};
   const isOpened = before.opened.length < flip.opened.length;

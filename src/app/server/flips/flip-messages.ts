@@ -3,7 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { endMs } from "../../../core/flip/flip-causes.ts";
-import type { FlipState } from "../../../core/flip/flip.ts";
+import { causeNames, type FlipState } from "../../../core/flip/flip.ts";
 import type { OtherDecision } from "../../../core/flip/other-decisions.ts";
 import { formatStage } from "../../../core/flip/stages.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
@@ -61,5 +61,5 @@ function causeOf(state: FlipState): { readonly cause?: string; readonly causeNam
   if (state.kind === "superseded") return { cause: state.why };
   if (state.kind !== "reverting" && state.kind !== "reverted") return {};
   const { cause } = state;
-  return { cause: cause.kind, causeNames: "callers" in cause ? [...cause.callers] : [] };
+  return { cause: cause.kind, causeNames: [...causeNames(cause)] };
 }

@@ -10,7 +10,9 @@ export function assertApart(target: FlipTarget, others: readonly FlipTarget[]): 
   const { text } = other;
   const message = `expected no flip of ${target.text} under way, got one of ${text}`;
   const isSame = targetKey(other) === targetKey(target);
-  const hint = `follow it: portcullis mtls flip ${text}; or take it back: portcullis mtls revert ${text}`;
+  const hint =
+    `follow it: portcullis mtls flip ${text}; or take it back: portcullis mtls revert ${text}; ` +
+    `to waive somebody meanwhile: portcullis mtls waivers add NAME --target ${text} --reason TEXT --for 1d`;
   throw new FlipRefusedError(isSame ? "flip-running" : "flip-overlaps", message, { hint });
 }
 

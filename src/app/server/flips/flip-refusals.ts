@@ -14,6 +14,7 @@ import { refWords, type ResourceRef } from "../../../core/resources/resource.ts"
 import { nearestMatch } from "../../../edge/config/nearest-match.ts";
 import { CallerWaiverError } from "../../../edge/store/caller-waivers.ts";
 import { ResourceChangeError } from "../policy/resources/resource-change-error.ts";
+import { clusterOrigin } from "../policy/resources/stored-object.ts";
 import type { Judgement } from "./judgement.ts";
 
 export type ServerRefusalCode =
@@ -24,6 +25,8 @@ export type ServerRefusalCode =
   /** Of a target that has workloads in common. */
   | "flip-overlaps"
   | "flips-full"
+  /** Nobody there could refuse anything. */
+  | "target-without-proxy"
   | "flip-object-in-directory"
   /** The configuration has changed while it was judged. */
   | "object-changed"
@@ -72,7 +75,8 @@ export function refuse({ code, message, hint }: ServerRefusal): never {
 
 /** @param next the command that goes another way */
 export function inDirectory(ref: ResourceRef, origin: string, next: string): FlipRefusedError {
-  const message = `expected an object that is written here, got ${refWords(ref)}, which stands in ${origin} of the server's directory`;
+  const where = origin === clusterOrigin ? "the cluster" : `${origin} of the server's directory`;
+  const message = `expected an object that is written here, got ${refWords(ref)}, which stands in ${where}`;
   return new FlipRefusedError("flip-object-in-directory", message, { hint: next });
 }
 

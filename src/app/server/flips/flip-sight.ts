@@ -78,6 +78,7 @@ export class FlipSight {
     return {
       workloads: withSilence(workloadProgress(control, of), this.#nowMs()),
       object: facts.object,
+      overruledBy: facts.overruledBy,
       evidence: this.#isBlind ? "blind" : "known",
       verdict,
       safeSinceMs: this.#safe?.opened === flip.opened.length ? this.#safe.sinceMs : undefined,

@@ -52,7 +52,7 @@ interface Known {
 
 function dependencies(known: Known, owned: DisposableStack): JudgeDependencies {
   const { members, spans, hasListeners = true, seen = () => Promise.resolve([]) } = known;
-  const set = known.set ?? new ResourceSet(0, { directory: [], applied: [] });
+  const set = known.set ?? new ResourceSet(0, { directory: [], applied: [], cluster: [] });
   return {
     configuration: owned.use(new FlipConfiguration(set, "td")),
     questions: {
@@ -72,6 +72,7 @@ function dependencies(known: Known, owned: DisposableStack): JudgeDependencies {
 const setOf = (...manifests: readonly string[]): ResourceSet =>
   new ResourceSet(1, {
     directory: [],
+    cluster: [],
     applied: parseManifests(manifests.join("---"), "f.yaml").objects.map(storedObject),
   });
 
@@ -199,5 +200,30 @@ spec: { host: api.shop.internal, trafficPolicy: { tls: { mode: DISABLE } } }
   assert.deepEqual(await verdicts.of(flip), { kind: "safe", names: [] });
   const put = parseManifests(web, "f.yaml").objects.map(storedObject);
   set.change({ layer: "applied", put, remove: [] }, 2);
-  assert.deepEqual(await verdicts.of(flip), { kind: "unsafe", names: ["web/web-0"] });
+  const told = { kind: "unsafe", names: ["web/web-0"], isTold: true };
+  assert.deepEqual(await verdicts.of(flip), told);
+});
+
+it("a call that is refused without the flip's object, too, is none the less broken by its stage", async () => {
+  using owned = new DisposableStack();
+  const plain = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: plain, namespace: web }
+spec: { host: api.shop.internal, trafficPolicy: { tls: { mode: DISABLE } } }
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: shop }
+spec: { mtls: { mode: STRICT } }
+`;
+  const web = workloadYaml("web-0", "10.0.1.1").replace("namespace: shop", "namespace: web");
+  const set = setOf(shopManifests(["api-0"], "STRICT"), plain, web);
+  const api = memberOf("api-0", { ports: [8080] });
+  const known = { members: [api], spans: [spanOf(api)], set };
+  const verdicts = new FlipVerdicts(dependencies(known, owned));
+  const flip = flipOf({ lookBackMs });
+  const edit = { ...flip.edit, beforeJson: undefined };
+  const told = { kind: "unsafe", names: ["web/web-0"], isTold: true };
+  assert.deepEqual(await verdicts.of({ ...flip, edit }), told);
 });

@@ -1,8 +1,9 @@
 /** The verdict that a flip under way waits for: of the workloads that are not strict yet, by evidence first, and by configuration. */
 
 import type { BrokenCall } from "../../../core/evidence/callers.ts";
-import { brokenCalls } from "../../../core/flip/broken-calls.ts";
 import type { FlipVerdict } from "../../../core/flip/flip-view.ts";
+import { flipBreaks } from "../../../core/flip/strict-breaks.ts";
+import type { EditSources } from "../../../core/flip/strict-edit.ts";
 import { stagesOf, type Flip } from "../../../core/flip/flip.ts";
 import type { PeerAuthentication } from "../../../core/resources/peer-authentication.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
@@ -60,7 +61,8 @@ export class FlipVerdicts {
     const waived = this.#dependencies.waivers.namesOf(flip.target);
     const broken = this.#broken(flip).filter(({ client }) => !waived.has(client));
     const names = [...new Set(broken.map(({ client }) => client))];
-    return { kind: names.length > 0 ? "unsafe" : otherwise, names };
+    if (names.length === 0) return { kind: otherwise, names };
+    return { kind: "unsafe", names, isTold: true };
   }
 
   #broken(flip: Flip): readonly BrokenCall[] {
@@ -72,11 +74,9 @@ export class FlipVerdicts {
     const before = beforeJson === undefined ? undefined : policyOf(beforeJson);
     const now = configuration.find(ref)?.object;
     const after = now?.kind === "PeerAuthentication" ? now.object : policyOf(afterJson);
-    const view = configuration.wholeWith(
-      ref,
-      before && { kind: "PeerAuthentication", object: before },
-    );
-    const calls = after === undefined ? [] : brokenCalls(view, after, flip.target);
+    const manifestOf: EditSources["manifestOf"] = (each) => configuration.manifestOf(each) ?? {};
+    const sources = { view: configuration.whole(), manifestOf, createdMs: undefined };
+    const calls = after === undefined ? [] : flipBreaks(flip.target, { before, after }, sources);
     this.#known = { sequence, calls };
     return calls;
   }

@@ -33,7 +33,7 @@ function openFlips(owned: DisposableStack): Flips {
       nowMs,
     }),
   );
-  const set = new ResourceSet(0, { directory: [], applied: [] });
+  const set = new ResourceSet(0, { directory: [], applied: [], cluster: [] });
   const configuration = owned.use(new FlipConfiguration(set, trustDomain));
   const stored = [{ id: done.id, document: encodeFlip(done) }];
   return new Flips({

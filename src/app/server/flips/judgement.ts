@@ -41,6 +41,8 @@ export interface JudgeDependencies {
   readonly waivers: Pick<CallerWaivers, "of" | "namesOf">;
   readonly absenceOf: AbsenceOf;
   readonly hasListeners: HasListeners;
+  /** When `evidence.db` was begun anew, as an older one was set aside. */
+  readonly anewMs?: number | undefined;
   readonly nowMs: () => number;
 }
 
@@ -99,6 +101,7 @@ export async function judge(
       hasTold: told.has(each.key) && isKnown(each, dependencies.hasListeners),
     })),
     firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
+    anewMs: dependencies.anewMs,
     seen: [...others, ...mtls],
     spans: spans.filter(({ member, port }) => isAsked(member, port)),
     holderOf,

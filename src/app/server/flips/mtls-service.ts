@@ -22,6 +22,7 @@ import { changeOf } from "./flip-orders.ts";
 import type { FlipServiceDependencies } from "./flip-service.ts";
 import { makePermissive } from "./make-permissive.ts";
 import { planNamespace, planRowsMax } from "./plan-namespace.ts";
+import { otherMessage } from "./surroundings-messages.ts";
 import { verdictMessage } from "./verdict-messages.ts";
 
 export interface MtlsHandlers {
@@ -105,11 +106,13 @@ async function permit(
   }
   if (until === undefined) throw new CommandError("command-setting", "expected a date, got none");
   const order = { untilMs: timestampMs(until), owner, operator, isDryRun };
-  const edit = await makePermissive(dependencies, target, order);
+  const { edit, others, endsStrict } = await makePermissive(dependencies, target, order);
   const action = edit.before === undefined ? "created" : "configured";
   return create(MakePermissiveResponseSchema, {
     result: { case: "action", value: edit.isUnchanged ? "unchanged" : action },
     object: nameMessage(edit.ref),
     ...changeOf(edit),
+    decidedByOthers: others.map(otherMessage),
+    endsStrict,
   });
 }

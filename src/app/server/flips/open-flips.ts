@@ -5,6 +5,7 @@ import type { Parts } from "../parts.ts";
 import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
 import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import { failureFields } from "../failure-fields.ts";
+import { ClusterEdits } from "../kube/writes/cluster-edits.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
 import type { Session } from "../mesh/mesh-session.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
@@ -35,13 +36,15 @@ export interface OpenFlipsOptions {
 
 export interface OpenedFlips extends FlipServiceDependencies {
   readonly columns: () => Promise<PortColumns>;
+  /** Where flips write what stands in the server's cluster; undefined where it is in none. */
+  readonly clusterEdits: ClusterEdits | undefined;
 }
 
 const pruneMs = 60_000;
 
 /** @param owned ends them. @throws StoreError; FlipError `flip-malformed`; whatever SQLite throws */
 export function openFlips(
-  { store, keeper, log, metrics, live }: Parts,
+  { store, keeper, log, metrics, live, kube }: Parts,
   { resources, control, connections, trustDomain, nowMs }: OpenFlipsOptions,
   owned: AsyncDisposableStack,
 ): OpenedFlips {
@@ -66,10 +69,18 @@ export function openFlips(
     waivers,
     absenceOf: absenceBy(control),
     hasListeners: listenersBy(control),
+    anewMs: connections?.evidence.anewMs,
     nowMs,
   };
+  const openClusterEdits = (): ClusterEdits | undefined => {
+    if (kube === undefined) return undefined;
+    const ending = new AbortController();
+    owned.defer(() => ending.abort());
+    return new ClusterEdits({ connection: kube.connection, set, signal: ending.signal });
+  };
   const hurried = new HurriedStreams<Session>((...of) => connections?.intake.hurry(...of));
-  const edits = new FlipEdits({ resources, configuration });
+  const clusterEdits = openClusterEdits();
+  const edits = new FlipEdits({ resources, configuration, cluster: clusterEdits });
   const register = new FlipRegister({ stored: store.flips, record });
   const flips: Flips = new Flips({ ...judging, register, control, edits, hurried, events });
   owned.use(flips);
@@ -105,5 +116,5 @@ export function openFlips(
     nowMs,
   };
   const ofPorts = { questions, flips, debts, configuration, lookBackMs, nowMs };
-  return { ...service, columns: () => portColumns(ofPorts) };
+  return { ...service, columns: () => portColumns(ofPorts), clusterEdits };
 }

@@ -16,7 +16,11 @@ function policy(mode: string, until: string): readonly StoredObject[] {
 }
 
 test("a date alarms when it has come, once a day, until the object is strict", () => {
-  const set = new ResourceSet(1, { directory: [], applied: policy("PERMISSIVE", "2026-12-24") });
+  const set = new ResourceSet(1, {
+    directory: [],
+    cluster: [],
+    applied: policy("PERMISSIVE", "2026-12-24"),
+  });
   let nowMs = dueMs - 1;
   const said: string[] = [];
   using debts = new PermissiveDebts({

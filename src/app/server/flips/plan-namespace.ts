@@ -1,14 +1,8 @@
 /** In which order the targets of a namespace can go strict. Each may take a tenth of a second: others have their turn in between. */
 
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Caller } from "../../../core/evidence/caller.ts";
 import { FlipError, isRefusal, type FlipRefusal } from "../../../core/flip/flip-error.ts";
-import {
-  planFlips,
-  type PlanCaller,
-  type PlannedFlip,
-  type PlanTarget,
-} from "../../../core/flip/flip-plan.ts";
+import { planFlips, type PlannedFlip, type PlanTarget } from "../../../core/flip/flip-plan.ts";
 import { namespaceTargets } from "../../../core/flip/namespace-targets.ts";
 import type { StrictEdit } from "../../../core/flip/strict-edit.ts";
 import { modeOfAll, ownObject } from "../../../core/flip/target-modes.ts";
@@ -16,6 +10,7 @@ import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { ResourceRef } from "../../../core/resources/resource.ts";
 import type { FlipOrders } from "./flip-orders.ts";
 import type { Judgement } from "./judgement.ts";
+import { planCallers } from "./plan-callers.ts";
 import { flipUnderWayWords } from "./surroundings-messages.ts";
 
 export interface PlannedTarget extends PlannedFlip {
@@ -74,7 +69,7 @@ async function look(
       workloads: membersOf(view, target).members.map(({ name }) => name),
       // Who cannot be flipped has no turn.
       verdict: refusal !== undefined && kind === "safe" ? "unknown" : kind,
-      callers: namesOnce(callers.filter(({ isWaived }) => !isWaived)),
+      callers: planCallers(callers.filter(({ isWaived }) => !isWaived)),
       silent: silent.filter(({ isWaived }) => !isWaived),
     },
     judgement,
@@ -92,20 +87,6 @@ function busyWith({ target, flips }: Judgement): Looked["refusal"] {
   if (first === undefined) return undefined;
   const hint = `portcullis mtls flip ${first.flip.target.text}`;
   return { message: flipUnderWayWords(first, target.text), hint };
-}
-
-function namesOnce(callers: readonly Caller[]): readonly PlanCaller[] {
-  const byName = new Map(
-    callers.map((each) => [each.name, { name: each.name, isMeshed: isMeshed(each) }]),
-  );
-  return [...byName.values()];
-}
-
-/** @returns undefined for whom nobody knows */
-function isMeshed({ holder }: Caller): boolean | undefined {
-  if (holder.kind === "workload") return holder.isMeshed;
-  // Its proxy is told to send plaintext, or has shown a certificate of the mesh.
-  return holder.kind === "configuration" || holder.kind === "identity" ? true : undefined;
 }
 
 function withRefusal(planned: PlannedFlip, looked: Looked | undefined): PlannedTarget {

@@ -4,7 +4,7 @@
  */
 
 import { endMs } from "../../../core/flip/flip-causes.ts";
-import { nextFlip, waitsForVerdict } from "../../../core/flip/flip-machine.ts";
+import { nextFlip, waitsForVerdict, writtenFlip } from "../../../core/flip/flip-machine.ts";
 import { waitsFor } from "../../../core/flip/flip-waits.ts";
 import { hasEnded, type Flip } from "../../../core/flip/flip.ts";
 import type { ObjectSays } from "../../../core/flip/object-says.ts";
@@ -114,7 +114,7 @@ export class RunningFlip implements AsyncDisposable {
     return await this.#record.inTurn(async () => {
       // An order may have had its turn before.
       if (this.flip !== flip || this.#sight.object(flip) !== seen.object) return "again";
-      const next = nextFlip(flip, view, this.#nowMs());
+      const next = nextFlip(flip, view, this.#nowMs()) ?? writtenFlip(flip, view.object);
       if (next !== undefined) return await this.#tryChange(next);
       return await this.#editing.makeDue(flip, view.object);
     });

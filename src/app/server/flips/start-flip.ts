@@ -53,9 +53,14 @@ export async function startFlip(orders: FlipOrders, order: StartOrder): Promise<
   const now = configuration.sequence === sequence ? plan : planOf(orders, target, order);
   if (textOf(now) !== textOf(plan)) throw objectChanged(target);
   const change = changeOf(plan);
-  if (judgement.verdict.kind !== "safe") throw new NotSafeError(judgement, change);
   const flip = { ...newFlipOf(order, target, plan, orders.nowMs()), stages };
-  const begun = order.isDryRun ? newFlip({ ...flip, id: 0 }) : await flips.begin(flip);
+  const dry = newFlip({ ...flip, id: 0 });
+  const { members } = judgement.verdict.coverage;
+  // One that has just come is known by policy first.
+  const isNobody = flips.report(dry).workloads.every(({ stage }) => stage === "no-proxy");
+  if (members === 0 && isNobody) throw withoutProxy(judgement);
+  if (judgement.verdict.kind !== "safe") throw new NotSafeError(judgement, change);
+  const begun = order.isDryRun ? dry : await flips.begin(flip);
   return { flip: begun, judgement, ...change };
 }
 
@@ -99,6 +104,14 @@ function newFlipOf(
       isOurs: !awaitsObject,
     },
   };
+}
+
+/** A flip of nobody would wait for ever, and hold back whoever comes. */
+function withoutProxy(judgement: Judgement): FlipRefusedError {
+  const { text, namespace } = judgement.target;
+  const message = `expected a proxy of ${text}, which could refuse plaintext, got none since the look-back began`;
+  const hint = `give it a sidecar, and look who is there: portcullis mtls status -n ${namespace}`;
+  return new FlipRefusedError("target-without-proxy", message, { hint, judgement });
 }
 
 function objectChanged({ text }: FlipTarget): FlipRefusedError {

@@ -28,7 +28,8 @@ export async function takeBack(
   const change = changeBack(orders, flip);
   const cause = { kind: "operator", operator, reason } as const;
   const decide: Parameters<Flips["order"]>[1] = (now, object) => {
-    const next = revertFlip(now, cause, object, Math.floor(nowMs()));
+    const isStanding = edits.isStanding(now);
+    const next = revertFlip(now, cause, { object, isStanding }, Math.floor(nowMs()));
     if (isRefusal(next)) refuse(asPart(orders, text, next));
     return next;
   };

@@ -2,7 +2,12 @@
 
 import { compareText } from "../../../core/compare-text.ts";
 import type { Flip } from "../../../core/flip/flip.ts";
-import { objectOf, objectSays, type ObjectSays } from "../../../core/flip/object-says.ts";
+import {
+  objectOf,
+  objectSays,
+  overrulersOf,
+  type ObjectSays,
+} from "../../../core/flip/object-says.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { MeshView } from "../../../core/policy/mesh-view.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
@@ -13,6 +18,8 @@ export interface TargetFacts {
   readonly target: FlipTarget;
   readonly asked: AskedPorts;
   readonly object: ObjectSays;
+  /** Of an object that is `overruled`. */
+  readonly overruledBy: readonly string[];
   readonly isObjectThere: boolean;
   /** By name. */
   readonly labels: ReadonlyMap<string, Labels>;
@@ -22,6 +29,7 @@ export interface TargetFacts {
 
 export function targetFacts(view: MeshView, flip: Flip): TargetFacts {
   const { target } = flip;
+  const object = objectSays(flip, view);
   const asked = askedPorts(view, target, flip);
   const entries = view
     .selected(target.namespace, selectorOf(target))
@@ -30,7 +38,8 @@ export function targetFacts(view: MeshView, flip: Flip): TargetFacts {
   return {
     target,
     asked,
-    object: objectSays(flip, view),
+    object,
+    overruledBy: object === "overruled" ? overrulersOf(flip, view) : [],
     isObjectThere: objectOf(flip, view) !== undefined,
     labels: new Map(entries.map(({ ref, labels }) => [nameKey(ref), labels])),
     workloads: entries

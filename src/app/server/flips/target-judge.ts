@@ -1,9 +1,11 @@
 /** What an operator's target is, how it would be made strict, and whether that would break anybody. */
 
+import type { BrokenCall } from "../../../core/evidence/callers.ts";
 import { isRefusal, type FlipRefusal } from "../../../core/flip/flip-error.ts";
 import { decidedByOthers } from "../../../core/flip/other-decisions.ts";
 import { resolveTarget } from "../../../core/flip/resolve-target.ts";
-import { planStrict, type StrictEdit } from "../../../core/flip/strict-edit.ts";
+import { strictBreaks } from "../../../core/flip/strict-breaks.ts";
+import { planStrict, type EditSources, type StrictEdit } from "../../../core/flip/strict-edit.ts";
 import { targetPorts } from "../../../core/flip/target-modes.ts";
 import { parseTargetText } from "../../../core/flip/target-text.ts";
 import { membersOf, type FlipTarget } from "../../../core/flip/target.ts";
@@ -11,7 +13,12 @@ import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import { FlipRefusedError, refuse } from "./flip-refusals.ts";
 import { judge, type JudgeDependencies, type Judgement } from "./judgement.ts";
 import type { TargetSurroundings } from "./surroundings.ts";
-import { othersOf, surroundingsOf, type SurroundingsDependencies } from "./target-surroundings.ts";
+import {
+  isDecidedByOthers,
+  othersOf,
+  surroundingsOf,
+  type SurroundingsDependencies,
+} from "./target-surroundings.ts";
 
 export interface JudgedPlan {
   readonly target: FlipTarget;
@@ -28,7 +35,8 @@ export interface TargetJudgeDependencies extends JudgeDependencies, Surroundings
 export class TargetJudge {
   readonly #dependencies: TargetJudgeDependencies;
   readonly #plans = new Map<string, StrictEdit | FlipRefusal>();
-  #plansSequence = 0;
+  readonly #broken = new Map<string, readonly BrokenCall[]>();
+  #knownSequence = 0;
 
   constructor(dependencies: TargetJudgeDependencies) {
     this.#dependencies = dependencies;
@@ -45,11 +53,14 @@ export class TargetJudge {
     return othersOf(this.#dependencies, target);
   }
 
+  /** Nobody is left of a namespace for whom its own object decides. */
+  isDecidedByOthers(target: FlipTarget): boolean {
+    return isDecidedByOthers(this.#dependencies, target);
+  }
+
   /** Of one configuration made once: somebody may look each second. @param isOurs whether the server is to write the object */
   planOf(target: FlipTarget, isOurs = true): StrictEdit | FlipRefusal {
-    const { sequence } = this.#dependencies.configuration;
-    if (sequence !== this.#plansSequence || this.#plans.size >= plansMax) this.#plans.clear();
-    this.#plansSequence = sequence;
+    this.#forget();
     const key = `${isOurs} ${target.text}`;
     const plan = this.#plans.get(key) ?? this.#planNow(target, isOurs);
     this.#plans.set(key, plan);
@@ -57,12 +68,35 @@ export class TargetJudge {
   }
 
   #planNow(target: FlipTarget, isOurs: boolean): StrictEdit | FlipRefusal {
+    return planStrict(target, this.#sources(isOurs));
+  }
+
+  /** Of the same configuration once, as plans are. */
+  #brokenNow(target: FlipTarget): readonly BrokenCall[] {
+    this.#forget();
+    const broken = this.#broken.get(target.text) ?? strictBreaks(target, this.#sources(true));
+    this.#broken.set(target.text, broken);
+    return broken;
+  }
+
+  #sources(isOurs: boolean): EditSources {
     const { configuration, nowMs } = this.#dependencies;
-    return planStrict(target, {
+    return {
       view: configuration.whole(),
       manifestOf: (ref) => configuration.manifestOf(ref) ?? {},
       createdMs: isOurs ? Math.floor(nowMs()) : undefined,
-    });
+    };
+  }
+
+  /** What was made of another configuration, or too much. */
+  #forget(): void {
+    const { sequence } = this.#dependencies.configuration;
+    const isFull = this.#plans.size >= plansMax || this.#broken.size >= plansMax;
+    if (sequence !== this.#knownSequence || isFull) {
+      this.#plans.clear();
+      this.#broken.clear();
+    }
+    this.#knownSequence = sequence;
   }
 
   /** Of ports that cannot be made strict by one object, the verdict is of all of them. @throws FlipRefusedError */
@@ -73,7 +107,7 @@ export class TargetJudge {
   ): Promise<JudgedPlan> {
     const { configuration, waivers } = this.#dependencies;
     const ports = isRefusal(plan) ? { ports: target.ports, exceptPorts: [] } : plan;
-    const brokenCalls = isRefusal(plan) ? [] : plan.brokenCalls;
+    const brokenCalls = isRefusal(plan) ? this.#brokenNow(target) : plan.brokenCalls;
     const asked = { target, ports, lookBackMs, brokenCalls };
     const { verdict, nowMs, names } = await this.#known(judge(this.#dependencies, asked));
     const view = configuration.viewOf(target.namespace);

@@ -3,7 +3,7 @@
 import type { Flip } from "../../../core/flip/flip.ts";
 import { otherDecisions, type OtherDecision } from "../../../core/flip/other-decisions.ts";
 import { shareWorkloads } from "../../../core/flip/shared-workloads.ts";
-import { areApart, type FlipTarget } from "../../../core/flip/target.ts";
+import { areApart, membersOf, type FlipTarget } from "../../../core/flip/target.ts";
 import { Holds } from "../../../core/policy/holds.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
@@ -45,6 +45,18 @@ export function othersOf(
   const holds = new Holds(flips.holds);
   const strays = straysOf(control, namespace);
   return otherDecisions(configuration.viewOf(namespace), target, { holds, strays });
+}
+
+/** Of whom is known, by the configuration or by a stream: of nobody at all it is not so. */
+export function isDecidedByOthers(
+  dependencies: SurroundingsDependencies,
+  target: FlipTarget,
+): boolean {
+  const decided = new Set(othersOf(dependencies, target).flatMap(({ workloads }) => workloads));
+  const view = dependencies.configuration.viewOf(target.namespace);
+  const strays = straysOf(dependencies.control, target.namespace);
+  const isLeft = membersOf(view, target).members.length > 0;
+  return decided.size > 0 && !isLeft && strays.every(({ name }) => decided.has(name));
 }
 
 function countsOf(

@@ -3,7 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Caller, CallerHolder } from "../../../core/evidence/caller.ts";
-import type { Silent, SilentReason } from "../../../core/evidence/silent.ts";
+import type { Silent } from "../../../core/evidence/silent.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
 import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
@@ -18,6 +18,7 @@ import type {
 import { waiverMessage } from "../rotation/root-messages.ts";
 import type { Refusal } from "./flip-refusals.ts";
 import type { Judgement } from "./judgement.ts";
+import { silentWords } from "./silent-words.ts";
 import { flipUnderWayMessage, otherMessage } from "./surroundings-messages.ts";
 
 /** Of callers, of the silent and of waivers; those that count come first. */
@@ -108,28 +109,13 @@ function holderDetail(holder: CallerHolder): string {
   return `it was the address of ${names}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-const reasons: Readonly<Record<SilentReason, string>> = {
-  nobody: "the target has no proxy that could tell who calls",
-  "too-young": "has not been there for all of the look-back",
-  "never-reported": "has told nothing of who calls it",
-  "no-listener": "does not listen there: what comes to that port does not pass its proxy",
-  gap: "has not told of all of the time",
-  late: "tells no more",
-  away: "its agent is away: nobody tells who calls it now",
-  "envoy-away":
-    "its agent tells, and its Envoy has no stream with it: nobody tells who calls it now",
-  unheard: "was not heard since the server's start",
-  lost: "has seen connections without mTLS of which it has not told",
-  "unnamed-open": "has open connections without mTLS of which nobody knows whose they are",
-};
-
 function silentMessage(silent: Silent): MessageInitShape<typeof SilentProxySchema> {
   const { name, reason, ports, sinceMs, untilMs, connections, isWaived } = silent;
   const where = ports.length === 0 ? "" : `port ${ports.slice(0, namedMax).join(", ")}: `;
   return {
     name,
     reason,
-    detail: `${where}${reasons[reason]}`,
+    detail: `${where}${silentWords[reason]}`,
     since: timestampFromMs(sinceMs),
     ...(untilMs !== undefined && { until: timestampFromMs(untilMs) }),
     lost: BigInt(connections),

@@ -89,6 +89,7 @@ function progressOf(
     isBack: proxies.every(({ isBack }) => isBack),
     plaintext: plaintextAmong(proxies),
     absence: proxies.find((each) => each.stage === "silent")?.absence,
+    hasTwin: proxies.some((each) => each.isConnected),
     evidenceUntilMs: toldMs === 0 || toldMs === Infinity ? undefined : toldMs,
     hasGap,
     lost,
