@@ -1,6 +1,6 @@
 /** One entry of the deny list, and what an operator may write into it. */
 
-import { operatorPattern, reasonPattern } from "../operator.ts";
+import { isOperator, reasonPattern } from "../operator.ts";
 import { DenyListError } from "./deny-error.ts";
 import { isCanonicalTarget, type DenyTarget } from "./deny-target.ts";
 
@@ -8,7 +8,7 @@ export interface NewDenial {
   readonly target: DenyTarget;
   /** The denied caller reads it, too: 1 to 200 printable characters. */
   readonly reason: string;
-  /** The name that the operator claims; at most 60 printable characters, "" for the server itself. */
+  /** As core/operator.ts has it: claimed or verified, "" for the server itself. */
   readonly operator: string;
   readonly createdAtMs: number;
   /** From then on it has no effect; without it, it stays. */
@@ -31,7 +31,7 @@ export function assertDenial({ target, reason, operator, createdAtMs, untilMs }:
   if (!reasonPattern.test(reason)) {
     throw invalid("a reason of 1 to 200 printable characters", JSON.stringify(reason));
   }
-  if (!operatorPattern.test(operator)) {
+  if (!isOperator(operator)) {
     throw invalid("an operator of at most 60 printable characters", JSON.stringify(operator));
   }
   if (!isTime(createdAtMs)) throw invalid("a time of creation", String(createdAtMs));

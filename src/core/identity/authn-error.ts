@@ -5,7 +5,7 @@
  * token or a part of its signature.
  */
 
-import { PortcullisError } from "../error.ts";
+import { PortcullisError, type ErrorOptionsWithHint } from "../error.ts";
 
 export type AuthnErrorCode =
   | "token-missing"
@@ -29,6 +29,12 @@ export type AuthnErrorCode =
   /** The rule's template makes no SPIFFE ID of what the token says. */
   | "token-identity"
   | "token-replayed"
+  /** What it is bound to is gone, or the API server says that it counts no more. */
+  | "token-revoked"
+  /** Of a cluster, and bound to nothing whose end could be seen. */
+  | "token-unbound"
+  /** It comes from another address than its pod's. */
+  | "token-address"
   | "x5c-chain"
   | "x5c-certificate"
   /** Never made, or used before: nobody can tell which. */
@@ -39,16 +45,42 @@ export type AuthnErrorCode =
   | "renewal-certificate-expired"
   | "renewal-not-enrolled"
   | "renewal-over"
+  /** The service account whose identity it has does not exist. */
+  | "renewal-revoked"
   /**
-   * Not the caller's fault: the store of join tokens and enrolments cannot be used, or nobody can tell
-   * yet whether a single-use token was used before this server started.
+   * Not the caller's fault: the store of join tokens and enrolments cannot be used, nobody can tell
+   * yet whether a single-use token was used before this server started, or the cluster's API server
+   * cannot be asked.
    */
   | "identities-unavailable"
   /** Not the token's fault: its key is unknown, and the key set could not be read again. */
   | "keys-unavailable";
 
+/** As much of a caller as is said of one who is none. */
+export interface ClaimedIdentity {
+  readonly id: { toString(): string };
+  readonly namespace?: string;
+  readonly serviceAccount?: string;
+  readonly evidence: {
+    readonly method: string;
+    readonly pod?: { readonly name: string; readonly uid: string } | undefined;
+    readonly serviceAccountUid?: string | undefined;
+  };
+}
+
+export interface AuthnErrorOptions extends ErrorOptionsWithHint {
+  /** Who it would have been, by claims whose signature holds: for the log, and for whoever looks after it. */
+  readonly claimed?: ClaimedIdentity;
+}
+
 export class AuthnError extends PortcullisError<AuthnErrorCode> {
   override name = "AuthnError";
+  readonly claimed: ClaimedIdentity | undefined;
+
+  constructor(code: AuthnErrorCode, message: string, options: AuthnErrorOptions = {}) {
+    super(code, message, options);
+    this.claimed = options.claimed;
+  }
 }
 
 /** Shows an untrusted value in a message: short, on one line, printable ASCII only. */

@@ -26,6 +26,7 @@ export interface Caller {
  */
 export type CallerEvidence =
   | KubernetesEvidence
+  | NodeEvidence
   | OidcEvidence
   | X5cEvidence
   | JoinTokenEvidence
@@ -38,6 +39,20 @@ export interface KubernetesEvidence {
   readonly pod?: BoundObject | undefined;
   readonly node?: BoundNode | undefined;
   readonly serviceAccountUid?: string | undefined;
+  /** The secret that the token is bound to: tokens of before Kubernetes 1.24 were. */
+  readonly secret?: BoundObject | undefined;
+}
+
+/** A node's own account may ask in the place of the pods on its node. */
+export interface NodeEvidence extends OutsideKubernetes {
+  readonly method: "node";
+  /** Whose token it was: a SPIFFE ID. */
+  readonly by: string;
+  /** The asking pod, and where it runs. */
+  readonly askedBy: BoundObject;
+  readonly onNode: string;
+  readonly issuer: string;
+  readonly tokenId?: string | undefined;
 }
 
 /** Whoever asks for the pod need not ask for the method first. */

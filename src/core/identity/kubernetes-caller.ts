@@ -39,6 +39,7 @@ export function callerFromClaims(claims: TokenClaims, rules: TokenRules, nowMs: 
       pod: claims.binding?.pod,
       node: claims.binding?.node,
       serviceAccountUid: claims.binding?.serviceAccount.uid,
+      ...(claims.binding?.secret !== undefined && { secret: claims.binding.secret }),
     }),
   });
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { reviewStatus, testHolder } from "../../../test/support/kube-objects.ts";
-import { readReview, type ReviewedToken } from "../kube/review-answer.ts";
+import { readReview, type ReviewedToken } from "../kube/who/review-answer.ts";
 import { SpiffeId, TrustDomain } from "../spiffe/id.ts";
 import { AuthnError } from "./authn-error.ts";
 import { callerFromReview, type ClaimedCaller } from "./kubernetes-review-caller.ts";

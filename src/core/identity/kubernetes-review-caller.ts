@@ -3,7 +3,7 @@
  * they differ, one of them is not what it seems. The identity is made of the API server's answer and the configured trust domain.
  */
 
-import type { ReviewedToken } from "../kube/review-answer.ts";
+import type { ReviewedToken } from "../kube/who/review-answer.ts";
 import { SpiffeId, type TrustDomain } from "../spiffe/id.ts";
 import { AuthnError, quoted } from "./authn-error.ts";
 import type { Caller, KubernetesEvidence } from "./caller.ts";

@@ -26,6 +26,7 @@ test("reads the claims that Kubernetes writes", () => {
       serviceAccount: { name: "cart", uid: "9b2f6a3e-1111-4c8e-8a48-5a3b3f0b7c9d" },
       pod: { name: "cart-6f9c7-x2x4z", uid: "d2a3a8c2-57b3-4f5f-9a31-4d1b8a3f7a52" },
       node: { name: "node-1", uid: "6c6f4b52-8a5c-4a51-9d59-0f6ad1f1f0a1" },
+      secret: undefined,
     },
   });
 });

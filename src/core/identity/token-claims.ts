@@ -30,6 +30,7 @@ interface TokenBinding {
   readonly serviceAccount: BoundObject;
   readonly pod: BoundObject | undefined;
   readonly node: BoundNode | undefined;
+  readonly secret: BoundObject | undefined;
 }
 
 export interface BoundObject {
@@ -57,12 +58,13 @@ export function parseTokenClaims(payload: unknown): TokenClaims {
 function parseBinding(value: unknown): TokenBinding | undefined {
   if (value === undefined) return undefined;
   const claim = asObject(value, "kubernetes.io");
-  const { namespace, serviceaccount, pod, node } = claim;
+  const { namespace, serviceaccount, pod, node, secret } = claim;
   return Object.freeze({
     namespace: asString(namespace, "kubernetes.io namespace"),
     serviceAccount: parseBoundObject(serviceaccount, "kubernetes.io serviceaccount"),
     pod: pod === undefined ? undefined : parseBoundObject(pod, "kubernetes.io pod"),
     node: node === undefined ? undefined : parseBoundNode(node, "kubernetes.io node"),
+    secret: secret === undefined ? undefined : parseBoundObject(secret, "kubernetes.io secret"),
   });
 }
 

@@ -25,6 +25,7 @@ export interface KubeService extends KubeObject {
   readonly externalName: string | undefined;
   /** Of Istio's annotation `networking.istio.io/exportTo`. */
   readonly exportTo: readonly string[];
+  readonly publishesNotReady: boolean;
 }
 
 export interface SliceEndpoint {

@@ -24,6 +24,14 @@ export function isFinished({ phase }: Pod): boolean {
   return phase === "Succeeded" || phase === "Failed";
 }
 
+/**
+ * Whether nobody runs of one that is gone, as its node has said, or because it never had one: since Kubernetes 1.27 a kubelet says so of a
+ * pod before it lets it go. Whoever is deleted by force (`--grace-period=0`) may go on, and nobody knows.
+ */
+export function hasEnded(last: Pod): boolean {
+  return isFinished(last) || last.nodeName === "";
+}
+
 /** Whether it may still have processes: of whoever is none, no certificate is needed. */
 export function mayRun(pod: Pod, nowMs: number): boolean {
   return !isFinished(pod) && !isPastDeletion(pod, nowMs);

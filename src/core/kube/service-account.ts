@@ -2,4 +2,7 @@
 
 import type { DeletableObject } from "./kube-object.ts";
 
-export type KubeServiceAccount = DeletableObject;
+export interface KubeServiceAccount extends DeletableObject {
+  /** Whole seconds; undefined: nobody has said. */
+  readonly createdMs?: number | undefined;
+}

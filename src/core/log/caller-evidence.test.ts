@@ -26,6 +26,23 @@ const proofs: readonly (readonly [
   logged: Partial<LoggedEvidence>,
 ])[] = [
   [
+    "a node's proxy in the place of a pod",
+    {
+      method: "node",
+      by: "spiffe://cluster.local/ns/istio-system/sa/ztunnel",
+      askedBy: { name: "ztunnel-x", uid: "uid-9" },
+      onNode: "node-1",
+      issuer,
+      tokenId: "jti-9",
+    },
+    {
+      method: "node",
+      issuer: "spiffe://cluster.local/ns/istio-system/sa/ztunnel pod:ztunnel-x uid:uid-9",
+      tokenId: "jti-9",
+      node: "node-1",
+    },
+  ],
+  [
     "a Kubernetes token",
     {
       method: "jwt",

@@ -31,7 +31,7 @@ export function evidenceOf({ evidence, namespace }: Caller, address: string): Lo
     namespace: nameOf(namespace),
     pod: nameOf(evidence.pod?.name),
     podUid: nameOf(evidence.pod?.uid),
-    node: nameOf(evidence.node?.name),
+    node: nameOf(evidence.method === "node" ? evidence.onNode : evidence.node?.name),
     address: nameOf(address),
   };
 }
@@ -43,6 +43,12 @@ function proofOf(evidence: CallerEvidence): Proof {
   if (method === "jwt") {
     const { issuer, tokenId } = evidence;
     return { method: "kubernetes", issuer: issuerOf(issuer), tokenId: nameOf(tokenId) };
+  }
+  if (method === "node") {
+    // Whose pods these are is not known by name: what is named is who asked.
+    const { by, askedBy, tokenId } = evidence;
+    const issuer = issuerOf(`${by} pod:${askedBy.name} uid:${askedBy.uid}`);
+    return { method, issuer, tokenId: nameOf(tokenId) };
   }
   if (method === "oidc") {
     // Not every issuer names its tokens; whom it speaks of it always says.

@@ -29,6 +29,7 @@ const methods: readonly EvidenceMethod[] = [
   "join-token",
   "certificate",
   "server",
+  "node",
 ];
 
 /** Whether it has what version 2 has at its end. Without any of that it is version 1: no entry has two encodings. */

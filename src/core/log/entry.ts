@@ -44,7 +44,9 @@ export type EvidenceMethod =
   | "x5c"
   | "join-token"
   | "certificate"
-  | "server";
+  | "server"
+  /** A node's own account, in the place of a pod that runs there. */
+  | "node";
 
 /** How the caller proved who it is; "" where the method has no such thing. */
 export interface LoggedEvidence {
@@ -110,7 +112,7 @@ export interface EventEntry {
   readonly kind: "event";
   readonly timeMs: number;
   readonly type: EventType;
-  /** A claimed name; "" for the server itself. */
+  /** A claimed name, or one that the cluster has verified (core/operator.ts); "" for the server itself. */
   readonly operator: string;
   readonly subject: string;
   readonly reason: string;

@@ -12,6 +12,7 @@ const pay = "spiffe://td/ns/shop/sa/pay";
 const record: fc.Arbitrary<LeafRecord> = fc.record({
   identity: fc.constantFrom(cart.spiffeId, pay),
   agent: fc.constantFrom("", "a1", "a2"),
+  pod: fc.constantFrom("web-0", "web-1"),
   serialHex: fc.constantFrom("01", "02", "03"),
   notAfterMs: fc.nat({ max: 5 * hourMs }).map((ms) => NOW_MS + ms),
   root: fc.constantFrom("0a", "0b"),
@@ -29,8 +30,8 @@ function apply(owners: LeafOwners, step: Step): void {
 }
 
 const words = (owners: LeafOwners): readonly string[] =>
-  Array.from(owners.entries(), ([key, { lastIndex, signedIndex, notAfterMs }]) =>
-    [key, lastIndex, signedIndex, notAfterMs].join(" "),
+  Array.from(owners.entries(), ([key, { lastIndex, signedIndex, notAfterMs, pod = "" }]) =>
+    [key, lastIndex, signedIndex, notAfterMs, pod].join(" "),
   ).toSorted();
 
 describe("the owners of certificates", () => {
@@ -52,6 +53,23 @@ describe("the owners of certificates", () => {
         },
       ),
     );
+  });
+
+  it("are in the pod that all their certificates name, else in none that is known", () => {
+    for (const [pods, expected] of [
+      [["web-0", "web-0"], "web-0"],
+      [["web-0", "web-1"], undefined],
+      [["web-0", "web-1", "web-0"], undefined],
+      [["web-0", undefined], undefined],
+      [[undefined, "web-0"], undefined],
+    ] as const) {
+      const owners = new LeafOwners();
+      for (const [at, pod] of pods.entries()) {
+        owners.add(leaf({ agent: "a1", intentIndex: at, ...(pod !== undefined && { pod }) }));
+      }
+      const [[, owner] = assert.fail()] = owners.entries();
+      assert.equal(owner.pod, expected);
+    }
   });
 
   it("are gone after a goodbye, for certificates before it and not for later ones", () => {

@@ -13,6 +13,8 @@ export interface LeafOwner {
   readonly isRest: boolean;
   /** "" for one without: it confirms by its certificates' replies. */
   readonly agent: string;
+  /** In which all of its certificates were asked for; none where they say more than one, or do not say. */
+  readonly pod?: string;
   /** Of the certificate that ends last. */
   readonly serialHex: string;
   readonly notAfterMs: number;
@@ -158,18 +160,26 @@ function ownerOf(leaf: LeafRecord, isRest: boolean): LeafOwner {
   const { identity, serialHex, notAfterMs, intentIndex } = leaf;
   const agent = isRest ? "" : leaf.agent;
   const signedIndex = signedIndexOf(leaf);
-  return { identity, isRest, agent, serialHex, notAfterMs, lastIndex: intentIndex, signedIndex };
+  const pod = isRest ? {} : podOf(leaf.pod);
+  const ofLeaf = { serialHex, notAfterMs, lastIndex: intentIndex, signedIndex };
+  return { identity, isRest, agent, ...pod, ...ofLeaf };
 }
 
 function withLeaf(owner: LeafOwner, leaf: LeafRecord): LeafOwner {
   const last = leaf.notAfterMs > owner.notAfterMs ? leaf : owner;
+  const { pod, ...rest } = owner;
   return {
-    ...owner,
+    ...rest,
+    ...podOf(pod === leaf.pod ? pod : undefined),
     serialHex: last.serialHex,
     notAfterMs: last.notAfterMs,
     lastIndex: Math.max(owner.lastIndex, leaf.intentIndex),
     signedIndex: Math.max(owner.signedIndex, signedIndexOf(leaf)),
   };
+}
+
+function podOf(pod: string | undefined): Pick<LeafOwner, "pod"> {
+  return pod === undefined ? {} : { pod };
 }
 
 function signedIndexOf({ outcome, intentIndex }: LeafRecord): number {

@@ -4,6 +4,8 @@ export interface LeafRecord {
   readonly identity: string;
   /** The id of the agent that asked for it, as it said; "" for none. */
   readonly agent: string;
+  /** The name of the pod whose token it was issued on; none where the proof named no pod. */
+  readonly pod?: string;
   /** Lower-case hex. */
   readonly serialHex: string;
   readonly notAfterMs: number;

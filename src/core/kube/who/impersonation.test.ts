@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { testAccount, testHolder, testPod } from "../../../test/support/kube-objects.ts";
-import { TrustDomain } from "../spiffe/id.ts";
+import { testAccount, testHolder, testPod } from "../../../../test/support/kube-objects.ts";
+import { TrustDomain } from "../../spiffe/id.ts";
 import type { TokenHolder } from "./existence.ts";
 import { decideImpersonation, type Impersonation } from "./impersonation.ts";
-import { ObjectCache } from "./object-cache.ts";
-import type { Pod } from "./pod.ts";
-import { PodPlaces } from "./pod-places.ts";
-import type { KubeServiceAccount } from "./service-account.ts";
+import { ObjectCache } from "../object-cache.ts";
+import type { Pod } from "../pod.ts";
+import { PodPlaces } from "../pod-places.ts";
+import type { KubeServiceAccount } from "../service-account.ts";
 
 const nowMs = 1_000_000;
 const trustDomain = TrustDomain.parse("cluster.local");

@@ -5,11 +5,11 @@
  * for the watch, then ask the API server.
  */
 
-import type { Caller, KubernetesEvidence } from "../identity/caller.ts";
-import { isPastDeletion, type DeletableObject } from "./kube-object.ts";
-import type { ObjectCache } from "./object-cache.ts";
-import { isFinished, type Pod } from "./pod.ts";
-import type { KubeServiceAccount } from "./service-account.ts";
+import type { Caller, KubernetesEvidence } from "../../identity/caller.ts";
+import { isPastDeletion, type DeletableObject } from "../kube-object.ts";
+import type { ObjectCache } from "../object-cache.ts";
+import { isFinished, type Pod } from "../pod.ts";
+import type { KubeServiceAccount } from "../service-account.ts";
 
 /** Who is asked about: the caller by the verified claims of its token. */
 export type TokenHolder = Pick<Caller, "namespace" | "serviceAccount"> & {
@@ -28,7 +28,7 @@ export type Existence =
   | { readonly kind: "exists"; readonly pod: Pod | undefined }
   | { readonly kind: "gone"; readonly what: BoundKind; readonly why: string }
   | { readonly kind: "unknown"; readonly what: BoundKind }
-  /** The token names no account by UID, as today's all do: nothing here or later could end it. */
+  /** The token names no account by UID, as today's all do, or it is a secret's: nothing here could end it. */
   | { readonly kind: "unbound" };
 
 export function existenceOf(
@@ -36,10 +36,12 @@ export function existenceOf(
   { accounts, pods }: ExistenceCaches,
   nowMs: number,
 ): Existence {
-  const { serviceAccountUid: uid, pod: bound, node } = evidence;
+  const { serviceAccountUid: uid, pod: bound, node, secret } = evidence;
   if (namespace === undefined || serviceAccount === undefined || uid === undefined) {
     return { kind: "unbound" };
   }
+  // Nobody here watches secrets, and nobody should: such a token never ends by itself.
+  if (secret !== undefined) return { kind: "unbound" };
   const account = findByUid(accounts, { namespace, name: serviceAccount, uid }, nowMs);
   if (account.kind !== "found") return { ...account, what: "service account" };
   if (bound === undefined) {

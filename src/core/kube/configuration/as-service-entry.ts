@@ -4,12 +4,17 @@
  * and where somebody has written the endpoints, they are written here, too.
  */
 
-import type { Labels } from "../resources/resource.ts";
-import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
-import type { Endpoint } from "../resources/workload-entry.ts";
+import type { Labels } from "../../resources/resource.ts";
+import type { ServiceEntry, ServicePort } from "../../resources/service-entry.ts";
+import type { Endpoint } from "../../resources/workload-entry.ts";
 import { withTlsMode } from "./as-workload-entry.ts";
-import type { EndpointSlice, KubeService, KubeServicePort, SliceEndpoint } from "./kube-service.ts";
-import type { Pod } from "./pod.ts";
+import type {
+  EndpointSlice,
+  KubeService,
+  KubeServicePort,
+  SliceEndpoint,
+} from "../kube-service.ts";
+import type { Pod } from "../pod.ts";
 
 export interface ServiceWorld {
   /** Such as `cluster.local`. */
@@ -25,15 +30,17 @@ export function asServiceEntry(
   world: ServiceWorld,
 ): ServiceEntry {
   const { namespace, name, createdMs, exportTo, externalName, clusterIPs } = service;
+  const { publishesNotReady } = service;
   const host = `${name}.${namespace}.svc.${world.clusterDomain}`;
   const common = {
     // As the host, so that a ServiceEntry of the service's own name is another one.
-    ref: { kind: "ServiceEntry", namespace, name: host },
+    ref: { kind: "ServiceEntry", namespace, name: host, standsFor: { kind: "Service", name } },
     createdMs,
     hosts: [host],
     ports: service.ports.map((port) => servicePort(port, slices)),
     subjectAltNames: [],
     exportTo,
+    ...(publishesNotReady && { callsUnready: true }),
   } as const;
   if (externalName !== undefined) {
     const endpoints = [endpointAt(externalName.toLowerCase(), new Map(), undefined)];

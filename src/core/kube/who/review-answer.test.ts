@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { reviewStatus } from "../../../test/support/kube-objects.ts";
+import { reviewStatus } from "../../../../test/support/kube-objects.ts";
 import { readReview } from "./review-answer.ts";
 
 const audiences = ["istio-ca", "portcullis"];

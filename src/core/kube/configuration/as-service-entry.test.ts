@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { testPod } from "../../../test/support/kube-objects.ts";
-import { Services } from "../policy/services.ts";
+import { testPod } from "../../../../test/support/kube-objects.ts";
+import { Services } from "../../policy/services.ts";
 import { asServiceEntry } from "./as-service-entry.ts";
 import { asWorkloadEntry } from "./as-workload-entry.ts";
-import type { EndpointSlice, KubeService, SliceEndpoint } from "./kube-service.ts";
-import type { Pod } from "./pod.ts";
+import type { EndpointSlice, KubeService, SliceEndpoint } from "../kube-service.ts";
+import type { Pod } from "../pod.ts";
 
 const selector = new Map([["app", "cart"]]);
 const http = { number: 80, name: "http", protocol: "HTTP", targetPort: 8080 } as const;
@@ -22,6 +22,7 @@ const service = (changes: Partial<KubeService> = {}): KubeService => ({
   selector,
   externalName: undefined,
   exportTo: [],
+  publishesNotReady: false,
   ...changes,
 });
 
@@ -53,7 +54,12 @@ function entryOf(
 describe("a Service", () => {
   it("is a host in the mesh whose endpoints its selector finds", () => {
     assert.deepEqual(entryOf(service({ clusterIPs: ["10.96.0.1", "fd00::1"], exportTo: ["."] })), {
-      ref: { kind: "ServiceEntry", namespace: "shop", name: "cart.shop.svc.cluster.local" },
+      ref: {
+        kind: "ServiceEntry",
+        namespace: "shop",
+        name: "cart.shop.svc.cluster.local",
+        standsFor: { kind: "Service", name: "cart" },
+      },
       createdMs: 7,
       hosts: ["cart.shop.svc.cluster.local"],
       addresses: ["10.96.0.1", "fd00::1"],
@@ -171,7 +177,12 @@ describe("a pod", () => {
       ["security.istio.io/tlsMode", "istio"],
     ]);
     assert.deepEqual(asWorkloadEntry(testPod({ podIPs: ["10.0.0.1", "fd00::1"], labels })), {
-      ref: { kind: "WorkloadEntry", namespace: "shop", name: "cart-1" },
+      ref: {
+        kind: "WorkloadEntry",
+        namespace: "shop",
+        name: "cart-1",
+        standsFor: { kind: "Pod", name: "cart-1" },
+      },
       createdMs: 1_000,
       address: "10.0.0.1",
       ports: new Map(),
@@ -186,6 +197,14 @@ describe("a pod", () => {
   it("without Istio's label has no proxy, although it has an account", () => {
     const entry = asWorkloadEntry(testPod());
     assert.equal(entry?.labels.get("security.istio.io/tlsMode"), "disabled");
+  });
+
+  it("is not ready where it says so, and where it is being deleted, whatever it says", () => {
+    const pods = [{}, { isReady: false }, { deletionMs: 7 }].map(testPod);
+    assert.deepEqual(
+      pods.map((pod) => asWorkloadEntry(pod)?.isReady),
+      [undefined, false, false],
+    );
   });
 
   it("is none without an address, or at its end", () => {

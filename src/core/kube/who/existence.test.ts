@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import * as fc from "fast-check";
-import { testAccount, testHolder, testPod } from "../../../test/support/kube-objects.ts";
+import { testAccount, testHolder, testPod } from "../../../../test/support/kube-objects.ts";
 import { existenceOf, type Existence, type TokenHolder } from "./existence.ts";
-import { ObjectCache } from "./object-cache.ts";
-import type { Pod } from "./pod.ts";
-import type { KubeServiceAccount } from "./service-account.ts";
+import { ObjectCache } from "../object-cache.ts";
+import type { Pod } from "../pod.ts";
+import type { KubeServiceAccount } from "../service-account.ts";
 
 const nowMs = 1_000_000_000;
 

@@ -4,11 +4,11 @@
  * (Istio does not look).
  */
 
-import { AuthnError, printable, quoted } from "../identity/authn-error.ts";
-import type { JsonObject } from "../identity/json-object.ts";
-import { isJsonObject } from "../identity/json-object.ts";
-import { parseServiceAccountSubject } from "../identity/service-account.ts";
-import type { BoundNode, BoundObject } from "../identity/token-claims.ts";
+import { AuthnError, printable, quoted } from "../../identity/authn-error.ts";
+import type { JsonObject } from "../../identity/json-object.ts";
+import { isJsonObject } from "../../identity/json-object.ts";
+import { parseServiceAccountSubject } from "../../identity/service-account.ts";
+import type { BoundNode, BoundObject } from "../../identity/token-claims.ts";
 
 export interface ReviewedToken {
   readonly kind: "authenticated";
@@ -19,10 +19,13 @@ export interface ReviewedToken {
   readonly node: BoundNode | undefined;
 }
 
-export type ReviewAnswer =
-  | ReviewedToken
-  /** @param why for the log alone */
-  | { readonly kind: "refused"; readonly why: string };
+export interface RefusedToken {
+  readonly kind: "refused";
+  /** For the log alone. */
+  readonly why: string;
+}
+
+export type ReviewAnswer = ReviewedToken | RefusedToken;
 
 const serviceAccountsGroup = "system:serviceaccounts";
 const extraPrefix = "authentication.kubernetes.io/";
@@ -33,6 +36,15 @@ const reasonCharsMax = 256;
  * @param audiences that were asked for: it must be good for one of them
  */
 export function readReview(status: unknown, audiences: readonly string[]): ReviewAnswer {
+  const read = readAuthenticated(status, audiences);
+  return read.kind === "refused" ? read : readUser(read.user);
+}
+
+/** Whoever it is, as the API server has it. @param audiences as of `readReview` */
+export function readAuthenticated(
+  status: unknown,
+  audiences: readonly string[],
+): { readonly kind: "authenticated"; readonly user: JsonObject } | RefusedToken {
   if (!isJsonObject(status)) return refused("expected a status, got none");
   const { authenticated, error } = status;
   if (error !== undefined && error !== "") {
@@ -45,7 +57,9 @@ export function readReview(status: unknown, audiences: readonly string[]): Revie
     return refused(`expected audience ${audiences.map(quoted).join(" or ")}, got ${got || "none"}`);
   }
   const user = status["user"];
-  return isJsonObject(user) ? readUser(user) : refused("expected a user, got none");
+  return isJsonObject(user)
+    ? { kind: "authenticated", user }
+    : refused("expected a user, got none");
 }
 
 function readUser(user: JsonObject): ReviewAnswer {
@@ -100,6 +114,6 @@ function reasonOf(error: unknown): string {
   return typeof error === "string" ? printable(error, reasonCharsMax) : "an error without words";
 }
 
-function refused(why: string): ReviewAnswer {
+function refused(why: string): RefusedToken {
   return { kind: "refused", why };
 }

@@ -4,12 +4,12 @@
  * The caller is told nothing of why not: it would learn who runs where.
  */
 
-import { quoted } from "../identity/authn-error.ts";
-import { isDnsLabel, isDnsSubdomain } from "../identity/service-account.ts";
-import { nameKey } from "../resources/resource.ts";
-import { SpiffeId, SpiffeIdError, type TrustDomain } from "../spiffe/id.ts";
+import { quoted } from "../../identity/authn-error.ts";
+import { isDnsLabel, isDnsSubdomain } from "../../identity/service-account.ts";
+import { nameKey } from "../../resources/resource.ts";
+import { SpiffeId, SpiffeIdError, type TrustDomain } from "../../spiffe/id.ts";
 import { existenceOf, type ExistenceCaches, type TokenHolder } from "./existence.ts";
-import type { PodPlaces } from "./pod-places.ts";
+import type { PodPlaces } from "../pod-places.ts";
 
 export interface ImpersonationRules {
   /** NAMESPACE/NAME of the service accounts that may. */
@@ -32,7 +32,18 @@ export type Impersonation =
   /** @param why for the log alone */
   | { readonly kind: "refused"; readonly why: string }
   /** The watch may bring it in a moment; if it does not, that is a refusal. */
-  | { readonly kind: "unseen"; readonly why: string };
+  | {
+      readonly kind: "unseen";
+      readonly why: string;
+      /** Whose pod would do; undefined: the caller's own is not known. */
+      readonly wants?: PlacedAccount;
+    };
+
+export interface PlacedAccount {
+  readonly nodeName: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
 
 /** @param requested the SPIFFE ID that the caller asks for */
 export function decideImpersonation(
@@ -51,7 +62,8 @@ export function decideImpersonation(
   const { namespace, serviceAccount } = asked;
   if (!view.places.runsOn(node, namespace, serviceAccount, nowMs)) {
     const name = nameKey({ namespace, name: serviceAccount });
-    return { kind: "unseen", why: `no pod of ${name} runs on node ${quoted(node)}` };
+    const wants = { nodeName: node, namespace, serviceAccount };
+    return { kind: "unseen", why: `no pod of ${name} runs on node ${quoted(node)}`, wants };
   }
   const id = SpiffeId.forServiceAccount(rules.trustDomain, namespace, serviceAccount);
   return { kind: "granted", id, namespace, serviceAccount, node };
