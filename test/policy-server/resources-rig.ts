@@ -124,6 +124,11 @@ const registry: Registry = [
     summary: "Compare",
     load: async () => (await import("../../src/app/cli/verbs/diff.ts")).diff,
   },
+  {
+    path: ["mtls", "explain"],
+    summary: "Why",
+    load: async () => (await import("../../src/app/cli/verbs/mtls-explain.ts")).mtlsExplain,
+  },
 ];
 
 export interface Said {

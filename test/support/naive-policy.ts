@@ -144,17 +144,31 @@ function calleesOf(
     resolution === "STATIC" ||
     (resolution !== "NONE" && endpoints.length + workloadSelector.size > 0);
   const near = (each: ServiceEntry): number => (each.ref.namespace === namespace ? 0 : 1);
-  const found = services
+  const hosts = services
     .filter(sees)
-    .toSorted((a, b) => near(a) - near(b) || compareAge(a, b))
-    .flatMap((service) =>
-      service.hosts
-        .filter((host) => isWanted(service, host) && canBeCalled(service, host))
-        .flatMap((host) => service.ports.map((port) => ({ service, port, host }))),
-    );
+    .toSorted((a, b) => near(a) - near(b) || byClaim(a, b))
+    .flatMap((service) => service.hosts.map((host) => ({ service, host })))
+    .filter(({ service, host }) => isWanted(service, host) && canBeCalled(service, host));
+  const taken = new Set(
+    hosts
+      .filter(({ service }) => isOfKubernetes(service))
+      .flatMap(({ host }) => [host, ...shortOf(host, namespace)]),
+  );
+  const found = hosts
+    .filter(
+      ({ service, host }) => near(service) === 0 || isOfKubernetes(service) || !taken.has(host),
+    )
+    .flatMap(({ service, host }) => service.ports.map((port) => ({ service, port, host })));
   return found.filter(
     (each, at) => found.findIndex((other) => nameOf(other) === nameOf(each)) === at,
   );
+}
+
+const isOfKubernetes = ({ ref }: ServiceEntry): boolean => ref.standsFor !== undefined;
+
+function byClaim(a: ServiceEntry, b: ServiceEntry): number {
+  if (isOfKubernetes(a) !== isOfKubernetes(b)) return isOfKubernetes(a) ? -1 : 1;
+  return compareAge(a, b);
 }
 
 function nameOf({ host, port }: Callee): string {
@@ -162,7 +176,7 @@ function nameOf({ host, port }: Callee): string {
 }
 
 function byAge(a: Callee, b: Callee): number {
-  return compareAge(a.service, b.service) || (a.host < b.host ? -1 : Number(a.host !== b.host));
+  return byClaim(a.service, b.service) || (a.host < b.host ? -1 : Number(a.host !== b.host));
 }
 
 function outboundOf(
@@ -230,13 +244,14 @@ function outboundOf(
 }
 
 function domainsOf(host: string, port: number, namespace: string, all: readonly Callee[]) {
-  const [, name, of] = /^([^.*]+)\.(.+)\.svc\.cluster\.local$/.exec(host) ?? [];
-  const short =
-    name === undefined
-      ? []
-      : [...(of === namespace ? [name] : []), `${name}.${of}`, `${name}.${of}.svc`];
-  const free = short.filter((each) => !all.some((other) => other.host === each));
+  const free = shortOf(host, namespace).filter((each) => !all.some((other) => other.host === each));
   return [host, ...free].flatMap((each) => [each, `${each}:${port}`]);
+}
+
+function shortOf(host: string, namespace: string): readonly string[] {
+  const [, name, of] = /^([^.*]+)\.(.+)\.svc\.cluster\.local$/.exec(host) ?? [];
+  if (name === undefined) return [];
+  return [...(of === namespace ? [name] : []), `${name}.${of}`, `${name}.${of}.svc`];
 }
 
 function clusterOf(mesh: MeshPolicy, client: Client, callee: Callee): OutboundCluster {

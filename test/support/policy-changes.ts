@@ -27,6 +27,7 @@ const hosts = [
   "api.a.svc.cluster.local",
   "web.b.svc.cluster.local",
   "api.a",
+  "api",
   "one.ext.test",
   "*.ext.test",
 ];
@@ -131,6 +132,17 @@ const service = fc
   })
   .map(serviceOf);
 
+/** As a Service of a cluster is put together. */
+const kubeService = fc.record({ createdMs, ports, exportTo }).chain((of) =>
+  fc.constantFrom("a", "b").map((namespace) => {
+    const host = namespace === "a" ? "api.a.svc.cluster.local" : "web.b.svc.cluster.local";
+    const [name = ""] = host.split(".");
+    const standsFor = { kind: "Service", name } as const;
+    const ref = { ...refOf("ServiceEntry", `${namespace}/${host}`), standsFor };
+    return serviceOf({ ...of, ref, hosts: [host], workloadSelector: new Map([["app", "x"]]) });
+  }),
+);
+
 const workload = fc
   .tuple(at, endpoint, createdMs)
   .map(([name, of, created]) => ({ ref: refOf("WorkloadEntry", name), createdMs: created, ...of }));
@@ -192,6 +204,10 @@ const object: fc.Arbitrary<PolicyObject> = fc.oneof(
     arbitrary: service.map((each) => ({ kind: "ServiceEntry", object: each }) as const),
   },
   {
+    weight: 2,
+    arbitrary: kubeService.map((each) => ({ kind: "ServiceEntry", object: each }) as const),
+  },
+  {
     weight: 4,
     arbitrary: workload.map((each) => ({ kind: "WorkloadEntry", object: each }) as const),
   },
@@ -238,6 +254,12 @@ const anyChange: fc.Arbitrary<PolicyChange> = fc.oneof(
     arbitrary: fc
       .tuple(kind, at)
       .map(([of, name]) => ({ kind: "delete", ref: refOf(of, name) }) as const),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom("a/api.a.svc.cluster.local", "b/web.b.svc.cluster.local")
+      .map((name) => ({ kind: "delete", ref: refOf("ServiceEntry", name) }) as const),
   },
   { weight: 2, arbitrary: add },
   { weight: 1, arbitrary: key.map((each) => ({ kind: "remove-proxy", key: each }) as const) },

@@ -2,8 +2,9 @@
 
 import type { ServiceEntry } from "../resources/service-entry.ts";
 import { selectsHost } from "./explain-egress.ts";
+import { countingFor } from "./host-owners.ts";
 import { isCallable, type CalledPort } from "./outbound-cluster.ts";
-import { compareNearness, type Services } from "./services.ts";
+import type { Services } from "./services.ts";
 
 /** By host: of each port number the service that counts. */
 export type CalledHosts = ReadonlyMap<string, readonly CalledPort[]>;
@@ -22,7 +23,11 @@ export function calledHosts(
       }
     }
   }
-  return new Map(Array.from(found, ([host, of]) => [host, portsOf(host, of, namespace)]));
+  const called = Array.from(found.keys(), (host) => {
+    const counting = countingFor(host, namespace, (name) => found.get(name) ?? []);
+    return [host, portsOf(host, counting)] as const;
+  });
+  return new Map(called.filter(([, ports]) => ports.length > 0));
 }
 
 /** Where a client would look for what a pattern selects: a key that services have, too. */
@@ -54,13 +59,9 @@ function partsOf(pattern: string, namespace: string): readonly [namespace: strin
 }
 
 /** A nearer service hides the ports of another one that has the same numbers. */
-function portsOf(
-  host: string,
-  services: Iterable<ServiceEntry>,
-  namespace: string,
-): readonly CalledPort[] {
+function portsOf(host: string, services: readonly ServiceEntry[]): readonly CalledPort[] {
   const ports = new Map<number, CalledPort>();
-  for (const service of Array.from(services).toSorted((a, b) => compareNearness(a, b, namespace))) {
+  for (const service of services) {
     for (const port of service.ports) {
       if (!ports.has(port.number)) ports.set(port.number, { service, port, host });
     }

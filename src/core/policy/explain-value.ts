@@ -25,7 +25,8 @@ export type PortValue = {
 };
 
 export function becauseValue({ ref, rule }: Because<string>): BecauseValue {
-  const { kind = null, namespace = null, name = null } = ref ?? {};
+  const { namespace = null } = ref ?? {};
+  const { kind = null, name = null } = ref?.standsFor ?? ref ?? {};
   return { kind, namespace, name, rule };
 }
 

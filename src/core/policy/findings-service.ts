@@ -7,7 +7,9 @@ import type { Finding } from "./finding.ts";
 import { exportFindings, selectorFindings } from "./findings-selected.ts";
 import { firstOf, warn } from "./findings-words.ts";
 import { isIpAddress, isUnixAddress } from "./host-address.ts";
+import { isOfCluster } from "./host-owners.ts";
 import type { MeshView } from "./mesh-view.ts";
+import { fullNames } from "./route-domains.ts";
 
 export function serviceFindings(view: MeshView): readonly Finding[] {
   return view.objects.services.flatMap((service) => [
@@ -15,6 +17,7 @@ export function serviceFindings(view: MeshView): readonly Finding[] {
     ...exportFindings(view, service),
     ...addressFindings(service),
     ...unusableAddresses(view, service),
+    ...takenHosts(view, service),
     ...hostsTwice(view, service),
     ...anybodyMayAnswer(view, service),
   ]);
@@ -53,6 +56,30 @@ function unusableAddresses(view: MeshView, service: ServiceEntry): readonly Find
   return [warn("address-unusable", ref, "spec.resolution", text, hint)];
 }
 
+/** It counts in its own namespace at most: one that is shown to that only is meant so. */
+function takenHosts(view: MeshView, service: ServiceEntry): readonly Finding[] {
+  const { ref, hosts, exportTo } = service;
+  if (isOfCluster(service) || (exportTo.length === 1 && exportTo[0] === ".")) return [];
+  return hosts.flatMap((host) => {
+    const owner = ownerOf(view, host);
+    if (owner === undefined) return [];
+    const isBeside = owner.ref.namespace === ref.namespace;
+    const whom = isBeside ? "and counts in its place" : `and counts outside of ${ref.namespace}`;
+    const text = `${refWords(owner.ref)} has ${host}, ${whom}: this one does not`;
+    return [
+      warn("host-twice", ref, "spec.hosts", text, "take the host out of it, or name another"),
+    ];
+  });
+}
+
+/** The cluster's own, where its host may be meant. */
+function ownerOf(view: MeshView, host: string): ServiceEntry | undefined {
+  const full = host.includes(".") ? [host, ...fullNames(host, "")] : [];
+  return full
+    .flatMap((name) => view.servicesOfHost(name))
+    .find(({ service }) => isOfCluster(service))?.service;
+}
+
 /** One that is shown to its own namespace only stands over the others there on purpose. */
 function hostsTwice(view: MeshView, service: ServiceEntry): readonly Finding[] {
   const { ref, hosts, exportTo } = service;
@@ -60,7 +87,7 @@ function hostsTwice(view: MeshView, service: ServiceEntry): readonly Finding[] {
   return hosts.flatMap((host) => {
     const others = view.servicesOfHost(host);
     const [first] = others;
-    if (first === undefined || first.service.ref === ref) return [];
+    if (first === undefined || first.service.ref === ref || ownerOf(view, host)) return [];
     if (
       isOwn &&
       others.every(

@@ -40,7 +40,9 @@ export function findingsOf(view: MeshView): readonly Finding[] {
     ...workloadFindings(view),
     ...sidecarFindings(view),
   ];
-  const keyed = all.map((finding) => ({ finding, key: findingKey(finding) + finding.text }));
+  // Nobody has written what stands for a cluster's own objects.
+  const told = all.filter(({ ref }) => ref?.standsFor === undefined);
+  const keyed = told.map((finding) => ({ finding, key: findingKey(finding) + finding.text }));
   return keyed
     .toSorted((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)))
     .map(({ finding }) => finding);

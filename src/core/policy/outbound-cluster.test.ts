@@ -96,6 +96,13 @@ test("an address stands once, the oldest holds, and a weight is 1 where none is 
   ]);
 });
 
+test("who is not ready is not called, unless its service publishes it all the same", () => {
+  const endpoints = [at("10.0.0.1", { isReady: false }), at("10.0.0.2", { isReady: true })];
+  assert.deepEqual(addressesOf(clusterOf({ endpoints })), ["10.0.0.2"]);
+  const published = clusterOf({ endpoints, callsUnready: true });
+  assert.deepEqual(addressesOf(published), ["10.0.0.1", "10.0.0.2"]);
+});
+
 test("the protocol is the service's", () => {
   const table = [
     ["TCP", "tcp", false],

@@ -42,8 +42,8 @@ export function outboundCluster(parts: ClusterParts): OutboundCluster {
   const sent = new Map<Sent["kind"], Sent>();
   const endpoints = new Map<string, OutboundEndpoint>();
   for (const each of parts.endpoints) {
-    const { address, weight } = each.endpoint;
-    if (!isReachable(address, addresses)) continue;
+    const { address, weight, isReady = true } = each.endpoint;
+    if (!isReachable(address, addresses) || !(isReady || service.callsUnready === true)) continue;
     const at = endpointPort(each.endpoint, port);
     const key = `${address}:${at}`;
     if (endpoints.has(key)) continue;

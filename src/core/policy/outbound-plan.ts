@@ -1,12 +1,13 @@
 /**
  * The listeners that a Sidecar's `egress` gives a client, and the clusters that they lead to. An Envoy without interception has one
- * address for each port of a service: HTTP is told apart by the host that is asked for, TCP is not, and there the oldest has it.
+ * address for each port of a service: HTTP is told apart by the host that is asked for, TCP is not, and there the oldest has it, a
+ * Service of Kubernetes before any ServiceEntry.
  */
 
-import { compareAge } from "../resources/resource.ts";
 import type { EgressListener, Sidecar, SidecarPort } from "../resources/sidecar.ts";
 import { compareText } from "../compare-text.ts";
 import { calledHosts } from "./egress-services.ts";
+import { compareClaims } from "./host-owners.ts";
 import { takenAddresses } from "./inbound-ports.ts";
 import { clusterName, isHttp, type CalledPort } from "./outbound-cluster.ts";
 import type { OutboundPort } from "./proxy-policy.ts";
@@ -116,7 +117,7 @@ function listenerOf(
 }
 
 function compareCalled(a: CalledPort, b: CalledPort): number {
-  return compareAge(a.service, b.service) || compareText(a.host, b.host);
+  return compareClaims(a.service, b.service) || compareText(a.host, b.host);
 }
 
 function planOf(listeners: readonly Listener[], namespace: string): OutboundPlan {

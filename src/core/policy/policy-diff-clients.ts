@@ -2,8 +2,11 @@
 
 import { takesMeshTls, type WorkloadEntry } from "../resources/workload-entry.ts";
 import { nameKey } from "../resources/resource.ts";
+import type { ServiceEntry } from "../resources/service-entry.ts";
 import { selects } from "./labels.ts";
+import { isOfCluster, namesOf } from "./host-owners.ts";
 import type { MeshView } from "./mesh-view.ts";
+import { MultiMap } from "./multi-map.ts";
 
 export interface ClientClass {
   /** Of both configurations: one of them stands for all. */
@@ -13,14 +16,18 @@ export interface ClientClass {
   readonly names: readonly string[];
 }
 
-/** Of the workloads that both have. */
-export function clientClasses(before: MeshView, after: MeshView): readonly ClientClass[] {
+/** Of the workloads that both have. @param workloads of the first; some of them where others are alike */
+export function clientClasses(
+  before: MeshView,
+  after: MeshView,
+  workloads: Iterable<WorkloadEntry> = before.objects.workloads,
+): readonly ClientClass[] {
   const [oldKind, newKind] = [kindOf(before), kindOf(after)];
   const classes = new Map<
     string,
     { before: WorkloadEntry; after: WorkloadEntry; names: string[] }
   >();
-  for (const entry of before.objects.workloads) {
+  for (const entry of workloads) {
     const now = after.mesh.services.workload(entry.ref);
     if (now === undefined) continue;
     const key = `${oldKind(entry)}\n${newKind(now)}`;
@@ -64,10 +71,19 @@ function specialNamespaces({ objects, mesh }: MeshView): ReadonlySet<string> {
   const special = new Set([mesh.config.rootNamespace]);
   const hosts = new Set<string>();
   for (const { ref } of objects.rules) special.add(ref.namespace);
-  for (const { ref, hosts: own } of objects.services) {
+  const ofCluster = new MultiMap<string, ServiceEntry>();
+  for (const each of objects.services.filter(isOfCluster)) {
+    for (const name of namesOf(each)) ofCluster.add(name, each);
+  }
+  for (const each of objects.services) {
+    const { namespace } = each.ref;
     // Of several services with one host a client is given its own namespace's.
-    if (own.some((host) => hosts.has(host))) special.add(ref.namespace);
-    for (const host of own) hosts.add(host);
+    if (each.hosts.some((host) => hosts.has(host))) special.add(namespace);
+    for (const host of each.hosts) hosts.add(host);
+    if (isOfCluster(each)) continue;
+    for (const owner of each.hosts.flatMap((host) => [...ofCluster.of(host)])) {
+      special.add(namespace).add(owner.ref.namespace);
+    }
   }
   for (const { ref, exportTo } of [...objects.rules, ...objects.services]) {
     for (const each of exportTo) special.add(each === "." ? ref.namespace : each);

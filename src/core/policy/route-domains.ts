@@ -21,7 +21,14 @@ export function routeDomains(
   );
 }
 
-function shortNames(host: string, namespace: string): readonly string[] {
+/** Those of Kubernetes that a client of the namespace may mean by it, if they are there: what `shortNames` are of. */
+export function fullNames(short: string, namespace: string): readonly string[] {
+  if (!short.includes(".")) return [`${short}.${namespace}${kubernetesSuffix}`];
+  const whole = `${short}${kubernetesSuffix}`;
+  return short.endsWith(".svc") ? [whole, `${short.slice(0, -4)}${kubernetesSuffix}`] : [whole];
+}
+
+export function shortNames(host: string, namespace: string): readonly string[] {
   if (!host.endsWith(kubernetesSuffix) || host.startsWith("*")) return [];
   const name = host.slice(0, -kubernetesSuffix.length);
   const dot = name.indexOf(".");

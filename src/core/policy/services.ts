@@ -4,6 +4,7 @@ import { compareAge, nameKey, type ResourceName, type ResourceRef } from "../res
 import type { ServiceEntry, ServicePort } from "../resources/service-entry.ts";
 import type { Endpoint, WorkloadEntry } from "../resources/workload-entry.ts";
 import { isExportedTo } from "./export-to.ts";
+import { countingFor } from "./host-owners.ts";
 import { pairsOf, selects, type Labelled } from "./labels.ts";
 import { MultiMap } from "./multi-map.ts";
 
@@ -87,11 +88,11 @@ export class Services {
     return this.#hosts.of(host);
   }
 
-  /** Those that a client sees for a host: its own namespace's first, then the oldest. */
+  /** Those that count for a client that calls a host: its own namespace's first, then the cluster's, then the oldest. */
   seen(host: string, clientNamespace: string): readonly ServiceEntry[] {
-    return Array.from(this.withHost(host))
-      .filter((entry) => isExportedTo(entry, clientNamespace))
-      .toSorted((a, b) => compareNearness(a, b, clientNamespace));
+    return countingFor(host, clientNamespace, (name) =>
+      Array.from(this.withHost(name)).filter((entry) => isExportedTo(entry, clientNamespace)),
+    );
   }
 
   /** Those whose endpoint it is, by its labels. */
@@ -138,12 +139,6 @@ const nobody: Endpoint = {
   locality: "",
   weight: 0,
 };
-
-/** Below 0 where `a` is the one that a client of this namespace gets: its own, then the oldest. */
-export function compareNearness(a: ServiceEntry, b: ServiceEntry, namespace: string): number {
-  const isOther = ({ ref }: ServiceEntry): number => Number(ref.namespace !== namespace);
-  return isOther(a) - isOther(b) || compareAge(a, b);
-}
 
 /** Of the endpoint: what it says itself, else what the service says. */
 export function endpointPort({ ports }: Endpoint, port: ServicePort): number {

@@ -14,7 +14,12 @@ export interface ResourceRef {
   readonly kind: ResourceKind;
   readonly namespace: string;
   readonly name: string;
+  /** The object of a cluster that it is put together from, in the same namespace: nobody has written one of this kind. */
+  readonly standsFor?: { readonly kind: ClusterKind; readonly name: string };
 }
+
+/** A pod has the shape of a WorkloadEntry here, and a service that of a ServiceEntry. */
+export type ClusterKind = "Pod" | "Service";
 
 export interface Resource {
   readonly ref: ResourceRef;
@@ -23,11 +28,12 @@ export interface Resource {
 }
 
 /** Of a kind that need not be known here. */
-type ResourceWords = Readonly<Record<keyof ResourceRef, string>>;
+type ResourceWords = Readonly<Record<"kind" | "namespace" | "name", string>> &
+  Pick<ResourceRef, "standsFor">;
 
-/** How people are told of it, wherever they are. */
-export function refWords({ kind, namespace, name }: ResourceWords): string {
-  return `${kind} ${namespace}/${name}`;
+/** How people are told of it, wherever they are: by what stands in their cluster. */
+export function refWords({ kind, namespace, name, standsFor }: ResourceWords): string {
+  return `${standsFor?.kind ?? kind} ${namespace}/${standsFor?.name ?? name}`;
 }
 
 /** By which one of its kind is found, changed and taken away. */
@@ -36,6 +42,11 @@ export type ResourceName = Pick<ResourceRef, "namespace" | "name">;
 /** The same for the same name only: neither part has a slash. */
 export function nameKey({ namespace, name }: ResourceName): string {
   return `${namespace}/${name}`;
+}
+
+/** By which people know it: a service of a cluster by its own name. */
+export function shownName({ namespace, name, standsFor }: Omit<ResourceRef, "kind">): string {
+  return nameKey({ namespace, name: standsFor?.name ?? name });
 }
 
 export type Labels = ReadonlyMap<string, string>;

@@ -27,4 +27,6 @@ export interface ServiceEntry extends Resource {
   readonly workloadSelector: Labels;
   readonly subjectAltNames: readonly string[];
   readonly exportTo: readonly string[];
+  /** Also endpoints that are not ready are called (Kubernetes: `publishNotReadyAddresses`). */
+  readonly callsUnready?: boolean;
 }

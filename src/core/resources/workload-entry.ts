@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly network: string;
   readonly locality: string;
   readonly weight: number;
+  /** False of a pod that says so: clients do not call it. Whoever does not say is ready. */
+  readonly isReady?: boolean;
 }
 
 export interface WorkloadEntry extends Resource, Endpoint {}

@@ -120,4 +120,22 @@ export const migrations: readonly string[] = [
     PRIMARY KEY (target, name)
   ) STRICT;
   `,
+  // The configuration has a third layer: what a cluster has.
+  `
+  CREATE TABLE resources_of_layers (
+    layer TEXT NOT NULL CHECK (layer IN ('directory', 'applied', 'cluster')),
+    kind TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    manifest TEXT NOT NULL,
+    PRIMARY KEY (layer, kind, namespace, name)
+  ) STRICT;
+
+  INSERT INTO resources_of_layers (layer, kind, namespace, name, origin, manifest)
+    SELECT layer, kind, namespace, name, origin, manifest FROM resources;
+
+  DROP TABLE resources;
+  ALTER TABLE resources_of_layers RENAME TO resources;
+  `,
 ];

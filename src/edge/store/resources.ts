@@ -1,6 +1,6 @@
 /**
- * The configuration at rest: what operators have applied, and the last good state of the server's directory, so that a file that is bad at
- * a start takes nothing away. It counts its changes.
+ * The configuration at rest: what operators have applied, and the last good state of the server's directory and of its cluster, so that a
+ * file that is bad at a start, or an API server that is away, takes nothing away. It counts its changes.
  */
 
 import type { DatabaseSync } from "node:sqlite";
@@ -8,13 +8,13 @@ import type { ResourceRef } from "../../core/resources/resource.ts";
 import { durableTransaction } from "./durable.ts";
 import { StoreError, unreadable } from "./store-error.ts";
 
-/** Where an object comes from. Both may have one of a name. */
-export type ResourceLayer = "directory" | "applied";
+/** Where an object comes from. Several may have one of a name. */
+export type ResourceLayer = "directory" | "applied" | "cluster";
 
 export interface ManifestAtRest {
   /** Its manifest, JSON. */
   readonly json: string;
-  /** `FILE:LINE` in the directory; "" for one that was applied. */
+  /** `FILE:LINE` in the directory; "" for one that was applied; `cluster`. */
   readonly origin: string;
 }
 
@@ -48,7 +48,11 @@ export class StoredResources {
   load(): ResourcesAtRest {
     try {
       const set = this.#database.prepare("SELECT sequence FROM resource_set").get();
-      const layers = { directory: this.#layer("directory"), applied: this.#layer("applied") };
+      const layers = {
+        directory: this.#layer("directory"),
+        applied: this.#layer("applied"),
+        cluster: this.#layer("cluster"),
+      };
       return { sequence: Number(set?.["sequence"]), layers };
     } catch (cause) {
       throw unreadable(this.#path, cause);

@@ -22,6 +22,8 @@ export interface ConnectionEvidenceDependencies {
   readonly store: Pick<EvidenceStore, "ask">;
   /** Nothing is known of before. */
   readonly createdMs: number;
+  /** There was one before, which was set aside. */
+  readonly isAnew?: boolean;
   readonly control: Pick<PolicyControl, "index" | "expected">;
   readonly entryOf: (namespace: string, name: string) => WorkloadEntry | undefined;
   readonly entriesIn: (namespace: string) => Iterable<WorkloadEntry>;
@@ -39,6 +41,11 @@ export class ConnectionEvidence {
   /** Nothing is known of before, whoever was there. */
   get createdMs(): number {
     return this.#dependencies.createdMs;
+  }
+
+  /** When it was begun anew, because an older one was set aside. */
+  get anewMs(): number | undefined {
+    return this.#dependencies.isAnew === true ? this.#dependencies.createdMs : undefined;
   }
 
   /** Those that were there at any time since then, or may be there. @param selector an empty one selects all */

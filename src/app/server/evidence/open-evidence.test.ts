@@ -25,7 +25,7 @@ it("a proxy of which only a report tells is over where its evidence ends, and is
     metrics: { registry: new Registry() },
     live: { config: { evidenceRetentionSeconds: 86_400 } },
   } as unknown as Parts;
-  const resources = new ResourceSet(0, { directory: [], applied: [] });
+  const resources = new ResourceSet(0, { directory: [], applied: [], cluster: [] });
   const options = { resources, dataDir: directory.path, trustDomain, nowMs: () => now };
   const opened = await openConnections(parts, options, owned);
   assert.ok(opened !== undefined);

@@ -4,11 +4,13 @@
  */
 
 import { refKey } from "../../../core/resources/policy-object.ts";
+import type { ResourceName } from "../../../core/resources/resource.ts";
 import type { WorkloadEntry } from "../../../core/resources/workload-entry.ts";
 import { EvidenceStoreError } from "../../../edge/evidence/evidence-error.ts";
 import type { OpenedFile } from "../../../edge/evidence/evidence-protocol.ts";
 import { EvidenceStore } from "../../../edge/evidence/evidence-store.ts";
 import { EvidenceEvents } from "../../../edge/telemetry/evidence-events.ts";
+import type { KubeConfiguration } from "../kube/configuration/kube-configuration.ts";
 import type { Parts } from "../parts.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
 import type { ProxyWatch } from "../policy/proxy-watch.ts";
@@ -17,12 +19,15 @@ import { ConnectionEvidence } from "./connection-evidence.ts";
 import { ConnectionIntake } from "./connection-intake.ts";
 import { EvidenceMembers } from "./evidence-members.ts";
 import { WorkloadAddresses } from "./workload-addresses.ts";
+import { placeOfEntry, placeOfPod, type WorkloadPlace } from "./workload-places.ts";
 
 export interface OpenEvidenceOptions {
   readonly resources: ResourceSet;
   readonly dataDir: string;
   readonly trustDomain: string;
   readonly nowMs: () => number;
+  /** The cluster's. */
+  readonly cluster?: Pick<KubeConfiguration, "podOf" | "pods"> | undefined;
 }
 
 export interface OpenedConnections {
@@ -35,7 +40,7 @@ export interface OpenedConnections {
 /** @returns undefined where there is no file to write to: that is said in the log */
 export async function openConnections(
   { log, metrics, live }: Pick<Parts, "log" | "metrics" | "live">,
-  { resources, dataDir, trustDomain, nowMs }: OpenEvidenceOptions,
+  { resources, dataDir, trustDomain, nowMs, cluster }: OpenEvidenceOptions,
   owned: AsyncDisposableStack,
 ): Promise<OpenedConnections | undefined> {
   let store: EvidenceStore | undefined;
@@ -59,8 +64,14 @@ export async function openConnections(
     addresses?.changed({ namespace, name });
   const members = new EvidenceMembers({ note, entryOf, onPresence, nowMs }, left.members);
   const isThere: EvidenceMembers["isThere"] = (...of) => members.isThere(...of);
+  const placeOf = (name: ResourceName): WorkloadPlace | undefined => {
+    const entry = entryOf(name.namespace, name.name);
+    if (entry !== undefined && entry.ref.standsFor === undefined) return placeOfEntry(entry);
+    const pod = cluster?.podOf(name);
+    return pod && placeOfPod(pod);
+  };
   addresses = new WorkloadAddresses(
-    { trustDomain, note, entryOf, isThere, nowMs },
+    { trustDomain, note, placeOf, isThere, nowMs },
     left.addresses,
     left.knownMs,
   );
@@ -74,15 +85,22 @@ export async function openConnections(
   };
   changed({ set: resources.objects().map(({ object }) => object), deleted: [] });
   owned.use(resources.onChange(changed));
+  const following = cluster?.pods.onChange((changes) => {
+    for (const { before, after } of changes) {
+      const pod = after ?? before;
+      if (pod !== undefined) addresses.changed(pod);
+    }
+  });
+  if (following !== undefined) owned.use(following);
   const intake = new ConnectionIntake({ store, members, events, retentionMs, nowMs });
   owned.use(intake.onCounted((proxies) => members.kept(proxies)));
-  const { createdMs } = left;
+  const { createdMs, isAnew } = left;
   const entriesIn = (namespace: string): readonly WorkloadEntry[] =>
     resources.objects().flatMap(({ object: each }) => {
       const isIt = each.kind === "WorkloadEntry" && each.object.ref.namespace === namespace;
       return isIt ? [each.object] : [];
     });
-  const parts = { store, createdMs, entryOf, entriesIn, trustDomain };
+  const parts = { store, createdMs, isAnew, entryOf, entriesIn, trustDomain };
   return {
     watch: members,
     intake,

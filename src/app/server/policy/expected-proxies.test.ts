@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { describe, test } from "node:test";
 import type { LeafOwner } from "../../../core/roll/leaf-owners.ts";
 import { workloadOf } from "../../../../test/support/policy-objects.ts";
 import { ExpectedProxies } from "./expected-proxies.ts";
@@ -202,4 +202,89 @@ test("expects nobody without an identity, and a workload by the one that it has 
   assert.deepEqual(look(), ["web-0"]);
   proxies.set(workloadOf("shop/web-0", { serviceAccount: "other" }));
   assert.deepEqual(names(), []);
+});
+
+describe("agents whose certificates name their pods", () => {
+  const pods = (...names: readonly [agent: string, pod: string][]) =>
+    names.map(([agent, pod]) => ownerOf(agent, { pod }));
+  const podOf = (name: string) => {
+    const { ref, ...rest } = workloadOf(`shop/${name}`, { serviceAccount: "web" });
+    return { ...rest, ref: { ...ref, standsFor: { kind: "Pod", name } as const } };
+  };
+  const rigOf: typeof rig = (owners) => {
+    const made = rig(owners);
+    made.proxies.set(podOf("web-0"));
+    return made;
+  };
+
+  test("are waited for by their own pods' names only", () => {
+    const { proxies, look, names } = rigOf(pods(["a", "web-0"], ["b", "web-1"]));
+    proxies.told(webId, "web-0", a);
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-1"], "whose pod is there no more");
+    proxies.set(podOf("web-1"));
+    assert.deepEqual(names(), ["web-1"]);
+    proxies.delete({ kind: "WorkloadEntry", namespace: "shop", name: "web-1" });
+    assert.deepEqual(names(), ["web-1"]);
+    proxies.told(webId, "web-1", b);
+    assert.deepEqual(names(), []);
+    proxies.heard(b, false, nothing);
+    assert.deepEqual(look(30_000), []);
+  });
+
+  test("are waited for no more when their certificates have ended", () => {
+    const owners = pods(["a", "web-0"], ["b", "web-1"]);
+    const { proxies, look } = rigOf(() => ({ isBuilt: true, all: () => owners }));
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-1"]);
+    owners.pop();
+    assert.deepEqual(look(30_000), []);
+  });
+
+  test("are waited for while the configuration has somebody of their identity", () => {
+    const { proxies, look, names } = rigOf(pods(["a", "web-0"], ["b", "web-1"]));
+    assert.deepEqual(look(), ["web-0", "web-1"]);
+    proxies.delete(web.ref);
+    assert.deepEqual(names(), []);
+  });
+
+  test("do not end the waiting for one of whom no pod is known", () => {
+    const { proxies, look } = rigOf([...pods(["a", "web-0"]), ownerOf("b")]);
+    proxies.told(webId, "web-0", a);
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-0"]);
+    proxies.heard(b, false, nothing);
+    assert.deepEqual(look(), []);
+  });
+
+  test("are two where a name comes again", () => {
+    const { proxies, look, names } = rigOf(pods(["a", "web-0"], ["b", "web-0"]));
+    proxies.told(webId, "web-0", a);
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-0"]);
+    proxies.heard(b, false, nothing);
+    assert.deepEqual(names(), []);
+  });
+
+  test("may have any name that somebody has written", () => {
+    const { proxies, look, names } = rig(pods(["a", "web-7"], ["b", "web-8"]));
+    proxies.told(webId, "web-0", a);
+    proxies.heard(a, false, nothing);
+    assert.deepEqual(look(), ["web-0"]);
+    proxies.heard(b, false, nothing);
+    assert.deepEqual(names(), []);
+  });
+
+  test("are told apart in any order, beside names that somebody has written", () => {
+    for (const order of [
+      [a, b],
+      [b, a],
+    ]) {
+      const { proxies, look, names } = rig(pods(["a", "web-1"], ["b", "web-2"]));
+      proxies.set(podOf("web-1"));
+      assert.deepEqual(look().toSorted(), ["web-0", "web-1", "web-2"]);
+      for (const each of order) proxies.heard(each, false, nothing);
+      assert.deepEqual([names(), look(30_000)], [[], []]);
+    }
+  });
 });

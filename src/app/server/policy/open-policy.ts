@@ -8,6 +8,8 @@ import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
 import type { ConnectionIntake } from "../evidence/connection-intake.ts";
 import { openConnections } from "../evidence/open-evidence.ts";
 import { openFlips, type OpenedFlips } from "../flips/open-flips.ts";
+import { openKubeConfiguration } from "../kube/configuration/kube-configuration.ts";
+import { openPodFarewells } from "../kube/configuration/open-pod-farewells.ts";
 import type { Parts } from "../parts.ts";
 import { PolicyControl } from "./policy-control.ts";
 import type { PolicyProxy } from "./policy-proxy.ts";
@@ -49,14 +51,20 @@ export async function openPolicy(
     { resourcesDir, stored, record, log, nowMs, signal },
     owned,
   );
-  const { dataDir, trustDomain } = config;
-  const named = { dataDir, trustDomain: trustDomain.name, nowMs };
+  const { dataDir, trustDomain, clusterDomain } = config;
+  const cluster = await openKubeConfiguration(
+    parts.kube,
+    { resources, clusterDomain, log, nowMs: () => performance.now(), signal },
+    owned,
+  );
+  const named = { dataDir, trustDomain: trustDomain.name, nowMs, cluster };
   const connections = await openConnections(parts, { resources: resources.set, ...named }, owned);
   const policyLog = new PolicyLog(log);
   const control = owned.use(
     new PolicyControl({
       trustDomain: trustDomain.name,
       watch: connections?.watch,
+      isKnown: () => cluster?.isComplete() !== false,
       events: {
         policyRefused: (proxy, objects) => {
           const { detail = "", resources: refused = [] } = proxy.said.nack ?? {};
@@ -84,6 +92,9 @@ export async function openPolicy(
     [],
   );
   owned.use(resources.set.onChange(({ set, deleted }) => control.change(set, deleted)));
+  if (cluster !== undefined) {
+    openPodFarewells(parts, { cluster, control, trustDomain: trustDomain.name, nowMs }, owned);
+  }
   const found = connections && {
     intake: connections.intake,
     evidence: connections.evidenceOf(control),

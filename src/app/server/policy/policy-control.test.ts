@@ -21,13 +21,19 @@ function ownerOf(identity: string, agent: string): LeafOwner {
   return { identity, isRest: false, agent, ...ofLeaf };
 }
 
-function rig(t: TestContext, owners: readonly LeafOwner[], entries = [web]) {
+function rig(
+  t: TestContext,
+  owners: readonly LeafOwner[],
+  entries = [web],
+  isKnown: () => boolean = () => true,
+) {
   t.mock.timers.enable({ apis: ["setInterval"] });
   let now = 0;
   const events: string[] = [];
   const asked: string[] = [];
   const control = new PolicyControl({
     trustDomain,
+    isKnown,
     events: {
       policyRefused: () => void events.push("refused"),
       policyTooLarge: () => void events.push("too-large"),
@@ -86,6 +92,23 @@ describe("a name that is waited for", () => {
     isProven = true;
     control.proven(session);
     assert.equal(control.isWaiting, false);
+  });
+});
+
+describe("while it is not known who is there", () => {
+  it("nobody is told anything new, and everybody is when it is", async (t) => {
+    let isKnown = false;
+    const { control, keys, look } = rig(t, [], [web], () => isKnown);
+    const session = sessionOf(idOf("web"));
+    control.take(session, ofWeb, whole(said("web-0")));
+    await turn();
+    look(2_000);
+    await turn();
+    assert.equal(keys()[0]?.sent, undefined);
+    isKnown = true;
+    look(2_000);
+    await turn();
+    assert.notEqual(keys()[0]?.sent, undefined);
   });
 });
 

@@ -32,6 +32,8 @@ export interface PolicyControlDependencies extends SilentOwnersDependencies {
   readonly trustDomain: string;
   readonly events: PolicyEvents;
   readonly watch?: ProxyWatch | undefined;
+  /** Whether it is known who is there; until then nobody is told anything new. */
+  readonly isKnown?: () => boolean;
   /** When the last certificate ends that an identity was given; 0 for none. */
   readonly newestNotAfterMs: (spiffeId: string) => number;
   /** As gates have it: what has expired by this has expired. */
@@ -94,7 +96,9 @@ export class PolicyControl implements Disposable {
       nowMs,
     });
     const tooLarge = (proxy: PolicyProxy, octets: number) => events.policyTooLarge(proxy, octets);
-    this.#publisher = new PolicyPublisher({ index, rollout, proxies: this.proxies, tooLarge });
+    const { isKnown = () => true } = dependencies;
+    const { proxies } = this;
+    this.#publisher = new PolicyPublisher({ index, rollout, proxies, tooLarge, isKnown });
     this.#timer = setInterval(() => this.#look(), lookMs).unref();
   }
 
@@ -229,5 +233,6 @@ export class PolicyControl implements Disposable {
     }
     watch?.look((spiffeId) => ends.haveEnded(spiffeId));
     this.#expectations.look();
+    this.#publisher.look();
   }
 }

@@ -23,6 +23,8 @@ export interface PolicyPublisherDependencies {
   readonly proxies: PolicyProxies;
   /** It has more than a message can carry, and goes on with what it has. */
   readonly tooLarge: (proxy: PolicyProxy, octets: number) => void;
+  /** Whether it is known who is there: else what each would be told is less than it has. */
+  readonly isKnown: () => boolean;
 }
 
 /** So that a change of everything leaves the event loop to others in between. */
@@ -31,6 +33,7 @@ const pushesPerTurn = 200;
 export class PolicyPublisher {
   readonly #dependencies: PolicyPublisherDependencies;
   #isScheduled = false;
+  #isHeld = false;
 
   constructor(dependencies: PolicyPublisherDependencies) {
     this.#dependencies = dependencies;
@@ -46,8 +49,15 @@ export class PolicyPublisher {
     });
   }
 
+  /** What was held back is tried again. */
+  look(): void {
+    if (this.#isHeld) this.schedule();
+  }
+
   #publish(): void {
-    const { index, rollout, proxies } = this.#dependencies;
+    const { index, rollout, proxies, isKnown } = this.#dependencies;
+    this.#isHeld = !isKnown();
+    if (this.#isHeld) return;
     for (const [key, desired] of index.takeChanged()) {
       rollout.target(key, { desired, address: index.addressOf(key) });
     }

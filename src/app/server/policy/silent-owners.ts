@@ -31,6 +31,12 @@ export interface SilentOwnersDependencies {
   readonly nodeAgents: () => ReadonlySet<string>;
 }
 
+export interface SilenceNews {
+  readonly identity: string;
+  /** "" for any, or for none. */
+  readonly pod: string;
+}
+
 /** As often as the log's owners are pruned, or oftener. */
 const readAgainMs = 30_000;
 
@@ -69,12 +75,12 @@ export class SilentOwners {
     return true;
   }
 
-  /** It has told all its proxies, or has none of ours. @returns the identities that are silent, or not, because of it */
+  /** It has told all its proxies, or has none of ours. @returns who is silent, or not, because of it */
   heard(
     { spiffeId, agentId }: Reporter,
     isNodeAgent: boolean,
     { unproven, dropped }: MissedIdentities,
-  ): readonly string[] {
+  ): readonly SilenceNews[] {
     const key = agentKey(spiffeId, agentId);
     const before = this.#missed.get(key) ?? nobody;
     const missed = new Set(this.#heard === undefined ? dropped : [...unproven, ...dropped]);
@@ -87,24 +93,32 @@ export class SilentOwners {
     const served = isNodeAgent ? (this.#owned?.servedBy(agentId) ?? []) : [];
     const concerned = new Set([spiffeId, ...missed, ...before, ...served]);
     const names = isNodeAgent ? [key, nodeAgentName(agentId)] : [key];
-    const changed = [...concerned].filter((each) => this.#isNews(each, names));
+    const changed = [...concerned].flatMap((each) => this.#news(each, names));
     this.#settle();
     return changed;
   }
 
-  isSilent(identity: string): boolean {
+  /** Whether an agent is silent that may be in this pod. @param pod undefined: in any, or none */
+  isSilent(identity: string, pod: string | undefined): boolean {
     if (this.#isSettled) return false;
     if (this.#mayBeMore) return true;
-    if (this.#owned !== undefined) return this.#owned.isSilent(identity);
+    if (this.#owned !== undefined) return this.#owned.isSilent(identity, pod);
     return this.#heard !== undefined || this.#isMissed(identity);
   }
 
-  /** The only agent that has certificates of an identity; undefined where there may be more. */
-  onlyOwner(identity: string): string | undefined {
-    const agents = this.#owned?.agentsOf(identity) ?? nobody;
-    if (this.#mayBeMore || agents.size > 1 || this.#isMissed(identity)) return undefined;
-    const [agent] = agents;
-    return agent;
+  isPodSilent(identity: string, pod: string): boolean {
+    return !this.#isSettled && this.#owned?.isPodSilent(identity, pod) === true;
+  }
+
+  /** Pods of an identity's agents that are silent. */
+  silentPods(identity: string): readonly string[] {
+    return this.#isSettled ? [] : (this.#owned?.silentPods(identity) ?? []);
+  }
+
+  /** The only agent of an identity that may be in this pod; undefined where there may be more. @param pod as of `isSilent` */
+  onlyOwner(identity: string, pod: string | undefined): string | undefined {
+    if (this.#mayBeMore || this.#isMissed(identity)) return undefined;
+    return this.#owned?.onlyOwner(identity, pod);
   }
 
   get #isSettled(): boolean {
@@ -116,18 +130,20 @@ export class SilentOwners {
     this.#owned?.bears(key, agentId);
   }
 
-  #isNews(identity: string, names: readonly string[]): boolean {
+  #news(identity: string, names: readonly string[]): readonly SilenceNews[] {
     const owned = this.#owned;
-    if (owned === undefined) return this.#heard === undefined;
-    return names
-      .map((each) => owned.mark(identity, each, this.#isAgentSilent(owned, identity, each)))
-      .includes(true);
+    if (owned === undefined) return this.#heard === undefined ? [{ identity, pod: "" }] : [];
+    return names.flatMap((each) => {
+      const isSilent = this.#isAgentSilent(owned, identity, each);
+      const pod = owned.mark(identity, each, isSilent);
+      return pod === undefined ? [] : [{ identity, pod }];
+    });
   }
 
   #isAgentSilent(owned: OwnedIdentities, identity: string, agent: string): boolean {
     const keys = [...owned.keysOf(agent)];
     if (keys.some((key) => this.#missed.get(key)?.has(identity) === true)) return true;
-    if (owned.agentsOf(identity)?.has(agent) !== true) return false;
+    if (!owned.has(identity, agent)) return false;
     return keys.some((key) => this.#heard?.has(key) === false);
   }
 
@@ -144,7 +160,7 @@ export class SilentOwners {
       }
     }
     for (const [key, missed] of this.#missed) {
-      const left = [...missed].filter((each) => owned.agentsOf(each) !== undefined);
+      const left = [...missed].filter((each) => owned.isOwned(each));
       for (const identity of left) owned.mark(identity, key, true);
       // Their certificates have ended.
       if (left.length === 0) this.#missed.delete(key);

@@ -6,7 +6,7 @@ import { didYouMean } from "../../../../edge/config/nearest-match.ts";
 import { manifestLimits, type LoadedObject } from "../../../../edge/resources/manifest.ts";
 import { ResourceChangeError } from "./resource-change-error.ts";
 import type { LayerChange, ResourceSet } from "./resource-set.ts";
-import { createdAt, storedObject, type StoredObject } from "./stored-object.ts";
+import { clusterOrigin, createdAt, storedObject, type StoredObject } from "./stored-object.ts";
 
 export interface WantedChange {
   readonly apply: readonly LoadedObject[];
@@ -54,11 +54,13 @@ interface AppliedOne extends ResourceAction {
 
 function applyOne(wanted: LoadedObject, { set, nowMs, read }: PlanOptions): AppliedOne {
   const { ref, createdMs: writtenMs } = wanted.object.object;
-  const before = set.find(refKey(ref));
+  const found = set.find(refKey(ref));
+  // A pod's name may be taken: what is written counts.
+  const before = found?.object.object.ref.standsFor === undefined ? found : undefined;
   const beforeMs = before?.object.object.createdMs;
   if (before !== undefined && before.origin !== "") {
     const same = storedObject({ ...wanted, manifest: createdAt(wanted.manifest, beforeMs) });
-    if (same.json !== before.json) throw inDirectory(before, "changed");
+    if (same.json !== before.json) throw standsElsewhere(before, "changed");
     return { ref, action: "unchanged" };
   }
   // Who comes with an age, from another control plane, keeps it; nobody gets one from tomorrow, and nobody a second one.
@@ -70,11 +72,11 @@ function applyOne(wanted: LoadedObject, { set, nowMs, read }: PlanOptions): Appl
 
 function assertDeletable(ref: ResourceRef, set: ResourceSet): void {
   const key = refKey(ref);
-  // One that the directory hides may go: it says nothing anyway.
+  // One that another hides may go: it says nothing anyway.
   if (set.layer("applied").has(key)) return;
-  const inFiles = set.layer("directory").get(key);
-  if (inFiles !== undefined) throw inDirectory(inFiles, "deleted");
-  const names = set.objects().map(({ object }) => refWords(object.object.ref));
+  const elsewhere = set.find(key);
+  if (elsewhere !== undefined) throw standsElsewhere(elsewhere, "deleted");
+  const names = set.written().map(({ object }) => refWords(object.object.ref));
   const message = `there is no ${refWords(ref)}${didYouMean(refWords(ref), names)}`;
   throw new ResourceChangeError("resource-unknown", message);
 }
@@ -91,8 +93,12 @@ function assertOnce(refs: readonly ResourceRef[]): void {
   }
 }
 
-function inDirectory({ object, origin }: StoredObject, what: string): ResourceChangeError {
+function standsElsewhere({ object, origin }: StoredObject, what: string): ResourceChangeError {
   const name = refWords(object.object.ref);
+  if (origin === clusterOrigin) {
+    const message = `${name} stands in the cluster, and is ${what} there only`;
+    return new ResourceChangeError("resource-in-cluster", message);
+  }
   const message = `${name} stands in ${origin} of the server's directory, and is ${what} there only`;
   return new ResourceChangeError("resource-in-directory", message);
 }

@@ -7,6 +7,7 @@ export type ResourceChangeCode =
   | "resource-twice"
   | "resource-unknown"
   | "resource-in-directory"
+  | "resource-in-cluster"
   | "resources-full";
 
 export class ResourceChangeError extends PortcullisError<ResourceChangeCode> {

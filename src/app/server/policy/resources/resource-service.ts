@@ -111,6 +111,7 @@ const codes: Readonly<Record<ResourceChangeCode, status>> = {
   "resource-twice": status.INVALID_ARGUMENT,
   "resource-unknown": status.NOT_FOUND,
   "resource-in-directory": status.FAILED_PRECONDITION,
+  "resource-in-cluster": status.ALREADY_EXISTS,
   "resources-full": status.RESOURCE_EXHAUSTED,
 };
 

@@ -9,7 +9,8 @@ import type { LoadedObject, ParsedManifests } from "../../../../edge/resources/m
 import type { ManifestAtRest, StoredResources } from "../../../../edge/store/resources.ts";
 import type { LogEvent } from "../../log/log-keeper.ts";
 import { OneAtATime } from "../../one-at-a-time.ts";
-import { directoryChange } from "./directory-layer.ts";
+import type { ClusterState } from "./cluster-state.ts";
+import { differenceTo } from "./layer-difference.ts";
 import {
   planChange,
   type PlannedChange,
@@ -48,10 +49,11 @@ export class Resources {
     const { sequence, layers } = dependencies.stored.load();
     const readAll = (manifests: readonly ManifestAtRest[]): readonly StoredObject[] =>
       manifests.map((each) => readStored(each));
-    const { directory, applied } = layers;
+    const { directory, applied, cluster } = layers;
     this.set = new ResourceSet(sequence, {
       directory: readAll(directory),
       applied: readAll(applied),
+      cluster: readAll(cluster),
     });
   }
 
@@ -80,14 +82,32 @@ export class Resources {
    */
   async takeDirectory({ objects, problems }: ParsedManifests): Promise<void> {
     await this.#turns.run(async () => {
-      const before = this.set.layer("directory");
-      const change = directoryChange(
-        before,
-        objects.map((each) => this.#storedOf(each)),
-      );
-      await this.#make(change, "", actionsOf(before, change));
-      this.set.directoryHas(problems);
+      await this.#takeLayer("directory", objects);
+      this.set.layerHas("directory", problems);
     });
+  }
+
+  /**
+   * What the cluster has when its turn has come, and what is kept of what it had.
+   * @throws LogError; whatever SQLite throws
+   */
+  async takeCluster(stateAfter: (before: StoredByKey) => ClusterState): Promise<void> {
+    await this.#turns.run(async () => {
+      const { objects, kept, problems } = stateAfter(this.set.layer("cluster"));
+      await this.#takeLayer("cluster", objects, kept);
+      this.set.layerHas("cluster", problems);
+    });
+  }
+
+  async #takeLayer(
+    layer: "directory" | "cluster",
+    objects: readonly LoadedObject[],
+    kept: readonly StoredObject[] = [],
+  ): Promise<void> {
+    const before = this.set.layer(layer);
+    const now = [...kept, ...objects.map((each) => this.#storedOf(each))];
+    const change = { layer, ...differenceTo(before, now) };
+    await this.#make(change, "", actionsOf(before, change));
   }
 
   async #make(

@@ -8,9 +8,9 @@ export interface StoredObject {
   readonly object: PolicyObject;
   /** Its manifest. Two of the same text say the same. */
   readonly json: string;
-  /** SHA-256 of `json`, in hex. */
+  /** SHA-256 of `json`, in hex; "" for what is put together from a cluster's pods and services, and written nowhere. */
   readonly digest: string;
-  /** `FILE:LINE` of the directory; "" for one that was applied. */
+  /** `FILE:LINE` of the directory; "" for one that was applied; `cluster`. */
   readonly origin: string;
 }
 
@@ -35,4 +35,12 @@ export function createdAt(manifest: Manifest, createdMs: number | undefined): Ma
     creationTimestamp: new Date(createdMs).toISOString(),
   };
   return { ...manifest, metadata: { ...rest, ...created } };
+}
+
+/** Of what the API server has. A file's has a line, too. */
+export const clusterOrigin = "cluster";
+
+/** Where it stands, for people. */
+export function originWords({ origin }: Pick<StoredObject, "origin">): string {
+  return origin === clusterOrigin ? "the cluster" : origin;
 }
