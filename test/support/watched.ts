@@ -19,8 +19,9 @@ export function watched<T extends KubeObject>(
   connection: KubeConnection,
   kind: WatchedKind<T>,
   timings: Partial<ReflectorTimings> = {},
+  aliveMs?: () => number,
 ): Watched<T> {
-  return new Watched(connection, kind, timings);
+  return new Watched(connection, kind, timings, aliveMs);
 }
 
 export class Watched<T extends KubeObject> implements AsyncDisposable {
@@ -34,6 +35,7 @@ export class Watched<T extends KubeObject> implements AsyncDisposable {
     connection: KubeConnection,
     kind: WatchedKind<T>,
     timings: Partial<ReflectorTimings>,
+    aliveMs?: () => number,
   ) {
     this.#reflector = new Reflector({
       connection,
@@ -48,6 +50,7 @@ export class Watched<T extends KubeObject> implements AsyncDisposable {
       },
       random: () => 0,
       nowMs: () => performance.now(),
+      ...(aliveMs && { aliveMs }),
       timings,
     });
   }

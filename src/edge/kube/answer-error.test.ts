@@ -48,7 +48,7 @@ describe("an answer of the API server", () => {
       'pods is forbidden: User "system:serviceaccount:a:b" cannot list resource "pods" in API group "" at the cluster scope';
     assert.equal(
       answerError("GET /x", { status: 403, text: status(text) }).hint,
-      'add to the ClusterRole of our service account: apiGroups: [""], resources: ["pods"], verbs: ["list"]',
+      'add to the ClusterRole of system:serviceaccount:a:b: apiGroups: [""], resources: ["pods"], verbs: ["list"]',
     );
     const { hint } = answerError("GET /x", { status: 403, text: "no" });
     assert.equal(hint, "look at the ClusterRole of our service account");

@@ -56,17 +56,18 @@ function msOf(retryAfter: string | undefined): number | undefined {
   return Math.min(Number(retryAfter), retryAfterSecondsMax) * 1_000;
 }
 
-/** RBAC's own words name what is missing. */
+/** RBAC's own words name what is missing, and to whom. */
 const forbidden =
-  /cannot (?<verb>\S+) resource "(?<resource>[^"]*)" in API group "(?<group>[^"]*)"/;
+  /(?:User "(?<user>[^"]*)" )?cannot (?<verb>\S+) resource "(?<resource>[^"]*)" in API group "(?<group>[^"]*)"/;
 
 function hintOf(code: KubeErrorCode, words: string): Pick<KubeErrorOptions, "hint"> {
   if (code === "kube-unauthorized") {
     return { hint: "the API server does not take our own credentials: see the pod's token" };
   }
   if (code !== "kube-forbidden") return {};
-  const { verb, resource, group } = forbidden.exec(words)?.groups ?? {};
+  const { user, verb, resource, group } = forbidden.exec(words)?.groups ?? {};
   if (verb === undefined) return { hint: "look at the ClusterRole of our service account" };
   const rule = `apiGroups: ["${group}"], resources: ["${resource}"], verbs: ["${verb}"]`;
-  return { hint: `add to the ClusterRole of our service account: ${printable(rule, 256)}` };
+  const whose = user === undefined ? "our service account" : printable(user, 256);
+  return { hint: `add to the ClusterRole of ${whose}: ${printable(rule, 256)}` };
 }

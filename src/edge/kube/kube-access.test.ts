@@ -118,6 +118,8 @@ describe("a kubeconfig", () => {
     ["with a proxy", config({ "proxy-url": "http://10.0.0.1" }), /proxy-url/],
     ["of another context", config({}), /expected a context of x, got y/, "y"],
     ["that is none", "{", /cannot read/],
+    ["that says nothing", "{}", /expected a kubeconfig, got/],
+    ["that is another file", "trustDomain: cluster.local\n", /expected a kubeconfig, got/],
   ];
   for (const [what, text, message, context] of refused) {
     it(`${what} is refused`, async (t) => {

@@ -84,6 +84,9 @@ async function readText(path: string): Promise<string> {
     return Buffer.from(await readBoundedFile(path, fileBytesMax)).toString("utf8");
   } catch (cause) {
     if (!(cause instanceof PrivateFileError)) throw cause;
-    throw new KubeError("kube-config", `cannot read ${cause.message}`, { cause });
+    throw new KubeError("kube-config", `cannot read ${cause.message}`, {
+      cause,
+      hint: "a pod has it unless automountServiceAccountToken is false",
+    });
   }
 }

@@ -64,7 +64,7 @@ describe("an answer", () => {
     it(`${what} is ${code}`, async () => {
       await using odd = await OddApiServer.start(answer);
       await assert.rejects(odd.connection.send({ ...request, deadlineMs: 200 }), fails(code));
-      assert.equal(odd.connection.gate.inFlight, 0);
+      assert.equal(odd.connection.inFlight, 0);
       assert.equal(odd.requests.length, 1);
     });
   }
@@ -111,6 +111,33 @@ it("is asked under the path of its URL, as behind a proxy of many clusters", asy
   );
 });
 
+it("has places for the trust and for lists while strangers' tokens have taken all of theirs", async () => {
+  await using odd = await OddApiServer.start(({ url = "" }, response) => {
+    if (!url.startsWith("/reviews")) response.end("{}");
+  });
+  const { connection } = odd;
+  const stop = new AbortController();
+  const { signal } = stop;
+  const full = { reviews: 160, operators: 50 } as const;
+  const floods = (["reviews", "operators"] as const).map((lane) =>
+    Array.from({ length: 300 }, () =>
+      connection.send({ path: "/reviews", lane, signal, deadlineMs: 60_000 }).then(
+        () => "answered",
+        (error: unknown) => (error instanceof KubeError ? error.code : "stopped"),
+      ),
+    ),
+  );
+  await Promise.all(
+    (["trust", "common"] as const).map((lane) => connection.send({ path: "/x", lane })),
+  );
+  stop.abort(new Error("stopped"));
+  for (const [at, lane] of (["reviews", "operators"] as const).entries()) {
+    const codes = await Promise.all(floods[at] ?? []);
+    assert.equal(codes.filter((code) => code === "stopped").length, full[lane]);
+    assert.equal(codes.filter((code) => code === "kube-busy").length, 300 - full[lane]);
+  }
+});
+
 it("ends all that is under way when it is closed", async () => {
   await using odd = await OddApiServer.start(() => {});
   const ends = assert.rejects(odd.connection.send(request), fails("kube-unreachable"));
@@ -138,7 +165,7 @@ describe("whoever stops", () => {
         stop.abort(new Error("stopped"));
         await stopped;
       }
-      assert.equal(odd.connection.gate.inFlight, 0);
+      assert.equal(odd.connection.inFlight, 0);
     });
   }
 });

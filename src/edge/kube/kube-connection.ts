@@ -1,6 +1,6 @@
 /**
- * The API server: few requests at a time, a bounded line before them, a deadline for each. Watches, and the question whether it lives,
- * stand beside that, so that neither waits for the other. Not the library's own client: that costs twice the CPU for each request, and
+ * The API server: few requests at a time, a bounded line before them, a deadline for each. What strangers can cause has places of its own,
+ * and so has what signing hangs on; watches, and the question whether it lives, stand beside that: none waits for another. Not the library's own client: that costs twice the CPU for each request, and
  * 85 MiB.
  */
 
@@ -8,10 +8,13 @@ import { within } from "./deadline.ts";
 import { collect, readable } from "./http-answer.ts";
 import type { KubeAccess } from "./kube-access.ts";
 import { KubeError } from "./kube-error.ts";
-import { RequestGate, type GateLimits } from "./request-gate.ts";
+import { Lanes, type Lane } from "./lanes.ts";
+import type { GateLimits } from "./request-gate.ts";
 import { Transport, whatOf, type SentRequest } from "./transport.ts";
 
 export interface KubeRequest extends SentRequest {
+  /** @default common */
+  readonly lane?: Lane;
   /** From the first moment on, in the line, too. @default 5000 */
   readonly deadlineMs?: number;
   readonly signal?: AbortSignal | undefined;
@@ -29,7 +32,7 @@ export interface KubeStreamRequest {
 
 export interface KubeConnectionOptions {
   readonly access: KubeAccess;
-  /** @default 64 under way, 256 waiting */
+  /** Of the common lane. @default 64 under way, 256 waiting */
   readonly limits?: GateLimits;
 }
 
@@ -47,17 +50,29 @@ const answering: ReadonlySet<string> = new Set([
 
 export class KubeConnection implements Disposable {
   readonly server: URL;
-  readonly gate: RequestGate;
+  readonly #lanes: Lanes;
   readonly #transport: Transport;
   readonly #closed = new AbortController();
   /** Questions without an answer, in a row. */
   #silences = 0;
 
   constructor({ access, limits }: KubeConnectionOptions) {
-    const bounds = limits ?? { inFlightMax: 64, waitingMax: 256 };
     this.server = access.server;
-    this.gate = new RequestGate(bounds);
-    this.#transport = new Transport(access, bounds.inFlightMax);
+    this.#lanes = new Lanes(limits);
+    this.#transport = new Transport(access, this.#lanes.inFlightMax);
+  }
+
+  /** Requests under way. */
+  get inFlight(): number {
+    return this.#lanes.inFlight;
+  }
+
+  /**
+   * Whether what `ask` is told is of the very process that the watches hang on; without a connection that they share, nobody knows whose
+   * it is.
+   */
+  get isShared(): boolean {
+    return this.#transport.isShared;
   }
 
   /**
@@ -65,10 +80,10 @@ export class KubeConnection implements Disposable {
    * @throws KubeError; the reason of the request's signal
    */
   async send(request: KubeRequest): Promise<unknown> {
-    const { deadlineMs = deadlineDefaultMs, signal } = request;
+    const { deadlineMs = deadlineDefaultMs, lane = "common", signal } = request;
     const what = whatOf(request);
     return await within(what, deadlineMs, [signal, this.#closed.signal], async (signal) => {
-      const text = await this.gate.pass(signal, async () => {
+      const text = await this.#lanes.pass(lane, signal, async () => {
         const answer = await this.#transport.request(request, signal);
         return await collect(answer, { what, bytesMax: answerBytesMax, signal });
       });

@@ -9,19 +9,34 @@ import { assertSafeServer, type KubeAccess, type KubeCredentials } from "./kube-
 
 export interface KubeconfigPlace {
   readonly path: string;
+  /** Others, whose contexts are known, too; what the first says goes before. */
+  readonly more?: readonly string[];
   /** @default the file's current one */
   readonly context?: string | undefined;
 }
 
 /** @throws KubeError `kube-config` */
-export async function kubeconfigAccess({ path, context }: KubeconfigPlace): Promise<KubeAccess> {
+export async function kubeconfigAccess({
+  path,
+  more = [],
+  context,
+}: KubeconfigPlace): Promise<KubeAccess> {
   const { KubeConfig } = await import("@kubernetes/client-node");
-  const config = new KubeConfig();
-  try {
-    config.loadFromFile(path);
-  } catch (cause) {
-    throw unusable(`cannot read ${path}: ${reasonOf(cause)}`, cause);
+  const read = (file: string): InstanceType<typeof KubeConfig> => {
+    const each = new KubeConfig();
+    try {
+      each.loadFromFile(file);
+    } catch (cause) {
+      throw unusable(`cannot read ${file}: ${reasonOf(cause)}`, cause);
+    }
+    return each;
+  };
+  const config = read(path);
+  // The library takes any YAML for one that says nothing.
+  if (config.getClusters().length + config.getContexts().length === 0) {
+    throw unusable(`${path}: expected a kubeconfig, got a file without clusters and contexts`);
   }
+  for (const file of more) config.mergeConfig(read(file), true);
   if (context !== undefined) config.setCurrentContext(context);
   const cluster = config.getCurrentCluster();
   if (cluster === null) {

@@ -30,9 +30,12 @@ export class LivenessProbe implements AsyncDisposable {
     this.#running = this.#run();
   }
 
-  /** When the last question began that was answered; undefined: none. */
+  /**
+   * When the last question began that was answered; undefined: none, or it went over a connection of its own, perhaps to another server
+   * than the one that the watches hang on.
+   */
   get aliveMs(): number | undefined {
-    return this.#aliveMs;
+    return this.#options.connection.isShared ? this.#aliveMs : undefined;
   }
 
   /** Of the last question; undefined where it was answered. */

@@ -50,6 +50,11 @@ export class Pools implements Disposable {
     return known;
   }
 
+  /** Whether all that goes on is over one connection. */
+  get isShared(): boolean {
+    return this.#known?.session?.isSpoken ?? false;
+  }
+
   /** What hangs on it fails now, and what comes after gets another one. */
   cutSession(): void {
     this.#known?.session?.cut();

@@ -1,7 +1,7 @@
 /** TokenReview (`authentication.k8s.io/v1`): what the API server says of a token now. */
 
 import { isJsonObject } from "../../core/identity/json-object.ts";
-import { readReview, type ReviewAnswer } from "../../core/kube/review-answer.ts";
+import { readReview, type ReviewAnswer } from "../../core/kube/who/review-answer.ts";
 import type { KubeConnection } from "./kube-connection.ts";
 import { KubeError } from "./kube-error.ts";
 
@@ -23,7 +23,8 @@ export async function reviewToken(
     kind: "TokenReview",
     spec: { token, audiences },
   };
-  const request = { method: "POST", path, body, isRepeatable: true, signal } as const;
+  const sent = { method: "POST", path, body, isRepeatable: true } as const;
+  const request = { ...sent, lane: "reviews", signal } as const;
   const answer = await connection.send(request);
   if (isJsonObject(answer) && isJsonObject(answer["status"])) {
     return readReview(answer["status"], audiences);

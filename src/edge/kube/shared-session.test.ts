@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import {
+  constants,
   createSecureServer,
   type Http2SecureServer,
   type ServerHttp2Session,
@@ -16,14 +17,17 @@ import {
 } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { after, afterEach, before, describe, it } from "node:test";
 import { makePki, type ClusterPki } from "../../../test/kube/pki.ts";
 import type { KubeCredentials, KubeTls } from "./kube-access.ts";
 import { KubeConnection } from "./kube-connection.ts";
 import { KubeError } from "./kube-error.ts";
+import { LivenessProbe } from "./liveness-probe.ts";
 
 const never = new AbortController().signal;
 const watch = { path: "/watch?watch=true", idleMs: 10_000, signal: never } as const;
+const lasting = { ...watch, idleMs: 600_000 } as const;
 
 describe("the connection that watches share", () => {
   let directory: string;
@@ -102,14 +106,18 @@ describe("the connection that watches share", () => {
     assert.equal(sessions.length, 1);
   });
 
-  it("is another one after the server has said that it ends", async () => {
+  it("is another one after the server has said that it ends, and nothing stays on the first one", async () => {
     const { server, sessions } = http2Server();
     using connection = await connectionTo(server);
-    await first(await connection.open(watch));
+    const before = await first(await connection.open(lasting));
     const [session] = sessions;
-    session?.goaway();
-    await first(await connection.open(watch));
+    // As Go does it: what is under way may end.
+    session?.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
+    // Behind the same address may be another server now: whether that lives says nothing of the first.
+    const end = assert.rejects(before.next(), isUnreachable);
     await connection.ask("/livez", 1_000);
+    await end;
+    await first(await connection.open(watch));
     assert.equal(sessions.length, 2);
   });
 
@@ -190,18 +198,32 @@ describe("the connection that watches share", () => {
     assert.equal(connections, 4);
   });
 
-  it("is another one with another certificate of ours, and what hangs on the first one stays", async () => {
+  it("is none with a server that speaks HTTP/1.1 only: that one answers says nothing of the other", async () => {
+    const alive = async (server: TcpServer): Promise<number | undefined> => {
+      using connection = await connectionTo(server);
+      await using probe = new LivenessProbe({ connection, nowMs: () => 7, intervalMs: 5 });
+      const until = performance.now() + 300;
+      while (probe.aliveMs === undefined && performance.now() < until) await setTimeout(5);
+      assert.equal(probe.failure, undefined);
+      return probe.aliveMs;
+    };
+    assert.equal(await alive(http2Server().server), 7);
+    const old = createHttpsServer(files, (_, response) => void response.end("ok"));
+    assert.equal(await alive(old), undefined);
+  });
+
+  it("is another one with another certificate of ours, and nothing stays on the first one", async () => {
     const { server, sessions } = http2Server();
     using connection = await connectionTo(server, { ca: pki.caPem });
-    const before = await first(await connection.open(watch));
+    const before = await first(await connection.open(lasting));
     const { adminCertPem: cert, adminKeyPem: key } = pki;
     current = { headers: { authorization: "Bearer t" }, tls: { ca: pki.caPem, cert, key } };
     isRefused = true;
+    const end = assert.rejects(before.next(), isUnreachable);
     await first(await connection.open(watch));
+    await end;
+    await connection.ask("/livez", 1_000);
     assert.equal(sessions.length, 2);
-    const next = before.next();
-    const state = await Promise.race([next, connection.ask("/livez", 1_000)]);
-    assert.equal(state, undefined);
   });
 
   it("does not wait for a server that takes connections and says nothing", async () => {

@@ -13,6 +13,7 @@ import { requestOver, type StreamRequest } from "./http2-request.ts";
 import { keepAlive } from "./keep-alive.ts";
 
 const connectMs = 5_000;
+const replaced = "another connection has taken its place";
 /** For all streams together: the default of 64 KiB would let one that is slow to be read hold up the others. */
 const windowBytes = 4 * 1_048_576;
 
@@ -44,15 +45,20 @@ export class SharedSession {
     }
   }
 
+  /** False once the server has been seen to speak no HTTP/2. */
+  get isSpoken(): boolean {
+    return this.#isSpoken;
+  }
+
   /** What hangs on it fails now, and what comes after gets another one. */
   cut(): void {
     this.#session?.destroy(new Error("it was cut by us: it had not answered for long"));
     this.#session = undefined;
   }
 
-  /** What hangs on it stays, and is the last. */
+  /** As after it nothing is asked over it: what hangs on it fails now. */
   retire(): void {
-    this.#session?.close();
+    this.#session?.destroy(new Error(replaced));
     this.#session = undefined;
   }
 
@@ -91,6 +97,8 @@ export class SharedSession {
     session.setLocalWindowSize(windowBytes);
     // Each stream is told of it.
     session.on("error", () => {});
+    // The server has said that it ends, and its streams would go on: whether this one lives says nothing of them.
+    this.#session?.destroy(new Error(replaced));
     this.#session = session;
     return session;
   }

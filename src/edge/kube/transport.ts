@@ -11,17 +11,21 @@ import { Pools, type Pool } from "./pools.ts";
 /** What is sent; as JSON. */
 export interface SentRequest {
   /** @default GET */
-  readonly method?: "GET" | "POST";
+  readonly method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With its query. */
   readonly path: string;
   readonly body?: unknown;
+  /** Which kind a PATCH is of. @default application/json */
+  readonly contentType?: string;
   /** It changes nothing, or the same when it comes twice. @default of GET alone */
   readonly isRepeatable?: boolean;
 }
 
 const errorBytesMax = 65_536;
-const commonHeaders = { accept: "application/json", "user-agent": "portcullis" } as const;
-const jsonHeaders = { "content-type": "application/json" } as const;
+const commonHeaders = {
+  accept: "application/json, application/jwk-set+json",
+  "user-agent": "portcullis",
+} as const;
 
 export class Transport implements Disposable {
   readonly #server: URL;
@@ -36,9 +40,14 @@ export class Transport implements Disposable {
   /** @throws KubeError; the reason of the signal */
   async request(request: SentRequest, signal: AbortSignal): Promise<HttpAnswer> {
     const { method = "GET", path, isRepeatable = method === "GET" } = request;
+    const { contentType = "application/json" } = request;
     const body = request.body === undefined ? undefined : JSON.stringify(request.body);
     return await this.#good(whatOf(request), signal, async (pool) => {
-      const headers = { ...pool.headers, ...commonHeaders, ...(body && jsonHeaders) };
+      const headers = {
+        ...pool.headers,
+        ...commonHeaders,
+        ...(body && { "content-type": contentType }),
+      };
       const [url, agent] = [this.#urlOf(path), pool.requests];
       return await exchange({ url, agent, method, headers, body, isRepeatable, signal });
     });
@@ -56,6 +65,11 @@ export class Transport implements Disposable {
       const agent = pool.streams;
       return await exchange({ ...sent, url, agent, method: "GET", isRepeatable: true });
     });
+  }
+
+  /** Whether all streams are over one connection. */
+  get isShared(): boolean {
+    return this.#pools.isShared;
   }
 
   /** The streams that are open fail, and those that come get another connection. */

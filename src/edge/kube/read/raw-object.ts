@@ -9,6 +9,8 @@ export interface RawHead extends KubeObject {
   readonly deletionMs: number | undefined;
   readonly labels: Labels;
   readonly annotations: JsonObject;
+  /** Of its spec; each change of that counts one. */
+  readonly generation: number | undefined;
 }
 
 /** @returns undefined for what has no name or no UID */
@@ -25,6 +27,7 @@ export function headOf({ metadata }: JsonObject): RawHead | undefined {
     deletionMs: timeOf(written["deletionTimestamp"]),
     labels: textsByName(written["labels"]),
     annotations: objectOf(written["annotations"]),
+    generation: numberOf(written["generation"]),
   };
 }
 
@@ -51,6 +54,10 @@ export function textsByName(value: unknown): Labels {
   return new Map(
     entries.flatMap(([name, text]) => (typeof text === "string" ? [[name, text]] : [])),
   );
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === "number" ? value : undefined;
 }
 
 /** RFC 3339, as Kubernetes writes times. */

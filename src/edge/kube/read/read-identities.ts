@@ -12,8 +12,8 @@ export const serviceAccounts: WatchedKind<KubeServiceAccount> = {
   parse: (raw) => {
     const head = headOf(raw);
     if (head === undefined) return undefined;
-    const { namespace, name, uid, deletionMs } = head;
-    return { namespace, name, uid, deletionMs };
+    const { namespace, name, uid, createdMs, deletionMs } = head;
+    return { namespace, name, uid, createdMs, deletionMs };
   },
 };
 
@@ -46,7 +46,7 @@ function readPod(raw: JsonObject): Pod | undefined {
     deletionMs,
     serviceAccount: textOf(spec["serviceAccountName"]),
     nodeName: textOf(spec["nodeName"]),
-    phase: phases.find((each) => each === status["phase"]) ?? "Unknown",
+    phase: phaseOf(status),
     podIPs: addressesOf(status),
     labels,
     hostNetwork: spec["hostNetwork"] === true,
@@ -54,6 +54,17 @@ function readPod(raw: JsonObject): Pod | undefined {
       ({ type, status }) => type === "Ready" && status === "True",
     ),
   };
+}
+
+/**
+ * The collector of pods whose node is lost calls them failed, and nobody has asked their node: they may run (Kubernetes: "Pod disruption
+ * conditions").
+ */
+function phaseOf(status: JsonObject): PodPhase {
+  const isAbandoned = objectsOf(status["conditions"]).some(
+    ({ type, reason }) => type === "DisruptionTarget" && reason === "DeletionByPodGC",
+  );
+  return (!isAbandoned && phases.find((each) => each === status["phase"])) || "Unknown";
 }
 
 /** Each family once, the primary one first; `podIP` alone is from before Kubernetes 1.16. */

@@ -35,6 +35,7 @@ function readService(raw: JsonObject): KubeService | undefined {
     selector: textsByName(spec["selector"]),
     externalName: isExternal ? textOf(spec["externalName"]) : undefined,
     exportTo: wordsOf(annotations["networking.istio.io/exportTo"]),
+    publishesNotReady: spec["publishNotReadyAddresses"] === true,
   };
 }
 

@@ -113,6 +113,15 @@ describe("what the API server sends", () => {
     ]);
   });
 
+  it("a pod whose node is lost has not ended, whatever its collector says", () => {
+    const phaseWith = (reason: string): string | undefined => {
+      const conditions = [{ type: "DisruptionTarget", status: "True", reason }];
+      return pods.parse({ metadata, status: { phase: "Failed", conditions } })?.phase;
+    };
+    assert.equal(phaseWith("DeletionByPodGC"), "Unknown");
+    assert.equal(phaseWith("EvictionByEvictionAPI"), "Failed");
+  });
+
   it("has a host's address for each family, also of an old API server", () => {
     const ipsOf = (status: object): readonly string[] | undefined =>
       pods.parse({ metadata, status })?.podIPs;

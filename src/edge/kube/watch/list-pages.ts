@@ -1,21 +1,29 @@
 /** All objects of a resource, page by page, as they are at one resource version. */
 
 import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import type { KubeObject } from "../../../core/kube/kube-object.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
+import type { WatchedKind } from "./reflector-options.ts";
 
 const pageDeadlineMs = 30_000;
 
 export class ListPages {
   readonly #connection: KubeConnection;
   readonly #path: string;
+  readonly #fieldSelector: string | undefined;
   readonly #limit: number;
   #resourceVersion = "";
 
-  /** @param path without a query. @param limit of a page */
-  constructor(connection: KubeConnection, path: string, limit: number) {
+  /** @param limit of a page */
+  constructor(
+    connection: KubeConnection,
+    { path, fieldSelector }: Pick<WatchedKind<KubeObject>, "path" | "fieldSelector">,
+    limit: number,
+  ) {
     this.#connection = connection;
     this.#path = path;
+    this.#fieldSelector = fieldSelector;
     this.#limit = limit;
   }
 
@@ -29,6 +37,7 @@ export class ListPages {
     let continued = "";
     do {
       const query = new URLSearchParams({ limit: `${this.#limit}` });
+      if (this.#fieldSelector !== undefined) query.set("fieldSelector", this.#fieldSelector);
       if (continued !== "") query.set("continue", continued);
       const path = `${this.#path}?${query.toString()}`;
       const answer = await this.#connection.send({ path, deadlineMs: pageDeadlineMs, signal });

@@ -1,7 +1,7 @@
 /** What a reflector watches, how patient it is, and what it says of itself. */
 
 import type { JsonObject } from "../../../core/identity/json-object.ts";
-import type { WatchMoments } from "../../../core/kube/effective-mode.ts";
+import type { WatchMoments } from "../../../core/kube/who/effective-mode.ts";
 import type { KubeObject } from "../../../core/kube/kube-object.ts";
 import type { ObjectChange } from "../../../core/kube/object-cache.ts";
 import type { KubeConnection } from "../kube-connection.ts";
@@ -10,6 +10,8 @@ import type { KubeError } from "../kube-error.ts";
 export interface WatchedKind<T extends KubeObject> {
   /** Of all namespaces, such as `/api/v1/pods`. */
   readonly path: string;
+  /** Of those alone, such as `metadata.name=NAME`. */
+  readonly fieldSelector?: string;
   /** @returns undefined for what it cannot read: the last good one stays. Keeps nothing of what it is given */
   readonly parse: (raw: JsonObject) => T | undefined;
 }
@@ -25,6 +27,8 @@ export interface ReflectorOptions<T extends KubeObject> {
   readonly random: () => number;
   /** Monotonic; counts a suspension of the machine, too. */
   readonly nowMs: () => number;
+  /** When the last question began that the API server answered. By it a stream that was silent counts until it is cut. */
+  readonly aliveMs?: () => number | undefined;
   readonly timings?: Partial<ReflectorTimings>;
 }
 
@@ -52,7 +56,13 @@ export const timingsDefault: ReflectorTimings = {
 export type ReflectorEvent =
   | { readonly kind: "listed"; readonly objects: number }
   | { readonly kind: "watching" }
-  | { readonly kind: "failed"; readonly error: KubeError; readonly retryMs: number };
+  | {
+      readonly kind: "failed";
+      readonly error: KubeError;
+      readonly retryMs: number;
+      /** It ends a watch that stood as long as one may that hears nothing: no trouble, if the next one stands. */
+      readonly hasStood: boolean;
+    };
 
 export interface ReflectorState extends WatchMoments {
   /** When the last list began that came whole; undefined: none has. */

@@ -153,7 +153,33 @@ describe("a watch", () => {
     await using accounts = watching(odd, { idleMs: 100 });
     await accounts.when("watching", 2);
     assert.deepEqual(codesOf(accounts), ["kube-unreachable"]);
+    assert.ok(accounts.events.some((event) => event.kind === "failed" && event.hasStood));
     assert.equal(odd.requests.at(-1)?.searchParams.get("resourceVersion"), "5");
+  });
+
+  it("that is cut leaves what was known until then as current as it was", async () => {
+    const broken = says("{}", 503);
+    await using odd = await server([list], [streams(), broken]);
+    const aliveMs = performance.now() + 60_000;
+    await using accounts = watched(odd.connection, serviceAccounts, { idleMs: 100 }, () => aliveMs);
+    await accounts.when("failed");
+    assert.deepEqual([accounts.state.openedMs, accounts.state.heardMs], [undefined, aliveMs]);
+  });
+
+  it("that stood for a while is begun again soon, whatever was before it", async () => {
+    const broken = says("{}", 503);
+    const silent: Reply = (response) => response.writeHead(200).flushHeaders();
+    await using odd = await server([list], [broken, broken, silent]);
+    await using accounts = watching(odd, { idleMs: 1_100 });
+    await accounts.when("failed", 3);
+    const waits = accounts.events.flatMap((event) =>
+      event.kind === "failed" ? [event.retryMs] : [],
+    );
+    assert.deepEqual(waits, [250, 500, 250]);
+    const stood = accounts.events.flatMap((event) =>
+      event.kind === "failed" ? [event.hasStood] : [],
+    );
+    assert.deepEqual(stood, [false, false, true]);
   });
 
   it("whose version is always gone lists again at once, once, and then with patience", async () => {

@@ -3,7 +3,7 @@
  * wrong, the last that was known stays, and says how old it is. What is gone is gone because a whole list or an event says so.
  */
 
-import { setTimeout as sleep } from "node:timers/promises";
+import { currentUntilMs } from "../../../core/kube/who/effective-mode.ts";
 import type { KubeObject } from "../../../core/kube/kube-object.ts";
 import type { ObjectCache, ObjectChange } from "../../../core/kube/object-cache.ts";
 import { asKubeError, KubeError } from "../kube-error.ts";
@@ -16,6 +16,7 @@ import {
   type ReflectorState,
   type ReflectorTimings,
 } from "./reflector-options.ts";
+import { pauseForRetry } from "./retry-pause.ts";
 import { RetryPace } from "./retry-pace.ts";
 import { parseWatchEvent, watchPath } from "./watch-event.ts";
 
@@ -33,6 +34,7 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
   readonly #pace: RetryPace;
   /** From where the watch goes on; undefined: from a new list. */
   #version: string | undefined;
+  #hasStood = false;
   #failure: KubeError | undefined;
   #isAbsent = false;
   #listedMs: number | undefined;
@@ -86,21 +88,23 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
   async #wait(failure: KubeError): Promise<void> {
     const { signal } = this.#closed;
     if (signal.aborted) return;
-    const { random, onEvent } = this.#options;
+    const { random, nowMs, aliveMs, onEvent } = this.#options;
     this.#isAbsent = failure.code === "kube-not-found";
     const neverWas = this.#isAbsent && this.#listedMs === undefined;
     this.#failure = neverWas ? undefined : failure;
     if (failure.code === "kube-gone" || this.#isAbsent) this.#version = undefined;
     const retryMs = this.#pace.delayMs(failure, random());
-    onEvent?.({ kind: "failed", error: failure, retryMs });
-    await sleep(retryMs, undefined, { signal }).catch(() => {});
+    const hasStood = this.#hasStood;
+    this.#hasStood = false;
+    onEvent?.({ kind: "failed", error: failure, retryMs, hasStood });
+    await pauseForRetry({ ms: retryMs, failure, nowMs, aliveMs, signal });
   }
 
   /** @returns from where the watch goes on */
   async #list(): Promise<string> {
     const { connection, kind, nowMs, onEvent } = this.#options;
     const beganMs = nowMs();
-    const pages = new ListPages(connection, kind.path, this.#timings.limit);
+    const pages = new ListPages(connection, kind, this.#timings.limit);
     const changes = await this.#feed.replace(pages.read(this.#closed.signal));
     this.#listedMs = beganMs;
     this.#heardMs = beganMs;
@@ -113,11 +117,11 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
 
   /** Until it ends as it was asked to. */
   async #watch(version: string): Promise<void> {
-    const { connection, kind, nowMs, random, onEvent } = this.#options;
+    const { connection, kind, nowMs, aliveMs, random, onEvent } = this.#options;
     const { idleMs, watchSeconds } = this.#timings;
     const { signal } = this.#closed;
     const seconds = Math.round(watchSeconds * (1 + random() / 5));
-    const path = watchPath(kind.path, version, seconds);
+    const path = watchPath(kind, version, seconds);
     const stream = await connection.open({ path, idleMs, signal });
     const openedMs = nowMs();
     this.#openedMs = openedMs;
@@ -126,12 +130,15 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     try {
       for await (const lines of linesOf(stream, lineBytesMax)) this.#take(lines);
     } finally {
+      // What was known while it was open stays known.
+      this.#heardMs = currentUntilMs(this.state, aliveMs?.());
       this.#openedMs = undefined;
       this.#thereMs = nowMs();
+      if (this.#thereMs - openedMs >= shortMs) this.#pace.succeeded();
+      this.#hasStood = this.#thereMs - openedMs >= idleMs;
     }
-    const isShort = nowMs() - openedMs < shortMs && this.#version === version;
-    if (isShort) throw new KubeError("kube-unavailable", `watch ${kind.path}: ended at once`);
-    this.#pace.succeeded();
+    if (this.#thereMs - openedMs >= shortMs || this.#version !== version) return;
+    throw new KubeError("kube-unavailable", `watch ${kind.path}: ended at once`);
   }
 
   #take(lines: readonly string[]): void {

@@ -1,8 +1,10 @@
 /** How a watch is asked for, and one line of its answer (Kubernetes API concepts, "Efficient detection of changes"). */
 
 import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import type { KubeObject } from "../../../core/kube/kube-object.ts";
 import { eventError } from "../answer-error.ts";
 import { KubeError } from "../kube-error.ts";
+import type { WatchedKind } from "./reflector-options.ts";
 
 export interface WatchEvent {
   readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
@@ -12,12 +14,17 @@ export interface WatchEvent {
 }
 
 /** @param seconds after which the API server ends it */
-export function watchPath(path: string, resourceVersion: string, seconds: number): string {
+export function watchPath(
+  { path, fieldSelector }: Pick<WatchedKind<KubeObject>, "path" | "fieldSelector">,
+  resourceVersion: string,
+  seconds: number,
+): string {
   const query = new URLSearchParams({
     watch: "true",
     allowWatchBookmarks: "true",
     resourceVersion,
     timeoutSeconds: `${seconds}`,
+    ...(fieldSelector !== undefined && { fieldSelector }),
   });
   return `${path}?${query.toString()}`;
 }
