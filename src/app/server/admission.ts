@@ -16,6 +16,8 @@ export function assertCallerNotDenied(
   assertNotDenied: AdmissionDependencies["assertNotDenied"],
   { id, evidence }: Caller,
 ): void {
+  // Whoever may not have a certificate asks for none in another's name either.
+  if (evidence.method === "node") assertNotDenied(evidence.by, undefined);
   assertNotDenied(
     id.toString(),
     evidence.method === "certificate" ? evidence.serialHex : undefined,

@@ -132,7 +132,6 @@ function submit(
     assertPeer: () => assertPeer(peer, dependencies),
     csrPem: csr,
     requestedTtlSeconds: validityDuration,
-    impersonatedIdentity: false,
     deadlineMs: startedMs + dependencies.deadlineMs,
     isCancelled: () => call.cancelled,
     ...outcomeOf(context, dependencies, {

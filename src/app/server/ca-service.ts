@@ -12,13 +12,13 @@ import type { CallContext } from "../../edge/telemetry/server-events.ts";
 import { agentIdOf } from "./mesh/agent-id.ts";
 import type { CallerAuthentication, Credential } from "./caller-authentication.ts";
 import { outcomeOf, type OutcomeDependencies } from "./issuance-outcome.ts";
-import type { IssuanceQueue } from "./issuance-queue.ts";
+import type { IssuanceQueue, IssuanceRequest } from "./issuance-queue.ts";
 
 export interface CaDependencies extends OutcomeDependencies {
   readonly queue: IssuanceQueue;
   readonly authentication: () => Pick<
     CallerAuthentication,
-    "authenticateCredential" | "assertPeer" | "recordIssued"
+    "authenticateCredential" | "impersonate" | "assertPeer" | "recordIssued"
   >;
   readonly requestId: () => string;
   /** For callers that set no deadline of their own. */
@@ -59,7 +59,7 @@ export function createCertificateHandler(
       assertPeer: () => authentication().assertPeer(credentialOf(call)),
       csrPem: call.request.csr,
       requestedTtlSeconds: call.request.validityDurationSeconds,
-      impersonatedIdentity: call.request.impersonates,
+      impersonate: impersonation(call.request.impersonates, authentication),
       deadlineMs: deadlineOf(call.getDeadline(), context.startedMs + dependencies.deadlineMs),
       isCancelled: () => call.cancelled,
       ...outcome,
@@ -70,7 +70,16 @@ export function createCertificateHandler(
 /** Either of the two, and the certificate only where the call says nothing itself. */
 function credentialOf(call: ServerUnaryCall<unknown, unknown>): Credential {
   const token = findBearer(call.metadata.get("authorization").map(String));
-  return token === undefined ? { peer: findPeer(call.getAuthContext()) } : { token };
+  if (token === undefined) return { peer: findPeer(call.getAuthContext()) };
+  return { token, from: call.getPeer() };
+}
+
+function impersonation(
+  requested: string,
+  authentication: CaDependencies["authentication"],
+): IssuanceRequest["impersonate"] {
+  if (requested === "") return undefined;
+  return (caller, nowMs) => authentication().impersonate(caller, requested, nowMs);
 }
 
 /** The earlier of the caller's deadline and ours. */

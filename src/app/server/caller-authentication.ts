@@ -12,11 +12,15 @@ import type { JwksEvent } from "../../edge/authn/jwks.ts";
 import type { X5cAuthenticator } from "../../edge/authn/x5c-authenticator.ts";
 import { hasX5c } from "../../edge/authn/x5c-jws.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
+import { CaCallError } from "../../edge/rpc/ca-status.ts";
 import type { Peer } from "../../edge/rpc/peer.ts";
 import type { Store, StoreMaker } from "../../edge/store/store.ts";
 import { distrustedPeer, type IsDistrusted } from "./mesh/distrust.ts";
 import { IssuerAuthentication } from "./issuer-authentication.ts";
 import { KeySources } from "./key-sources.ts";
+import type { Kube } from "./kube/kube.ts";
+import { nodeImpersonation } from "./kube/who/kube-identities.ts";
+import { assertRenewedAccount } from "./kube/who/renewed-account.ts";
 import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";
 
 export interface Credential {
@@ -24,18 +28,34 @@ export interface Credential {
   readonly token?: string | undefined;
   /** By the verified client certificate of the connection. */
   readonly peer?: Peer | undefined;
+  /** Where the token came from, with its port; undefined where that is not its holder's own address. */
+  readonly from?: string | undefined;
 }
 
 export interface CallerAuthentication extends Disposable {
   /** By which anybody can be let in; join tokens always, because an operator can make one. */
   readonly methods: readonly CallerEvidence["method"][];
-  /** By the token of an issuer: it may come again, and for anything. @throws AuthnError */
-  authenticate(token: string, nowMs: number): Caller;
+  /**
+   * By the token of an issuer: it may come again, and for anything.
+   * @param from as of a credential @throws AuthnError; PendingCaller
+   */
+  authenticate(token: string, nowMs: number, from?: string): Caller;
+  /**
+   * A token for the admin API. @returns undefined where it is of another issuer than the cluster
+   * @throws AuthnError
+   */
+  verifyOperator(token: string, nowMs: number): Caller | undefined;
   /**
    * By whatever gets a certificate. What counts once is used up by this, so it is asked once for
-   * each request. @throws AuthnError
+   * each request. @throws AuthnError; PendingCaller
    */
   authenticateCredential(credential: Credential, nowMs: number): Caller;
+  /**
+   * For whoever asks for another's identity.
+   * @returns the caller in whose name a certificate is made
+   * @throws CaCallError `impersonation-refused`; AuthnError; PendingCaller
+   */
+  impersonate(caller: Caller, requested: string, nowMs: number): Caller;
   /** Trust may change while a request waits. @throws PeerError for a peer that is believed no more */
   assertPeer(credential: Credential): void;
   /** Must come before the reply, which must not leave when this fails. @throws AuthnError */
@@ -58,6 +78,10 @@ export interface CallerAuthentication extends Disposable {
 export interface IdentityDependencies extends X5cDependencies {
   readonly store: Pick<Store, "joinTokens" | "enrolments">;
   readonly isDistrusted: IsDistrusted;
+  /** The cluster that the server is in. */
+  readonly kube: Kube | undefined;
+  /** The wall clock. */
+  readonly nowMs: () => number;
 }
 
 /** @throws JwksError, ConfigError when a server is told to believe `dev`'s tokens or its own root */
@@ -71,13 +95,21 @@ export async function openCallerAuthentication(
   const sources = new KeySources();
   const open = async (config: ServerConfig): Promise<CallerAuthentication> => {
     const x5c = await openX5cAuthentication(config, others);
-    const issuers = await IssuerAuthentication.open({ config, maker, onEvent, signal, sources });
-    const { store, isDistrusted } = others;
-    const doors = { issuers, x5c, store, isDistrusted, mayRenew: config.renewByCertificate };
+    const { store, isDistrusted, kube, nowMs } = others;
+    const shared = { config, maker, onEvent, signal, sources, kube, nowMs };
+    const issuers = await IssuerAuthentication.open(shared);
+    const mayRenew = config.renewByCertificate;
+    const doors: Doors = { issuers, x5c, store, isDistrusted, mayRenew, kube };
+    const nodes = kube && nodeImpersonation({ kube, config, nowMs });
     return {
       methods: methodsOf(config),
-      authenticate: (token, nowMs) => issuers.authenticate(token, nowMs),
+      authenticate: (token, nowMs, from) => issuers.authenticate(token, nowMs, from),
+      verifyOperator: (token, nowMs) => issuers.verifyOperator(token, nowMs),
       authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
+      impersonate: (caller, requested, nowMs) => {
+        if (nodes !== undefined) return nodes.grant(caller, requested, nowMs);
+        throw new CaCallError("impersonation-refused", "no account may impersonate");
+      },
       assertPeer: (credential) => assertPeer(credential.peer, doors),
       recordIssued: (caller, issued) => {
         const enrolment = enrolmentOf(caller, issued);
@@ -94,7 +126,7 @@ export async function openCallerAuthentication(
 
 function methodsOf(config: ServerConfig): CallerAuthentication["methods"] {
   const table = [
-    ["jwt", config.tokenIssuer !== undefined],
+    ["jwt", config.tokenIssuer !== undefined || config.kubernetes !== "off"],
     ["oidc", config.identities.oidc.length > 0],
     ["x5c", config.identities.x5c.length > 0],
     ["join-token", true],
@@ -109,9 +141,10 @@ interface Doors {
   readonly store: IdentityDependencies["store"];
   readonly isDistrusted: IdentityDependencies["isDistrusted"];
   readonly mayRenew: boolean;
+  readonly kube: Kube | undefined;
 }
 
-function authenticate({ token, peer }: Credential, doors: Doors, nowMs: number): Caller {
+function authenticate({ token, peer, from }: Credential, doors: Doors, nowMs: number): Caller {
   if (token === undefined) return renew(peer, doors, nowMs);
   if (isJoinToken(token)) {
     const digest = joinTokenDigest(token);
@@ -119,7 +152,7 @@ function authenticate({ token, peer }: Credential, doors: Doors, nowMs: number):
     return callerOfJoinToken(grant, nowMs);
   }
   if (doors.x5c !== undefined && hasX5c(token)) return doors.x5c.authenticate(token, nowMs);
-  return doors.issuers.authenticate(token, nowMs);
+  return doors.issuers.authenticate(token, nowMs, from);
 }
 
 function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
@@ -132,7 +165,9 @@ function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
   }
   assertPeer(peer, doors);
   const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
-  return callerOfRenewal(peer, enrolment, nowMs);
+  const caller = callerOfRenewal(peer, enrolment, nowMs);
+  if (doors.kube !== undefined) assertRenewedAccount(caller, doors.kube, nowMs);
+  return caller;
 }
 
 function assertPeer(peer: Peer | undefined, { isDistrusted }: Doors): void {

@@ -31,6 +31,7 @@ const changes: readonly (readonly [string, Partial<ServerConfig>])[] = [
   ["another node agent", { nodeAgents: [SpiffeId.parse("spiffe://cluster.local/ns/a/sa/c")] }],
   ["an audience", { audiences: [...base.audiences, "more"] }],
   ["another issuer", { tokenIssuer: "https://other.example" }],
+  ["a cluster", { kubernetes: "in-cluster" }],
   ["a rule", { identities: oidc("repo", "one") }],
   ["another rule", { identities: oidc("ref", "one") }],
 ];

@@ -20,7 +20,7 @@ export function issuancePolicy(config: ServerConfig): IssuancePolicy {
     oidc: identities.oidc.map((entry) => ({ ...entry, place: undefined })),
     x5c: identities.x5c.map((entry) => ({ ...entry, place: undefined })),
   };
-  const policy = { ...ttls, tokenIssuer, jwks, audiences, rules, nodeAgents };
+  const policy = { ...ttls, tokenIssuer, jwks, audiences, rules, nodeAgents, ...cluster(config) };
   const counts = {
     nodeAgents: nodeAgents.length,
     oidc: rules.oidc.length,
@@ -30,6 +30,13 @@ export function issuancePolicy(config: ServerConfig): IssuancePolicy {
     digest: hash("sha256", JSON.stringify(policy, canonical), "buffer"),
     detail: JSON.stringify({ ...ttls, ...counts }),
   };
+}
+
+/** Nothing where there is none: the digest of a server that has none stays what it was. */
+function cluster(config: ServerConfig): object {
+  const { kubernetes, kubeContext, tokenCheck, podAddress, trustedNodeAccounts } = config;
+  if (kubernetes === "off") return {};
+  return { kubernetes, kubeContext, tokenCheck, podAddress, trustedNodeAccounts };
 }
 
 /** One text for one meaning: identities by their names, the members of an object in the order of theirs. */

@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { AuthnError } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
+import { PendingCaller } from "../../core/identity/pending-caller.ts";
 import { RateLimitError } from "../../core/issuance/rate-limit-error.ts";
 import { SpiffeId } from "../../core/spiffe/id.ts";
 import { CaCallError } from "../../edge/rpc/ca-status.ts";
@@ -73,7 +74,6 @@ class Rig {
         authenticate: () => callerOf(requestId),
         csrPem: "",
         requestedTtlSeconds: 0n,
-        impersonatedIdentity: false,
         deadlineMs: Infinity,
         isCancelled: () => false,
         onIssued: () => resolve("issued"),
@@ -102,7 +102,16 @@ describe("a request", () => {
       },
       {},
     ],
-    ["for another's identity", "impersonation-refused", { impersonatedIdentity: true }, {}],
+    [
+      "for another's identity",
+      "impersonation-refused",
+      {
+        impersonate: () => {
+          throw new CaCallError("impersonation-refused", "scripted");
+        },
+      },
+      {},
+    ],
     ["whose deadline has passed", "deadline-exceeded", { deadlineMs: startMs }, {}],
     ["that was cancelled", "deadline-exceeded", { isCancelled: () => true }, {}],
     [
@@ -164,6 +173,80 @@ describe("a request", () => {
     };
     assert.equal(await rig.ask("cart", { authenticate: never }), "token-key-unknown");
     assert.equal(refreshed, 2);
+  });
+
+  it("about whom somebody is asked waits, is asked for once, and is issued to whoever that says", async () => {
+    const rig = new Rig();
+    const answer = Promise.withResolvers<Caller>();
+    let asked = 0;
+    const waits = rig.ask("waits", {
+      authenticate: () => {
+        asked++;
+        throw new PendingCaller(() => answer.promise);
+      },
+    });
+    assert.equal(await rig.ask("known"), "issued");
+    await turn();
+    assert.deepEqual([rig.groups, rig.queue.depth], [[["known"]], 1]);
+    answer.resolve(callerOf("cart"));
+    assert.equal(await waits, "issued");
+    await turn();
+    assert.deepEqual([asked, rig.queue.depth], [1, 0]);
+  });
+
+  it("gets the refusal that comes of asking, or of what comes after its time", async () => {
+    const rig = new Rig();
+    const later = Promise.withResolvers<Caller>();
+    const pending = (caller: Promise<Caller>) => () => {
+      throw new PendingCaller(() => caller);
+    };
+    const refused = (): Caller => {
+      throw new PendingCaller(() => Promise.reject(new AuthnError("token-revoked", "scripted")));
+    };
+    assert.equal(await rig.ask("a", { authenticate: refused }), "token-revoked");
+    const late = rig.ask("b", { authenticate: pending(later.promise), deadlineMs: startMs + 10 });
+    await turn();
+    rig.nowMs += 10;
+    later.resolve(callerOf("cart"));
+    assert.equal(await late, "deadline-exceeded");
+  });
+
+  it("for another's identity is issued in that name, after waiting for both", async () => {
+    const orders: Order[] = [];
+    const rig = new Rig({}, { issue: async (some) => (orders.push(...some), issued(some)) });
+    const asked = rig.ask("a", {
+      authenticate: () => {
+        throw new PendingCaller(() => Promise.resolve(callerOf("ztunnel")));
+      },
+      impersonate: ({ id }) => {
+        assert.equal(id.path, "/ns/shop/sa/ztunnel");
+        throw new PendingCaller(() => Promise.resolve(callerOf("cart")));
+      },
+    });
+    assert.equal(await asked, "issued");
+    assert.deepEqual(
+      orders.map(({ caller }) => caller.id.path),
+      ["/ns/shop/sa/cart"],
+    );
+  });
+
+  it("that must be asked about takes at most half of the queue", async () => {
+    const rig = new Rig({ queueMax: 10 });
+    const answer = Promise.withResolvers<Caller>();
+    let questions = 0;
+    const authenticate = (): Caller => {
+      throw new PendingCaller(() => {
+        questions++;
+        return answer.promise;
+      });
+    };
+    const asked = Array.from({ length: 6 }, (_, at) => rig.ask(`${at}`, { authenticate }));
+    assert.equal(await asked[5], "queue-full");
+    // Nor is anybody asked about it.
+    assert.equal(questions, 5);
+    assert.equal(await rig.ask("known"), "issued");
+    answer.resolve(callerOf("cart"));
+    assert.deepEqual(await Promise.all(asked.slice(0, 5)), Array(5).fill("issued"));
   });
 
   it("gets the issuer's failure when the whole group fails, and the next one is served", async () => {

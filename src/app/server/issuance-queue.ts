@@ -5,6 +5,7 @@
  */
 
 import type { Caller } from "../../core/identity/caller.ts";
+import { PendingCaller } from "../../core/identity/pending-caller.ts";
 import { FairQueue } from "../../core/issuance/fair-queue.ts";
 import { classify, type HeldCertificate } from "../../core/issuance/issuance-class.ts";
 import type { IssuedCertificate } from "../../core/issuance/workload.ts";
@@ -13,9 +14,10 @@ import { CaCallError } from "../../edge/rpc/ca-status.ts";
 import type { Order, OrderOutcome } from "./issuer.ts";
 
 export interface IssuanceRequest extends Omit<Order, "caller"> {
-  /** Who asks. @throws AuthnError when what came with the call does not say */
+  /** Who asks. @throws AuthnError when what came with the call does not say; PendingCaller */
   readonly authenticate: (nowMs: number) => Caller;
-  readonly impersonatedIdentity: boolean;
+  /** Where it asks for another's identity: in whose name. @throws CaCallError, AuthnError; PendingCaller */
+  readonly impersonate?: ((caller: Caller, nowMs: number) => Caller) | undefined;
   readonly deadlineMs: number;
   readonly isCancelled: () => boolean;
   readonly onIssued: (issued: IssuedCertificate, chain: readonly string[], caller: Caller) => void;
@@ -45,7 +47,12 @@ export interface IssuanceQueueLimits {
 /** A request on its way. */
 interface Job {
   readonly request: IssuanceRequest;
+  /** Who asks. */
   caller?: Caller;
+  /** In whose name. */
+  owner?: Caller;
+  /** What came of waiting, where that was no caller. */
+  refusal?: { readonly error: unknown };
   keysRefreshed: boolean;
 }
 
@@ -66,7 +73,7 @@ export class IssuanceQueue {
   readonly #limits: () => IssuanceQueueLimits;
   #arrived: Job[] = [];
   readonly #admitted = new FairQueue<AdmittedJob>();
-  /** How many wait for a token issuer's keys; they count against the queue's limit. */
+  /** How many wait for somebody else who is asked about them; they count against the queue's limit. */
   #parked = 0;
   /** How many are with the issuer; they count, too. */
   #issuing = 0;
@@ -139,25 +146,24 @@ export class IssuanceQueue {
 
   #authenticate(arrived: readonly Job[], nowMs: number): readonly AdmittedJob[] {
     const unknownKey: Job[] = [];
+    const asked: (readonly [Job, PendingCaller])[] = [];
     const admitted: AdmittedJob[] = [];
     for (const job of arrived) {
       const { request } = job;
       if (!isStillWanted(request, undefined, nowMs)) continue;
       try {
         this.#dependencies.assertReady();
-        const caller = (job.caller ??= request.authenticate(nowMs));
-        if (request.impersonatedIdentity) {
-          // Only a node's own account may ask for another's identity, and none is configured (`istio.md` 1).
-          throw new CaCallError("impersonation-refused", "no account may impersonate");
-        }
+        const caller = ownerOf(job, nowMs);
         this.#dependencies.assertAdmitted(caller, nowMs);
         admitted.push({ request, caller });
       } catch (error) {
-        if (!job.keysRefreshed && isHealedByRefresh(error)) unknownKey.push(job);
+        if (error instanceof PendingCaller) asked.push([job, error]);
+        else if (!job.keysRefreshed && isHealedByRefresh(error)) unknownKey.push(job);
         else request.onRefused(error, job.caller);
       }
     }
     this.#waitForKeys(unknownKey);
+    for (const [job, pending] of asked) this.#waitForCaller(job, pending);
     return admitted;
   }
 
@@ -177,21 +183,52 @@ export class IssuanceQueue {
 
   /** A token under a key that we do not know yet waits for one refresh of the keys, and is tried once more. */
   #waitForKeys(jobs: readonly Job[]): void {
-    // Anybody can name a key that does not exist: while the keys are read, half of the queue stays free for others.
+    this.#park(jobs, this.#dependencies.refreshKeys, (job) => (job.keysRefreshed = true));
+  }
+
+  #waitForCaller(job: Job, pending: PendingCaller): void {
+    this.#park([job], () =>
+      pending.ask().then(
+        (caller) => {
+          if (job.caller === undefined) job.caller = caller;
+          else job.owner = caller;
+        },
+        (error: unknown) => {
+          job.refusal = { error };
+        },
+      ),
+    );
+  }
+
+  /** Anybody can name a key that does not exist: while somebody is asked, half of the queue stays free for others. */
+  #park(
+    jobs: readonly Job[],
+    wait: () => Promise<unknown>,
+    after: (job: Job) => void = () => {},
+  ): void {
     const room = Math.max(0, Math.ceil(this.#limits().queueMax / 2) - this.#parked);
     const waiting = jobs.slice(0, room);
-    for (const { request } of jobs.slice(room)) {
-      request.onRefused(queueFull("too many requests wait for keys"), undefined);
+    for (const { request, caller } of jobs.slice(room)) {
+      request.onRefused(queueFull("too many requests wait for an answer about them"), caller);
     }
     if (waiting.length === 0) return;
     this.#parked += waiting.length;
-    void this.#dependencies.refreshKeys().finally(() => {
+    void wait().finally(() => {
       this.#parked -= waiting.length;
-      for (const job of waiting) job.keysRefreshed = true;
+      waiting.forEach(after);
       this.#arrived.push(...waiting);
       this.#schedule();
     });
   }
+}
+
+/** @throws AuthnError, CaCallError; PendingCaller */
+function ownerOf(job: Job, nowMs: number): Caller {
+  const { request, refusal } = job;
+  if (refusal !== undefined) throw refusal.error;
+  job.caller ??= request.authenticate(nowMs);
+  if (request.impersonate === undefined) return job.caller;
+  return (job.owner ??= request.impersonate(job.caller, nowMs));
 }
 
 function queueFull(reason: string): CaCallError {

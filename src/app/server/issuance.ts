@@ -27,8 +27,10 @@ export interface IssuanceOptions {
   readonly time: LogTime;
   readonly limits: () => ServerConfig["limits"];
   readonly refreshKeys: () => Promise<unknown>;
-  /** @throws while it is not known what a restored log has lost */
-  readonly assertSettled: () => void;
+  /** @throws while it is not known what a restored log has lost, or whether the trust state is current */
+  readonly assertMaySign: () => void;
+  /** The second of the two: without a certificate of its own, a restored server would never learn the first. @throws likewise */
+  readonly assertTrustCurrent: () => void;
   readonly assertAdmitted: AssertAdmitted;
   readonly assertNotDenied: AdmissionDependencies["assertNotDenied"];
   readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
@@ -43,7 +45,7 @@ export interface Issuance {
 
 export function buildIssuance(options: IssuanceOptions): Issuance {
   const { trust, signing, turns, transparency, watch, time, limits, nowMs } = options;
-  const { refreshKeys, assertSettled, assertAdmitted, onUnfit } = options;
+  const { refreshKeys, assertMaySign, assertTrustCurrent, assertAdmitted, onUnfit } = options;
   const ledger = new Ledger({ writer: transparency.writer, time, watch });
   const issuer = new Issuer({
     authority: () => trust().authority,
@@ -62,17 +64,23 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
         const { isDead, failure } = transparency.writer.state;
         if (isDead && failure !== undefined) throw failure;
         time.assertGood();
-        assertSettled();
+        assertMaySign();
       },
       assertAdmitted,
       held: (identity) => transparency.reader.certificates.newest(identity),
-      issue: (orders, now) => turns.shared(() => issuer.issue(orders, now)),
+      issue: (orders, now) =>
+        turns.shared(async () => {
+          // Again: they have waited since they were let in.
+          assertMaySign();
+          return await issuer.issue(orders, now);
+        }),
       nowMs,
     },
     () => ({ callsInFlightMax: limits().callsInFlight, queueMax: limits().queueLength }),
   );
   const issueServing: IssueServing = (names, uri) =>
     turns.shared(async () => {
+      assertTrustCurrent();
       const { authority, bundle } = trust();
       const draft = prepareServing(authority, bundle.roots, names, nowMs(), uri, onUnfit);
       const intent = servingIntent(draft, authority, names, uri, randomUUID());

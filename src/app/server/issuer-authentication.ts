@@ -8,32 +8,45 @@ import { AuthnError, quoted } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
 import { claimedIssuer, parseJws } from "../../edge/authn/jws.ts";
 import { OidcAuthenticator } from "../../edge/authn/oidc-authenticator.ts";
-import {
-  isHealedByRefresh,
-  TokenAuthenticator,
-  type IssuerTokens,
-} from "../../edge/authn/token-authenticator.ts";
-import type { OidcIssuerConfig } from "../../edge/config/identity-config.ts";
+import { isHealedByRefresh, TokenAuthenticator } from "../../edge/authn/token-authenticator.ts";
+import { assertOtherIssuers, type OidcIssuerConfig } from "../../edge/config/identity-config.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import {
   assertUsable,
   openClusterKeys,
+  openKubeKeys,
   openOidcKeys,
   type IssuerKeysOptions,
 } from "./issuer-keys.ts";
+import type { Kube } from "./kube/kube.ts";
+import { kubeDoor } from "./kube/who/kube-identities.ts";
 
 export interface IssuerOptions extends IssuerKeysOptions {
   readonly config: ServerConfig;
+  /** The cluster that the server is in; its keys and its existences then go before what the configuration says. */
+  readonly kube: Kube | undefined;
+  /** The wall clock. */
+  readonly nowMs: () => number;
+}
+
+interface TokenDoor {
+  /** @throws AuthnError; PendingCaller */
+  authenticate(token: string, nowMs: number, from?: string): Caller;
+  /** @throws the reason of `signal` */
+  refreshKeys(signal: AbortSignal): Promise<boolean>;
 }
 
 export class IssuerAuthentication implements Disposable {
   readonly #signal: AbortSignal;
   readonly #owned = new DisposableStack();
   /** Undefined where there is no cluster. */
-  #cluster: IssuerTokens | undefined;
-  readonly #others = new Map<string, IssuerTokens>();
+  #cluster: TokenDoor | undefined;
+  /** The same issuer's tokens for the admin API, for a cluster that the server is in. */
+  #operators: TokenAuthenticator | undefined;
+  #clusterIssuer = "";
+  readonly #others = new Map<string, TokenDoor>();
   /** Whose keys may be out of date, by a token that named an unknown one. */
-  readonly #outdated = new Set<IssuerTokens>();
+  readonly #outdated = new Set<TokenDoor>();
   #refreshed: Promise<boolean> = Promise.resolve(false);
 
   private constructor(signal: AbortSignal) {
@@ -55,13 +68,29 @@ export class IssuerAuthentication implements Disposable {
     }
   }
 
-  /** @throws AuthnError */
-  authenticate(token: string, nowMs: number): Caller {
+  /** @param from where it came from, if that is its holder's own address @throws AuthnError; PendingCaller */
+  authenticate(token: string, nowMs: number, from?: string): Caller {
     const tokens = this.#issuerOf(token);
     try {
-      return tokens.authenticate(token, nowMs);
+      return tokens.authenticate(token, nowMs, from);
     } catch (error) {
       if (isHealedByRefresh(error)) this.#outdated.add(tokens);
+      throw error;
+    }
+  }
+
+  /**
+   * A token for the admin API, by what it says itself.
+   * @returns undefined where it is of another issuer, of whom nothing is known here
+   * @throws AuthnError
+   */
+  verifyOperator(token: string, nowMs: number): Caller | undefined {
+    const operators = this.#operators;
+    if (operators === undefined || claimedIssuer(token) !== this.#clusterIssuer) return undefined;
+    try {
+      return operators.authenticate(token, nowMs);
+    } catch (error) {
+      if (isHealedByRefresh(error)) this.#outdated.add(operators);
       throw error;
     }
   }
@@ -86,7 +115,7 @@ export class IssuerAuthentication implements Disposable {
     this.#owned[Symbol.dispose]();
   }
 
-  #issuerOf(token: string): IssuerTokens {
+  #issuerOf(token: string): TokenDoor {
     if (this.#others.size === 0 && this.#cluster !== undefined) return this.#cluster;
     const issuer = claimedIssuer(token);
     // Of an issuer that nobody knows, the cluster's door says so.
@@ -99,7 +128,20 @@ export class IssuerAuthentication implements Disposable {
   }
 
   async #openCluster(options: IssuerOptions): Promise<void> {
-    const { tokenIssuer: issuer, jwks, audiences, trustDomain } = options.config;
+    const { tokenIssuer: issuer, jwks, audiences, trustDomain, identities } = options.config;
+    const { adminAudience } = options.config;
+    const { kube, config, nowMs } = options;
+    if (kube !== undefined) {
+      const known = { ...kube.keys, issuer: issuer ?? kube.keys.issuer };
+      assertOtherIssuers(identities, known.issuer);
+      const keys = await openKubeKeys(known, options, this.#owned);
+      const tokens = new TokenAuthenticator({ issuer: known.issuer, keys, audiences, trustDomain });
+      this.#cluster = kubeDoor(tokens, { kube, config, nowMs });
+      const forAdmin = { issuer: known.issuer, keys, audiences: [adminAudience], trustDomain };
+      this.#operators = new TokenAuthenticator(forAdmin);
+      this.#clusterIssuer = known.issuer;
+      return;
+    }
     if (issuer === undefined || jwks === undefined) return;
     const keys = await openClusterKeys({ issuer, jwks }, options, this.#owned);
     this.#cluster = new TokenAuthenticator({ issuer, keys, audiences, trustDomain });

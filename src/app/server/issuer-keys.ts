@@ -11,6 +11,7 @@ import { ConfigError } from "../../edge/config/config-error.ts";
 import type { OidcIssuerConfig } from "../../edge/config/identity-config.ts";
 import type { StoreMaker } from "../../edge/store/store.ts";
 import type { KeySources } from "./key-sources.ts";
+import type { ClusterKeys } from "./kube/who/cluster-keys.ts";
 
 export interface IssuerKeysOptions {
   readonly maker: StoreMaker;
@@ -30,9 +31,21 @@ export function openClusterKeys(
   owned: DisposableStack,
 ): Promise<JwksSource> {
   const places = { issuer: "--token-issuer", keys: "--jwks" };
-  const source = keySource(options, issuer, jwks, places);
+  const source = keySource(options, issuer, jwksLocation(jwks), places);
   const open = (): Promise<JwksSource> => JwksSource.open(source, options.signal);
   return options.sources.lease(JSON.stringify(["cluster", issuer, jwks]), open, owned);
+}
+
+/** By the API server that this server watches. Read before it resolves. @throws JwksError, ConfigError */
+export function openKubeKeys(
+  { issuer, location }: ClusterKeys,
+  options: IssuerKeysOptions,
+  owned: DisposableStack,
+): Promise<JwksSource> {
+  const places = { issuer: "--kubernetes", keys: "--kubernetes" };
+  const source = keySource(options, issuer, location, places);
+  const open = (): Promise<JwksSource> => JwksSource.open(source, options.signal);
+  return options.sources.lease(JSON.stringify(["kubernetes", issuer]), open, owned);
 }
 
 /** Without keys, until they are read. */
@@ -44,7 +57,7 @@ export function openOidcKeys(
   // Not by its number, which a reload may change while the keys stay.
   const place = `identities.oidc[${issuer}]`;
   const places = { issuer: `${place}.issuer`, keys: `${place}.jwks` };
-  const source = keySource(options, issuer, jwks, places);
+  const source = keySource(options, issuer, jwksLocation(jwks), places);
   const open = (): JwksSource => JwksSource.openLater(source);
   return options.sources.lease(JSON.stringify(["oidc", issuer, jwks]), open, owned);
 }
@@ -72,11 +85,11 @@ interface Places {
 function keySource(
   { maker, onEvent }: IssuerKeysOptions,
   issuer: string,
-  jwks: string,
+  location: JwksLocation,
   places: Places,
 ): Parameters<typeof JwksSource.openLater>[0] {
   return {
-    location: jwksLocation(jwks),
+    location,
     onEvent: (event) => onEvent(event, issuer),
     accept: ({ keyIds }: KeySet) => {
       if (maker === "server") assertNotOfDev(issuer, keyIds, places);

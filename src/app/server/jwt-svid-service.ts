@@ -8,6 +8,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { Caller } from "../../core/identity/caller.ts";
+import { PendingCaller } from "../../core/identity/pending-caller.ts";
 import { serialMagnitude } from "../../core/issuance/intent-checks.ts";
 import {
   prepareJwtSvid,
@@ -30,7 +31,8 @@ import type { Intent, Ledger, Signed } from "./log/ledger.ts";
 import type { Trust } from "./trust.ts";
 
 export interface JwtSvidDependencies {
-  readonly authenticate: (token: string, nowMs: number) => Caller;
+  /** @param from where it came from @throws AuthnError; PendingCaller */
+  readonly authenticate: (token: string, nowMs: number, from: string) => Caller;
   /** Reads the token issuers' keys anew, after a token named an unknown one. Never throws. */
   readonly refreshKeys: () => Promise<unknown>;
   /** @throws while it is not known what a restored log has lost */
@@ -44,7 +46,7 @@ export interface JwtSvidDependencies {
   readonly nowMs: () => number;
   readonly requestId: () => string;
   readonly deadlineMs: number;
-  /** How many may wait for a token issuer's keys. */
+  /** How many may wait for a token issuer's keys, or for whoever is asked about a token. */
   readonly waitingMax: number;
 }
 
@@ -64,10 +66,39 @@ export function mintJwtSvidHandler(
   const { refreshKeys, events, nowMs, requestId, deadlineMs, waitingMax } = dependencies;
   let waiting = 0;
   let minting = 0;
-  const mint = async (call: MintCall, context: CallContext): Promise<Outcome> => {
+  const mint = async (call: MintCall, context: CallContext, known?: Caller): Promise<Outcome> => {
     if (minting >= mintingMax) return refused("queue-full", "too many requests wait");
     minting++;
-    return await mintOne(call, context, dependencies).finally(() => minting--);
+    return await mintOne(call, context, dependencies, known).finally(() => minting--);
+  };
+  const mintAfter = async (
+    wait: () => Promise<Caller | undefined>,
+    call: MintCall,
+    context: CallContext,
+  ): Promise<Outcome> => {
+    if (waiting >= waitingMax) return refused("queue-full", "too many requests wait");
+    waiting++;
+    let known: Caller | undefined;
+    try {
+      known = await wait();
+    } catch (error) {
+      return { kind: "refused", caller: undefined, error };
+    } finally {
+      waiting--;
+    }
+    const isLate = call.cancelled || nowMs() >= context.startedMs + deadlineMs;
+    return isLate
+      ? refused("deadline-exceeded", "the deadline passed while somebody was asked")
+      : await mint(call, context, known);
+  };
+  const mintInTime = async (call: MintCall, context: CallContext): Promise<Outcome> => {
+    const refreshed = async (): Promise<undefined> => void (await refreshKeys());
+    let outcome = await mint(call, context);
+    if (outcome.kind === "refused" && isHealedByRefresh(outcome.error)) {
+      outcome = await mintAfter(refreshed, call, context);
+    }
+    if (outcome.kind === "minted" || !(outcome.error instanceof PendingCaller)) return outcome;
+    return await mintAfter(outcome.error.ask, call, context);
   };
   return (call, reply) => {
     const context: CallContext = {
@@ -87,21 +118,7 @@ export function mintJwtSvidHandler(
       events.jwtSvidIssued(context, caller, { tokenId: context.requestId, audiences, expiresAtMs });
       reply(null, encodeReply(caller, svid));
     };
-    const mintAgain = async (): Promise<Outcome> => {
-      waiting++;
-      await refreshKeys();
-      waiting--;
-      const isLate = call.cancelled || nowMs() >= context.startedMs + deadlineMs;
-      return isLate
-        ? refused("deadline-exceeded", "the deadline passed while keys were read")
-        : await mint(call, context);
-    };
-    void mint(call, context)
-      .then((first) => {
-        if (first.kind === "minted" || !isHealedByRefresh(first.error)) return first;
-        return waiting < waitingMax ? mintAgain() : refused("queue-full", "too many requests wait");
-      })
-      .then(settle);
+    void mintInTime(call, context).then(settle);
   };
 }
 
@@ -118,11 +135,13 @@ async function mintOne(
     ledger,
     nowMs,
   }: JwtSvidDependencies,
+  known?: Caller,
 ): Promise<Outcome> {
   let caller: Caller | undefined;
   try {
     assertSettled();
-    caller = authenticate(extractBearer(metadata.get("authorization").map(String)), nowMs());
+    const token = extractBearer(metadata.get("authorization").map(String));
+    caller = known ?? authenticate(token, nowMs(), peer);
     assertAdmitted(caller, nowMs());
     const { bundle, jwt } = trust();
     const order = {

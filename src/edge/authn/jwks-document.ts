@@ -1,6 +1,6 @@
 /**
- * Reads the text of a JWK Set from where the cluster publishes it: a file, or a URL such as the API
- * server's `/openid/v1/jwks`. What is read here decides whom the whole mesh believes, so: over the
+ * Reads the text of a JWK Set from where the cluster publishes it: a file, a URL, or the API server
+ * that this server watches anyway. What is read here decides whom the whole mesh believes, so: over the
  * network only with TLS (plain HTTP to this machine excepted), no redirects at all, a bounded size,
  * and the caller's deadline.
  */
@@ -8,11 +8,18 @@
 import type { IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
+import { PortcullisError } from "../../core/error.ts";
 import { PrivateFileError, readBoundedFile } from "../config/private-files.ts";
 import { JwksError } from "./key-set.ts";
 
 export type JwksLocation =
   | { readonly kind: "file"; readonly path: string }
+  /** By somebody who knows where, and makes sure who answers. Its errors say no secret. */
+  | {
+      readonly kind: "reader";
+      readonly name: string;
+      readonly read: (signal: AbortSignal) => Promise<string>;
+    }
   | {
       readonly kind: "url";
       readonly url: URL;
@@ -31,7 +38,7 @@ const CA_BYTES_MAX = 1_048_576;
 
 /** @throws JwksError `jwks-location` if the key set must not be read from there */
 export function assertSafeLocation(location: JwksLocation): void {
-  if (location.kind === "file") return;
+  if (location.kind !== "url") return;
   const { protocol, hostname } = location.url;
   if (protocol === "https:") return;
   if (protocol === "http:" && LOOPBACK.has(hostname)) {
@@ -50,12 +57,32 @@ export async function readJwksDocument(
   location: JwksLocation,
   signal: AbortSignal,
 ): Promise<string> {
+  if (location.kind === "reader") return await readBy(location, signal);
   return location.kind === "file" ? readFile(location.path) : fetchDocument(location, signal);
 }
 
 /** As operators know it: without credentials and query, which have no place in a log. */
 export function locationName(location: JwksLocation): string {
+  if (location.kind === "reader") return location.name;
   return location.kind === "file" ? location.path : location.url.origin + location.url.pathname;
+}
+
+async function readBy(
+  { name, read }: Extract<JwksLocation, { kind: "reader" }>,
+  signal: AbortSignal,
+): Promise<string> {
+  let document: string;
+  try {
+    document = await read(signal);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const hint = cause instanceof PortcullisError ? cause.hint : undefined;
+    const options = { cause, ...(hint !== undefined && { hint }) };
+    throw new JwksError("jwks-unreadable", `cannot read ${name}: ${reason}`, options);
+  }
+  if (document.length <= DOCUMENT_BYTES_MAX) return document;
+  const reason = `expected at most ${DOCUMENT_BYTES_MAX} characters, got more`;
+  throw new JwksError("jwks-too-large", `${name}: ${reason}`);
 }
 
 async function readFile(path: string): Promise<string> {

@@ -55,6 +55,7 @@ kubernetes:
   podAddress: refuse
   trustedNodeAccounts: [istio-system/ztunnel]
   clusterDomain: cluster.example
+  policyStatus: false
   bundleConfigMap: "off"
   trustSecret: portcullis-trust
   guard: enforce
@@ -94,10 +95,15 @@ test("says all that the flags can say", () => {
       .toSorted(),
   );
   const whole = { ...source, values: new Map(source.values) };
-  assert.throws(() => resolveServerConfig([whole]), {
-    path: "config.yaml: limits.rates.namespace.burst",
-  });
-  whole.values.delete("limits.rates.namespace.burst");
+  // All at once is more than goes together.
+  for (const [path, key] of [
+    ["kubernetes.api", "tokens.jwks"],
+    ["kubernetes.api", "tokens.issuer"],
+    ["limits.rates.namespace.burst", "limits.rates.namespace.burst"],
+  ] as const) {
+    assert.throws(() => resolveServerConfig([whole]), { path: `config.yaml: ${path}` });
+    whole.values.delete(key);
+  }
   const config = resolveServerConfig([whole]);
   assert.deepEqual(config.limits.rates, {
     identity: { ratePerSecond: 12.5, burst: 40 },

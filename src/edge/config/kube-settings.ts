@@ -2,10 +2,11 @@
 
 import { isDnsLabel, isDnsSubdomain } from "../../core/identity/service-account.ts";
 import { PortcullisError } from "../../core/error.ts";
-import type { TokenCheck } from "../../core/kube/effective-mode.ts";
+import type { TokenCheck } from "../../core/kube/who/effective-mode.ts";
 import type { ListenAddress } from "./listen-address.ts";
 import {
   absolutePath,
+  boolean,
   dnsName,
   list,
   listenAddress,
@@ -31,6 +32,7 @@ interface KubeSettings {
   readonly podAddress: Setting<PodAddressCheck>;
   readonly trustedNodeAccounts: Setting<readonly string[]>;
   readonly clusterDomain: Setting<string>;
+  readonly policyStatus: Setting<boolean>;
   readonly bundleConfigMap: Setting<string>;
   readonly trustSecret: Setting<string | undefined>;
   readonly adminListen: Setting<ListenAddress | undefined>;
@@ -106,8 +108,17 @@ export const KUBE_SETTINGS: KubeSettings = {
     key: "kubernetes.clusterDomain",
     flag: "cluster-domain",
     valueName: "NAME",
-    help: "DNS domain of the cluster's services",
+    help: "the DNS domain of the cluster's services",
     defaults: ["cluster.local"],
+    reloadable: false,
+  },
+  policyStatus: {
+    ...boolean(),
+    key: "kubernetes.policyStatus",
+    flag: "policy-status",
+    valueName: "BOOL",
+    help: "whether PeerAuthentications have conditions that say how far they are",
+    defaults: ["true"],
     reloadable: false,
   },
   bundleConfigMap: {
@@ -115,7 +126,7 @@ export const KUBE_SETTINGS: KubeSettings = {
     key: "kubernetes.bundleConfigMap",
     flag: "bundle-config-map",
     valueName: "NAME|off",
-    help: "ConfigMap with the roots (root-cert.pem), kept in every namespace",
+    help: "a ConfigMap with the roots (root-cert.pem), kept in every namespace",
     defaults: ["istio-ca-root-cert"],
     reloadable: false,
   },
@@ -124,7 +135,7 @@ export const KUBE_SETTINGS: KubeSettings = {
     key: "kubernetes.trustSecret",
     flag: "trust-secret",
     valueName: "NAME",
-    help: "Secret that has the trust state and its keys, with a Lease of the same name; in --data-dir alone if not given",
+    help: "a Secret that has the trust state and its keys, with a Lease of the same name; in --data-dir alone if not given",
     reloadable: false,
   },
   adminListen: {

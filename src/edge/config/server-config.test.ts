@@ -66,6 +66,7 @@ test("needs a directory, and has a default for everything else", () => {
     podAddress: "warn",
     trustedNodeAccounts: [],
     clusterDomain: "cluster.local",
+    policyStatus: true,
     bundleConfigMap: "istio-ca-root-cert",
     trustSecret: undefined,
     adminListen: undefined,

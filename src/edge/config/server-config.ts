@@ -6,11 +6,10 @@
 
 import { PortcullisError } from "../../core/error.ts";
 import type { RateLimitConfig } from "../../core/issuance/rate-limits.ts";
-import type { TokenCheck } from "../../core/kube/effective-mode.ts";
 import type { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import { ConfigError } from "./config-error.ts";
 import { assertOtherIssuers, NO_IDENTITIES, type IdentityConfig } from "./identity-config.ts";
-import { KUBE_SETTINGS, type Guard, type PodAddressCheck } from "./kube-settings.ts";
+import { assertKubeSettings, readKubeConfig, type KubeConfig } from "./kube-config.ts";
 import { isLoopback, type ListenAddress } from "./listen-address.ts";
 import { rateValues, resolveRates } from "./rate-settings.ts";
 import {
@@ -21,7 +20,7 @@ import {
 } from "./server-settings.ts";
 import type { Setting, SettingDescription, SettingSource } from "./setting.ts";
 
-export interface ServerConfig {
+export interface ServerConfig extends KubeConfig {
   /** Absolute path. */
   readonly dataDir: string;
   readonly listen: ListenAddress;
@@ -62,23 +61,6 @@ export interface ServerConfig {
   readonly evidenceRetentionSeconds: number;
   /** At most the retention. */
   readonly lookBackSeconds: number;
-  /** `off`, `in-cluster`, or the absolute path of a kubeconfig. */
-  readonly kubernetes: string;
-  readonly kubeContext: string | undefined;
-  readonly kubeNamespace: string | undefined;
-  readonly tokenCheck: TokenCheck;
-  readonly kubeStalenessSeconds: number;
-  readonly podAddress: PodAddressCheck;
-  /** NAMESPACE/NAME */
-  readonly trustedNodeAccounts: readonly string[];
-  readonly clusterDomain: string;
-  /** `off` for none. */
-  readonly bundleConfigMap: string;
-  readonly trustSecret: string | undefined;
-  readonly adminListen: ListenAddress | undefined;
-  readonly adminAudience: string;
-  readonly guard: Guard;
-  readonly guardListen: ListenAddress;
   readonly metricsListen: ListenAddress;
   readonly limits: ServerLimits;
   readonly logLevel: LogLevel;
@@ -155,6 +137,11 @@ export function resolveServerConfig(
       hint: `give both, or a longer --${flag}`,
     });
   }
+  const kube = readKubeConfig(read);
+  const [jwks, audiences] = [read(SERVER_SETTINGS.jwks), read(SERVER_SETTINGS.audiences)];
+  const tokenIssuer = read(SERVER_SETTINGS.tokenIssuer);
+  const tokens = { tokenIssuer, jwks, audiences };
+  assertKubeSettings({ ...kube, ...tokens }, (setting) => locate(setting, sources));
   for (const [name, needed] of dependentSettings) {
     const setting: Setting<unknown> = SERVER_SETTINGS[name];
     if (read(setting) === undefined || read<unknown>(SERVER_SETTINGS[needed]) !== undefined)
@@ -166,15 +153,14 @@ export function resolveServerConfig(
       `expected --${flag} beside it`,
     );
   }
-  const tokenIssuer = read(SERVER_SETTINGS.tokenIssuer);
   assertOtherIssuers(identities, tokenIssuer);
   return Object.freeze({
     dataDir: read(SERVER_SETTINGS.dataDir),
     listen: read(SERVER_SETTINGS.listen),
     trustDomain: read(SERVER_SETTINGS.trustDomain),
     tokenIssuer,
-    jwks: read(SERVER_SETTINGS.jwks),
-    audiences: read(SERVER_SETTINGS.audiences),
+    jwks,
+    audiences,
     identities,
     servingDnsNames: read(SERVER_SETTINGS.servingDnsNames),
     defaultTtlSeconds,
@@ -196,7 +182,7 @@ export function resolveServerConfig(
     unobserved: read(SERVER_SETTINGS.unobserved),
     evidenceRetentionSeconds,
     lookBackSeconds,
-    ...readKube(read),
+    ...kube,
     metricsListen: read(SERVER_SETTINGS.metricsListen),
     limits: Object.freeze({
       callsInFlight: read(SERVER_SETTINGS.callsInFlight),
@@ -205,27 +191,6 @@ export function resolveServerConfig(
     }),
     logLevel: read(SERVER_SETTINGS.logLevel),
   });
-}
-
-type KubeConfig = Pick<ServerConfig, keyof typeof KUBE_SETTINGS>;
-
-function readKube(read: <T>(setting: Setting<T>) => T): KubeConfig {
-  return {
-    kubernetes: read(KUBE_SETTINGS.kubernetes),
-    kubeContext: read(KUBE_SETTINGS.kubeContext),
-    kubeNamespace: read(KUBE_SETTINGS.kubeNamespace),
-    tokenCheck: read(KUBE_SETTINGS.tokenCheck),
-    kubeStalenessSeconds: read(KUBE_SETTINGS.kubeStalenessSeconds),
-    podAddress: read(KUBE_SETTINGS.podAddress),
-    trustedNodeAccounts: read(KUBE_SETTINGS.trustedNodeAccounts),
-    clusterDomain: read(KUBE_SETTINGS.clusterDomain),
-    bundleConfigMap: read(KUBE_SETTINGS.bundleConfigMap),
-    trustSecret: read(KUBE_SETTINGS.trustSecret),
-    adminListen: read(KUBE_SETTINGS.adminListen),
-    adminAudience: read(KUBE_SETTINGS.adminAudience),
-    guard: read(KUBE_SETTINGS.guard),
-    guardListen: read(KUBE_SETTINGS.guardListen),
-  };
 }
 
 /** The first means nothing without the second. */
@@ -240,7 +205,7 @@ const dependentSettings = [
 
 /** For `dev`, whose token issuer would give anybody who reaches it any identity. */
 export function assertLoopbackOnly(config: ServerConfig): void {
-  for (const setting of ["listen", "metricsListen", "bundleListen"] as const) {
+  for (const setting of ["listen", "metricsListen", "bundleListen", "adminListen"] as const) {
     const address = config[setting];
     if (address === undefined || isLoopback(address)) continue;
     const { flag } = SERVER_SETTINGS[setting];

@@ -7,6 +7,7 @@
 import { parseDuration } from "../../core/duration.ts";
 import { SpiffeId, TrustDomain } from "../../core/spiffe/id.ts";
 import type { ListenAddress } from "./listen-address.ts";
+import { BUNDLE_SETTINGS } from "./bundle-settings.ts";
 import { EVIDENCE_SETTINGS } from "./evidence-settings.ts";
 import { KUBE_SETTINGS } from "./kube-settings.ts";
 import { RATE_SETTINGS } from "./rate-settings.ts";
@@ -50,16 +51,13 @@ type SettingTable = {
   readonly caKey: Setting<string | undefined>;
   readonly keyPassphraseFile: Setting<string | undefined>;
   readonly nodeAgents: Setting<readonly SpiffeId[]>;
-  readonly bundleListen: Setting<ListenAddress | undefined>;
-  readonly bundleCertificate: Setting<string | undefined>;
-  readonly bundleKey: Setting<string | undefined>;
-  readonly bundleRefreshHintSeconds: Setting<number>;
   readonly restoreWaitSeconds: Setting<number>;
   readonly metricsListen: Setting<ListenAddress>;
   readonly callsInFlight: Setting<number>;
   readonly queueLength: Setting<number>;
   readonly logLevel: Setting<LogLevel>;
-} & typeof RATE_SETTINGS &
+} & typeof BUNDLE_SETTINGS &
+  typeof RATE_SETTINGS &
   typeof ROTATION_SETTINGS &
   typeof EVIDENCE_SETTINGS &
   typeof KUBE_SETTINGS;
@@ -211,30 +209,7 @@ export const SERVER_SETTINGS: SettingTable = {
     defaults: [],
     reloadable: true,
   },
-  bundleListen: {
-    ...optional(listenAddress),
-    key: "bundleEndpoint.listen",
-    flag: "bundle-listen",
-    valueName: "HOST:PORT",
-    help: "where the SPIFFE bundle endpoint serves the trust bundle; off if not given",
-    reloadable: false,
-  },
-  bundleCertificate: {
-    ...optional(absolutePath),
-    key: "bundleEndpoint.certificate",
-    flag: "bundle-cert",
-    valueName: "FILE",
-    help: "PEM chain of the endpoint (https_web); without it it has an SVID (https_spiffe)",
-    reloadable: false,
-  },
-  bundleKey: {
-    ...optional(absolutePath),
-    key: "bundleEndpoint.key",
-    flag: "bundle-key",
-    valueName: "FILE",
-    help: "PEM key of --bundle-cert",
-    reloadable: false,
-  },
+  ...BUNDLE_SETTINGS,
   restoreWaitSeconds: {
     ...scalar(parseDuration),
     key: "restore.wait",
@@ -243,15 +218,6 @@ export const SERVER_SETTINGS: SettingTable = {
     help: "after a restore: how long agents are heard before anything is signed for workloads",
     defaults: ["2m"],
     reloadable: false,
-  },
-  bundleRefreshHintSeconds: {
-    ...scalar(positiveDuration),
-    key: "bundleEndpoint.refreshHint",
-    flag: "bundle-refresh-hint",
-    valueName: "DURATION",
-    help: "how often whoever fetches the bundle should look again",
-    defaults: ["5m"],
-    reloadable: true,
   },
   metricsListen: {
     ...scalar(listenAddress),

@@ -12,8 +12,8 @@ export interface CertificateRequestMessage {
   readonly csr: string;
   /** Any int64. */
   readonly validityDurationSeconds: bigint;
-  /** Whether `metadata` has a string `ImpersonatedIdentity` that is not empty. */
-  readonly impersonates: boolean;
+  /** The string `ImpersonatedIdentity` of `metadata`; "" for none. */
+  readonly impersonates: string;
   /** Not looked at: a CSR has at most 16 KiB, and only batches may be larger than this. */
   readonly isTooLarge?: true;
 }
@@ -44,7 +44,7 @@ const requestBytesMax = 64 * 1_024;
 const tooLarge: CertificateRequestMessage = Object.freeze({
   csr: "",
   validityDurationSeconds: 0n,
-  impersonates: false,
+  impersonates: "",
   isTooLarge: true,
 });
 
@@ -54,16 +54,15 @@ export function decodeCertificateRequest(bytes: Uint8Array): CertificateRequestM
   const reader = new BinaryReader(bytes);
   let csr = "";
   let validityDurationSeconds = 0n;
-  let impersonates = false;
+  let impersonates = "";
   while (reader.pos < reader.len) {
     const [field, wireType] = reader.tag();
     if (field === 1 && wireType === WireType.LengthDelimited) csr = reader.string();
     else if (field === 3 && wireType === WireType.Varint) {
       validityDurationSeconds = BigInt(reader.int64());
     } else if (field === 4 && wireType === WireType.LengthDelimited) {
-      // Its octets are read off in any case.
-      const asked = structImpersonates(reader.bytes());
-      impersonates ||= asked;
+      // Of several `metadata` the last one that asks counts: whoever asks for another never gets its own.
+      impersonates = impersonatedBy(reader.bytes()) || impersonates;
     } else reader.skip(wireType, field);
   }
   return { csr, validityDurationSeconds, impersonates };
@@ -77,15 +76,15 @@ function encodeCertificateResponse({ certChain }: CertificateResponseMessage): B
 }
 
 /** google.protobuf.Struct: `map<string, Value> fields = 1`. Only its own level is read, so that depth costs nothing. */
-function structImpersonates(bytes: Uint8Array): boolean {
-  let impersonates = false;
+function impersonatedBy(bytes: Uint8Array): string {
+  let impersonates = "";
   for (const entry of lengthDelimited(bytes, 1)) {
     const key = lengthDelimited(entry, 1).at(-1);
     const value = lengthDelimited(entry, 2).at(-1);
     if (key === undefined || Buffer.from(key).toString("utf8") !== "ImpersonatedIdentity") continue;
     // google.protobuf.Value: string_value is field 3. Of a repeated key the last one counts.
     const text = value && lengthDelimited(value, 3).at(-1);
-    impersonates = text !== undefined && text.length > 0;
+    impersonates = text === undefined ? "" : Buffer.from(text).toString("utf8");
   }
   return impersonates;
 }

@@ -44,8 +44,32 @@ export function refusalOf(error: unknown): CaRefusal {
     return { grpcCode: status.RESOURCE_EXHAUSTED, message, metric: "OVERLOADED", retryAfterMs };
   }
   const byCode = refusalsByCode.get(error.code);
-  if (byCode !== undefined) return byCode(error.message);
+  if (byCode !== undefined) return later(byCode(error.message), error);
   return refusalsByName.get(error.name)?.(error.message) ?? internal("internal error");
+}
+
+/** Where somebody behind us has said when he is to be asked again, as the API server of a cluster does, whoever asks us waits as long. */
+function later(refusal: CaRefusal, error: Error): CaRefusal {
+  const { retryAfterMs: leastMs } = refusal;
+  if (leastMs === undefined) return refusal;
+  const asked = Math.min(askedMs(error), retryAfterMaxMs);
+  return { ...refusal, retryAfterMs: Math.max(leastMs, asked) };
+}
+
+/** Longer, and an agent would rather ask another time than wait. */
+const retryAfterMaxMs = 30_000;
+const causesMax = 8;
+
+/** By the errors that led to this one; 0: nobody has said it. */
+function askedMs(error: Error): number {
+  let cause: unknown = error.cause;
+  for (let depth = 0; depth < causesMax && cause instanceof Error; depth++) {
+    if ("retryAfterMs" in cause && typeof cause.retryAfterMs === "number") {
+      return cause.retryAfterMs;
+    }
+    cause = cause.cause;
+  }
+  return 0;
 }
 
 /** As the reply to a call of its own. */

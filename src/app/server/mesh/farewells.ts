@@ -38,6 +38,11 @@ export class Farewells {
     this.#dependencies = dependencies;
   }
 
+  /** Whether it was said with this certificate, not long ago. */
+  hasSaid(serialHex: string): boolean {
+    return this.#heard.has(serialHex);
+  }
+
   /** @returns undefined where it does not count: said before, or not written. Never rejects. */
   async take(departure: Departure): Promise<readonly LeavingAgent[] | undefined> {
     const { reporter, serialHex } = departure;

@@ -19,6 +19,8 @@ export interface Session {
   readonly held: HeldLeaves;
   /** From its Hello on. */
   reporter?: Reporter;
+  /** From its Hello on: as it says. */
+  agentVersion?: string;
   /** From its Hello on, if it witnesses the log. */
   witness?: WitnessStream;
   /** Of the bundle that it was sent last. */

@@ -38,6 +38,8 @@ export interface MeshWelcomeDependencies {
   readonly nowMs: () => number;
 }
 
+const versionCharsMax = 64;
+
 export class MeshWelcome {
   readonly #dependencies: MeshWelcomeDependencies;
 
@@ -65,6 +67,7 @@ export class MeshWelcome {
     const facts = { skewMs, leafNotAfterMs, isNodeAgent, newestNotAfterMs, nowMs: now };
     roll.connected(reporter, facts);
     if (skewMs !== undefined) sawSkew(skewMs);
+    session.agentVersion = hello.agentVersion.slice(0, versionCharsMax);
     sessions.speaks(session, reporter);
     events.agentConnected(reporter, call.getPeer());
     publisher.send(session);

@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AuthnError } from "../../../core/identity/authn-error.ts";
+import type { Caller } from "../../../core/identity/caller.ts";
+import { PendingCaller } from "../../../core/identity/pending-caller.ts";
 import { SpiffeId } from "../../../core/spiffe/id.ts";
 import { SpokenFor } from "./spoken-for.ts";
+
+const asked = Promise.withResolvers<Caller>();
 
 /** A token is `PATH EXPIRY`; one without an expiry is not believed, and one that expires `later` not yet. */
 function spokenFor(refreshKeys: () => Promise<unknown> = async () => {}): SpokenFor {
@@ -12,6 +16,7 @@ function spokenFor(refreshKeys: () => Promise<unknown> = async () => {}): Spoken
     authenticate: (token) => {
       const [path = "", expiresAtMs] = token.split(" ");
       if (expiresAtMs === undefined) throw new AuthnError("token-signature", "no");
+      if (expiresAtMs === "asked") throw new PendingCaller(() => asked.promise);
       if (expiresAtMs === "later") throw new AuthnError("keys-unavailable", "not yet");
       const id = SpiffeId.parse(`spiffe://td${path}`);
       const evidence = { method: "jwt", issuer: "test" } as const;
@@ -70,4 +75,15 @@ test("a node speaks for at most 4,096 identities at once", () => {
   assert(!node.has("spiffe://td/4096", 0));
   assert.deepEqual(node.take(["/0 120", "/4096 200"], 100), []);
   assert(node.has("spiffe://td/4096", 150));
+});
+
+test("a token about which somebody is asked counts from the answer on, and is no refusal before", async () => {
+  const node = spokenFor();
+  assert.deepEqual(node.take(["/a asked"], 0), []);
+  assert(!node.has("spiffe://td/a", 0));
+  const evidence = { method: "jwt", issuer: "test" } as const;
+  asked.resolve({ id: SpiffeId.parse("spiffe://td/a"), expiresAtMs: 50, evidence });
+  await asked.promise;
+  await new Promise(setImmediate);
+  assert(node.has("spiffe://td/a", 49));
 });

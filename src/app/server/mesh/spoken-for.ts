@@ -1,17 +1,18 @@
 /**
  * For whom a node agent's stream speaks: the workloads whose tokens it has shown there, until those
  * expire. What is kept is the identity; the tokens are forgotten at once, also one whose key is not
- * known yet: the keys are read anew, and the agent, whose evidence does not count, shows it again.
+ * known yet, or about which somebody else is asked: the agent, whose evidence does not count, shows it again.
  */
 
 import type { Caller } from "../../../core/identity/caller.ts";
+import { PendingCaller } from "../../../core/identity/pending-caller.ts";
 import type { SpiffeId } from "../../../core/spiffe/id.ts";
 import { isHealedByRefresh } from "../../../edge/authn/token-authenticator.ts";
 
 export interface NodeAgents {
   /** Whether the operator has named it. */
   readonly isNodeAgent: (id: SpiffeId) => boolean;
-  /** @throws AuthnError */
+  /** @throws AuthnError; PendingCaller */
   readonly authenticate: (token: string, nowMs: number) => Caller;
   /** Reads the token issuers' keys anew, after a token named an unknown one. Never rejects. */
   readonly refreshKeys: () => Promise<unknown>;
@@ -49,7 +50,8 @@ export class SpokenFor {
       try {
         this.#add(this.#nodeAgents.authenticate(token, nowMs));
       } catch (error) {
-        refused.push(error);
+        if (error instanceof PendingCaller) this.#addLater(error);
+        else refused.push(error);
       }
     }
     // Nobody waits for it: one issuer that does not answer must not hold back the evidence of all others.
@@ -86,6 +88,13 @@ export class SpokenFor {
   knowsAll(spiffeId: string, nowMs: number): boolean {
     if (this.#missed.has(spiffeId) || this.#missed.has(everybody)) return false;
     return this.has(spiffeId, nowMs);
+  }
+
+  /** Whom it speaks for by then; of a refusal it learns when it shows the token again. */
+  #addLater({ ask }: PendingCaller): void {
+    void ask()
+      .then((caller) => this.#add(caller))
+      .catch(() => {});
   }
 
   #add({ id, expiresAtMs }: Caller): void {
