@@ -149,6 +149,23 @@ export const scenarios: Readonly<Record<StoreWrite, Scenario>> = {
         return isThere;
       }),
   },
+  "trust-adopt": {
+    prepare: initialized,
+    write: (dir) =>
+      withStore(dir, (store) => {
+        const keys = [{ id: "cd", privateKeyPkcs8 }];
+        const state = { ...newTrust.state, epoch: 9, denyDigest: denied.digest() };
+        store.adoptTrust({ state, keys, denials: denied, destroyed: ["ab"], nowMs });
+      }),
+    isThere: (dir) =>
+      withStore(dir, (store) => {
+        const isThere = store.loadTrustState()?.epoch === 9;
+        assert.equal(store.findKey("cd") !== undefined, isThere, "half of it is there");
+        assert.equal(store.findKey("ab") === undefined, isThere, "half of it is there");
+        assert.equal(store.denials.load().denials.length, isThere ? 1 : 0);
+        return isThere;
+      }),
+  },
   "key-keep": {
     write: (dir) => withStore(dir, (store) => store.keepKey({ id: "log", privateKeyPkcs8 }, nowMs)),
     isThere: (dir) => withStore(dir, (store) => store.findKey("log") !== undefined),

@@ -44,7 +44,9 @@ export async function sendOnce(command: RootCommand, sending: RootSending): Prom
 }
 
 function wordsOfCommand(command: RootCommand): readonly string[] {
-  if (command.kind === "prepare") return sourceWords(command.source);
+  if (command.kind === "prepare") {
+    return "sent" in command.source ? [] : sourceWords(command.source);
+  }
   if (command.kind !== "compromise") return [];
   return [command.authorityId, ...sourceWords(command.replacement ?? {})];
 }

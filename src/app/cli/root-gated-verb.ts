@@ -30,7 +30,7 @@ export function gatedVerb({ kind, description, examples }: GatedVerb): Command {
     async run(context, flags) {
       const wanted = parseWaiver(`root ${kind}`, flags);
       const operator = operatorName(flags.operator, context.env);
-      const target = await resolveServerTarget(flags, context.env);
+      const target = await resolveServerTarget(flags, context);
       const sending = { target, operator, dryRun: flags["dry-run"] };
       const refuse = refusing(context, sending, flags.output);
       const options = { gate: kind, wanted, sending, refuse, output: flags.output };

@@ -1,12 +1,13 @@
 /** The server of a rotation, found: one that is starting is waited for, as it is when it starts anew in the middle. */
 
 import { EndpointsError } from "../../edge/config/endpoints.ts";
-import { AdminClientError } from "../../edge/rpc/admin-client.ts";
+import { AdminClientError } from "../../edge/rpc/admin-error.ts";
 import type { Context } from "./command.ts";
 import { untilNextPoll } from "./poll.ts";
 import { fetchStatus } from "./root-follow.ts";
 import { printable } from "./text.ts";
-import { resolveServerTarget, type ConnectionValues, type ServerTarget } from "./server-target.ts";
+import type { ConnectionValues } from "./admin-address.ts";
+import { resolveServerTarget, type ServerTarget } from "./server-target.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
 export interface Reached {
@@ -29,7 +30,7 @@ export async function reachRoots(
   const endMs = performance.now() + awayMs;
   for (let isSaid = false; ; isSaid = true) {
     try {
-      const target = await resolveServerTarget(flags, context.env);
+      const target = await resolveServerTarget(flags, context);
       return { target, status: await fetchStatus(target, 1) };
     } catch (error) {
       const mayCome = isStarting(error) || (isAway(error) && performance.now() < endMs);

@@ -1,9 +1,9 @@
 /** `root rotate`: commands as their gates open. Nothing is kept here but the goal; the server has the rotation. */
 
-import { AdminClientError } from "../../edge/rpc/admin-client.ts";
-import type { RootCommand, RootSource } from "../../edge/rpc/root-command.ts";
+import { AdminClientError } from "../../edge/rpc/admin-error.ts";
+import type { RootCommand, RootSource, SentSource } from "../../edge/rpc/root-command.ts";
 import { ExitCode, type Context } from "./command.ts";
-import { refusal, withNext, type RefusedValue } from "./root-change-value.ts";
+import { refusal, withNext, type DoneValue, type RefusedValue } from "./root-change-value.ts";
 import { sendCommand, type RootSending } from "./root-change.ts";
 import { untilNextPoll } from "./poll.ts";
 import { pollRootStatus } from "./root-follow.ts";
@@ -23,7 +23,7 @@ import {
 import { pasteable } from "./server-target.ts";
 
 export interface RotateOptions {
-  readonly source: RootSource;
+  readonly source: RootSource | SentSource;
   readonly sending: RootSending;
   readonly progress: Progress;
   readonly ends: RotateEnds;
@@ -83,12 +83,16 @@ async function carryOut(
   try {
     const value = await sendCommand(command, sending);
     if ("refused" in value) return value.refused;
-    progress.note(name, `${name}: ${value.done.lines.join("; ")}`, { epoch: value.done.epoch });
+    noteDone(progress, name, value.done);
   } catch (error) {
     if (!(error instanceof AdminClientError)) throw error;
     progress.away(rotationAway);
   }
   return undefined;
+}
+
+export function noteDone(progress: Progress, name: RotateCommand, done: DoneValue): void {
+  progress.note(name, `${name}: ${done.lines.join("; ")}`, { epoch: done.epoch });
 }
 
 async function over(

@@ -9,6 +9,7 @@ import { removeLeftCopies } from "../../edge/backup/copy-directory.ts";
 import { removeEndpoints, writeStarting } from "../../edge/config/endpoints.ts";
 import { readPassphrase } from "../../edge/ca/key-file.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
+import type { KubeConnection } from "../../edge/kube/kube-connection.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import { restoredTrust } from "../../core/trust/trust-state.ts";
 import { Store, type StoreMaker } from "../../edge/store/store.ts";
@@ -23,6 +24,8 @@ import type { AuthorityParts } from "./signing/signing-protocol.ts";
 import { proveAtStart } from "./signing/start-proof.ts";
 import { TrustKeeper } from "./trust-keeper.ts";
 import { loadTrust } from "./trust.ts";
+import type { OpenTrustSecretOptions } from "./kube/trust/open-trust-secret.ts";
+import type { TrustSecret } from "./kube/trust/trust-secret.ts";
 
 export interface KeptOptions {
   readonly config: ServerConfig;
@@ -33,16 +36,22 @@ export interface KeptOptions {
   readonly monotonicMs: () => number;
   /** Aborted when the server is told to end. */
   readonly signal: AbortSignal;
+  /** For `--trust-secret`. */
+  readonly connection?: KubeConnection | undefined;
 }
 
 export interface Kept {
   readonly store: Store;
   readonly trust: TrustKeeper;
+  /** Undefined: the trust state is in the data directory alone. */
+  readonly trustSecret: TrustSecret | undefined;
   /** The log of what was signed. */
   readonly transparency: LogStore;
   readonly keeper: LogKeeper;
   readonly records: RestoreRecords;
   readonly restoration: Restoration;
+  /** @throws while it is not known what a restored log has lost, or whether the trust state is current */
+  readonly assertMaySign: () => void;
   readonly denials: Denials;
 }
 
@@ -50,10 +59,8 @@ export interface Kept {
  * @param owned closes it all again, in reverse order
  * @throws StoreError, LogError, BackupError, PrivateFileError; whatever `loadTrust` throws
  */
-export async function openKept(
-  { config, maker, log, nowMs, monotonicMs, signal }: KeptOptions,
-  owned: AsyncDisposableStack,
-): Promise<Kept> {
+export async function openKept(options: KeptOptions, owned: AsyncDisposableStack): Promise<Kept> {
+  const { config, maker, log, nowMs, monotonicMs, signal } = options;
   const { dataDir, trustDomain } = config;
   const prove = (parts: AuthorityParts): Promise<void> => proveAtStart(parts, { log, signal });
   const passphrase = await readPassphrase(config.keyPassphraseFile);
@@ -64,6 +71,7 @@ export async function openKept(
   );
   owned.defer(() => removeEndpoints(dataDir));
   await removeLeftCopies(dataDir);
+  const trustSecret = await openSecret(options, { store, passphrase }, owned);
   const trust = new TrustKeeper(await loadTrust(store, config, nowMs(), prove));
   const { log: transparency, unknown } = await openLog(store, dataDir, trustDomain, nowMs());
   owned.use(transparency);
@@ -99,15 +107,49 @@ export async function openKept(
       log,
     }),
   );
+  await trustSecret?.recordAdoption(async (possibleUntilMs) => {
+    const { recordAdopted } = await import("./kube/trust/adopted-log.ts");
+    const { reader } = transparency;
+    await recordAdopted({ reader, keeper, records, possibleUntilMs });
+  });
+  await trustSecret?.publish();
+  trustSecret?.watch();
   await keeper.trustIs(trust.current.state);
   const denials = new Denials({
-    stored: store.denials,
+    stored: {
+      load: () => store.denials.load(),
+      replace: (before, after) => {
+        trustSecret?.assertNotOvertaken();
+        return store.denials.replace(before, after);
+      },
+    },
     writer: transparency.writer,
-    onStored: (state) => trust.keepState(state),
+    onStored: (state) => {
+      trust.keepDenials(state);
+      // A denial is in force although the API server is away.
+      trustSecret?.owe();
+    },
     nowMs: () => keeper.time.nowMs(),
     provenMs: () => keeper.proven.nowMs(),
   });
-  return { store, trust, transparency, keeper, records, restoration, denials };
+  const assertMaySign = (): void => {
+    restoration.assertSettled();
+    trustSecret?.assertMaySign();
+  };
+  const kept = { store, trust, trustSecret, transparency, keeper, records, restoration, denials };
+  return { ...kept, assertMaySign };
+}
+
+async function openSecret(
+  options: KeptOptions,
+  opened: Pick<OpenTrustSecretOptions, "store" | "passphrase">,
+  owned: AsyncDisposableStack,
+): Promise<TrustSecret | undefined> {
+  const { config, connection } = options;
+  const { trustSecret: name } = config;
+  if (name === undefined || connection === undefined) return undefined;
+  const { openTrustSecret } = await import("./kube/trust/open-trust-secret.ts");
+  return await openTrustSecret({ ...options, ...opened, connection, name }, owned);
 }
 
 function logClockStatus(status: LogClockStatus, log: Logger): void {

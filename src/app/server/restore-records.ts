@@ -33,14 +33,24 @@ export class RestoreRecords {
 
   /** Looks for those of one restore, also of a start that did not come to its end. @returns whether there is any */
   find(state: RestoredState): boolean {
-    const { reader, remember } = this.#dependencies;
+    const { reader } = this.#dependencies;
     const found = [...reader.entries(state.backup.checkpoint.size, searchedMax)]
       .filter(({ data }) => isRecordOf(state, decodeEntry(data)))
       .map(({ index }) => index);
+    this.#keep(found);
+    return found.length > 0;
+  }
+
+  /** @param index of one that was added to the log */
+  add(index: number): void {
+    this.#keep([index]);
+  }
+
+  #keep(found: readonly number[]): void {
     const known = this.#places();
     const all = [...new Set([...known, ...found])].toSorted((a, b) => a - b);
-    if (all.length > known.length) remember(JSON.stringify(all.slice(-keptMax)));
-    return found.length > 0;
+    if (all.length === known.length) return;
+    this.#dependencies.remember(JSON.stringify(all.slice(-keptMax)));
   }
 
   #places(): readonly number[] {

@@ -16,21 +16,19 @@ export class TrustKeeper {
   }
 
   /**
-   * Another document is stored, with another deny list: nobody is told. What is trusted and signed is as before, also where
-   * that document has a change that is pending: it comes into force by `replace`.
+   * Another document is stored, with another deny list: nobody is told. What is trusted and signed is as before, and so is all else that is
+   * said of it: a change that is pending in that document comes into force by `replace`.
    */
-  keepState(state: TrustState): void {
-    this.#current = Object.freeze({ ...this.#current, state });
+  keepDenials(stored: TrustState): void {
+    this.#current = withDenials(this.#current, stored);
   }
 
   /**
-   * What is durable already; whoever listens is told before this returns. A state that was stored after it stays: it followed
-   * from this one, with another deny list.
+   * What is durable already; whoever listens is told before this returns. A deny list that was stored after it stays.
    */
   replace(trust: Trust): void {
     const { state } = this.#current;
-    const isNewer = state.epoch > trust.state.epoch;
-    this.#current = isNewer ? Object.freeze({ ...trust, state }) : trust;
+    this.#current = state.epoch > trust.state.epoch ? withDenials(trust, state) : trust;
     for (const listener of this.#listeners) listener(this.#current);
   }
 
@@ -39,4 +37,8 @@ export class TrustKeeper {
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
+}
+
+function withDenials(trust: Trust, { epoch, denyDigest }: TrustState): Trust {
+  return Object.freeze({ ...trust, state: Object.freeze({ ...trust.state, epoch, denyDigest }) });
 }

@@ -17,7 +17,9 @@ export async function lockStoppedStore(dataDir: string): Promise<StoppedStore> {
   const path = join(dataDir, "portcullis.db");
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) {
     throw new BackupError("backup-nothing", `${dataDir} has no portcullis.db`, {
-      hint: "name the --data-dir of a server",
+      hint:
+        "name the --data-dir of a server; of one in a cluster it is in the pod: " +
+        "kubectl exec -n portcullis-system portcullis-0 -- portcullis backup ...",
     });
   }
   await ensurePrivateDir(dataDir);

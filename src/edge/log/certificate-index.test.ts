@@ -84,6 +84,7 @@ describe("unexpired certificates of workloads", () => {
     assert.deepEqual(leaves[0], {
       identity,
       agent: "a1",
+      pod: sampleIntent().evidence.pod,
       serialHex: Buffer.from(serialOf(0)).toString("hex"),
       notAfterMs: LOG_NOW_MS + 60_000,
       root,

@@ -29,7 +29,7 @@ export function recordOf(row: Row): CertificateRecord {
 /** Of one that has not failed. */
 export function leafOf({ intent, outcome, intent_data }: Row): LeafRecord {
   const entry = entryOf(intent_data, "intent");
-  const { artifact, identity, agent, serial, notAfterMs, root } = entry;
+  const { artifact, identity, agent, serial, notAfterMs, root, evidence } = entry;
   const isSigned = outcome === outcomeNumbers.indexOf("signed");
   return {
     identity,
@@ -39,6 +39,7 @@ export function leafOf({ intent, outcome, intent_data }: Row): LeafRecord {
     root,
     intentIndex: Number(intent),
     outcome: outcome === null ? "open" : isSigned ? "signed" : "unknown",
+    ...(evidence.pod !== "" && { pod: evidence.pod }),
     ...(artifact === "canary" && { isCanary: true }),
   };
 }

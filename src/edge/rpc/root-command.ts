@@ -1,6 +1,7 @@
 /** One step of a rotation, as an operator asks for it in `portcullis.admin.v1`. */
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { SentCa } from "../ca/sent-ca.ts";
 import {
   PrepareRootSchema,
   type ChangeRootRequestSchema,
@@ -14,8 +15,13 @@ export interface RootSource {
   readonly csrForOfflineRoot?: boolean;
 }
 
+/** Read elsewhere, its key among it. */
+export interface SentSource {
+  readonly sent: SentCa;
+}
+
 export type RootCommand =
-  | { readonly kind: "prepare"; readonly source: RootSource }
+  | { readonly kind: "prepare"; readonly source: RootSource | SentSource }
   | { readonly kind: "activate" }
   | { readonly kind: "rollback" }
   | { readonly kind: "retire" }
@@ -31,7 +37,7 @@ type CommandMessage = NonNullable<MessageInitShape<typeof ChangeRootRequestSchem
 export function commandMessage(command: RootCommand): CommandMessage {
   switch (command.kind) {
     case "prepare":
-      return { case: "prepare", value: create(PrepareRootSchema, command.source) };
+      return preparation(command.source);
     case "compromise": {
       const { authorityId, replacement } = command;
       const source = replacement && { replacement: create(PrepareRootSchema, replacement) };
@@ -45,4 +51,12 @@ export function commandMessage(command: RootCommand): CommandMessage {
     default:
       return command satisfies never;
   }
+}
+
+/** Of its own, so that an older server refuses it, and makes no root of its own in its place. */
+function preparation(source: RootSource | SentSource): CommandMessage {
+  if (!("sent" in source)) return { case: "prepare", value: create(PrepareRootSchema, source) };
+  const { from, files } = source.sent;
+  const all = Array.from(files, ([name, content]) => ({ name, content }));
+  return { case: "adopt", value: { from, files: all } };
 }

@@ -51,6 +51,12 @@ export class StoredDenials {
     });
   }
 
+  /** In the transaction of the trust state that has its digest. @param list of another store */
+  adopt(list: DenyList): void {
+    this.#database.exec("DELETE FROM denials");
+    this.#writeRows(DenyList.empty, list);
+  }
+
   #read(): { readonly sequence: number; readonly rows: readonly Row[] } {
     try {
       const list = this.#database.prepare("SELECT sequence FROM deny_list").get();

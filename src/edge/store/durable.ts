@@ -16,6 +16,7 @@ export const durableWrites = [
   "store-maker",
   "trust-initialize",
   "trust-replace",
+  "trust-adopt",
   "key-keep",
   "fact-remember",
   "keys-encrypt",

@@ -12,6 +12,7 @@ import { durableTransaction } from "./durable.ts";
  * - `offline-keys`: IDs of keys that wait for an offline root's certificate, the oldest first.
  * - `clock-skew`: the greatest difference to an agent's clock that was seen, and when.
  * - `clock-proven`: the newest time that more than the wall clock has said, and whether the wall clock was ahead of it.
+ * - `trust-secret`: this directory's name in a cluster's Secret, and what that was seen to have last.
  * - `clock-accepted`: what the wall clock said, and the log's time, when an operator accepted it.
  */
 export type Fact =
@@ -24,7 +25,8 @@ export type Fact =
   | "clock-skew"
   | "clock-proven"
   | "bundle-published"
-  | "offline-keys";
+  | "offline-keys"
+  | "trust-secret";
 
 export class Facts {
   readonly #database: DatabaseSync;

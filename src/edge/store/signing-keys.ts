@@ -40,6 +40,25 @@ export class SigningKeys {
     }
   }
 
+  /**
+   * Of another store, as it lies there; takes the place of one of its ID. In the transaction of what they are needed for.
+   * @throws StoreError `store-key-encrypted`, `store-passphrase-wrong`, `store-unreadable`
+   */
+  adopt({ id, privateKeyPkcs8: atRest }: NewSigningKey, nowMs: number): void {
+    const key = this.#read(atRest);
+    const isOurs = this.#passphrase === undefined || isEncrypted(atRest);
+    const stored = isOurs ? atRest : encryptKey(key, this.#passphrase);
+    this.#database
+      .prepare("INSERT OR REPLACE INTO signing_keys (id, pkcs8, created_at_ms) VALUES (?, ?, ?)")
+      .run(id, stored, nowMs);
+  }
+
+  /** As it lies here. @throws StoreError `store-unreadable` */
+  atRest(id: string): Uint8Array | undefined {
+    const stored = this.#stored(id);
+    return stored instanceof Uint8Array ? stored : undefined;
+  }
+
   /** @throws StoreError `store-unreadable` */
   has(id: string): boolean {
     return this.#stored(id) instanceof Uint8Array;
@@ -47,8 +66,11 @@ export class SigningKeys {
 
   /** @throws StoreError `store-key-encrypted`, `store-passphrase-wrong`, `store-unreadable` */
   find(id: string): KeyObject | undefined {
-    const pkcs8 = this.#stored(id);
-    if (!(pkcs8 instanceof Uint8Array)) return undefined;
+    const pkcs8 = this.atRest(id);
+    return pkcs8 && this.#read(pkcs8);
+  }
+
+  #read(pkcs8: Uint8Array): KeyObject {
     try {
       return readKey(pkcs8, this.#passphrase);
     } catch (cause) {

@@ -7,6 +7,7 @@ import type { KeyObject } from "node:crypto";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { PortcullisError } from "../../core/error.ts";
+import type { DenyList } from "../../core/deny/deny-list.ts";
 import type { TrustState } from "../../core/trust/trust-state.ts";
 import { ensurePrivateDir } from "../config/private-files.ts";
 import { StoredCallerWaivers } from "./caller-waivers.ts";
@@ -20,7 +21,12 @@ import { StoredResources } from "./resources.ts";
 import { SigningKeys, type NewSigningKey } from "./signing-keys.ts";
 import { openDatabase, type StoreMaker } from "./store-database.ts";
 import { StoreError, unreadable } from "./store-error.ts";
-import { insertTrustState, readTrustState, updateTrustState } from "./trust-table.ts";
+import {
+  insertTrustState,
+  overwriteTrustState,
+  readTrustState,
+  updateTrustState,
+} from "./trust-table.ts";
 import { StoredWaivers } from "./waivers.ts";
 
 export { StoreError, type StoreErrorCode } from "./store-error.ts";
@@ -37,6 +43,11 @@ export interface NewTrust {
 export interface NextTrust extends NewTrust {
   /** IDs of keys that nothing may be signed with any more. */
   readonly destroyed?: readonly string[];
+}
+
+export interface AdoptedTrust extends Required<NextTrust> {
+  /** Whose digest the state has. */
+  readonly denials: DenyList;
 }
 
 export class Store implements Disposable {
@@ -111,6 +122,22 @@ export class Store implements Disposable {
       updateTrustState(this.#database, state);
     });
     if (destroyed.length > 0) this.#keys.tryScrub();
+  }
+
+  /** The trust of another store in the place of what is here, whatever that is; or nothing of it. */
+  adoptTrust({ state, keys, denials, destroyed, nowMs }: AdoptedTrust): void {
+    durableTransaction(this.#database, "trust-adopt", () => {
+      for (const key of keys) this.#keys.adopt(key, nowMs);
+      this.#keys.destroy(destroyed);
+      overwriteTrustState(this.#database, state);
+      this.denials.adopt(denials);
+    });
+    if (destroyed.length > 0) this.#keys.tryScrub();
+  }
+
+  /** As it lies here. @throws StoreError `store-unreadable` */
+  keyAtRest(id: string): Uint8Array | undefined {
+    return this.#keys.atRest(id);
   }
 
   /** Where a destroyed key could not be overwritten at once: tries again. */

@@ -19,6 +19,13 @@ export function insertTrustState(database: DatabaseSync, state: TrustState): voi
     .run(state.epoch, encodeTrustState(state));
 }
 
+/** Whatever is there. @throws TrustStateError; whatever SQLite throws */
+export function overwriteTrustState(database: DatabaseSync, state: TrustState): void {
+  database
+    .prepare("INSERT OR REPLACE INTO trust_state (id, epoch, document) VALUES (1, ?, ?)")
+    .run(state.epoch, encodeTrustState(state));
+}
+
 /** @throws StoreError `store-epoch` unless the stored one is that of the epoch before; TrustStateError */
 export function updateTrustState(database: DatabaseSync, state: TrustState): void {
   const { changes } = database

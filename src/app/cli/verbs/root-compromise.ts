@@ -54,7 +54,7 @@ export const rootCompromise: Command = defineCommand({
     if (confirmed !== undefined && confirmed !== authorityId) {
       throw otherId(confirmed, textTarget(flags));
     }
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const status = await fetchSettledStatus(target, namedAll, context.signal);
     const authority = authorityOf(status, authorityId, target);
     const command: RootCommand = { kind: "compromise", authorityId, replacement: source };

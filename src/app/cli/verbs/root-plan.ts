@@ -22,7 +22,7 @@ export const rootPlan: Command = defineCommand({
   },
   examples: [{ what: "Before a rotation", command: "portcullis root plan" }],
   async run(context, flags) {
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const plan = planOf(await fetchSettledStatus(target, namedAll, context.signal), target);
     const laggards = flags.all ? plan.laggards : plan.laggards.slice(0, namedDefault);
     await writeOutput(context, flags.output, { ...plan, laggards }, () => {

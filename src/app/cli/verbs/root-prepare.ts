@@ -42,7 +42,7 @@ export const rootPrepare: Command = defineCommand({
   async run(context, flags) {
     const source = rootSource("root prepare", flags);
     const operator = operatorName(flags.operator, context.env);
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const sending = { target, operator, dryRun: flags["dry-run"] };
     const value = await sendOnce({ kind: "prepare", source }, sending);
     const csr = "done" in value ? value.done.csr : "";

@@ -16,7 +16,7 @@ export const rootRollback: Command = defineCommand({
   examples: [{ what: "Something fails since the activation", command: "portcullis root rollback" }],
   async run(context, flags) {
     const operator = operatorName(flags.operator, context.env);
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const sending = { target, operator, dryRun: flags["dry-run"] };
     const value = await sendOnce({ kind: "rollback" }, sending);
     return await reportChange(context, value, target, flags.output);

@@ -2,18 +2,10 @@
 
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
-import { Progress } from "../live-progress.ts";
-import { claimFlags, operatorName } from "../operator.ts";
-import { refusal, type RefusedValue } from "../root-change-value.ts";
-import { isRotating, shapeOf } from "../root-judgement.ts";
-import { nextOf } from "../next-commands.ts";
-import { reachRoots } from "../root-reach.ts";
-import { rotateEnds } from "../root-rotate-end.ts";
-import { rotate } from "../root-rotate.ts";
+import { claimFlags } from "../operator.ts";
+import { runRotation } from "../root-rotate-run.ts";
 import { keyTypeFlag, rootSource, type SourceFlags } from "../root-source.ts";
 import { commandOf, pasteable, textTarget, type ServerTarget } from "../server-target.ts";
-import type { RootStatusValue } from "../root-value.ts";
-import { waive } from "../root-waive.ts";
 import { parseWaiver, waiverFlags, waiverWords, type Wanted } from "../waiver-flags.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -57,33 +49,9 @@ export const rootRotate: Command = defineCommand({
     const wanted = parseWaiver("root rotate", flags);
     if (flags.resume) assertNoSource(flags);
     else if (wanted !== undefined) throw waivedTooEarly(textTarget(flags), wanted);
-    const operator = operatorName(flags.operator, context.env);
-    const endMs = performance.now() + (flags.timeout ?? Number.POSITIVE_INFINITY) * 1_000;
-    const isTimeOver = (): boolean => performance.now() >= endMs;
-    // Who says how long is waited for the server as long, too.
-    const restMs = flags.timeout === undefined ? restartMs : Number.POSITIVE_INFINITY;
-    const progress = new Progress(context, flags.output);
-    const patience = { awayMs: flags.resume ? restMs : 0, isTimeOver };
-    const reached = await reachRoots(context, flags, patience);
-    if (reached === undefined) {
-      return rotateEnds(context, { address: "", ...textTarget(flags) }, progress).timedOut([]);
-    }
-    const { target, status } = reached;
-    const ends = rotateEnds(context, target, progress);
-    const refused = outOfTurn(status, flags.resume, target);
-    if (refused !== undefined) return await ends.refuse(refused);
-    const sending = { target, operator, dryRun: false };
-    const { refuse } = ends;
-    const options = { gate: "rotate", wanted, sending, refuse, output: flags.output } as const;
-    const waived = await waive(context, options);
-    if (waived.kind === "ended") return waived.code;
-    const hasWaived = wanted !== undefined;
-    return await rotate(context, { source, sending, progress, ends, hasWaived, isTimeOver });
+    return await runRotation(context, flags, { source, wanted, isResumed: flags.resume });
   },
 });
-
-/** A process that was killed leaves its address, until the next one has the directory. */
-const restartMs = 10_000;
 
 function assertNoSource(flags: SourceFlags): void {
   const named = (["key-type", "from-dir"] as const).find((name) => flags[name] !== undefined);
@@ -100,20 +68,4 @@ function waivedTooEarly(target: Pick<ServerTarget, "flagText">, wanted: Wanted):
   const then = commandOf(target, "root rotate", ["--resume", ...waiverWords(wanted)]);
   const hint = `first: ${first}\nthen: ${then}`;
   return new UsageError("usage-invalid-value", message, { hint });
-}
-
-/** What goes on was begun for a reason that is not known here; and what is over need not go on. */
-function outOfTurn(
-  status: RootStatusValue,
-  isResumed: boolean,
-  target: ServerTarget,
-): RefusedValue | undefined {
-  if (isRotating(shapeOf(status)) === isResumed) return undefined;
-  if (isResumed) {
-    const message = "expected a rotation that has begun, got none";
-    return refusal("rotation-missing", message, nextOf(target, "portcullis root rotate"));
-  }
-  const next = "see where it is: portcullis root status; go on: portcullis root rotate --resume";
-  const message = "expected no rotation, got one that is going on already";
-  return refusal("rotation-in-progress", message, nextOf(target, next));
 }

@@ -27,7 +27,7 @@ export const rootStatus: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const value = await fetchShownStatus(target, flags, context.signal);
     await writeOutput(context, flags.output, value, () => {
       const view = { nowMs: Date.parse(value.now), colour: wantsColour(context), target };

@@ -76,7 +76,7 @@ export class LeafBooks implements Disposable {
 }
 
 function leafOf(
-  { artifact, identity, agent, root, prepared }: Intent,
+  { artifact, identity, agent, root, prepared, evidence }: Intent,
   intentIndex: number,
   outcome: "signed" | "unknown",
 ): LeafRecord {
@@ -88,6 +88,7 @@ function leafOf(
     root,
     intentIndex,
     outcome,
+    ...(evidence.pod !== "" && { pod: evidence.pod }),
     ...(artifact === "canary" && { isCanary: true }),
   };
 }

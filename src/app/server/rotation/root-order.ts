@@ -1,5 +1,6 @@
 /** From a request of `portcullis.admin.v1` to what the rotation is told: with an authority where the command brings one. */
 
+import { printable } from "../../../core/identity/authn-error.ts";
 import { activeAuthority } from "../../../core/trust/trust-state.ts";
 import type { ChangeRootRequest } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import { isSource, parseSource, RootRequestError, type RootSource } from "./root-request.ts";
@@ -31,6 +32,14 @@ export async function parseOrder(
     const { authority, keys } = await make(source);
     const made = source.kind === "own" && { madeId: authority.id };
     return { command: { kind: "prepare", authority }, keys, detail: authority.id, ...made };
+  }
+  if (command.case === "adopt") {
+    const { from, files } = command.value;
+    const contents = new Map(files.map(({ name, content }) => [name, content]));
+    const sent = { from: printable(from, 200), files: contents };
+    const { authority, keys } = await make({ kind: "files", sent });
+    const detail = `${authority.id} of ${sent.from}`;
+    return { command: { kind: "prepare", authority }, keys, detail };
   }
   if (command.case !== "compromise") return { command: { kind: command.case }, detail: "" };
   const { authorityId, replacement } = command.value;

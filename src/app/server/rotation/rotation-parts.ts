@@ -20,7 +20,7 @@ import type { Waivers } from "./waivers.ts";
 
 export interface RotationPartsOptions extends Pick<
   Kept,
-  "store" | "trust" | "keeper" | "denials" | "transparency" | "restoration"
+  "store" | "trust" | "trustSecret" | "keeper" | "denials" | "transparency" | "assertMaySign"
 > {
   readonly view: RotationView;
   readonly waivers: Waivers;
@@ -84,13 +84,13 @@ export function buildRotation(options: RotationPartsOptions): RotationParts {
 }
 
 function buildCanaries(options: RotationPartsOptions, next: NextAuthorityKeeper): CanaryIssuer {
-  const { trust, restoration, config, log } = options;
+  const { trust, assertMaySign, config, log } = options;
   return new CanaryIssuer({
     ...options,
     next,
     trustDomain: trust.current.state.trustDomain,
     maxTtlSeconds: () => config().maxTtlSeconds,
-    assertSettled: () => restoration.assertSettled(),
+    assertSettled: assertMaySign,
     onProblem: (error) =>
       log.error({ event: "canary-failed", error }, "the next authority could not be tried"),
   });

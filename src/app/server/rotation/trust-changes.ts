@@ -1,6 +1,7 @@
 /**
- * How another trust state comes into force: stored under its epoch, said in the log, and only then signed under, while
- * nothing is on its way that was made under the one before. What ends in the middle is taken up again where it was left.
+ * How another trust state comes into force: stored under its epoch, in the cluster's Secret where there is one, said in the log, and only
+ * then signed under, while nothing is on its way that was made under the one before. What ends in the middle is taken up again where it
+ * was left.
  */
 
 import { rootsDigest } from "../../../core/spiffe/roots-digest.ts";
@@ -17,6 +18,14 @@ import type { SigningPool } from "../signing/signing-pool.ts";
 import type { SigningTurns } from "../signing/signing-turns.ts";
 import type { TrustKeeper } from "../trust-keeper.ts";
 
+/** Where else each state is stored before it is in force. Meanwhile certificates are signed as before. */
+export interface TrustPublication {
+  /** @throws while nothing may be changed */
+  assertMayChange(): void;
+  /** @throws where that has to wait, or must not be */
+  publish(): Promise<void>;
+}
+
 export interface TrustChangesDependencies {
   readonly store: Store;
   readonly trust: TrustKeeper;
@@ -25,6 +34,7 @@ export interface TrustChangesDependencies {
   readonly signing: Pick<SigningPool, "renew">;
   readonly view: Pick<RotationView, "published">;
   readonly rootsFile: Pick<RootsFile, "write">;
+  readonly trustSecret?: TrustPublication | undefined;
   readonly config: () => ServerConfig;
   readonly logSize: () => number;
   readonly nowMs: () => number;
@@ -67,6 +77,7 @@ export class TrustChanges {
   /** Only in a turn of trust changes. @returns whether an earlier change had left something to do. @throws TrustPendingError */
   async settle(): Promise<boolean> {
     if (this.#pending === undefined) return false;
+    await this.#publishState();
     await this.#dependencies.turns.alone(() => this.#complete());
     return true;
   }
@@ -82,21 +93,34 @@ export class TrustChanges {
     plugged?: PluggedIn,
   ): Promise<Result> {
     await this.settle();
-    const { store, turns, nowMs } = this.#dependencies;
-    return await turns.alone(async () => {
+    const { store, turns, nowMs, trustSecret } = this.#dependencies;
+    const isHereOnly = trustSecret === undefined;
+    const result = await turns.alone(async () => {
       const result = await work((next) => {
+        trustSecret?.assertMayChange();
         store.replaceTrustState({ keys: [], ...next, nowMs: nowMs() });
         this.#pending = { plugged };
       });
-      if (this.#pending !== undefined) await this.#complete();
+      if (this.#pending !== undefined && isHereOnly) await this.#complete();
       return result;
     });
+    await this.settle();
+    return result;
   }
 
   /** Only in a turn of trust changes: the operator's files are others, and the state is not. @throws as `change` */
   async refile(plugged: PluggedIn): Promise<void> {
     const { turns } = this.#dependencies;
     await turns.alone(() => this.#takeOver(plugged));
+  }
+
+  /** An API server may take its time: nobody waits for it but who changes trust. */
+  async #publishState(): Promise<void> {
+    try {
+      await this.#dependencies.trustSecret?.publish();
+    } catch (error) {
+      throw new TrustPendingError(error);
+    }
   }
 
   async #complete(): Promise<void> {

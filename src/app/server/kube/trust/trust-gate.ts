@@ -1,0 +1,82 @@
+/** Whether this server may sign and may change trust: the Lease is not another's, and the Secret was seen lately to have what is here. */
+
+import { CaCallError } from "../../../../edge/rpc/ca-status.ts";
+import type { Logger } from "../../../../edge/telemetry/logger.ts";
+import { failureFields } from "../../failure-fields.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import { TrustSecretError, type SecretPlace } from "./trust-secret-error.ts";
+
+export interface TrustGateOptions {
+  readonly place: SecretPlace;
+  readonly lease: Pick<LeaseKeeper, "isHeld" | "otherHolder">;
+  readonly log: Logger;
+  /** Counts suspension. */
+  readonly monotonicMs: () => number;
+  /** Unseen for so long, the Secret may have become anything. */
+  readonly silenceMaxMs: number;
+}
+
+export class TrustGate {
+  readonly #options: TrustGateOptions;
+  /** When the request was sent that was answered last; monotonic. */
+  #seenMs = -Infinity;
+  /** What is there follows from what is not here. */
+  #trouble: TrustSecretError | undefined;
+
+  constructor(options: TrustGateOptions) {
+    this.#options = options;
+  }
+
+  /** The Secret was read. @param sentMs when that was asked for; monotonic */
+  seen(sentMs: number): void {
+    this.#seenMs = sentMs;
+  }
+
+  /** @returns what it was given, to be thrown */
+  shut(error: TrustSecretError): TrustSecretError {
+    const isNews = this.#trouble === undefined;
+    this.#trouble = error;
+    const fields = { event: "trust-secret-alarm", ...failureFields(error) };
+    if (isNews) this.#options.log.error(fields, "nothing is signed, and no trust is changed");
+    return error;
+  }
+
+  open(): void {
+    this.#trouble = undefined;
+  }
+
+  /** Before anything is stored that the Secret is to have. @throws TrustSecretError */
+  assertMayChange(): void {
+    this.assertNotOvertaken();
+    if (this.#options.lease.isHeld) return;
+    throw new TrustSecretError("trust-lease-lost", "the Lease of the trust is not held now", {
+      hint: "is the API server there? it is renewed by itself: try again",
+    });
+  }
+
+  /** For what is urgent, and right whatever the API server says. @throws TrustSecretError */
+  assertNotOvertaken(): void {
+    if (this.#trouble !== undefined) throw this.#trouble;
+    const { otherHolder } = this.#options.lease;
+    if (otherHolder === "") return;
+    throw new TrustSecretError("trust-lease-lost", `${otherHolder} has the Lease of the trust`, {
+      hint: "give the order to that server",
+    });
+  }
+
+  /** @throws CaCallError while it is not known whether what would be signed under is current */
+  assertMaySign(): void {
+    if (this.problem === "") return;
+    throw new CaCallError("signer-unavailable", "the trust state may not be current: try again");
+  }
+
+  /** Why nothing is signed; empty while all is well. */
+  get problem(): string {
+    const { lease, monotonicMs, place, silenceMaxMs } = this.#options;
+    if (this.#trouble !== undefined) return this.#trouble.message;
+    if (lease.otherHolder !== "") return `${lease.otherHolder} has the Lease of the trust`;
+    const silentMs = monotonicMs() - this.#seenMs;
+    if (silentMs < silenceMaxMs) return "";
+    return `Secret ${place.namespace}/${place.name} was not seen for ${Math.floor(silentMs / 1_000)} s`;
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * The trust state and its keys in a Secret of the cluster: what is decided here is stored here first, then there, and only then in force. A
+ * server that lost its disk takes over what is there; one that cannot know that it is current signs nothing.
+ *
+ * While it runs and has the Lease, nobody else may write the Secret: what a hand has done to it is undone, and said; what a tool does again
+ * and again, seldom. What is of a later epoch is never written over.
+ */
+
+import {
+  isTouched,
+  judgeTrust,
+  type TrustJudgement,
+} from "../../../../core/kube/trust/trust-judgement.ts";
+import { KubeError } from "../../../../edge/kube/kube-error.ts";
+import {
+  isSameContent,
+  type FoundSecret,
+} from "../../../../edge/kube/trust/trust-secret-object.ts";
+import { TrustGate } from "./trust-gate.ts";
+import { TrustMends } from "./trust-mends.ts";
+import { troubleOf, TrustSecretError, type Trouble } from "./trust-secret-error.ts";
+import {
+  trustSecretTimes,
+  type TrustSecretOptions,
+  type TrustSecretReport,
+  type TrustSecretTimes,
+} from "./trust-secret-options.ts";
+import { foundStamp, stampOf } from "./trust-stamps.ts";
+
+const conflictsMax = 3;
+
+export class TrustSecret implements AsyncDisposable {
+  readonly #options: TrustSecretOptions;
+  readonly #times: TrustSecretTimes;
+  readonly #gate: TrustGate;
+  readonly #mends: TrustMends;
+  #turn: Promise<unknown> = Promise.resolve();
+  /** Since when something is stored here that is not there; Unix ms. */
+  #behindSinceMs: number | undefined;
+  #takenOverMs: number | undefined;
+  /** Of the Secret, when it was seen to have all that is here. */
+  #goodVersion: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: TrustSecretOptions) {
+    this.#options = options;
+    this.#times = { ...trustSecretTimes, ...options.times };
+    const { silenceMaxMs } = this.#times;
+    this.#gate = new TrustGate({ ...options, place: options.object, silenceMaxMs });
+    this.#mends = new TrustMends({ ...options, place: options.object });
+  }
+
+  /** Before the trust is loaded: takes over what is in the Secret. @throws TrustSecretError, KubeError, StoreError: nothing is changed */
+  async begin(): Promise<void> {
+    const { local, log, object, nowMs } = this.#options;
+    const found = await this.#read();
+    const judgement = this.#judge(found);
+    if (judgement === "adopt" && found?.content !== undefined) {
+      this.#takenOverMs = nowMs();
+      local.adopt(found.content, object, this.#takenOverMs);
+      const { epoch } = found.content.record.state;
+      const hint = "its log begins anew where the data directory was lost: docs/kubernetes.md";
+      log.warn({ event: "trust-adopted", epoch, hint }, "took over the trust of the Secret");
+      return;
+    }
+    if (isTrouble(judgement)) throw this.#troubleOf(judgement, found);
+  }
+
+  /**
+   * @param record says in the log that what another server has signed is not in it, and until when that may be valid
+   * @throws what that throws: it is owed then, and the start has failed
+   */
+  async recordAdoption(record: (possibleUntilMs: number) => Promise<void>): Promise<void> {
+    const { local } = this.#options;
+    const { adoptedMs } = local;
+    if (adoptedMs === undefined) return;
+    // So long that one may have signed without seeing that it had lost the Lease.
+    const { silenceMaxMs } = this.#times;
+    await record(adoptedMs + silenceMaxMs + local.ttlMaxSeconds * 1_000);
+    local.adoptionRecorded();
+  }
+
+  /** From now on it is looked at again and again. */
+  watch(): void {
+    this.#timer ??= setInterval(() => void this.#look(), this.#times.lookMs).unref();
+  }
+
+  /** What is stored here is there, too, when it resolves. @throws TrustSecretError, KubeError */
+  async publish(): Promise<void> {
+    this.#behindSinceMs ??= this.#options.nowMs();
+    await this.#inTurn(() => this.#publish(false));
+  }
+
+  /** The same without anybody who waits for it. */
+  owe(): void {
+    void this.publish().catch((error: unknown) => this.#mends.failed(error));
+  }
+
+  /** As the gate says it. @throws TrustSecretError */
+  assertMayChange(): void {
+    this.#gate.assertMayChange();
+  }
+
+  /** As the gate says it. @throws TrustSecretError */
+  assertNotOvertaken(): void {
+    this.#gate.assertNotOvertaken();
+  }
+
+  /** As the gate says it. @throws CaCallError */
+  assertMaySign(): void {
+    this.#gate.assertMaySign();
+  }
+
+  /** Why nothing is signed; empty while all is well. */
+  get problems(): readonly string[] {
+    const { problem } = this.#gate;
+    return problem === "" ? [] : [problem];
+  }
+
+  /** Something is stored here that is not there yet. */
+  get isBehind(): boolean {
+    return this.#behindSinceMs !== undefined;
+  }
+
+  /** For operators. */
+  report(): TrustSecretReport {
+    const { object, lease } = this.#options;
+    return {
+      name: `${object.namespace}/${object.name}`,
+      behindSinceMs: this.#behindSinceMs,
+      takenOverMs: this.#takenOverMs,
+      problem: this.#gate.problem,
+      shortfall: this.#mends.shortfall,
+      lease: lease.state(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#turn;
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#publish(true));
+    } catch (error) {
+      this.#mends.failed(error);
+    }
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => {});
+    await done;
+  }
+
+  /** @param isLook whether nobody waits for it */
+  async #publish(isLook: boolean): Promise<void> {
+    for (let conflicts = 0; ; conflicts++) {
+      try {
+        return await this.#bringOver(isLook);
+      } catch (error) {
+        if (!(error instanceof KubeError) || error.code !== "kube-conflict") throw error;
+        if (conflicts < conflictsMax) continue;
+        const message = "the Secret of the trust is written by others all the time";
+        throw new TrustSecretError("trust-secret-conflict", message, { cause: error });
+      }
+    }
+  }
+
+  async #bringOver(isLook: boolean): Promise<void> {
+    const { object, local, nowMs } = this.#options;
+    const found = await this.#read();
+    const judgement = this.#judge(found);
+    if (judgement !== "edited" && isTrouble(judgement)) {
+      throw this.#gate.shut(this.#troubleOf(judgement, found));
+    }
+    this.#gate.open();
+    const lacks = this.#mends.lacksDenials;
+    // A long deny list is not packed again each time that nothing has happened.
+    if (judgement === "same" && found?.version === this.#goodVersion) return this.#isGood(lacks);
+    if (judgement === "same" && found?.content !== undefined) local.published(found.content.record);
+    // The state is there, and not all that belongs to it: a hand has been at it, unless that is on its way from here.
+    const isDamaged = judgement === "same" && (!this.isBehind || this.#mends.isContested);
+    const isMend = isDamaged || this.#isTouched(found);
+    const content = local.content();
+    this.#mends.lacks(content.lacksDenials);
+    const isThere = found?.content !== undefined && isSameContent(found.content, content);
+    if (judgement !== "same" || !isThere) {
+      this.#gate.assertMayChange();
+      const stamp = stampOf(content.record.state);
+      // One that is gone is made at once, whoever deletes it: a lost volume must not find none.
+      if (isLook && isMend && found !== undefined && this.#mends.isPaused(stamp)) {
+        this.#behindSinceMs ??= nowMs();
+        return;
+      }
+      local.attempt(content.record);
+      await object.write(content, found?.version);
+      this.#mends.wrote(stamp, found, isMend);
+    }
+    local.published(content.record);
+    if (isThere) this.#goodVersion = found.version;
+    // Something else may have been stored meanwhile: that is owed by whoever stored it.
+    const isLate = local.stamp()?.epoch !== content.record.state.epoch;
+    this.#isGood(isLate || content.lacksDenials);
+  }
+
+  #isGood(isBehind: boolean): void {
+    this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? this.#options.nowMs()) : undefined;
+    this.#mends.good();
+  }
+
+  async #read(): Promise<FoundSecret | undefined> {
+    const { object, monotonicMs } = this.#options;
+    const sentMs = monotonicMs();
+    const found = await object.read();
+    this.#gate.seen(sentMs);
+    return found;
+  }
+
+  #judge(found: FoundSecret | undefined): TrustJudgement {
+    const { local } = this.#options;
+    return judgeTrust(local.stamp(), foundStamp(found));
+  }
+
+  #isTouched(found: FoundSecret | undefined): boolean {
+    const stamp = this.#options.local.stamp();
+    return stamp !== undefined && isTouched(stamp, foundStamp(found));
+  }
+
+  #troubleOf(judgement: Trouble, found: FoundSecret | undefined): TrustSecretError {
+    const { local, object } = this.#options;
+    const epochs = {
+      local: local.stamp()?.epoch,
+      found: found?.content?.record.state.epoch,
+    };
+    const { manager = "", error: cause } = found ?? {};
+    return troubleOf(judgement, object, epochs, { manager, cause });
+  }
+}
+
+const fine: ReadonlySet<TrustJudgement> = new Set(["first", "create", "same", "push"]);
+
+function isTrouble(judgement: TrustJudgement): judgement is Trouble {
+  return !fine.has(judgement);
+}
