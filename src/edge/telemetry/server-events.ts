@@ -3,6 +3,7 @@
  * throws. Who, what and why of each issuance stand in the transparency log; refusals are counted for it here.
  */
 
+import { AuthnError } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
 import type { IssuedCertificate } from "../../core/issuance/workload.ts";
 import type { CaRefusal } from "../rpc/ca-status.ts";
@@ -18,10 +19,14 @@ export interface CallContext {
 /** @param caller "" for one that proved no identity */
 type CountRefusal = (caller: string, reason: string, address: string) => void;
 
+/** @param caller undefined for one that proved no identity */
+type TellRefusal = (caller: Caller | undefined, error: unknown) => void;
+
 export class ServerEvents {
   readonly #log: Logger;
   readonly #metrics: ServerMetrics;
   readonly #count: CountRefusal;
+  #tell: TellRefusal = () => {};
   #issued = 0n;
   #refused = 0n;
 
@@ -29,6 +34,11 @@ export class ServerEvents {
     this.#log = log;
     this.#metrics = metrics;
     this.#count = count;
+  }
+
+  /** Of those that come from now on. @param tell must not throw */
+  tellRefusals(tell: TellRefusal): void {
+    this.#tell = tell;
   }
 
   /** Since this process started. */
@@ -74,6 +84,7 @@ export class ServerEvents {
     const fields = refusalFields(call, caller, error);
     this.#count(fields.spiffeId ?? "", fields.reason, call.peer);
     this.#log.warn({ event: "request-refused", ...fields }, "request refused");
+    this.#tell(caller, error);
   }
 
   /** A fault of ours: what would have been signed fails a lint. */
@@ -119,6 +130,7 @@ export class ServerEvents {
     const fields = refusalFields(call, caller, error);
     this.#count(fields.spiffeId ?? "", fields.reason, call.peer);
     this.#log.warn({ event: "jwt-svid-refused", ...fields }, "JWT-SVID refused");
+    this.#tell(caller, error);
   }
 
   /** A whole batch, before any of its entries was looked at. */
@@ -149,11 +161,14 @@ export class ServerEvents {
 
 function refusalFields(call: CallContext, caller: Caller | undefined, error: unknown) {
   const { code, message } = error as { code?: string; message?: string };
+  const claimed = error instanceof AuthnError ? error.claimed : undefined;
   return {
     requestId: call.requestId,
     peer: call.peer,
     spiffeId: caller?.id.toString(),
-    evidence: caller?.evidence,
+    evidence: (caller ?? claimed)?.evidence,
+    // Whose token it was, although it counts no more.
+    ...(caller === undefined && claimed !== undefined && { claimed: claimed.id.toString() }),
     reason: code ?? "internal",
     detail: message,
     ...(code === undefined ? { error } : {}),

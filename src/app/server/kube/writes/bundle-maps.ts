@@ -1,0 +1,141 @@
+/**
+ * The roots in a ConfigMap of every namespace, for whoever mounts them (Istio's `istio-ca-root-cert`): made, mended when somebody edits or
+ * deletes one, and brought up to date when the roots change, oldest work first. What a watch shows decides; nothing is listed for a change.
+ */
+
+import { planMap, type BundleMap } from "../../../../core/kube/writes/bundle-map.ts";
+import { viewBundleMaps } from "../../../../core/kube/writes/bundle-maps-view.ts";
+import type { KubeNamespace } from "../../../../core/kube/namespace.ts";
+import type { ObjectChange } from "../../../../core/kube/object-cache.ts";
+import { asKubeError, type KubeError } from "../../../../edge/kube/kube-error.ts";
+import { RetryPace } from "../../../../edge/kube/watch/retry-pace.ts";
+import { writeBundleMap, type BundleRoots } from "./bundle-map-write.ts";
+import type { BundleMapsOptions, BundleMapsState } from "./bundle-maps-options.ts";
+import { LeftNamespaces, isLasting } from "./left-namespaces.ts";
+import { MapContest } from "./map-contest.ts";
+import { WorkLoop } from "./work-loop.ts";
+
+/** Each waits for an answer most of its time. */
+const inFlightMax = 8;
+const waitingMax = 65_536;
+const conflictMs = 1_000;
+
+export class BundleMaps implements AsyncDisposable {
+  readonly #options: BundleMapsOptions;
+  readonly #loop: WorkLoop;
+  readonly #contest: MapContest;
+  readonly #left: LeftNamespaces;
+  readonly #retry = new RetryPace(0);
+  #isWaiting = false;
+
+  constructor(options: BundleMapsOptions) {
+    const { nowMs, events } = options;
+    this.#options = options;
+    this.#contest = new MapContest(events);
+    this.#left = new LeftNamespaces(events);
+    this.#loop = new WorkLoop({
+      inFlightMax,
+      waitingMax,
+      nowMs,
+      work: async (namespace, signal) => this.#work(namespace, signal),
+      onRoom: () => this.lookAtAll(),
+    });
+  }
+
+  /** After the first list, after a change of the roots. */
+  lookAtAll(): void {
+    this.#look(Array.from(this.#options.namespaces.values(), ({ name }) => name));
+  }
+
+  mapsChanged(changes: readonly ObjectChange<BundleMap>[]): void {
+    this.#look(changes.map(({ before, after }) => (after ?? before)?.namespace ?? ""));
+  }
+
+  namespacesChanged(changes: readonly ObjectChange<KubeNamespace>[]): void {
+    for (const { before, after } of changes) {
+      const name = (after ?? before)?.name ?? "";
+      this.#left.forget(name);
+      if (after !== undefined) continue;
+      this.#loop.forget(name);
+      this.#contest.forget(name);
+    }
+    this.#look(changes.flatMap(({ after }) => (after === undefined ? [] : [after.name])));
+  }
+
+  state(): BundleMapsState {
+    const { namespaces, roots, maps, name, nowMs } = this.#options;
+    const mapOf = (namespace: string): BundleMap | undefined => maps()?.find(namespace, name);
+    return {
+      ...viewBundleMaps(namespaces.values(), mapOf, roots().sha256),
+      failing: this.#left.some(),
+      contested: this.#contest.size(nowMs()),
+      contestedBy: this.#contest.rival,
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#loop[Symbol.asyncDispose]();
+  }
+
+  #look(namespaces: readonly string[]): void {
+    const { roots, name, namespaces: known } = this.#options;
+    const maps = this.#options.maps();
+    if (maps === undefined) return;
+    const { sha256 } = roots();
+    this.#loop.add(
+      namespaces.filter(
+        (each) => planMap(known.find("", each), maps.find(each, name), sha256) !== "none",
+      ),
+    );
+  }
+
+  async #work(namespace: string, signal: AbortSignal): Promise<number | undefined> {
+    const nowMs = this.#options.nowMs();
+    const wanted = this.#options.roots();
+    const waitMs = Math.max(
+      this.#contest.waitMs(namespace, wanted.sha256, nowMs),
+      this.#left.waitMs(namespace, nowMs),
+    );
+    if (waitMs > 0) return nowMs + waitMs;
+    try {
+      await this.#write(namespace, wanted, signal);
+      return undefined;
+    } catch (error) {
+      if (this.#loop.isClosed) return undefined;
+      return this.#failed(namespace, asKubeError(error, `ConfigMap in ${namespace}`));
+    }
+  }
+
+  async #write(namespace: string, wanted: BundleRoots, signal: AbortSignal): Promise<void> {
+    const { connection, pace, name, namespaces, events, nowMs } = this.#options;
+    const found = namespaces.find("", namespace);
+    const maps = this.#options.maps();
+    if (found === undefined || maps === undefined) return;
+    const writing = { connection, pace, name, signal };
+    const seen = maps.find(namespace, name);
+    const { isWritten, manager } = await writeBundleMap(writing, found, seen, wanted);
+    this.#left.forget(namespace);
+    this.#retry.succeeded();
+    if (this.#isWaiting) events.recovered();
+    this.#isWaiting = false;
+    if (!isWritten) return;
+    events.written();
+    this.#contest.wrote(namespace, { content: wanted.sha256, manager }, nowMs());
+  }
+
+  /** @returns when it is tried again */
+  #failed(namespace: string, error: KubeError): number {
+    const { events, nowMs, random } = this.#options;
+    const now = nowMs();
+    if (error.code === "kube-conflict") return now + conflictMs;
+    if (isLasting(error)) return this.#left.leave(namespace, error, now);
+    const { pausedUntilMs } = this.#loop;
+    // Of some that were under way together only the first counts.
+    if (now < pausedUntilMs) return pausedUntilMs;
+    const retryMs = this.#retry.delayMs(error, random());
+    this.#loop.pauseUntil(now + retryMs);
+    if (!this.#isWaiting) events.waiting(error, retryMs);
+    this.#isWaiting = true;
+    return now + retryMs;
+  }
+}
