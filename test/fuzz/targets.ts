@@ -5,6 +5,7 @@ import type { FuzzTarget } from "./target.ts";
 const rooms = {
   certificate: async () => (await import("./targets/certificate.ts")).certificate,
   csr: async () => (await import("./targets/csr.ts")).csr,
+  "websocket-frames": async () => (await import("./targets/websocket-frames.ts")).websocketFrames,
   pem: async () => (await import("./targets/text.ts")).pem,
   "spiffe-id": async () => (await import("./targets/text.ts")).spiffeId,
   "bundle-document": async () => (await import("./targets/documents.ts")).bundleDocument,
@@ -24,6 +25,7 @@ const rooms = {
   "access-log": async () => (await import("./targets/access-log.ts")).accessLog,
   "log-entry": async () => (await import("./targets/log.ts")).logEntry,
   note: async () => (await import("./targets/log.ts")).note,
+  "admission-review": async () => (await import("./targets/admission-review.ts")).admission,
   "proof-file": async () => (await import("./targets/proof-file.ts")).proofFile,
 } satisfies Record<string, () => Promise<FuzzTarget>>;
 

@@ -8,7 +8,7 @@ import { PortcullisError } from "../../core/error.ts";
 import { SpiffeId, type TrustDomain } from "../../core/spiffe/id.ts";
 import { encodeCertificates, parsePem } from "../../core/x509/pem.ts";
 import { readBoundedFile } from "../../edge/config/private-files.ts";
-import type { BundleIdentity } from "../../edge/rpc/bundle-http.ts";
+import type { WebIdentity } from "../../edge/rpc/server-context.ts";
 
 export type BundleCertificateErrorCode =
   | "bundle-certificate-invalid"
@@ -19,7 +19,7 @@ export class BundleCertificateError extends PortcullisError<BundleCertificateErr
   override name = "BundleCertificateError";
 }
 
-export interface BundleCertificate extends BundleIdentity {
+export interface BundleCertificate extends WebIdentity {
   readonly notAfterMs: number;
   /** Infinite where others renew it. */
   readonly renewAtMs: number;

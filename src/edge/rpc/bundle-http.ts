@@ -3,18 +3,11 @@
  * certificate and no credential, so all that a stranger can do here is bounded.
  */
 
-import { constants } from "node:crypto";
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
-import type { SecureContextOptions } from "node:tls";
 import { listenOn } from "./listen.ts";
-
-export interface BundleIdentity {
-  /** PEM: the leaf, then its intermediates. */
-  readonly certificateChain: string;
-  readonly privateKeyPem: string;
-}
+import { serverContext, type WebIdentity } from "./server-context.ts";
 
 export interface BundleResponse {
   readonly text: string;
@@ -33,10 +26,10 @@ export class BundleHttp implements AsyncDisposable {
   readonly #server: Server;
 
   /** @param current asked at each request: must be cheap */
-  constructor(identity: BundleIdentity, current: () => BundleResponse) {
+  constructor(identity: WebIdentity, current: () => BundleResponse) {
     this.#server = createServer(
       {
-        ...secureContext(identity),
+        ...serverContext(identity),
         handshakeTimeout: requestMs,
         headersTimeout: requestMs,
         requestTimeout: requestMs,
@@ -60,8 +53,8 @@ export class BundleHttp implements AsyncDisposable {
   }
 
   /** New handshakes use it; connections that are open stay as they are. */
-  renew(identity: BundleIdentity): void {
-    this.#server.setSecureContext(secureContext(identity));
+  renew(identity: WebIdentity): void {
+    this.#server.setSecureContext(serverContext(identity));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -69,31 +62,6 @@ export class BundleHttp implements AsyncDisposable {
     this.#server.closeAllConnections();
     await closed;
   }
-}
-
-/** Of TLS 1.2 what Mozilla's intermediate profile has without finite-field groups (SPIFFE Federation 5). */
-const ciphers = [
-  "TLS_AES_128_GCM_SHA256",
-  "TLS_AES_256_GCM_SHA384",
-  "TLS_CHACHA20_POLY1305_SHA256",
-  "ECDHE-ECDSA-AES128-GCM-SHA256",
-  "ECDHE-RSA-AES128-GCM-SHA256",
-  "ECDHE-ECDSA-AES256-GCM-SHA384",
-  "ECDHE-RSA-AES256-GCM-SHA384",
-  "ECDHE-ECDSA-CHACHA20-POLY1305",
-  "ECDHE-RSA-CHACHA20-POLY1305",
-].join(":");
-
-/** @throws Error of OpenSSL, and changes nothing */
-function secureContext({ certificateChain, privateKeyPem }: BundleIdentity): SecureContextOptions {
-  return {
-    key: privateKeyPem,
-    cert: certificateChain,
-    minVersion: "TLSv1.2",
-    ciphers,
-    // A resumed session would not look at a renewed certificate.
-    secureOptions: constants.SSL_OP_NO_TICKET,
-  };
 }
 
 function respond(

@@ -57,7 +57,7 @@ export const caRequest: FuzzTarget = {
     if (ours?.isTooLarge === true) return true;
     const meant = meaningOf(theirs);
     // Of several `metadata` one that asks is enough for ours; merged, the last one would count.
-    const impersonates = ours?.impersonates === true || meant.impersonates;
+    const impersonates = meant.impersonates === "" ? ours?.impersonates : meant.impersonates;
     assert.deepEqual(ours, { ...meant, impersonates });
     return true;
   },
@@ -92,7 +92,7 @@ function isSound(bytes: Uint8Array, type: string): boolean {
 
 function meaningOf({ csr, validityDuration, metadata }: IstioCertificateRequest) {
   const asked = metadata?.["ImpersonatedIdentity"];
-  const impersonates = typeof asked === "string" && asked !== "";
+  const impersonates = typeof asked === "string" ? asked : "";
   return { csr, validityDurationSeconds: validityDuration, impersonates };
 }
 
