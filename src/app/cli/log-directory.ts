@@ -16,7 +16,9 @@ export function openLogReader(directory: string): LogReader {
   } catch (error) {
     if (!(error instanceof LogError) || error.code !== "log-lost") throw error;
     const message = error.message.replace(/^.* and (.*) is missing$/, "$1: there is no log");
-    const hint = "is it the server's --data-dir?";
+    const hint =
+      "is it the server's --data-dir? Of a server in a cluster it is in the pod: " +
+      "kubectl exec -n portcullis-system portcullis-0 -- portcullis ...";
     throw new LogError("log-lost", message, { cause: error, hint });
   }
 }

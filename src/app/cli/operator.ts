@@ -15,7 +15,7 @@ export const claimFlags = {
     type: "string",
     valueName: "NAME",
     help: "who does it, for the log; claimed, not proved",
-    notes: ["default env USER, else the uid"],
+    notes: ["default env USER, else the uid", "in a cluster the token says who"],
   },
 } as const;
 

@@ -1,7 +1,7 @@
 /** A server that is asked again and again, for as long as somebody waits, through its restarts. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { AdminClientError } from "../../edge/rpc/admin-client.ts";
+import { AdminClientError } from "../../edge/rpc/admin-error.ts";
 import type { Context } from "./command.ts";
 
 const pollMs = 1_000;

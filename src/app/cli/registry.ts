@@ -27,6 +27,11 @@ export const REGISTRY: Registry = [
     load: async () => (await import("./verbs/status.ts")).status,
   },
   {
+    path: ["doctor"],
+    summary: "Look for what is wrong with a server and its cluster",
+    load: async () => (await import("./verbs/doctor.ts")).doctor,
+  },
+  {
     path: ["svid", "fetch"],
     summary: "Get a certificate into a directory",
     load: async () => (await import("./verbs/svid-fetch.ts")).svidFetch,
@@ -135,6 +140,11 @@ export const REGISTRY: Registry = [
     path: ["root", "prepare"],
     summary: "Begin a rotation: trust a new root",
     load: async () => (await import("./verbs/root-prepare.ts")).rootPrepare,
+  },
+  {
+    path: ["root", "adopt"],
+    summary: "Take over the CA of an Istio mesh",
+    load: async () => (await import("./verbs/root-adopt.ts")).rootAdopt,
   },
   {
     path: ["root", "activate"],
@@ -260,6 +270,11 @@ export const REGISTRY: Registry = [
     path: ["mtls", "waivers", "list"],
     summary: "Show whom checks and flips pass over, by whose word",
     load: async () => (await import("./verbs/mtls-waivers-list.ts")).mtlsWaiversList,
+  },
+  {
+    path: ["mtls", "waivers", "add"],
+    summary: "Pass over a caller, also for a flip under way",
+    load: async () => (await import("./verbs/mtls-waivers-add.ts")).mtlsWaiversAdd,
   },
   {
     path: ["mtls", "waivers", "end"],

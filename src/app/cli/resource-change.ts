@@ -63,7 +63,7 @@ export async function runChange(
 ): Promise<void> {
   const isDryRun = flags["dry-run"];
   const operator = operatorName(flags.operator, context.env);
-  const address = await resolveAdminAddress(flags, context.env);
+  const address = await resolveAdminAddress(flags, context);
   const before = await listResources(address);
   const done = await changeResources(address, { ...order, isDryRun, operator });
   // Here and not in the server, whose callers would wait for it.

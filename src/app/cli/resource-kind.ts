@@ -1,6 +1,11 @@
 /** Kinds of objects by the words that kubectl takes for them. */
 
-import { refWords, type ResourceKind, type ResourceRef } from "../../core/resources/resource.ts";
+import {
+  refWords,
+  type ClusterKind,
+  type ResourceKind,
+  type ResourceRef,
+} from "../../core/resources/resource.ts";
 import { didYouMean } from "../../edge/config/nearest-match.ts";
 import type { LocatedFinding } from "./finding-table.ts";
 import { printable } from "./text.ts";
@@ -46,16 +51,22 @@ const words: Readonly<Record<ResourceKind, KindWords>> = {
   MeshConfig: { singular: "meshconfig", plural: "meshconfigs", group: "", short: ["configmap"] },
 };
 
+const clusterWords: Readonly<Record<ClusterKind, KindWords>> = {
+  Pod: { singular: "pod", plural: "pods", group: "", short: ["po"] },
+  Service: { singular: "service", plural: "services", group: "", short: ["svc"] },
+};
+
 const kinds = (Object.keys(words) as readonly string[]).filter(isKind);
+const clusterKinds: readonly ClusterKind[] = ["Pod", "Service"];
+
+/** Also of what is only shown: that of a cluster. @throws UsageError */
+export function parseShownKind(word: string): ResourceKind | ClusterKind {
+  return clusterKinds.find((each) => isCalled(clusterWords[each], word)) ?? parseKind(word);
+}
 
 /** @throws UsageError */
 export function parseKind(word: string): ResourceKind {
-  const wanted = word.toLowerCase();
-  const kind = kinds.find((each) => {
-    const { singular, plural, group, short } = words[each];
-    const long = [singular, plural];
-    return [...long, ...long.map((name) => `${name}${group}`), ...short].includes(wanted);
-  });
+  const kind = kinds.find((each) => isCalled(words[each], word));
   if (kind !== undefined) return kind;
   const near = didYouMean(word, kinds);
   const list = kinds.map((each) => [...words[each].short, each][0]).join(", ");
@@ -73,6 +84,12 @@ export function findingLine({ origin, ref, path, text, hint }: LocatedFinding): 
   const object = ref === undefined ? "" : refWords(ref);
   const parts = [origin, object, path, text].filter((part) => part !== "");
   return printable(`${parts.join(": ")}${hint === "" ? "" : `; ${hint}`}`);
+}
+
+function isCalled({ singular, plural, group, short }: KindWords, word: string): boolean {
+  const long = [singular, plural];
+  const all = [...long, ...long.map((name) => `${name}${group}`), ...short];
+  return all.includes(word.toLowerCase());
 }
 
 function isKind(word: string): word is ResourceKind {

@@ -34,7 +34,9 @@ export function objectsTable(
 ): string {
   const headers = ["namespace", "kind", "name", "age", "from", "says", "findings"];
   const rows = objects.map(({ object, origin, findings }) => {
-    const { namespace, kind, name } = object.object.ref;
+    const { ref } = object.object;
+    const { namespace } = ref;
+    const { kind, name } = ref.standsFor ?? ref;
     const from = origin === "" ? "apply" : origin;
     const says = resourceSummary(object);
     return [namespace, kind, name, age(object, nowMs), from, says, findingsWords(findings)];
@@ -47,8 +49,12 @@ export function objectsTable(
 }
 
 export function objectValue({ object, manifest, origin, findings }: ShownObject): JsonValue {
+  const { ref } = object.object;
+  const { kind, name } = ref.standsFor ?? ref;
   return {
-    ...object.object.ref,
+    kind,
+    namespace: ref.namespace,
+    name,
     origin,
     says: resourceSummary(object),
     findings: findings.map((each) => findingValue({ ...each, origin })),

@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert as assertProperty, asyncProperty, stringMatching } from "fast-check";
+import type { Environment } from "../../edge/config/paths.ts";
+import type { Reach } from "./admin-address.ts";
 import { pasteable, resolveServerTarget } from "./server-target.ts";
 
 const admin = "unix:///run/a.sock";
+const reach = (env: Environment): Reach => ({ env, signal: new AbortController().signal });
 
 describe("a command that is printed", () => {
   it("has the flags that the verb was given, before its own", async () => {
-    const target = await resolveServerTarget({ admin, "data-dir": "/srv/a" }, {});
+    const target = await resolveServerTarget({ admin, "data-dir": "/srv/a" }, reach({}));
     assert.equal(
       pasteable(
         target,
@@ -19,7 +22,7 @@ describe("a command that is printed", () => {
   });
 
   it("has them before the target of a flip, and after the verb's words", async () => {
-    const target = await resolveServerTarget({ admin, "data-dir": undefined }, {});
+    const target = await resolveServerTarget({ admin, "data-dir": undefined }, reach({}));
     assert.equal(
       pasteable(target, "portcullis mtls flip shop/api --to strict"),
       `portcullis mtls flip --admin ${admin} shop/api --to strict`,
@@ -27,10 +30,22 @@ describe("a command that is printed", () => {
     assert.equal(pasteable(target, "portcullis get -A"), `portcullis get --admin ${admin} -A`);
   });
 
+  it("has those of a cluster, and those alone that were given", async () => {
+    const flags = { kubeconfig: "/etc/my config", context: "prod", "token-file": undefined };
+    const target = await resolveServerTarget(
+      { admin: undefined, "data-dir": undefined, ...flags },
+      reach({}),
+    );
+    assert.equal(
+      pasteable(target, "portcullis root status --all; portcullis audit tail"),
+      "portcullis root status --kubeconfig '/etc/my config' --context prod --all; portcullis audit tail --data-dir DIR",
+    );
+  });
+
   it("has none where the environment led to the server: it will again", async () => {
     const target = await resolveServerTarget(
       { admin: undefined, "data-dir": undefined },
-      { PORTCULLIS_ADMIN: admin },
+      reach({ PORTCULLIS_ADMIN: admin }),
     );
     const text = "portcullis root status --all";
     assert.equal(pasteable(target, text), text);
@@ -46,7 +61,10 @@ describe("a command that is printed", () => {
     const words = stringMatching(/^[ -~]{1,12}$/);
     await assertProperty(
       asyncProperty(words, async (word) => {
-        const { flagText } = await resolveServerTarget({ admin: word, "data-dir": undefined }, {});
+        const { flagText } = await resolveServerTarget(
+          { admin: word, "data-dir": undefined },
+          reach({}),
+        );
         const echoed = execFileSync("sh", ["-c", `printf '%s\\n'${flagText}`], {
           encoding: "utf8",
         });

@@ -1,27 +1,23 @@
 /** Which server a verb talks to, and how the next commands are printed: with the flags that led there. */
 
-import type { Environment } from "../../edge/config/paths.ts";
 import { ServerTooOldError } from "../../edge/rpc/admin-client.ts";
 import { CommandRefusedError } from "../../edge/rpc/command-client.ts";
-import { resolveAdminAddress } from "./admin-address.ts";
+import type { AdminTarget } from "../../edge/rpc/admin-target.ts";
+import { resolveAdminAddress, type ConnectionValues, type Reach } from "./admin-address.ts";
+import { givenKubeFlags } from "./kube-flags.ts";
 
 export interface ServerTarget {
-  readonly address: string;
+  readonly address: AdminTarget;
   /** The flags that were given, as a shell takes them; empty where the environment or the default led there. */
   readonly flagText: string;
 }
 
-export interface ConnectionValues {
-  readonly admin: string | undefined;
-  readonly "data-dir": string | undefined;
-}
-
-/** @throws EndpointsError, PrivateFileError */
+/** @throws EndpointsError, PrivateFileError, UsageError */
 export async function resolveServerTarget(
   flags: ConnectionValues,
-  env: Environment,
+  reach: Reach,
 ): Promise<ServerTarget> {
-  return { address: await resolveAdminAddress(flags, env), flagText: flagTextOf(flags) };
+  return { address: await resolveAdminAddress(flags, reach), flagText: flagTextOf(flags) };
 }
 
 /** Of a server that may not be there. */
@@ -29,15 +25,20 @@ export function textTarget(flags: ConnectionValues): Pick<ServerTarget, "flagTex
   return { flagText: flagTextOf(flags) };
 }
 
-function flagTextOf({ admin, "data-dir": dataDir }: ConnectionValues): string {
+function flagTextOf(flags: ConnectionValues): string {
+  const { admin, "data-dir": dataDir } = flags;
   if (admin) return ` --admin ${quoted(admin)}`;
-  return dataDir === undefined ? "" : ` --data-dir ${quoted(dataDir)}`;
+  if (dataDir !== undefined) return ` --data-dir ${quoted(dataDir)}`;
+  return givenKubeFlags(flags)
+    .map(([name, value]) => ` --${name} ${quoted(value)}`)
+    .join("");
 }
 
 /** A command that is pasted without the flags would go to another server: that of `portcullis dev`. */
 export function pasteable({ flagText }: Pick<ServerTarget, "flagText">, text: string): string {
-  // A log is read from its directory, which an address does not tell.
-  const logText = flagText.startsWith(" --admin") ? " --data-dir DIR" : flagText;
+  // A log is read from its directory, which no address tells.
+  const isDirectory = flagText === "" || flagText.startsWith(" --data-dir");
+  const logText = isDirectory ? flagText : " --data-dir DIR";
   return text.replaceAll(commands, (command) =>
     command.startsWith("portcullis audit") ? command + logText : command + flagText,
   );
@@ -74,9 +75,9 @@ export async function hinted<T>(target: ServerTarget, answer: Promise<T>): Promi
 
 /** Those that talk to a server, and that texts name. */
 const verbs = [
-  "root (?:status|plan|prepare|activate|rollback|retire|abort|compromise|rotate)",
-  "mtls (?:check|flip|revert|permissive|plan|status|explain|diff|waivers (?:list|end))",
-  "status|bundle show|clock accept|join-token create|audit tail|apply|get",
+  "root (?:status|plan|prepare|adopt|activate|rollback|retire|abort|compromise|rotate)",
+  "mtls (?:check|flip|revert|permissive|plan|status|explain|diff|waivers (?:list|add|end))",
+  "status|doctor|bundle show|clock accept|join-token create|audit tail|apply|get",
 ];
 const commands = new RegExp(String.raw`\bportcullis (?:${verbs.join("|")})\b`, "g");
 

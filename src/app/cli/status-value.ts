@@ -7,6 +7,7 @@ import type {
   SubscriptionStatus,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { formatTimestamp } from "./format.ts";
+import { kubeStatusValue, type KubeStatusValue } from "./kube-status.ts";
 import { reloadRefusalValue, type ReloadRefusalValue } from "./reload-refusal-value.ts";
 
 /** Times are RFC 3339, empty where there is none. */
@@ -34,6 +35,8 @@ export type StatusValue = {
   readonly proxies: readonly ProxyValue[];
   /** What lies on disk and was refused, so that something older runs: "configuration", "ca". */
   readonly reloadRefusals: readonly ReloadRefusalValue[];
+  /** The cluster that the server is in; null where it is in none. */
+  readonly kube: KubeStatusValue | null;
 };
 
 export type ProxyValue = {
@@ -86,6 +89,7 @@ export function statusValue(status: GetStatusResponse): StatusValue {
     })),
     proxies: status.proxies.map((proxy) => proxyValue(proxy)),
     reloadRefusals: status.reloadRefusals.map(reloadRefusalValue),
+    kube: status.kube === undefined ? null : kubeStatusValue(status.kube),
   };
 }
 

@@ -13,6 +13,8 @@ import {
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import { parsePublicKey } from "../../core/x509/public-key.ts";
+import type { Kube } from "./kube/kube.ts";
+import { kubeStatus, type KubeKept } from "./kube/kube-status.ts";
 import type { ReloadRefusal } from "./reload-refusals.ts";
 import { reloadRefusalMessage } from "./rotation/root-messages.ts";
 import { keyLocation, type KeyPlaces } from "./rotation/rotation-key.ts";
@@ -31,6 +33,9 @@ export interface AdminDependencies extends KeyPlaces {
   /** Why nothing is signed. */
   readonly problems: () => readonly string[];
   readonly reloadRefusals: () => readonly ReloadRefusal[];
+  /** The cluster that the server is in. */
+  readonly kube?: Kube | undefined;
+  readonly kubeKept: () => KubeKept;
   readonly nowMs: () => number;
 }
 
@@ -47,6 +52,7 @@ export function statusHandler(
 function statusOf(dependencies: AdminDependencies): GetStatusResponse {
   const { bundle } = dependencies.trust();
   const { issued, refused } = dependencies.totals();
+  const { kube, config } = dependencies;
   return create(GetStatusResponseSchema, {
     now: timestampFromMs(dependencies.nowMs()),
     server: {
@@ -65,6 +71,9 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
     authorities: authoritiesOf(dependencies),
     proxies: dependencies.roll.entries().map(proxyStatus),
     reloadRefusals: dependencies.reloadRefusals().map(reloadRefusalMessage),
+    ...(kube !== undefined && {
+      kube: kubeStatus(kube, config().tokenCheck, dependencies.kubeKept()),
+    }),
   });
 }
 

@@ -12,6 +12,7 @@ import {
   type ConfigDiff,
   type ServerConfig,
 } from "../../edge/config/server-config.ts";
+import { assertKubeSettings } from "../../edge/config/kube-config.ts";
 import type { Peer } from "../../edge/rpc/peer.ts";
 import type { StoreMaker } from "../../edge/store/store.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
@@ -26,6 +27,7 @@ import { issuancePolicy } from "./issuance-policy.ts";
 import { isDistrusted } from "./mesh/distrust.ts";
 import { failureFields } from "./failure-fields.ts";
 import { openKept } from "./kept.ts";
+import { connectToCluster, openCluster } from "./cluster.ts";
 import { openPorts } from "./ports.ts";
 import { retryAfterRotation, type ReloadsHolder } from "./reload-refusals.ts";
 import { RootExpiryWatch, watchedRoots } from "./rotation/root-expiry-watch.ts";
@@ -70,16 +72,20 @@ export class ControlPlane implements AsyncDisposable {
   static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
     const { config, version, log, nowMs, signal } = options;
     await using owned = new AsyncDisposableStack();
-    const kept = await openKept(options, owned);
+    const connection = await connectToCluster(config, owned);
+    const kept = await openKept({ ...options, connection }, owned);
     const { store, trust, restoration, denials } = kept;
     await kept.keeper.policyIs(issuancePolicy(config));
     logWarnings(trust.current, log);
     const rates = new RateLimits(config.limits.rates);
+    const kube = await openCluster(connection, options, owned);
     const identities = {
       store,
       ownRoots: () => trust.current.bundle.roots,
       isDistrusted: (peer: Peer) => isDistrusted(trust.current.bundle, peer),
       usedTokens: new UsedTokens(nowMs()),
+      kube,
+      nowMs,
     };
     const live: Live = {
       config,
@@ -87,7 +93,7 @@ export class ControlPlane implements AsyncDisposable {
     };
     owned.defer(() => live.authentication[Symbol.dispose]());
     logMethods(live.authentication, log);
-    const parts = buildParts({ ...kept, live, rates, log, nowMs });
+    const parts = buildParts({ ...kept, live, rates, kube, log, nowMs });
     owned.use(parts.signing);
     owned.use(parts.serving);
     owned.use(parts.evidence);
@@ -145,8 +151,7 @@ export class ControlPlane implements AsyncDisposable {
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
       ...running,
-      tokenIssuer: config.tokenIssuer,
-      jwks: config.jwks,
+      ...tokenKeys(config.kubernetes === running.kubernetes ? config : running),
       audiences: config.audiences,
       identities: config.identities,
       renewByCertificate: config.renewByCertificate,
@@ -166,6 +171,7 @@ export class ControlPlane implements AsyncDisposable {
     const isAuthentication =
       // Their roots are files, which may have changed by themselves.
       config.identities.x5c.length > 0 || diff.apply.some((key) => authenticationKeys.test(key));
+    assertKubeSettings(next);
     const authentication = isAuthentication && (await live.authentication.reopen(next));
     try {
       await keeper.policyIs(issuancePolicy(next));
@@ -237,8 +243,16 @@ function logWarnings({ warnings, state }: Trust, log: Logger): void {
 function logMethods({ methods }: CallerAuthentication, log: Logger): void {
   log.info({ event: "authentication", methods }, "who can be let in");
   if (methods.length > 1) return;
-  const hint = "give --token-issuer and --jwks, or identities in the configuration file";
+  const hint = "give --kubernetes, --token-issuer and --jwks, or identities in the configuration";
   log.warn({ event: "join-tokens-only", hint }, "nobody is let in but by a join token");
+}
+
+/** Whose keys those are changes with the cluster, at a restart. */
+function tokenKeys({
+  tokenIssuer,
+  jwks,
+}: ServerConfig): Pick<ServerConfig, "tokenIssuer" | "jwks"> {
+  return { tokenIssuer, jwks };
 }
 
 function openAuthentication(

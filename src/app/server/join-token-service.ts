@@ -26,6 +26,7 @@ import {
   type CreateJoinTokenResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { LogEvent } from "./log/log-keeper.ts";
+import { assertClaim, CommandError } from "./operator-command.ts";
 
 export interface JoinTokenDependencies {
   readonly joinTokens: JoinTokens;
@@ -51,6 +52,9 @@ export function createJoinTokenHandler(
       (error: unknown) => {
         if (error instanceof JoinTokenError) {
           return reply({ code: CODES[error.code], details: error.message });
+        }
+        if (error instanceof CommandError) {
+          return reply({ code: status.INVALID_ARGUMENT, details: error.message });
         }
         log.error({ event: "join-token-failed", error }, "no join token could be made");
         const what = error instanceof LogError ? "the log" : "the store of join tokens";
@@ -79,10 +83,13 @@ async function createJoinToken(
   const spiffeId = id.toString();
   const expiresAt = new Date(expiresAtMs).toISOString();
   const detail = JSON.stringify({ joinTokenId: tokenId, until: expiresAt });
-  await record({ type: "command", subject: spiffeId, reason: "join-token", detail });
+  const { operator } = request;
+  // A client that is older names nobody.
+  if (operator !== "") assertClaim({ operator, reason: "join-token" });
+  await record({ type: "command", operator, subject: spiffeId, reason: "join-token", detail });
   joinTokens.add({ digest, id, expiresAtMs }, now);
   log.info(
-    { event: "join-token-created", joinTokenId: tokenId, spiffeId, expiresAt },
+    { event: "join-token-created", operator, joinTokenId: tokenId, spiffeId, expiresAt },
     "join token created",
   );
   return create(CreateJoinTokenResponseSchema, {

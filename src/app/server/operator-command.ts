@@ -5,11 +5,11 @@
 
 import { status, type sendUnaryData } from "@grpc/grpc-js";
 import { PortcullisError } from "../../core/error.ts";
-import { operatorPattern, reasonPattern } from "../../core/operator.ts";
+import { isOperator, reasonPattern } from "../../core/operator.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
 
 export interface Claim {
-  /** The name that the operator claims: 1 to 60 printable characters. */
+  /** The name that the operator claims (1 to 60 printable characters), or that his door has verified. */
   readonly operator: string;
   /** 1 to 200 printable characters. */
   readonly reason: string;
@@ -29,7 +29,7 @@ export class CommandError extends PortcullisError<CommandErrorCode> {
 
 /** @throws CommandError */
 export function assertClaim({ operator, reason }: Claim): void {
-  if (operator === "" || !operatorPattern.test(operator)) {
+  if (operator === "" || !isOperator(operator)) {
     throw invalid("command-operator", "the operator's name in 1 to 60", operator);
   }
   if (!reasonPattern.test(reason)) {

@@ -10,16 +10,21 @@ import type { Logger } from "../../edge/telemetry/logger.ts";
 import { addReloadGauge } from "../../edge/telemetry/reload-metrics.ts";
 import { MeshEvents } from "../../edge/telemetry/mesh-events.ts";
 import { ServerEvents } from "../../edge/telemetry/server-events.ts";
+import { addTrustSecretGauges } from "../../edge/telemetry/trust-secret-gauges.ts";
 import { ServerMetrics, type ServerGauges } from "../../edge/telemetry/server-metrics.ts";
 import type { CallerAuthentication } from "./caller-authentication.ts";
 import { admission, type AssertAdmitted } from "./admission.ts";
 import type { Kept } from "./kept.ts";
 import { buildIssuance } from "./issuance.ts";
+import type { Kube } from "./kube/kube.ts";
+import type { NamedBundleMaps } from "./kube/kube-status.ts";
+import type { GuardReport } from "./kube/guard/serve-guard.ts";
 import type { IssuanceQueue } from "./issuance-queue.ts";
 import { buildEvidence, type Evidence } from "./rotation/evidence-parts.ts";
 import type { Ledger, LedgerWatch } from "./log/ledger.ts";
 import type { IssueServing } from "./serving-certificate.ts";
 import { Serving } from "./serving.ts";
+import { servingNames } from "./serving-names.ts";
 import { buildWitnesses, type Witnesses } from "./log/log-witnesses.ts";
 import { failureFields } from "./failure-fields.ts";
 import { ReloadRefusals, reloadParts, type ReloadsHolder } from "./reload-refusals.ts";
@@ -39,11 +44,15 @@ export interface Live {
 export interface PartsOptions extends Kept {
   readonly live: Live;
   readonly rates: RateLimits;
+  /** The cluster that the server is in. */
+  readonly kube: Kube | undefined;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
 
 export interface Parts extends Kept {
+  /** The cluster that the server is in; undefined where it is in none. */
+  readonly kube: Kube | undefined;
   /** For diagnosis; what was signed stands in `transparency`. */
   readonly log: Logger;
   readonly ledger: Ledger;
@@ -64,6 +73,10 @@ export interface Parts extends Kept {
     notAfterMs: () => number | undefined;
     root: () => string | undefined;
   };
+  /** The admission webhook, and the root of its certificate; set by whoever serves it. */
+  readonly guard: { root: () => string | undefined; report: () => GuardReport | undefined };
+  /** The ConfigMaps with the roots; set by whoever writes them. */
+  readonly bundleMaps: { state: () => NamedBundleMaps | undefined };
   readonly signing: SigningPool;
   readonly issueServing: IssueServing;
   readonly queue: IssuanceQueue;
@@ -81,7 +94,13 @@ const podsRemembered = 16_384;
 
 export function buildParts(options: PartsOptions): Parts {
   const { live, trust, transparency, keeper, denials, rates, restoration, log, nowMs } = options;
+  const { kube } = options;
   const metrics: ServerMetrics = new ServerMetrics(gauges());
+  kube?.events.register(metrics.registry, () => ({ mode: kube.mode(), watches: kube.watches() }));
+  const { trustSecret } = options;
+  if (trustSecret !== undefined) {
+    addTrustSecretGauges(metrics.registry, () => trustSecret.report(), nowMs);
+  }
   // The transparency log knows for ever; this is for whoever asks often.
   const pods = new LRUCache<string, string>({ max: podsRemembered });
   const events = new ServerEvents(log, metrics, (caller, reason, address) =>
@@ -103,6 +122,8 @@ export function buildParts(options: PartsOptions): Parts {
     notAfterMs: () => undefined,
     root: () => undefined,
   };
+  const guard: Parts["guard"] = { root: () => undefined, report: () => undefined };
+  const bundleMaps: Parts["bundleMaps"] = { state: () => undefined };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
@@ -141,7 +162,8 @@ export function buildParts(options: PartsOptions): Parts {
     time: keeper.time,
     limits: () => live.config.limits,
     refreshKeys: () => live.authentication.refreshKeys(),
-    assertSettled: () => restoration.assertSettled(),
+    assertMaySign: options.assertMaySign,
+    assertTrustCurrent: () => trustSecret?.assertMaySign(),
     assertAdmitted,
     assertNotDenied,
     onUnfit,
@@ -150,7 +172,13 @@ export function buildParts(options: PartsOptions): Parts {
   const serving: Serving = new Serving({
     issue: issueServing,
     nowMs,
-    names: () => servingNames(live.config),
+    names: () => [
+      ...new Set([
+        ...servingNames(live.config),
+        // By it operators find it through their kubeconfig.
+        ...(kube === undefined ? [] : [`portcullis.${kube.namespace}.svc`]),
+      ]),
+    ],
     onRenewed: ({ notAfterMs }) =>
       log.info({ event: "serving-certificate-renewed", notAfterMs }, "serving certificate renewed"),
     onFailed: (error) =>
@@ -166,6 +194,7 @@ export function buildParts(options: PartsOptions): Parts {
   const own = (): readonly OwnCertificate[] => [
     ...ownCertificate("serving", serving.root),
     ...ownCertificate("bundle-endpoint", bundleEndpoint.root()),
+    ...ownCertificate("guard", guard.root()),
   ];
   const evidence = buildEvidence(
     { ...options, waivers, own, config, metrics, events: meshEvents },
@@ -193,6 +222,8 @@ export function buildParts(options: PartsOptions): Parts {
     evidence,
     reloads,
     bundleEndpoint,
+    guard,
+    bundleMaps,
     signing,
     ledger,
     witnesses,
@@ -214,6 +245,7 @@ export function buildParts(options: PartsOptions): Parts {
       ...(hungMs > hungMsMax ? ["the disk does not answer: the log is not written"] : []),
       ...(keeper.time.status.kind === "ok" ? [] : ["the clock has jumped"]),
       ...(restoration.isSettled ? [] : ["restored: waiting for agents to say what was lost"]),
+      ...(options.trustSecret?.problems ?? []),
     ];
   }
 
@@ -239,16 +271,6 @@ export function buildParts(options: PartsOptions): Parts {
 
 function ownCertificate(name: string, root: string | undefined): readonly OwnCertificate[] {
   return root === undefined ? [] : [{ name, root }];
-}
-
-/** An address to listen on is a name to dial, unless it is all of them. */
-export function servingNames({
-  listen,
-  servingDnsNames,
-}: Pick<ServerConfig, "listen" | "servingDnsNames">): string[] {
-  const wildcards = ["0.0.0.0", "::"];
-  const host = wildcards.includes(listen.host) ? [] : [listen.host];
-  return [...new Set([...servingDnsNames, ...host, "127.0.0.1", "::1"])];
 }
 
 function countProxies(roll: Roll): { connected: number; absent: number } {

@@ -14,8 +14,9 @@ import { createNetworkServer, shutdownGrpc } from "../../edge/rpc/grpc-server.ts
 import { HealthHttp } from "../../edge/rpc/health-http.ts";
 import { TlsListener } from "../../edge/rpc/tls-listener.ts";
 import { createCertificateHandler } from "./ca-service.ts";
-import type { AdminSocketOptions } from "./late-ports.ts";
-import { servingNames, type Parts } from "./parts.ts";
+import type { AdminSocketOptions } from "./admin-handlers.ts";
+import type { Parts } from "./parts.ts";
+import { servingNames } from "./serving-names.ts";
 import type { Policy } from "./policy/open-policy.ts";
 import { unlessInterrupted } from "./signing/start-proof.ts";
 
@@ -53,7 +54,10 @@ export async function openPorts(
   const mesh = { ...late, requestId: randomUUID, deadlineMs: callDeadlineMs };
   serveMesh(parts, grpc, mesh, owned);
   const admin = early ?? (await openAdminSocket(parts, late, owned));
+  await openAdminPort(parts, late, owned);
+  await openWrites(parts, late, owned);
   const bundle = await openBundlePort(parts, options, owned);
+  await openGuardPort(parts, late, owned);
   readiness.isOpen = true;
   return { pid: process.pid, ca, admin, metrics, ...(bundle !== undefined && { bundle }) };
 }
@@ -118,6 +122,46 @@ async function openCaPort(
   });
   const { port } = await listener.listen(config.listen.host, config.listen.port);
   return { ca: formatListenAddress({ host: config.listen.host, port }), grpc };
+}
+
+/** For operators with a token of the server's cluster. */
+async function openAdminPort(
+  parts: Parts,
+  options: AdminSocketOptions,
+  owned: AsyncDisposableStack,
+): Promise<void> {
+  const { connection } = parts.kube ?? {};
+  if (connection === undefined || options.config.adminListen === undefined) return;
+  const { openAdminListener } = await import("./kube/operators/admin-listener.ts");
+  await openAdminListener(parts, { ...options, connection }, owned);
+}
+
+/** Into the server's cluster: none of it is waited for. */
+async function openWrites(
+  parts: Parts,
+  { config, policy, nowMs }: AdminSocketOptions,
+  owned: AsyncDisposableStack,
+): Promise<void> {
+  const { kube, events } = parts;
+  if (kube === undefined) return;
+  const { openKubeWrites } = await import("./kube/writes/open-writes.ts");
+  const options = { kube, policy, config, nowMs };
+  const { refusals, bundleMaps } = openKubeWrites(parts, options, owned);
+  parts.bundleMaps.state = bundleMaps;
+  events.tellRefusals((caller, error) => refusals.take(caller, error));
+}
+
+/** Where the cluster's API server asks before it takes a change. */
+async function openGuardPort(
+  parts: Parts,
+  { config, policy, nowMs }: AdminSocketOptions,
+  owned: AsyncDisposableStack,
+): Promise<void> {
+  const { kube } = parts;
+  if (kube === undefined || config.guard === "off") return;
+  const { openGuard } = await import("./kube/guard/open-guard.ts");
+  const guard = await openGuard(parts, { policy, kube, config, nowMs }, owned);
+  if (guard !== undefined) Object.assign(parts.guard, { root: guard.root, report: guard.report });
 }
 
 /** Undefined where the endpoint is off. */

@@ -17,7 +17,7 @@ export class Serving implements Disposable {
   readonly #dependencies: ServingDependencies;
   #timer: NodeJS.Timeout | undefined;
   #certificate: ServingCertificate | undefined;
-  #listener: TlsListener | undefined;
+  readonly #listeners: TlsListener[] = [];
   /** One after the other: an older certificate must not take the place of a newer one. */
   #renewing: Promise<unknown> = Promise.resolve();
   #isClosed = false;
@@ -50,7 +50,7 @@ export class Serving implements Disposable {
   }
 
   attach(listener: TlsListener): void {
-    this.#listener = listener;
+    this.#listeners.push(listener);
   }
 
   /** Connections that are open stay on the certificate that they began with. */
@@ -82,7 +82,7 @@ export class Serving implements Disposable {
   async #renewOnce(): Promise<void> {
     const certificate = await this.#issue();
     this.#certificate = certificate;
-    this.#listener?.renew(certificate);
+    for (const listener of this.#listeners) listener.renew(certificate);
     this.#dependencies.onRenewed(certificate);
   }
 

@@ -18,7 +18,7 @@ import {
   type BackupChunk,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { BackupSource } from "../backup/backup-writer.ts";
-import { failureOf } from "./admin-client.ts";
+import { failureOf, type FailedCall } from "./admin-client.ts";
 import { methodDefinition } from "./service-definition.ts";
 
 /** The first chunk: what the others have in them, and not a file. */
@@ -73,8 +73,12 @@ async function* chunksOf(
   try {
     yield* call;
   } catch (error) {
-    throw signal.aborted ? signal.reason : failureOf(address, "Backup", error, errorOf);
+    throw signal.aborted ? signal.reason : failureOf(failedBackup(address), error, errorOf);
   }
+}
+
+function failedBackup(target: string): FailedCall {
+  return { target, channel: { failure: () => undefined }, method: "Backup" };
 }
 
 async function* dataOf(chunks: AsyncIterable<BackupChunk>): AsyncGenerator<Chunk> {

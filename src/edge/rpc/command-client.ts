@@ -15,6 +15,7 @@ import {
   type ListDenialsResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 import { warningReader } from "./warnings.ts";
 
 export type CommandRefusal =
@@ -41,9 +42,9 @@ export interface AddedDenial {
   readonly warnings: readonly string[];
 }
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, CommandRefusedError */
+/** @param address where it is called. @throws AdminClientError, CommandRefusedError */
 export async function addDenial(
-  address: string,
+  address: AdminTarget,
   { untilMs, ...rest }: DenialRequest,
 ): Promise<AddedDenial> {
   const until = untilMs === undefined ? {} : { until: timestampFromMs(untilMs) };
@@ -56,14 +57,14 @@ export async function addDenial(
 }
 
 /** @param address as of `addDenial`. @throws AdminClientError, CommandRefusedError */
-export async function listDenials(address: string): Promise<ListDenialsResponse> {
+export async function listDenials(address: AdminTarget): Promise<ListDenialsResponse> {
   const request = create(ListDenialsRequestSchema);
   return await command(address, AdminService.method.listDenials, request);
 }
 
 /** @param address as of `addDenial`. @throws AdminClientError, CommandRefusedError */
 export async function removeDenial(
-  address: string,
+  address: AdminTarget,
   request: { readonly sequence: bigint; readonly reason: string; readonly operator: string },
 ): Promise<Denial> {
   const message = create(RemoveDenialRequestSchema, request);
@@ -72,7 +73,7 @@ export async function removeDenial(
 
 /** @param address as of `addDenial`. @throws AdminClientError, CommandRefusedError */
 export async function acceptClock(
-  address: string,
+  address: AdminTarget,
   request: { readonly reason: string; readonly operator: string },
 ): Promise<AcceptClockResponse> {
   const message = create(AcceptClockRequestSchema, request);
@@ -83,7 +84,7 @@ export async function acceptClock(
 const timeoutMs = 30_000;
 
 async function command<M extends DescMethodUnary>(
-  address: string,
+  address: AdminTarget,
   method: M,
   message: MessageShape<M["input"]>,
   onWarning: (text: string) => void = () => {},

@@ -34,16 +34,37 @@ export interface NetworkServerOptions {
   readonly requestTimeoutMs: number;
   /** Paths of methods whose requests have no end. */
   readonly endless: readonly string[];
+  readonly door?: DoorOptions;
+}
+
+export interface DoorOptions {
+  /** Octets of a message that is taken. */
+  readonly messageMax: number;
+  /** Before the handlers, for each call. */
+  readonly interceptor: ServerInterceptor;
 }
 
 /** For strangers. */
 export function createNetworkServer(options: NetworkServerOptions): Server {
-  return createServer({ ...networkOptions, interceptors: [endSlow(options)] });
+  const { door } = options;
+  const slow = endSlow(options);
+  return createServer({
+    ...networkOptions,
+    ...(door && { "grpc.max_receive_message_length": door.messageMax }),
+    interceptors: door === undefined ? [slow] : [slow, door.interceptor],
+  });
 }
 
-/** For a Unix socket, whose mode says who comes. @param messageMax octets of one that it takes */
-export function createLocalServer(messageMax: number = messageBytesMax): Server {
-  return createServer({ "grpc.max_receive_message_length": messageMax });
+/**
+ * For a Unix socket, whose mode says who comes.
+ * @param messageMax octets of one that it takes
+ */
+export function createLocalServer(
+  messageMax: number = messageBytesMax,
+  interceptors: readonly ServerInterceptor[] = [],
+): Server {
+  const limits = { "grpc.max_receive_message_length": messageMax };
+  return createServer({ ...limits, interceptors: [...interceptors] });
 }
 
 function createServer(options: ServerOptions): Server {

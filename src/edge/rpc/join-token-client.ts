@@ -9,6 +9,7 @@ import {
   type CreateJoinTokenResponse,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 
 /** The server has answered, and made no token. */
 export class JoinTokenRefusedError extends PortcullisError<"join-token-refused"> {
@@ -19,15 +20,17 @@ export interface JoinTokenRequest {
   readonly spiffeId: string;
   /** 0 asks for the default. */
   readonly ttlSeconds: number;
+  /** Who makes it, as claimed. @default nobody */
+  readonly operator?: string;
 }
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, JoinTokenRefusedError */
+/** @param address where it is called. @throws AdminClientError, JoinTokenRefusedError */
 export async function createJoinToken(
-  address: string,
-  { spiffeId, ttlSeconds }: JoinTokenRequest,
+  address: AdminTarget,
+  { spiffeId, ttlSeconds, operator = "" }: JoinTokenRequest,
 ): Promise<CreateJoinTokenResponse> {
   const validityDuration = BigInt(ttlSeconds);
-  const request = create(CreateJoinTokenRequestSchema, { spiffeId, validityDuration });
+  const request = create(CreateJoinTokenRequestSchema, { spiffeId, validityDuration, operator });
   return await callAdmin(address, AdminService.method.createJoinToken, request, refusal);
 }
 

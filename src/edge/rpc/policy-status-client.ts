@@ -7,12 +7,13 @@ import {
   type ProxyPolicyStatus,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { collectAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 
 const timeoutMs = 30_000;
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError */
+/** @param address where it is called. @throws AdminClientError */
 export async function fetchPolicyStatus(
-  address: string,
+  address: AdminTarget,
 ): Promise<{ readonly sequence: number; readonly proxies: readonly ProxyPolicyStatus[] }> {
   const pages = await collectAdmin(
     address,

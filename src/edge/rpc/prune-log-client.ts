@@ -6,6 +6,7 @@ import { status, type ServiceError } from "@grpc/grpc-js";
 import type { IndexRange } from "../../core/log/index-ranges.ts";
 import { AdminService, PruneLogRequestSchema } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 import { CommandRefusedError } from "./command-client.ts";
 
 export interface PruneLogOptions {
@@ -19,12 +20,12 @@ export interface PruneLogOptions {
 const timeoutMs = 600_000;
 
 /**
- * @param address a gRPC target, `unix:///PATH`
+ * @param address where it is called
  * @returns what is gone; empty when nothing is
  * @throws AdminClientError, CommandRefusedError
  */
 export async function pruneLog(
-  address: string,
+  address: AdminTarget,
   { beforeMs, operator }: PruneLogOptions,
 ): Promise<IndexRange> {
   const request = create(PruneLogRequestSchema, { before: timestampFromMs(beforeMs), operator });

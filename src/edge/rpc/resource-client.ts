@@ -2,15 +2,18 @@
 
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Hold } from "../../core/policy/holds.ts";
+import type { PolicyObject } from "../../core/resources/policy-object.ts";
 import type { ResourceRef } from "../../core/resources/resource.ts";
 import {
   AdminService,
   ChangeResourcesRequestSchema,
   ListResourcesRequestSchema,
+  type StoredResource,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import type { LoadedObject, ManifestProblem } from "../resources/manifest.ts";
 import { parseManifest } from "../resources/parse-manifests.ts";
 import { callAdmin, collectAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 import { holdOf } from "./flip-hold-messages.ts";
 import { findingOf, nameMessage, refOf } from "./resource-messages.ts";
 import { refusalOf, ResourcesRefusedError, resourcesTimeoutMs } from "./resource-refusal.ts";
@@ -45,9 +48,9 @@ export interface ChangedResources {
   readonly changes: readonly ResourceOutcome[];
 }
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, ResourcesRefusedError */
+/** @param address where it is called. @throws AdminClientError, ResourcesRefusedError */
 export async function changeResources(
-  address: string,
+  address: AdminTarget,
   { apply, remove, isDryRun, operator }: ResourcesOrder,
 ): Promise<ChangedResources> {
   const manifests = apply.map(({ manifest, origin }) => ({
@@ -76,8 +79,8 @@ export async function changeResources(
   };
 }
 
-/** @param address a gRPC target, `unix:///PATH`. @throws AdminClientError, ResourcesRefusedError */
-export async function listResources(address: string): Promise<ServerResources> {
+/** @param address where it is called. @throws AdminClientError, ResourcesRefusedError */
+export async function listResources(address: AdminTarget): Promise<ServerResources> {
   const pages = await collectAdmin(
     address,
     AdminService.method.listResources,
@@ -90,11 +93,33 @@ export async function listResources(address: string): Promise<ServerResources> {
     trustDomain: head?.trustDomain ?? "",
     sequence: Number(head?.sequence ?? 0n),
     problems: head?.problems.map(findingOf) ?? [],
-    objects: pages.flatMap(({ resources }) =>
-      resources.map(({ json, origin }) => readObject(json, origin)),
-    ),
+    objects: pages.flatMap(({ resources }) => resources.flatMap((each) => objectOf(each))),
     holds: head?.holds.map(holdOf) ?? [],
   };
+}
+
+/**
+ * What stands for a pod or a service is as Kubernetes has it: one that cannot be read here is left out.
+ * @throws ResourcesRefusedError
+ */
+function objectOf({ resource, json, origin }: StoredResource): readonly LoadedObject[] {
+  const { standsFor } = (resource && refOf(resource)) ?? {};
+  if (standsFor === undefined) return [readObject(json, origin)];
+  return parseManifest(json, origin).objects.map((each) => ({
+    ...each,
+    object: standingFor(each.object, standsFor),
+  }));
+}
+
+function standingFor(
+  { kind, object }: PolicyObject,
+  standsFor: NonNullable<ResourceRef["standsFor"]>,
+): PolicyObject {
+  const ref = { ...object.ref, standsFor };
+  if (kind === "WorkloadEntry") return { kind, object: { ...object, ref } };
+  if (kind === "ServiceEntry") return { kind, object: { ...object, ref } };
+  const message = `the server has a ${kind} that stands for a ${standsFor.kind}`;
+  throw new ResourcesRefusedError("resources-failed", message);
 }
 
 /** As a server has it. @throws ResourcesRefusedError */

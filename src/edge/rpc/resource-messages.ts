@@ -19,14 +19,19 @@ const resourceKinds: readonly ResourceKind[] = [
   "MeshConfig",
 ];
 
-export function nameMessage({ kind, namespace, name }: ResourceRef): ResourceName {
-  return create(ResourceNameSchema, { kind, namespace, name });
+/** What stands for an object of a cluster goes by the name of that. */
+export function nameMessage({ kind, namespace, name, standsFor }: ResourceRef): ResourceName {
+  return create(ResourceNameSchema, { kind, name, ...standsFor, namespace });
 }
 
 /** Undefined for a kind that is none. */
 export function refOf({ kind: word, namespace, name }: ResourceName): ResourceRef | undefined {
   const kind = resourceKinds.find((each) => each === word);
-  return kind && { kind, namespace, name };
+  if (kind !== undefined) return { kind, namespace, name };
+  if (word === "Pod")
+    return { kind: "WorkloadEntry", namespace, name, standsFor: { kind: word, name } };
+  if (word !== "Service") return undefined;
+  return { kind: "ServiceEntry", namespace, name, standsFor: { kind: word, name } };
 }
 
 export function findingMessage({ ref, ...rest }: ManifestProblem): ResourceFinding {

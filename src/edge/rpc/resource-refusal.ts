@@ -7,6 +7,7 @@ type ResourcesRefusal =
   | "resource-invalid"
   | "resource-unknown"
   | "resource-in-directory"
+  | "resource-in-cluster"
   | "resources-full"
   | "resources-failed";
 
@@ -27,6 +28,10 @@ const refusals: ReadonlyMap<status, Refusal> = new Map<status, Refusal>([
   [
     status.FAILED_PRECONDITION,
     ["resource-in-directory", "change the file: the server reads it by itself"],
+  ],
+  [
+    status.ALREADY_EXISTS,
+    ["resource-in-cluster", "change it with kubectl: the server follows the cluster by itself"],
   ],
   [
     status.RESOURCE_EXHAUSTED,

@@ -15,6 +15,7 @@ import {
   type Waiver,
 } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { callAdmin } from "./admin-client.ts";
+import type { AdminTarget } from "./admin-target.ts";
 import { commandErrorOf, type CommandErrors } from "./command-errors.ts";
 import { commandMessage, type RootCommand } from "./root-command.ts";
 
@@ -40,18 +41,18 @@ export interface WaiverRequest {
 }
 
 /**
- * @param address a gRPC target, `unix:///PATH`
+ * @param address where it is called
  * @param namedMax how many laggards and holders are named; 0 is the server's default
  * @throws AdminClientError, CommandRefusedError
  */
-export async function fetchRootStatus(address: string, namedMax: number): Promise<RootStatus> {
+export async function fetchRootStatus(address: AdminTarget, namedMax: number): Promise<RootStatus> {
   const request = create(GetRootStatusRequestSchema, { namedMax });
   return await call(address, AdminService.method.getRootStatus, request);
 }
 
 /** What is refused is answered, and not thrown. @throws AdminClientError, CommandRefusedError */
 export async function changeRoot(
-  address: string,
+  address: AdminTarget,
   { command, operator, dryRun }: RootRequest,
 ): Promise<ChangeRootResponse> {
   const request = create(ChangeRootRequestSchema, {
@@ -67,7 +68,7 @@ export async function changeRoot(
  * @throws AdminClientError, CommandRefusedError
  */
 export async function expandWaiver(
-  address: string,
+  address: AdminTarget,
   selector: string,
   command: string,
 ): Promise<ExpandWaiverResponse> {
@@ -77,7 +78,7 @@ export async function expandWaiver(
 
 /** @throws AdminClientError, CommandRefusedError */
 export async function addWaivers(
-  address: string,
+  address: AdminTarget,
   { names, untilMs, ...waiver }: WaiverRequest,
 ): Promise<readonly Waiver[]> {
   const until = timestampFromMs(untilMs);
@@ -91,7 +92,7 @@ const timeoutMs = 60_000;
 const errors: CommandErrors = { look: "portcullis root status", timeoutMs };
 
 async function call<M extends DescMethodUnary>(
-  address: string,
+  address: AdminTarget,
   method: M,
   message: MessageShape<M["input"]>,
 ): Promise<MessageShape<M["output"]>> {

@@ -19,6 +19,7 @@ import { encodeCertificates } from "../../core/x509/pem.ts";
 import { rootAbove } from "../../core/x509/root-above.ts";
 import { listenOn } from "./listen.ts";
 import type { VerifiedCertificate } from "./peer.ts";
+import type { StrangerBounds } from "./stranger-bounds.ts";
 
 export interface ServingIdentity {
   /** PEM: the leaf, then its intermediates. */
@@ -31,6 +32,8 @@ export interface ServingIdentity {
 export interface TlsListenerOptions {
   readonly handshakeTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Where whoever stays has to show who he is. */
+  readonly strangers?: StrangerBounds;
   /** Why a connection was closed before gRPC saw it. */
   readonly onRefused: (reason: ConnectionRefusal) => void;
 }
@@ -57,6 +60,12 @@ export class TlsListener {
       noDelay: true,
     });
     this.#tls.maxConnections = options.connectionsMax;
+    const { strangers } = options;
+    this.#tls.on("connection", (socket) => {
+      if (strangers === undefined || strangers.enter(socket)) return;
+      options.onRefused("connections-max");
+      socket.destroy();
+    });
     this.#tls.on("drop", () => options.onRefused("connections-max"));
     this.#tls.on("tlsClientError", (_, socket) => {
       options.onRefused("handshake");

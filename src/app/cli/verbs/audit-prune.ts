@@ -36,7 +36,7 @@ export const auditPrune: Command = defineCommand({
   ],
   async run(context, flags) {
     const beforeMs = parseBefore(flags.before, context.nowMs());
-    const address = await resolveAdminAddress(flags, context.env);
+    const address = await resolveAdminAddress(flags, context);
     const operator = operatorName(flags.operator, context.env);
     const gone = await asUsage("audit prune", pruneLog(address, { beforeMs, operator }));
     const { start, end } = gone;

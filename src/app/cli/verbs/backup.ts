@@ -24,7 +24,9 @@ export const backup: Command = defineCommand({
     "Writes what a server keeps into one file: the trust state, the signing keys, join tokens, denials " +
     "and the transparency log, as they were at one moment. The server may run meanwhile. The file is " +
     "encrypted under the passphrase, read back and checked to the last entry before it gets its name.\n\n" +
-    "An operator's own CA (--ca-dir), the key passphrase and the configuration are not in it.",
+    "An operator's own CA (--ca-dir), the key passphrase and the configuration are not in it.\n\n" +
+    "It goes by the data directory alone, and never over the network. Of a server in a cluster that is in the pod: " +
+    "kubectl exec -n portcullis-system portcullis-0 -- portcullis backup ...",
   flags: {
     "passphrase-file": {
       type: "string",

@@ -109,11 +109,11 @@ export const bundleShow: Command = defineCommand({
   },
 });
 
-async function ownBundle(flags: SourceFlags, { env }: Context): Promise<ShownBundle> {
+async function ownBundle(flags: SourceFlags, context: Context): Promise<ShownBundle> {
   for (const flag of ["trust-domain", "profile", "endpoint-id", "trust"] as const) {
     if (flags[flag] !== undefined) throw missing("--from URL", `beside --${flag}`);
   }
-  const response = await fetchBundle(await resolveAdminAddress(flags, env));
+  const response = await fetchBundle(await resolveAdminAddress(flags, context));
   const bundle = trustBundle(
     TrustDomain.parse(response.trustDomain),
     response.sequence,

@@ -23,7 +23,7 @@ export const clockAccept: Command = defineCommand({
   ],
   async run(context, flags) {
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
+    const address = await resolveAdminAddress(flags, context);
     const request = { reason: flags.reason, operator };
     const answer = await asUsage("clock accept", acceptClock(address, request));
     const jumpMs = Number(answer.jumpMs);

@@ -44,7 +44,7 @@ export const denyAdd: Command = defineCommand({
     const nowMs = context.nowMs();
     const untilMs = flags.until === undefined ? undefined : parseUntil(flags.until, nowMs);
     const operator = operatorName(flags.operator, context.env);
-    const address = await resolveAdminAddress(flags, context.env);
+    const address = await resolveAdminAddress(flags, context);
     const request = { target, reason: flags.reason, operator, untilMs };
     const { denial, warnings } = await asUsage("deny add", addDenial(address, request));
     const value = denialValue(denial);

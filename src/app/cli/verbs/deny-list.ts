@@ -20,7 +20,7 @@ export const denyList: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const answer = await listDenials(await resolveAdminAddress(flags, context.env));
+    const answer = await listDenials(await resolveAdminAddress(flags, context));
     const denials = answer.denials.map(denialValue);
     const value = { sequence: Number(answer.sequence), denials };
     await writeOutput(context, flags.output, value, () =>

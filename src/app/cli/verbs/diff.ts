@@ -36,7 +36,7 @@ export const diff: Command = defineCommand({
     }
     const { objects } = await loadResourceFiles(flags.filename, context);
     requireObjects(flags.filename, objects);
-    const server = await listResources(await resolveAdminAddress(flags, context.env));
+    const server = await listResources(await resolveAdminAddress(flags, context));
     const byKey = new Map(server.objects.map((each) => [refKey(each.object.object.ref), each]));
     const diffs = objects.map((each) => diffOf(each, byKey.get(refKey(each.object.object.ref))));
     const differing = diffs.filter(({ text }) => text !== "");

@@ -1,14 +1,19 @@
 /** `portcullis get` */
 
 import { findings } from "../../../core/policy/findings.ts";
-import { refWords, type ResourceKind } from "../../../core/resources/resource.ts";
+import {
+  refWords,
+  type ClusterKind,
+  type ResourceKind,
+  type ResourceRef,
+} from "../../../core/resources/resource.ts";
 import { PortcullisError } from "../../../core/error.ts";
 import { didYouMean } from "../../../edge/config/nearest-match.ts";
 import { listResources, type ServerResources } from "../../../edge/rpc/resource-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
-import { findingLine, parseKind } from "../resource-kind.ts";
+import { findingLine, parseShownKind } from "../resource-kind.ts";
 import { objectsTable, objectValue, shownObjects } from "../resource-table.ts";
 
 /** Nothing has that name. */
@@ -19,7 +24,8 @@ class NotFoundError extends PortcullisError<"resource-unknown"> {
 export const get: Command = defineCommand({
   description:
     "Shows the objects of a server's configuration: those of its directory (--resources) by file and line, and " +
-    "those that were applied. With -o yaml they are printed as portcullis apply takes them.\n\n" +
+    "those that were applied, and those of its cluster; pods and services of the cluster only where they are asked for. " +
+    "With -o yaml they are printed as portcullis apply takes them.\n\n" +
     "What is weaker than it looks stands in the last column by its code; portcullis validate says it in words. " +
     "Exits 3 when a file of the directory is bad, whose last good state holds, or an object was applied in vain.",
   flags: {
@@ -51,13 +57,16 @@ export const get: Command = defineCommand({
     },
   ],
   async run(context, flags, [kindWord, name]) {
-    const kind = kindWord === undefined ? undefined : parseKind(kindWord);
+    const kind = kindWord === undefined ? undefined : parseShownKind(kindWord);
     const namespace = flags["all-namespaces"] ? undefined : flags.namespace;
-    const server = await listResources(await resolveAdminAddress(flags, context.env));
+    const server = await listResources(await resolveAdminAddress(flags, context));
     const selected = server.objects.filter(({ object: { object } }) => {
       const { ref } = object;
       const isIn = namespace === undefined || ref.namespace === namespace;
-      return isIn && (kind ?? ref.kind) === ref.kind && (name ?? ref.name) === ref.name;
+      const shown = ref.standsFor ?? ref;
+      // Of pods there may be thousands.
+      const isKind = kind === undefined ? ref.standsFor === undefined : kind === shown.kind;
+      return isIn && isKind && (name ?? shown.name) === shown.name;
     });
     if (kind !== undefined && name !== undefined && selected.length === 0) {
       throw notFound(server, kind, name, namespace);
@@ -88,7 +97,7 @@ async function show(
   const items = shown.map(objectValue);
   const problems = problemLines(server);
   await writeOutput(context, format, { trustDomain, sequence, problems, items }, () => {
-    if (shown.length === 0) return nothing(objects.length, namespace);
+    if (shown.length === 0) return nothing(objects, namespace);
     return objectsTable(shown, { nowMs: context.nowMs(), colour: wantsColour(context) });
   });
 }
@@ -97,19 +106,32 @@ function problemLines({ problems }: ServerResources): readonly string[] {
   return problems.map(findingLine);
 }
 
-function nothing(count: number, namespace: string | undefined): string {
-  if (count === 0) return "the server has no objects: portcullis apply -f FILE gives it some\n";
+function nothing(objects: ServerResources["objects"], namespace: string | undefined): string {
+  const refs = objects.map(({ object: { object } }) => object.ref);
+  if (refs.length === 0)
+    return "the server has no objects: portcullis apply -f FILE gives it some\n";
+  const isIn = (ref: ResourceRef): boolean =>
+    namespace === undefined || ref.namespace === namespace;
+  const written = refs.filter(({ standsFor }) => standsFor === undefined).length;
+  const isCluster = refs.some((ref) => ref.standsFor !== undefined && isIn(ref));
   const where = namespace === undefined ? "of that kind" : `of that kind in ${namespace}`;
-  return `no objects ${where}; all ${count}: portcullis get -A\n`;
+  const place = namespace === undefined ? "-A" : `-n ${namespace}`;
+  const elsewhere = [
+    ...(written > 0 ? [`all ${written}: portcullis get -A`] : []),
+    ...(isCluster ? [`the cluster's: portcullis get services ${place}`] : []),
+  ];
+  return `${[`no objects ${where}`, ...elsewhere].join("; ")}\n`;
 }
 
 function notFound(
   { objects }: ServerResources,
-  kind: ResourceKind,
+  kind: ResourceKind | ClusterKind,
   name: string,
   namespace: string | undefined,
 ): NotFoundError {
-  const others = objects.map(({ object }) => object.object.ref).filter((ref) => ref.kind === kind);
+  const others = objects
+    .map(({ object: { object } }) => ({ ...object.ref, ...object.ref.standsFor }))
+    .filter((ref) => ref.kind === kind);
   const elsewhere = others.find((ref) => ref.name === name);
   const what = namespace === undefined ? `${kind} ${name}` : refWords({ kind, namespace, name });
   const near = didYouMean(

@@ -6,6 +6,7 @@ import { createJoinToken } from "../../../edge/rpc/join-token-client.ts";
 import { connectionFlags, resolveAdminAddress } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative } from "../format.ts";
+import { claimFlags, operatorName } from "../operator.ts";
 import { outputFlag, writeOutput } from "../output.ts";
 import { UsageError } from "../usage-error.ts";
 
@@ -27,6 +28,7 @@ export const joinTokenCreate: Command = defineCommand({
       help: "how long the token waits for its machine, at most 24h",
       default: "10m",
     },
+    operator: claimFlags.operator,
     ...connectionFlags,
     ...outputFlag,
   },
@@ -40,8 +42,9 @@ export const joinTokenCreate: Command = defineCommand({
   ],
   async run(context, flags) {
     assertTtl(flags.ttl);
-    const address = await resolveAdminAddress(flags, context.env);
-    const request = { spiffeId: flags["spiffe-id"], ttlSeconds: flags.ttl };
+    const address = await resolveAdminAddress(flags, context);
+    const operator = operatorName(flags.operator, context.env);
+    const request = { spiffeId: flags["spiffe-id"], ttlSeconds: flags.ttl, operator };
     const { token, spiffeId, expiresAt } = await createJoinToken(address, request);
     const expiresAtMs = expiresAt === undefined ? context.nowMs() : timestampMs(expiresAt);
     const value = { token, spiffeId, expiresAt: new Date(expiresAtMs).toISOString() };

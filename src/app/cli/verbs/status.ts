@@ -5,6 +5,7 @@ import { fetchStatus } from "../../../edge/rpc/admin-client.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
 import { formatRelative, formatSpan } from "../format.ts";
+import { isKubeWell, kubeStatusText } from "../kube-status.ts";
 import { outputFlag, wantsColour, writeOutput } from "../output.ts";
 import { reloadRefusalText } from "../reload-refusal-value.ts";
 import { resolveServerTarget, type ServerTarget } from "../server-target.ts";
@@ -17,7 +18,8 @@ export const status: Command = defineCommand({
     "holds, and the newest trust bundle that all its subscriptions have accepted.\n\n" +
     "Exits 3 when a proxy refused a secret, is away, or lags behind the bundle, and when an authority " +
     "has less than 30 days left or its key cannot be used, and when the newest configuration or CA on " +
-    "disk was refused, or does not sign yet.",
+    "disk was refused, or does not sign yet, and when the cluster's watches are behind or fail, or what " +
+    "the server keeps in the cluster is not as it is to be.",
   flags: { ...connectionFlags, ...outputFlag },
   examples: [
     { what: "dev's server", command: "portcullis status" },
@@ -28,7 +30,7 @@ export const status: Command = defineCommand({
     },
   ],
   async run(context, flags) {
-    const target = await resolveServerTarget(flags, context.env);
+    const target = await resolveServerTarget(flags, context);
     const value = statusValue(await fetchStatus(target.address));
     const colour = wantsColour(context);
     await writeOutput(context, flags.output, value, () => tables(value, target, colour));
@@ -36,6 +38,7 @@ export const status: Command = defineCommand({
       value.proxies.every((proxy) => troubleOf(proxy, value) === "") &&
       expiringOf(value).length === 0 &&
       value.reloadRefusals.length === 0 &&
+      (value.kube === null || isKubeWell(value.kube, Date.parse(value.now))) &&
       value.server.logAlarms === 0 &&
       value.server.problems.length === 0;
     return isWell ? ExitCode.ok : ExitCode.warning;
@@ -73,7 +76,8 @@ function tables(value: StatusValue, target: ServerTarget, colour: boolean): stri
       ? `authority ${id} has expired: it signs nothing more\n`
       : `authority ${id} expires ${relative(notAfter, nowMs)}: nothing that it signs outlives it\n`,
   );
-  return `${head.join("\n")}\n\n${authorities}${expiring.join("")}\n${proxies}`;
+  const cluster = value.kube === null ? "" : `${kubeStatusText(value.kube, nowMs, colour)}\n`;
+  return `${head.join("\n")}\n\n${authorities}${expiring.join("")}\n${cluster}${proxies}`;
 }
 
 function alarmsOf(count: number): string {

@@ -37,7 +37,8 @@ export const validate: Command = defineCommand({
     if (paths.length > 0) requireObjects(paths, [...objects, ...problems]);
     const all = [...problems, ...located(configuration, findingsOf(view))];
     const errors = all.filter(({ severity }) => severity === "error").length;
-    const counts = { objects: objects.length, errors, warnings: all.length - errors };
+    const written = objects.filter(({ object }) => object.object.ref.standsFor === undefined);
+    const counts = { objects: written.length, errors, warnings: all.length - errors };
     await writeOutput(context, flags.output, { ...counts, findings: all.map(findingValue) }, () => {
       const summary = `${count(counts.objects, "object")}: ${count(errors, "error")}, ${count(counts.warnings, "warning")}\n`;
       return all.length === 0 ? summary : `${findingTable(all, context)}\n${summary}`;
