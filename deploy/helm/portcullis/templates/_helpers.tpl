@@ -1,0 +1,76 @@
+{{- define "portcullis.selector" -}}
+app.kubernetes.io/name: portcullis
+app.kubernetes.io/component: server
+{{- end -}}
+
+{{- define "portcullis.labels" -}}
+app.kubernetes.io/name: portcullis
+app.kubernetes.io/part-of: portcullis
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{- define "portcullis.image" -}}
+{{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
+{{- .Values.image.repository }}{{ ternary "@" ":" (hasPrefix "sha256:" $tag) }}{{ $tag -}}
+{{- end -}}
+
+{{/* The server's file: what the values say, and `config` over it. */}}
+{{- define "portcullis.config" -}}
+{{- $service := printf "portcullis.%s.svc" .Release.Namespace -}}
+{{- $names := concat (list "localhost" $service (printf "%s.%s" $service .Values.clusterDomain)) .Values.servingDnsNames -}}
+{{- $kubernetes := dict
+  "api" "in-cluster"
+  "namespace" .Release.Namespace
+  "tokenCheck" .Values.tokenCheck
+  "podAddress" .Values.podAddress
+  "clusterDomain" .Values.clusterDomain
+  "policyStatus" .Values.policyStatus
+  "bundleConfigMap" .Values.bundleConfigMap
+  "guard" .Values.guard.mode -}}
+{{- with .Values.trustedNodeAccounts }}{{ $_ := set $kubernetes "trustedNodeAccounts" . }}{{ end -}}
+{{- with .Values.trustSecret }}{{ $_ := set $kubernetes "trustSecret" . }}{{ end -}}
+{{- $config := dict
+  "dataDir" "/var/lib/portcullis/data"
+  "listen" "0.0.0.0:15012"
+  "trustDomain" .Values.trustDomain
+  "tokens" (dict "audiences" .Values.audiences)
+  "serving" (dict "dnsNames" ($names | uniq))
+  "metrics" (dict "listen" "0.0.0.0:15014")
+  "kubernetes" $kubernetes -}}
+{{- if .Values.admin.enabled -}}
+{{- if has .Values.admin.audience .Values.audiences }}{{ fail "admin.audience must be none of a workload's audiences" }}{{ end -}}
+{{- $_ := set $config "admin" (dict "listen" .Values.admin.listen "audience" .Values.admin.audience) -}}
+{{- end -}}
+{{- $ca := dict -}}
+{{- if .Values.ca.secretName }}{{ $_ := set $ca "dir" "/etc/cacerts" }}{{ end -}}
+{{- if .Values.ca.passphraseSecretName }}{{ $_ := set $ca "keyPassphraseFile" (printf "/etc/ca-passphrase/%s" .Values.ca.passphraseSecretKey) }}{{ end -}}
+{{- with $ca }}{{ $_ := set $config "ca" . }}{{ end -}}
+{{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
+{{- end -}}
+
+{{/* A ClusterRole of the server's account, and its binding: dict root, name, rules. */}}
+{{- define "portcullis.clusterRole" -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata:
+  name: {{ .name }}
+  labels:
+    {{- include "portcullis.labels" .root | nindent 4 }}
+rules:
+  {{- .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata:
+  name: {{ .name }}
+  labels:
+    {{- include "portcullis.labels" .root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: ClusterRole
+  name: {{ .name }}
+subjects:
+  - kind: ServiceAccount
+    name: portcullis
+    namespace: {{ .root.Release.Namespace }}
+{{- end -}}
