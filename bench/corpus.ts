@@ -4,7 +4,6 @@
  * of load/requests.go.
  */
 
-import type { FileHandle } from "node:fs/promises";
 import { open } from "node:fs/promises";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { encodePem } from "../src/core/x509/pem.ts";
@@ -41,30 +40,48 @@ export async function writeCorpus(options: CorpusOptions, signal?: AbortSignal):
   const workloads = Array.from({ length: options.workloads }, (_, i) =>
     makeWorkload(options, firstWorkload + i),
   );
-  await using file = await open(options.file, "w", 0o600);
-  await file.writeFile(Buffer.concat([Buffer.from(MAGIC), uint32(options.records)]));
-  for (let first = 0; first < options.records; first += CHUNK) {
+  const { file, records, tokens, seed } = options;
+  const recordAt = async (index: number): Promise<RequestRecord> => {
+    const workload = workloads[index % workloads.length];
+    if (workload === undefined) throw new RangeError("expected at least one workload, got none");
+    return {
+      token: await mintToken(tokens, workload, index, seed),
+      message: workload.message,
+    };
+  };
+  await writeRequests({ file, records, recordAt }, signal);
+}
+
+export interface RequestRecord {
+  readonly token: string;
+  /** As `requestOf` makes it. */
+  readonly message: Uint8Array;
+}
+
+export interface RequestsOptions {
+  readonly file: string;
+  readonly records: number;
+  readonly recordAt: (index: number) => Promise<RequestRecord>;
+}
+
+/** Mode 0600, as `writeCorpus`. */
+export async function writeRequests(
+  { file: path, records, recordAt }: RequestsOptions,
+  signal?: AbortSignal,
+): Promise<void> {
+  await using file = await open(path, "w", 0o600);
+  await file.writeFile(Buffer.concat([Buffer.from(MAGIC), uint32(records)]));
+  for (let first = 0; first < records; first += CHUNK) {
     signal?.throwIfAborted();
-    const length = Math.min(CHUNK, options.records - first);
-    await writeRecords(file, options, workloads, first, length);
+    const length = Math.min(CHUNK, records - first);
+    const chunk = Array.from({ length }, async (_, i) => encodeRecord(await recordAt(first + i)));
+    await file.writeFile(Buffer.concat((await Promise.all(chunk)).flat()));
   }
 }
 
-async function writeRecords(
-  file: FileHandle,
-  options: CorpusOptions,
-  workloads: readonly Workload[],
-  first: number,
-  length: number,
-): Promise<void> {
-  const records = Array.from({ length }, async (_, i) => {
-    const workload = workloads[(first + i) % workloads.length];
-    if (workload === undefined) throw new RangeError("expected at least one workload, got none");
-    const { tokens, seed } = options;
-    const token = Buffer.from(await mintToken(tokens, workload, first + i, seed));
-    return [uint32(token.length), token, uint32(workload.message.length), workload.message];
-  });
-  await file.writeFile(Buffer.concat((await Promise.all(records)).flat()));
+function encodeRecord({ token, message }: RequestRecord): readonly Uint8Array[] {
+  const bytes = Buffer.from(token);
+  return [uint32(bytes.length), bytes, uint32(message.length), message];
 }
 
 /** The bearers of a bench's tokens, by number. */
@@ -81,12 +98,13 @@ function makeWorkload(options: CorpusOptions, index: number): Workload {
   const bearer = bearerAt(index);
   const { namespace, serviceAccount } = bearer;
   const spiffeId = `spiffe://${options.trustDomain}/ns/${namespace}/sa/${serviceAccount}`;
+  return { ...bearer, message: requestOf(spiffeId) };
+}
+
+/** With a CSR of a key of its own. */
+export function requestOf(spiffeId: string): Uint8Array {
   const csr = encodePem(makeCsr(spiffeId), "CERTIFICATE REQUEST");
-  const message = toBinary(
-    IstioCertificateRequestSchema,
-    create(IstioCertificateRequestSchema, { csr }),
-  );
-  return { ...bearer, message };
+  return toBinary(IstioCertificateRequestSchema, create(IstioCertificateRequestSchema, { csr }));
 }
 
 function uint32(value: number): Uint8Array {

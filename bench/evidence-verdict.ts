@@ -132,6 +132,7 @@ function verdictIn(
   const { objects } = parseManifests(shopManifests(names), "bench");
   const set = new ResourceSet(1, {
     directory: [],
+    cluster: [],
     applied: objects.map((each) => storedObject(each)),
   });
   const configuration = new FlipConfiguration(set, "mesh.test");

@@ -21,6 +21,9 @@ export interface BenchSize {
   readonly agents: number;
   /** Real ones, at one node agent. */
   readonly envoys: number;
+  /** In a cluster that a server watches. */
+  readonly pods: number;
+  readonly namespaces: number;
 }
 
 export interface BenchContext {

@@ -35,6 +35,8 @@ const size = options.quick
       logged: 100_000,
       agents: 2_000,
       envoys: 20,
+      pods: 2_000,
+      namespaces: 200,
     }
   : {
       count: 8_000,
@@ -45,6 +47,8 @@ const size = options.quick
       logged: 500_000,
       agents: 10_000,
       envoys: 100,
+      pods: 10_000,
+      namespaces: 1_000,
     };
 
 const abort = new AbortController();

@@ -6,6 +6,7 @@ import { makeLoadFixture, type BenchSize, type Fixture, type LoadFixture } from 
 import { benchEvidence } from "./evidence.ts";
 import { benchFlip } from "./flip.ts";
 import { benchFloor, benchIssuance, benchMemory, issuanceCases } from "./issuance.ts";
+import { benchKube } from "./kube.ts";
 import { benchLogged, loggedCases } from "./logged.ts";
 import { benchLog } from "./log.ts";
 import { benchNewcomer } from "./newcomer.ts";
@@ -61,6 +62,7 @@ const parts: ReadonlyMap<string, Part> = new Map<string, Part>([
   ["policy-push", { kind: "plain", run: benchPolicyPush }],
   ["flip", { kind: "plain", run: benchFlip }],
   ["evidence", { kind: "plain", run: benchEvidence }],
+  ["kube", { kind: "plain", run: benchKube }],
   ["pkcs11", { kind: "plain", run: benchPkcs11 }],
   ["start", { kind: "plain", run: benchStart }],
 ]);

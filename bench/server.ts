@@ -16,15 +16,17 @@ const scriptOf = (name: string): string => join(import.meta.dirname, `${name}.ts
 
 export interface BenchServerOptions {
   readonly dataDir: string;
-  /** Whose tokens it believes. */
-  readonly tokens: TokenOptions;
-  readonly jwksFile: string;
+  /** Whose tokens it believes; without them those that `flags` say, such as a cluster's. */
+  readonly tokens?: TokenOptions;
+  readonly jwksFile?: string;
   readonly signal: AbortSignal;
   /** @default any that is free */
   readonly port?: number;
   readonly flags?: readonly string[];
   /** @default `portcullis server` itself; otherwise the script `NAME-server.ts` */
   readonly variant?: "unlogged" | "timed";
+  /** Over the bench's own; not of a variant. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class BenchServer implements AsyncDisposable {
@@ -46,12 +48,16 @@ export class BenchServer implements AsyncDisposable {
     const { dataDir, tokens, jwksFile, signal, port = 0, flags = [] } = options;
     const log = openSync(join(dataDir, "..", "server.log"), "a", 0o600);
     const listen = ["--listen", `127.0.0.1:${port}`, "--metrics-listen", "127.0.0.1:0"];
-    const issuer = ["--token-issuer", tokens.issuer, "--jwks", jwksFile, "--identity-rate", "none"];
-    const args = ["server", "--data-dir", dataDir, ...listen, ...issuer, ...flags];
+    const issuer =
+      tokens === undefined || jwksFile === undefined
+        ? []
+        : ["--token-issuer", tokens.issuer, "--jwks", jwksFile];
+    const common = ["server", "--data-dir", dataDir, "--identity-rate", "none", ...listen];
+    const args = [...common, ...issuer, ...flags];
     const stdio: StdioOptions = ["ignore", log, log];
     const child =
       options.variant === undefined
-        ? spawn(launcher, args, { stdio })
+        ? spawn(launcher, args, { stdio, env: { ...process.env, ...options.env } })
         : spawnScript(`${options.variant}-server`, args, stdio);
     closeSync(log);
     const ended = once(child, "exit").then(() => {
