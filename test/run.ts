@@ -9,6 +9,7 @@ import { spawnSync } from "node:child_process";
 import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { helmBinary } from "./deploy/helm-binary.ts";
 import { kubeAssets } from "./kube/assets.ts";
 import { skipKube } from "./kube/skip-kube.ts";
 
@@ -58,6 +59,7 @@ const needsKube = (file: string): boolean => readFileSync(file, "utf8").includes
 async function prepareKube(): Promise<void> {
   try {
     await kubeAssets();
+    await helmBinary();
   } catch (error) {
     console.error("Kubernetes' tests will fail:", error);
   }

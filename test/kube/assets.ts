@@ -89,7 +89,7 @@ async function assetsIn(directory: string): Promise<KubeAssets> {
   return { apiServer, etcd, version: stdout.trim().replace(/^Kubernetes v/, "") };
 }
 
-async function isExecutable(path: string): Promise<boolean> {
+export async function isExecutable(path: string): Promise<boolean> {
   return access(path, constants.X_OK).then(
     () => true,
     () => false,
@@ -97,7 +97,7 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 /** In `go/DIRECTORY/go.mod`, the one place that says it. */
-function pinned(directory: Asset["module"], module: string): string {
+export function pinned(directory: Asset["module"], module: string): string {
   const text = readFileSync(join(import.meta.dirname, "go", directory, "go.mod"), "utf8");
   const line = text.split("\n").find((each) => each.includes(`${module} v`)) ?? "";
   return line.split(` v`)[1]?.split(" ")[0] ?? "";

@@ -13,7 +13,7 @@ import { KubeTestError } from "./kube-error.ts";
 
 export interface Asset {
   /** Of the directory in `go/` that pins it. */
-  readonly module: "apiserver" | "etcd";
+  readonly module: "apiserver" | "etcd" | "helm";
   readonly command: string;
   readonly file: string;
   readonly ldflags: string;

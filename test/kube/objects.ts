@@ -23,7 +23,7 @@ export interface PodOptions {
   readonly node?: string;
   readonly name?: string;
   readonly labels?: Readonly<Record<string, string>>;
-  /** As its kubelet would report it, with `Running`. */
+  /** As its kubelet would report it when it runs and is ready. */
   readonly ip?: string;
 }
 
@@ -79,7 +79,8 @@ export class ClusterObjects {
     };
     const made = await this.#core.createNamespacedPod({ namespace, body });
     if (ip !== undefined) {
-      const status = { phase: "Running", podIP: ip, podIPs: [{ ip }] };
+      const conditions = [{ type: "Ready", status: "True" }];
+      const status = { phase: "Running", podIP: ip, podIPs: [{ ip }], conditions };
       const body = Object.assign(made, { status });
       await this.#core.replaceNamespacedPodStatus({ namespace, name, body });
     }

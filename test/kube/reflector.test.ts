@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
-import { currentUntilMs } from "../../src/core/kube/effective-mode.ts";
+import { currentUntilMs } from "../../src/core/kube/who/effective-mode.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { LivenessProbe } from "../../src/edge/kube/liveness-probe.ts";
@@ -78,7 +78,7 @@ describe("a watch", { skip: skipKube }, () => {
       podIPs: ["10.1.2.3"],
       labels: new Map(Object.entries(labels)),
       hostNetwork: false,
-      isReady: false,
+      isReady: true,
     });
     // Without a kubelet it stays, with its time.
     await core.deleteNamespacedPod({ namespace: made.namespace, name: made.name });
@@ -127,6 +127,7 @@ describe("a watch", { skip: skipKube }, () => {
       selector: new Map([["app", "cart"]]),
       externalName: undefined,
       exportTo: [".", "other"],
+      publishesNotReady: false,
     });
     await createSlice(cluster, namespace);
     await slices.until(() => slices.cache.find(namespace, "cart-1") !== undefined);

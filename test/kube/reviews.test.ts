@@ -6,7 +6,7 @@ import type { KubernetesEvidence } from "../../src/core/identity/caller.ts";
 import { callerFromClaims } from "../../src/core/identity/kubernetes-caller.ts";
 import { callerFromReview } from "../../src/core/identity/kubernetes-review-caller.ts";
 import { parseTokenClaims } from "../../src/core/identity/token-claims.ts";
-import { existenceOf, type TokenHolder } from "../../src/core/kube/existence.ts";
+import { existenceOf, type TokenHolder } from "../../src/core/kube/who/existence.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { KubeError } from "../../src/edge/kube/kube-error.ts";

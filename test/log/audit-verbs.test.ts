@@ -428,7 +428,7 @@ describe("a directory without a log", () => {
       assert.equal(status, 1);
       assert.equal(
         stderr,
-        `error: ${join(empty.path, "log.db")}: there is no log\nhint: is it the server's --data-dir?\n`,
+        `error: ${join(empty.path, "log.db")}: there is no log\nhint: is it the server's --data-dir? Of a server in a cluster it is in the pod: kubectl exec -n portcullis-system portcullis-0 -- portcullis ...\n`,
       );
       assert.deepEqual(readdirSync(empty.path), []);
     });

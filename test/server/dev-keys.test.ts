@@ -39,7 +39,14 @@ test("a server that runs keeps its keys when its file is replaced by dev's", asy
     "server",
     (event) => void events.push(event),
     signal,
-    { store, ownRoots: () => [], isDistrusted: () => false, usedTokens: new UsedTokens(0) },
+    {
+      store,
+      ownRoots: () => [],
+      isDistrusted: () => false,
+      usedTokens: new UsedTokens(0),
+      kube: undefined,
+      nowMs: () => Date.now(),
+    },
   );
   const issuer = await TokenIssuer.open(join(directory.path, "dev"));
   const nowMs = Date.now();

@@ -127,6 +127,8 @@ async function open(
     ownRoots: () => [meshRoot.der],
     isDistrusted: ({ root }: Peer) => root === leakedRoot,
     usedTokens: new UsedTokens(nowMs - 60_000),
+    kube: undefined,
+    nowMs: () => Date.now(),
   };
   const config = await configOf(what, renew, cluster);
   const { signal } = new AbortController();
@@ -481,6 +483,8 @@ test("a store that fails lets nobody in, and uses nobody up without saying so", 
     ownRoots: () => [],
     isDistrusted: () => false,
     usedTokens: new UsedTokens(0),
+    kube: undefined,
+    nowMs: () => Date.now(),
   };
   const config = await configOf({}, true);
   const { signal } = new AbortController();

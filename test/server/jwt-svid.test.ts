@@ -59,6 +59,8 @@ async function startRig(changes: Partial<JwtSvidDependencies> = {}): Promise<Rig
     ownRoots: () => trust.current.bundle.roots,
     isDistrusted: () => false,
     usedTokens: new UsedTokens(nowMs()),
+    kube: undefined,
+    nowMs: () => Date.now(),
   };
   const authentication = owned.use(
     await openCallerAuthentication(config, "server", () => {}, stopping.signal, others),

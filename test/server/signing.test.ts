@@ -73,7 +73,6 @@ test("a queue whose signing fails answers everybody who waits", async () => {
             }),
             csrPem: WIRE_CSR,
             requestedTtlSeconds: 0n,
-            impersonatedIdentity: false,
             deadlineMs: Infinity,
             isCancelled: () => false,
             onIssued: () => reject(new Error("issued")),

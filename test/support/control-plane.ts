@@ -102,8 +102,11 @@ export function testConfig(directory: string, flags: FlagTexts = {}): ServerConf
       "data-dir": directory,
       listen: "127.0.0.1:0",
       "metrics-listen": "127.0.0.1:0",
-      "token-issuer": TEST_ISSUER,
-      jwks: join(directory, "jwks.json"),
+      // Where there is a cluster, its tokens are believed, and no others.
+      ...(flags["kubernetes"] === undefined && {
+        "token-issuer": TEST_ISSUER,
+        jwks: join(directory, "jwks.json"),
+      }),
     }),
   ]);
 }

@@ -1,6 +1,6 @@
 /** Objects of a cluster as tests have them: the pod `shop/cart-1` of the service account `shop/cart` on `node-1`, and its token's claims. */
 
-import type { TokenHolder } from "../../src/core/kube/existence.ts";
+import type { TokenHolder } from "../../src/core/kube/who/existence.ts";
 import type { Pod } from "../../src/core/kube/pod.ts";
 import type { KubeServiceAccount } from "../../src/core/kube/service-account.ts";
 import { TEST_ISSUER } from "./tokens.ts";

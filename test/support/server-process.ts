@@ -19,24 +19,35 @@ export interface ServerProcessOptions {
   readonly dataDir: string;
   /** Over those of a server on free ports of the loopback interface. */
   readonly flags: Readonly<Record<string, string>>;
+  /** Its tokens are a cluster's, and there is no issuer of the test. */
+  readonly isInCluster?: boolean;
+  /** Over this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export class ServerProcess implements AsyncDisposable {
   readonly dataDir: string;
   readonly address: string;
   readonly #args: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   readonly #lines: string[] = [];
   #program: Program | undefined;
   #died = Promise.withResolvers<void>();
 
-  private constructor(dataDir: string, address: string, args: readonly string[]) {
+  private constructor(
+    { dataDir, env = {} }: ServerProcessOptions,
+    address: string,
+    args: readonly string[],
+  ) {
     this.dataDir = dataDir;
     this.address = address;
     this.#args = args;
+    this.#env = env;
   }
 
   /** Is not started yet. */
-  static async create({ dataDir, flags }: ServerProcessOptions): Promise<ServerProcess> {
+  static async create(options: ServerProcessOptions): Promise<ServerProcess> {
+    const { dataDir, flags, isInCluster = false } = options;
     mkdirSync(dataDir, { mode: 0o700 });
     const jwks = join(dataDir, "jwks.json");
     writeFileSync(jwks, jwksDocument(TOKEN_KEY));
@@ -46,11 +57,10 @@ export class ServerProcess implements AsyncDisposable {
       "data-dir": dataDir,
       listen: address,
       "metrics-listen": `127.0.0.1:${metricsPort}`,
-      "token-issuer": TEST_ISSUER,
-      jwks,
+      ...(isInCluster ? {} : { "token-issuer": TEST_ISSUER, jwks }),
       ...flags,
     });
-    return new ServerProcess(dataDir, address, args);
+    return new ServerProcess(options, address, args);
   }
 
   /** Again on the same directory and ports after its end. Resolves when it is ready. */
@@ -61,9 +71,10 @@ export class ServerProcess implements AsyncDisposable {
     this.#program = await Program.start({
       name: "server",
       args: this.#args,
-      ...(mortality && {
-        env: { ...mortality.env, NODE_OPTIONS: `--import ${mortality.preload}` },
-      }),
+      env: {
+        ...this.#env,
+        ...(mortality && { ...mortality.env, NODE_OPTIONS: `--import ${mortality.preload}` }),
+      },
       onLine: (line) => void this.#lines.push(line),
       onLost: (error) => {
         this.#died.resolve();

@@ -1,0 +1,384 @@
+/** The trust state in a Secret of a real API server: who may write it, what hands do to it, and what a lost disk leaves. */
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { cpSync } from "node:fs";
+import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { CoreV1Api, type V1Secret } from "@kubernetes/client-node";
+import type { SecretPlace } from "../../src/app/server/kube/trust/trust-secret-error.ts";
+import type { Denial, NewDenial } from "../../src/core/deny/denial.ts";
+import { DenyList } from "../../src/core/deny/deny-list.ts";
+import { TrustDomain } from "../../src/core/spiffe/id.ts";
+import { activeAuthority } from "../../src/core/trust/trust-state.ts";
+import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
+import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import { Store } from "../../src/edge/store/store.ts";
+import { logRecorder } from "../support/log-recorder.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
+import { startCluster, type Cluster } from "./cluster.ts";
+import { skipKube } from "./skip-kube.ts";
+import { holds, startTrust, type TrustPlace, type TrustPlaceOptions } from "./trust-rig.ts";
+
+const lookOften = { lookMs: 50 };
+
+function denialOf(id: string, reason = "stolen"): NewDenial {
+  const target = { kind: "identity", id: `spiffe://cluster.local/ns/shop/sa/${id}` } as const;
+  return { target, reason, operator: "alice", createdAtMs: Date.now() };
+}
+
+/** Nothing packs it. */
+function randomDenial(sequence: number): Denial {
+  const id = randomBytes(20).toString("hex");
+  return { ...denialOf(id, randomBytes(140).toString("base64")), sequence };
+}
+
+describe("the trust state in a Secret", { skip: skipKube }, () => {
+  let cluster: Cluster;
+  let connection: KubeConnection;
+  let core: CoreV1Api;
+  let place: SecretPlace;
+
+  before(async () => {
+    cluster = await startCluster();
+    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
+    connection = new KubeConnection({ access });
+    core = cluster.kubeConfig().makeApiClient(CoreV1Api);
+  });
+
+  after(async () => {
+    connection[Symbol.dispose]();
+    await cluster.stop();
+  });
+
+  beforeEach(async () => {
+    place = { namespace: await cluster.namespace("trust"), name: "portcullis-trust" };
+  });
+
+  const start = (dataDir: string, options: Partial<TrustPlaceOptions> = {}): Promise<TrustPlace> =>
+    startTrust({ connection, dataDir, place, ...options });
+
+  const read = async (): Promise<V1Secret & { readonly data: Record<string, string> }> => {
+    const secret = await core.readNamespacedSecret({ ...place });
+    return Object.assign({}, secret, { data: secret.data ?? {} });
+  };
+  const textOf = ({ data }: V1Secret, name: string): string =>
+    Buffer.from(data?.[name] ?? "", "base64").toString();
+  const recordOf = (secret: V1Secret) => JSON.parse(textOf(secret, "trust.json"));
+  /** As kubectl edit does: whatever is there. */
+  const edit = async (change: (data: Record<string, string>) => void): Promise<void> => {
+    const secret = await read();
+    change(secret.data);
+    await core.replaceNamespacedSecret({ ...place, body: secret });
+  };
+  const put = (data: Record<string, string>, name: string, text: string): void => {
+    data[name] = Buffer.from(text).toString("base64");
+  };
+
+  it("is made with the first trust, with the keys that it needs, and follows each change", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path);
+    const first = await read();
+    const { id } = activeAuthority(here.state());
+    assert.equal(recordOf(first).epoch, here.state().epoch);
+    assert.match(textOf(first, `key.${id}.pem`), /^-----BEGIN PRIVATE KEY-----/);
+    assert.equal(Object.keys(first.data).length, 3, "the record and two keys");
+    here.change();
+    here.secret.owe();
+    await here.secret.publish();
+    assert.equal(recordOf(await read()).epoch, here.state().epoch);
+    assert.equal(here.secret.isBehind, false);
+    assert.doesNotThrow(() => here.secret.assertMaySign());
+    const written = (await read()).metadata?.resourceVersion;
+    await here.secret.publish();
+    assert.equal((await read()).metadata?.resourceVersion, written, "what is there is not written");
+  });
+
+  it("gives a server that has lost its disk the root, the keys and the denials that it had", async () => {
+    using lost = temporaryDirectory();
+    let id = "";
+    {
+      await using here = await start(lost.path);
+      here.deny("spiffe://cluster.local/ns/shop/sa/cart");
+      await here.secret.publish();
+      id = activeAuthority(here.state()).id;
+    }
+    using fresh = temporaryDirectory();
+    await using there = await start(fresh.path);
+    assert.equal(activeAuthority(there.state()).id, id);
+    assert.equal(there.store.signingKey(id).type, "private");
+    assert.equal(there.store.denials.load().denials[0]?.reason, "stolen");
+    assert.ok(there.recorder.events.some(({ event }) => event === "trust-adopted"));
+    there.change();
+    await there.secret.publish();
+    // The old disk comes back, and is behind.
+    await there[Symbol.asyncDispose]();
+    await using back = await start(lost.path);
+    assert.equal(back.state().epoch, recordOf(await read()).epoch);
+  });
+
+  it("has keys that are encrypted where the store's are, and is refused without the passphrase", async () => {
+    using lost = temporaryDirectory();
+    {
+      await using here = await start(lost.path, { passphrase: "correct horse" });
+      const key = textOf(await read(), `key.${activeAuthority(here.state()).id}.pem`);
+      assert.match(key, /^-----BEGIN ENCRYPTED PRIVATE KEY-----/);
+    }
+    using fresh = temporaryDirectory();
+    await assert.rejects(start(fresh.path), { code: "store-key-encrypted" });
+    await assert.rejects(start(fresh.path, { passphrase: "wrong" }), {
+      code: "store-passphrase-wrong",
+    });
+    await using there = await start(fresh.path, { passphrase: "correct horse" });
+    assert.ok(there.store.signingKey(activeAuthority(there.state()).id));
+  });
+
+  it("is put back when it is edited or deleted while the server runs, and who did it is said", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: lookOften });
+    const good = textOf(await read(), "trust.json");
+    const hands: readonly ((data: Record<string, string>) => void)[] = [
+      (data) => put(data, "trust.json", good.replace(/"epoch":\d+/, '"epoch":99')),
+      (data) => put(data, "trust.json", "{}"),
+      (data) => Object.keys(data).forEach((name) => name.startsWith("key.") && delete data[name]),
+      (data) => put(data, "deny-list.json.gz", "no gzip"),
+      (data) => Object.keys(data).forEach((name) => delete data[name]),
+    ];
+    for (const hand of hands) {
+      const whole = (await read()).data;
+      await edit(hand);
+      await holds(async () => assert.deepEqual((await read()).data, whole));
+    }
+    await core.deleteNamespacedSecret({ ...place });
+    await holds(async () => assert.equal(textOf(await read(), "trust.json"), good));
+    const said = here.recorder.events.filter(({ event }) => event === "trust-secret-mended");
+    assert.deepEqual([...new Set(said.map(({ state }) => state))], ["edited", "deleted"]);
+    assert.ok(said.every(({ manager, state }) => state === "deleted" || manager !== ""));
+    assert.doesNotThrow(() => here.secret.assertMaySign());
+  });
+
+  it("is put back where somebody restored an older one", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: lookOften });
+    const older = (await read()).data;
+    here.change();
+    await here.secret.publish();
+    const newer = (await read()).data;
+    await edit((data) => Object.assign(data, older));
+    await holds(async () => assert.deepEqual((await read()).data, newer));
+  });
+
+  it("keeps a server waiting that has a copy of the data directory of the one that runs", async () => {
+    using directory = temporaryDirectory();
+    await (await start(directory.path))[Symbol.asyncDispose]();
+    using copy = temporaryDirectory();
+    cpSync(directory.path, copy.path, { recursive: true });
+    await using here = await start(directory.path);
+    const recorder = logRecorder();
+    const stop = new AbortController();
+    const there = start(copy.path, { recorder, signal: stop.signal });
+    const ended = assert.rejects(there, { code: "start-interrupted" });
+    await holds(() => assert.ok(recorder.events.some(({ event }) => event === "lease-waiting")));
+    assert.doesNotThrow(() => here.secret.assertMayChange());
+    stop.abort();
+    await ended;
+  });
+
+  it("is not written over from a copy of the data directory that has gone on by itself", async () => {
+    using directory = temporaryDirectory();
+    await (await start(directory.path))[Symbol.asyncDispose]();
+    using copy = temporaryDirectory();
+    cpSync(directory.path, copy.path, { recursive: true });
+    {
+      await using here = await start(directory.path);
+      here.change();
+      await here.secret.publish();
+    }
+    const written = textOf(await read(), "trust.json");
+    {
+      using store = await Store.open(copy.path, "server");
+      for (const id of ["cart", "api"]) {
+        const before = store.denials.load();
+        store.denials.replace(before, before.add(denialOf(id)));
+      }
+    }
+    await assert.rejects(start(copy.path), { code: "trust-secret-forked" });
+    assert.equal(textOf(await read(), "trust.json"), written);
+  });
+
+  it("is put back seldom where a tool writes it again and again, and who that is is said; a change goes there at once", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: lookOften });
+    const tool = (await read()).data;
+    here.change();
+    await here.secret.publish();
+    const ours = (await read()).data;
+    for (let times = 0; times < 6; times++) {
+      await edit((data) => Object.assign(data, tool));
+      await holds(async () => assert.deepEqual((await read()).data, ours));
+    }
+    const contested = here.recorder.events.filter(
+      ({ event }) => event === "trust-secret-contested",
+    );
+    assert.deepEqual(
+      contested.map(({ manager }) => manager),
+      ["kubernetes-client-javascript"],
+    );
+    await edit((data) => Object.assign(data, tool));
+    await holds(() => assert.equal(here.secret.isBehind, true));
+    assert.match(here.secret.report().shortfall, /writes it, too/);
+    assert.doesNotThrow(() => here.secret.assertMaySign());
+    await sleep(500);
+    assert.deepEqual((await read()).data, tool);
+    // What is gone is not left so.
+    await core.deleteNamespacedSecret({ ...place });
+    await holds(async () => assert.deepEqual((await read()).data, ours));
+    here.change();
+    await here.secret.publish();
+    assert.equal(recordOf(await read()).epoch, here.state().epoch);
+  });
+
+  it("says what a hand has done although something is owed to it", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: { lookMs: 3_600_000 } });
+    here.change();
+    await core.deleteNamespacedSecret({ ...place });
+    await here.secret.publish();
+    const mended = here.recorder.events.filter(({ event }) => event === "trust-secret-mended");
+    assert.deepEqual(
+      mended.map(({ state }) => state),
+      ["deleted"],
+    );
+  });
+
+  it("says that it lacks a deny list that is too large for a Secret, is behind, and has the next that is not", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: { lookMs: 3_600_000 } });
+    const { denials } = here.store;
+    const before = denials.load();
+    const all = Array.from({ length: 8_000 }, (_, at) => randomDenial(at + 1));
+    const large = DenyList.of(all.length, all);
+    denials.replace(before, large);
+    await here.secret.publish();
+    assert.equal((await read()).data["deny-list.json.gz"], undefined);
+    assert.ok(here.recorder.events.some(({ event }) => event === "trust-secret-lacks-denials"));
+    assert.equal(here.secret.isBehind, true);
+    assert.match(here.secret.report().shortfall, /too large/);
+    assert.doesNotThrow(() => here.secret.assertMaySign());
+    denials.replace(large, DenyList.of(all.length + 1, all.slice(0, 100)));
+    await here.secret.publish();
+    assert.notEqual((await read()).data["deny-list.json.gz"], undefined);
+    assert.equal(here.secret.isBehind, false);
+    assert.equal(here.secret.report().shortfall, "");
+  });
+
+  it("is not taken over by a server of another trust domain, which keeps nothing of it", async () => {
+    using lost = temporaryDirectory();
+    await (await start(lost.path))[Symbol.asyncDispose]();
+    using fresh = temporaryDirectory();
+    const config = { trustDomain: TrustDomain.parse("other.example") };
+    await assert.rejects(start(fresh.path, { config }), { code: "trust-secret-foreign" });
+    using store = await Store.open(fresh.path, "server");
+    assert.equal(store.loadTrustState(), undefined);
+  });
+
+  it("is taken over with the longest lifetime of what may have been signed before, and a minute", async () => {
+    using lost = temporaryDirectory();
+    const ninetyDays = { maxTtlSeconds: 90 * 86_400 };
+    await (await start(lost.path, { config: ninetyDays }))[Symbol.asyncDispose]();
+    using fresh = temporaryDirectory();
+    const beganMs = Date.now();
+    await using there = await start(fresh.path, { config: { maxTtlSeconds: 3_600 } });
+    let untilMs = 0;
+    await there.secret.recordAdoption(async (possibleUntilMs) => void (untilMs = possibleUntilMs));
+    const leftMs = untilMs - beganMs - 60_000 - 90 * 86_400_000;
+    assert.ok(leftMs >= 0 && leftMs < 60_000, `${leftMs}`);
+  });
+
+  it("is never written over when it is of a later epoch: nothing is signed or changed any more", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: lookOften });
+    // What another server would write: a copy of this disk, that goes on without the Lease.
+    const { encodeTrustRecord, parseTrustRecord } =
+      await import("../../src/core/kube/trust/trust-record.ts");
+    const record = parseTrustRecord(textOf(await read(), "trust.json"));
+    const state = { ...record.state, epoch: record.state.epoch + 5 };
+    const later = encodeTrustRecord({ ...record, writer: "ffffffffffffffff", state });
+    await edit((data) => put(data, "trust.json", later));
+    await holds(async () => assert.equal(here.secret.problems.length, 1));
+    assert.throws(() => here.secret.assertMaySign(), { code: "signer-unavailable" });
+    assert.throws(() => here.secret.assertMayChange(), { code: "trust-secret-advanced" });
+    await assert.rejects(here.secret.publish(), { code: "trust-secret-advanced" });
+    assert.equal(textOf(await read(), "trust.json"), later);
+    // The same is taken over by a start.
+    await here[Symbol.asyncDispose]();
+    await using again = await start(directory.path);
+    assert.equal(again.state().epoch, state.epoch);
+  });
+
+  it("refuses a start on one that a hand has changed, or of another mesh, and changes nothing", async () => {
+    using directory = temporaryDirectory();
+    await (await start(directory.path))[Symbol.asyncDispose]();
+    const good = textOf(await read(), "trust.json");
+    await edit((data) => put(data, "trust.json", good.replace(/"epoch":\d+/, '"epoch":99')));
+    await assert.rejects(start(directory.path), (error) => {
+      assert.match(String(Reflect.get(Object(error), "hint")), /delete secret portcullis-trust/);
+      return Reflect.get(Object(error), "code") === "trust-secret-edited";
+    });
+    using fresh = temporaryDirectory();
+    await assert.rejects(start(fresh.path), { code: "trust-secret-edited" });
+    await edit((data) => put(data, "trust.json", good));
+    using other = temporaryDirectory();
+    const elsewhere = { ...place, name: "other" };
+    await (await start(other.path, { place: elsewhere }))[Symbol.asyncDispose]();
+    await assert.rejects(start(other.path), { code: "trust-secret-foreign" });
+    assert.equal(textOf(await read(), "trust.json"), good);
+    await (await start(directory.path))[Symbol.asyncDispose]();
+  });
+
+  it("refuses a key that is not the one that the trust state names, and a list that is missing", async () => {
+    using lost = temporaryDirectory();
+    await using here = await start(lost.path);
+    here.deny("spiffe://cluster.local/ns/shop/sa/cart");
+    await here.secret.publish();
+    await here[Symbol.asyncDispose]();
+    const whole = (await read()).data;
+    const [one = "", two = ""] = Object.keys(whole).filter((name) => name.startsWith("key."));
+    const hands: readonly ((data: Record<string, string>) => void)[] = [
+      (data) => Object.assign(data, { [one]: whole[two], [two]: whole[one] }),
+      (data) => delete data[one],
+      (data) => delete data["deny-list.json.gz"],
+    ];
+    for (const hand of hands) {
+      await edit(hand);
+      using fresh = temporaryDirectory();
+      await assert.rejects(start(fresh.path), { code: "trust-secret-incomplete" });
+      using store = await Store.open(fresh.path, "server");
+      assert.equal(store.loadTrustState(), undefined);
+      await edit((data) => Object.assign(data, whole));
+    }
+  });
+
+  it("may be 60 s unseen before nothing is signed, and is found again by itself", async () => {
+    using directory = temporaryDirectory();
+    let aheadMs = 0;
+    const monotonicMs = (): number => performance.now() + aheadMs;
+    await using here = await start(directory.path, { times: { lookMs: 100 }, monotonicMs });
+    await cluster.kill();
+    try {
+      aheadMs += 50_000;
+      assert.doesNotThrow(() => here.secret.assertMaySign());
+      assert.throws(() => here.secret.assertMayChange(), { code: "trust-lease-lost" });
+      aheadMs += 20_000;
+      assert.throws(() => here.secret.assertMaySign(), { code: "signer-unavailable" });
+      assert.match(here.secret.problems.join(), /was not seen for/);
+    } finally {
+      await cluster.restart();
+    }
+    await holds(async () => here.secret.assertMaySign(), 20_000);
+    await holds(async () => here.secret.assertMayChange(), 20_000);
+    here.change();
+    await here.secret.publish();
+    assert.equal(recordOf(await read()).epoch, here.state().epoch);
+  });
+});
