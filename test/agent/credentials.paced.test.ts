@@ -26,7 +26,7 @@ const db1 = "spiffe://cluster.local/vm/db-1";
 const db2 = "spiffe://cluster.local/vm/db-2";
 
 // Most of the time is spent waiting for certificates to age.
-describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, () => {
+describe("an agent with a join token", { concurrency: true, timeout: 60_000 }, () => {
   test("gets the first certificate by it, and each later one by the one before", async () => {
     await using scene = await openScene({ "renew-by-certificate": "true" });
     await scene.bringToken(db1);
@@ -118,20 +118,19 @@ describe("an agent with a join token", { concurrency: true, timeout: 20_000 }, (
     const flags = { listen: `127.0.0.1:${await freePort()}`, "renew-by-certificate": "true" };
     const old = stack.use(await openScene(flags));
     await old.bringToken(db1);
-    const agent = await old.start({ ttlSeconds: 8 });
+    // Longer than one server needs to end and another to begin: whose certificate is over asks by the token at once.
+    const agent = await old.start({ ttlSeconds: 24 });
     await agent.untilCount("certificate-received", 1);
     await old.it[Symbol.asyncDispose]();
     const it = stack.use(await startControlPlane({ flags }));
     await old.bringToken(db1, it);
     writeFileSync(join(old.directory, "root.pem"), `${old.it.rootPem}${it.rootPem}`);
-    await agent.untilCount("certificate-received", 2);
-    // A slow machine has no server for some time, and then one whose root is not in the file yet.
+    await eventually(() => agent.events("certificate-received").length >= 2, 40_000);
+    // A slow machine has no server for some time, and then one whose root is not in the file yet; the old one may have closed a handshake.
     const early = new Set<unknown>(["ca-unreachable", "ca-untrusted"]);
     const failed = agent.events("renewal-failed").map(({ reason }) => reason);
-    assert.deepEqual(
-      failed.filter((reason) => !early.has(reason)),
-      ["ca-closed"],
-    );
+    const told = failed.filter((reason) => !early.has(reason));
+    assert.deepEqual(new Set(told), new Set(["ca-closed"]), failed.join(" "));
     assert.equal(evidenceIn(it.log).at(-1)?.method, "join-token");
   });
 
