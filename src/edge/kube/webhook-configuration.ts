@@ -3,9 +3,8 @@
  * the operator's, and so are other webhooks beside it. Written only over the very version that was read.
  */
 
-import { isJsonObject, type JsonObject } from "../../core/identity/json-object.ts";
-import { KubeError } from "./kube-error.ts";
 import type { KubeConnection } from "./kube-connection.ts";
+import { findObject } from "./read/found-object.ts";
 import { objectOf, objectsOf, textOf } from "./read/raw-object.ts";
 
 /** `missing`: there is no such configuration, or no webhook of ours in it, and nobody asks us. */
@@ -26,7 +25,7 @@ export async function keepCaBundle(
   pem: string,
 ): Promise<CaBundleState> {
   const path = `${resource}/${name}`;
-  const found = await find(connection, path);
+  const found = await findObject(connection, path);
   if (found === undefined) return "missing";
   const caBundle = Buffer.from(pem).toString("base64");
   const { resourceVersion } = objectOf(found["metadata"]);
@@ -37,15 +36,4 @@ export async function keepCaBundle(
   const body = { metadata: { resourceVersion }, webhooks };
   await connection.send({ method: "PATCH", path, body, contentType: mergePatch });
   return "written";
-}
-
-async function find(connection: KubeConnection, path: string): Promise<JsonObject | undefined> {
-  try {
-    const found = await connection.send({ path });
-    if (isJsonObject(found)) return found;
-  } catch (error) {
-    if (error instanceof KubeError && error.code === "kube-not-found") return undefined;
-    throw error;
-  }
-  throw new KubeError("kube-answer", `GET ${path}: expected an object, got something else`);
 }

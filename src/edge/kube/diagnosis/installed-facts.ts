@@ -11,12 +11,12 @@ import { parsePem } from "../../../core/x509/pem.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
 import { namespaces } from "../read/read-identities.ts";
+import { findObject } from "../read/found-object.ts";
 import { objectOf, objectsOf, textOf } from "../read/raw-object.ts";
 import { LeaseObject } from "../trust/lease-object.ts";
 import { ListPages } from "../watch/list-pages.ts";
 import type { WatchedKind } from "../watch/reflector-options.ts";
 import { bundleMaps, textSha256 } from "../write/bundle-config-map.ts";
-import { readObject } from "../write/objects.ts";
 
 export interface InstalledAsker {
   readonly connection: KubeConnection;
@@ -31,7 +31,7 @@ export async function readWebhook({
   connection,
   signal,
 }: InstalledAsker): Promise<readonly WebhookEntry[] | undefined> {
-  const found = await readObject(connection, `${webhooksPath}/${webhookName}`, { signal });
+  const found = await findObject(connection, `${webhooksPath}/${webhookName}`, { signal });
   return (
     found &&
     objectsOf(found["webhooks"])

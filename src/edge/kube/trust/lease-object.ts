@@ -1,10 +1,11 @@
 /** A Lease in the cluster: read, made and replaced, always by the version that was judged. */
 
 import type { Lease, SeenLease } from "../../../core/kube/trust/lease.ts";
-import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import type { JsonObject } from "../../../core/identity/json-object.ts";
 import type { KubeConnection } from "../kube-connection.ts";
-import { KubeError } from "../kube-error.ts";
+import { microTime } from "../micro-time.ts";
 import { objectOf, textOf } from "../read/raw-object.ts";
+import { NamedObject } from "./named-object.ts";
 
 const apiVersion = "coordination.k8s.io/v1";
 /** Of one that says none; client-go's default. */
@@ -15,26 +16,20 @@ export type FoundLease = Pick<SeenLease, "lease" | "version">;
 export class LeaseObject {
   readonly namespace: string;
   readonly name: string;
-  readonly #connection: KubeConnection;
-  readonly #deadlineMs: number;
+  readonly #object: NamedObject;
 
   /** @param deadlineMs of each request */
   constructor(connection: KubeConnection, namespace: string, name: string, deadlineMs: number) {
-    this.#connection = connection;
     this.namespace = namespace;
     this.name = name;
-    this.#deadlineMs = deadlineMs;
+    const collection = `/apis/${apiVersion}/namespaces/${namespace}/leases`;
+    this.#object = new NamedObject({ connection, collection, name, deadlineMs });
   }
 
   /** @throws KubeError; the reason of the signal */
   async read(signal?: AbortSignal): Promise<FoundLease> {
-    try {
-      return foundIn(await this.#send({ path: this.#path(this.name) }, signal));
-    } catch (error) {
-      const isNone = error instanceof KubeError && error.code === "kube-not-found";
-      if (isNone) return { lease: undefined, version: "" };
-      throw error;
-    }
+    const found = await this.#object.read(signal);
+    return found === undefined ? { lease: undefined, version: "" } : foundIn(found);
   }
 
   /**
@@ -43,24 +38,9 @@ export class LeaseObject {
    */
   async write(lease: Lease, version: string, signal?: AbortSignal): Promise<FoundLease> {
     const { name, namespace } = this;
-    const versioned = version === "" ? {} : { resourceVersion: version };
-    const metadata = { name, namespace, ...versioned };
+    const metadata = { name, namespace };
     const body = { apiVersion, kind: "Lease", metadata, spec: specOf(lease) };
-    const request =
-      version === ""
-        ? ({ method: "POST", path: this.#path(), body } as const)
-        : ({ method: "PUT", path: this.#path(name), body } as const);
-    return foundIn(await this.#send(request, signal));
-  }
-
-  #path(name?: string): string {
-    const all = `/apis/${apiVersion}/namespaces/${this.namespace}/leases`;
-    return name === undefined ? all : `${all}/${name}`;
-  }
-
-  #send(request: Parameters<KubeConnection["send"]>[0], signal?: AbortSignal): Promise<unknown> {
-    const deadlineMs = this.#deadlineMs;
-    return this.#connection.send({ ...request, lane: "trust", deadlineMs, signal });
+    return foundIn(await this.#object.write(body, version, signal));
   }
 }
 
@@ -74,13 +54,7 @@ function specOf({ holder, durationMs, acquiredMs, renewedMs, transitions }: Leas
   };
 }
 
-/** `MicroTime` wants six digits. */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
-}
-
-function foundIn(answer: unknown): FoundLease {
-  if (!isJsonObject(answer)) throw new KubeError("kube-answer", "expected a Lease");
+function foundIn(answer: JsonObject): FoundLease {
   const spec = objectOf(answer["spec"]);
   const seconds = numberOf(spec["leaseDurationSeconds"]) ?? durationDefaultSeconds;
   return {

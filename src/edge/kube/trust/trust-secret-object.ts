@@ -5,7 +5,7 @@
  */
 
 import { equalBytes } from "../../../core/bytes.ts";
-import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import type { JsonObject } from "../../../core/identity/json-object.ts";
 import {
   encodeTrustRecord,
   parseTrustRecord,
@@ -14,8 +14,8 @@ import {
 import { encodePem, parseSinglePem } from "../../../core/x509/pem.ts";
 import { isEncryptedKey } from "../../store/key-at-rest.ts";
 import type { KubeConnection } from "../kube-connection.ts";
-import { KubeError } from "../kube-error.ts";
 import { objectOf, objectsOf, textOf } from "../read/raw-object.ts";
+import { NamedObject } from "./named-object.ts";
 import { packDenials, unpackDenials } from "./packed-denials.ts";
 
 export interface SecretContent {
@@ -45,25 +45,20 @@ const query = `?fieldManager=${fieldManager}`;
 export class TrustSecretObject {
   readonly namespace: string;
   readonly name: string;
-  readonly #connection: KubeConnection;
-  readonly #deadlineMs: number;
+  readonly #object: NamedObject;
 
   /** @param deadlineMs of each request */
   constructor(connection: KubeConnection, namespace: string, name: string, deadlineMs: number) {
-    this.#connection = connection;
     this.namespace = namespace;
     this.name = name;
-    this.#deadlineMs = deadlineMs;
+    const collection = `/api/v1/namespaces/${namespace}/secrets`;
+    this.#object = new NamedObject({ connection, collection, name, deadlineMs });
   }
 
   /** Undefined where there is none. @throws KubeError; the reason of the signal */
   async read(signal?: AbortSignal): Promise<FoundSecret | undefined> {
-    try {
-      return foundIn(await this.#send({ path: this.#path(this.name) }, signal));
-    } catch (error) {
-      if (error instanceof KubeError && error.code === "kube-not-found") return undefined;
-      throw error;
-    }
+    const found = await this.#object.read(signal);
+    return found && foundIn(found);
   }
 
   /**
@@ -76,29 +71,10 @@ export class TrustSecretObject {
     signal?: AbortSignal,
   ): Promise<void> {
     const { name, namespace } = this;
-    const metadata = { name, namespace, labels, ...(version && { resourceVersion: version }) };
-    const body = {
-      apiVersion: "v1",
-      kind: "Secret",
-      type: "Opaque",
-      metadata,
-      data: dataOf(content),
-    };
-    const request =
-      version === undefined
-        ? ({ method: "POST", path: this.#path() + query, body } as const)
-        : ({ method: "PUT", path: this.#path(name) + query, body } as const);
-    await this.#send(request, signal);
-  }
-
-  #path(name?: string): string {
-    const all = `/api/v1/namespaces/${this.namespace}/secrets`;
-    return name === undefined ? all : `${all}/${name}`;
-  }
-
-  #send(request: Parameters<KubeConnection["send"]>[0], signal?: AbortSignal): Promise<unknown> {
-    const deadlineMs = this.#deadlineMs;
-    return this.#connection.send({ ...request, lane: "trust", deadlineMs, signal });
+    const metadata = { name, namespace, labels };
+    const data = dataOf(content);
+    const body = { apiVersion: "v1", kind: "Secret", type: "Opaque", metadata, data };
+    await this.#object.write(body, version ?? "", signal, query);
   }
 }
 
@@ -121,8 +97,7 @@ function dataOf({ record, keys, denials }: SecretContent): Readonly<Record<strin
   );
 }
 
-function foundIn(answer: unknown): FoundSecret {
-  if (!isJsonObject(answer)) throw new KubeError("kube-answer", "expected a Secret");
+function foundIn(answer: JsonObject): FoundSecret {
   const metadata = objectOf(answer["metadata"]);
   const found = { version: textOf(metadata["resourceVersion"]), manager: managerOf(metadata) };
   try {

@@ -4,9 +4,10 @@ import { hash } from "node:crypto";
 import type { JsonObject } from "../../../core/identity/json-object.ts";
 import type { BundleMap } from "../../../core/kube/writes/bundle-map.ts";
 import type { KubeConnection } from "../kube-connection.ts";
+import { findObject } from "../read/found-object.ts";
 import { headOf, objectOf, objectsOf, textOf } from "../read/raw-object.ts";
 import type { WatchedKind } from "../watch/reflector-options.ts";
-import { createObject, patchObject, readObject, type WriteOptions } from "./objects.ts";
+import { createObject, patchObject, type WriteOptions } from "./objects.ts";
 
 const key = "root-cert.pem";
 /** Istio: `constants.IstioConfig...`, on each of its ConfigMaps. */
@@ -33,7 +34,7 @@ export async function findBundleMap(
   name: string,
   options?: WriteOptions,
 ): Promise<BundleMap | undefined> {
-  const raw = await readObject(connection, `${collection(namespace)}/${name}`, options);
+  const raw = await findObject(connection, `${collection(namespace)}/${name}`, options);
   return raw && readBundleMap(raw);
 }
 

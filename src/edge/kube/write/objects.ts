@@ -4,8 +4,9 @@
  */
 
 import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
-import type { KubeConnection, KubeRequest } from "../kube-connection.ts";
+import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
+import { askObject } from "../read/found-object.ts";
 
 /** As whom `managedFields` names us. */
 const fieldManager = "portcullis";
@@ -16,20 +17,6 @@ export interface WriteOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** @returns undefined where there is none. @throws KubeError; the reason of the signal */
-export async function readObject(
-  connection: KubeConnection,
-  path: string,
-  { signal }: WriteOptions = {},
-): Promise<JsonObject | undefined> {
-  try {
-    return await ask(connection, { path, signal });
-  } catch (error) {
-    if (error instanceof KubeError && error.code === "kube-not-found") return undefined;
-    throw error;
-  }
-}
-
 /** @param path of the collection. @throws KubeError `kube-conflict` where there is one of its name; the reason of the signal */
 export async function createObject(
   connection: KubeConnection,
@@ -37,7 +24,7 @@ export async function createObject(
   body: JsonObject,
   { signal }: WriteOptions = {},
 ): Promise<JsonObject> {
-  return await ask(connection, { method: "POST", path: written(path), body, signal });
+  return await askObject(connection, { method: "POST", path: written(path), body, signal });
 }
 
 /**
@@ -53,7 +40,7 @@ export async function patchObject(
 ): Promise<JsonObject> {
   const { metadata, ...rest } = patch;
   const versioned = { ...(isJsonObject(metadata) && metadata), resourceVersion };
-  return await ask(connection, {
+  return await askObject(connection, {
     method: "PATCH",
     path: written(path),
     body: { ...rest, metadata: versioned },
@@ -72,7 +59,7 @@ export async function deleteObject(
 ): Promise<void> {
   const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions: { resourceVersion } };
   try {
-    await ask(connection, { method: "DELETE", path, body, isRepeatable: true, signal });
+    await askObject(connection, { method: "DELETE", path, body, isRepeatable: true, signal });
   } catch (error) {
     if (!(error instanceof KubeError) || error.code !== "kube-not-found") throw error;
   }
@@ -80,11 +67,4 @@ export async function deleteObject(
 
 function written(path: string): string {
   return `${path}?fieldManager=${fieldManager}`;
-}
-
-async function ask(connection: KubeConnection, request: KubeRequest): Promise<JsonObject> {
-  const answer = await connection.send(request);
-  if (isJsonObject(answer)) return answer;
-  const what = `${request.method ?? "GET"} ${request.path.split("?", 1)[0]}`;
-  throw new KubeError("kube-answer", `${what}: expected an object, got something else`);
 }

@@ -9,14 +9,9 @@ import { sameValue } from "../../../core/policy/same-value.ts";
 import type { ResourceRef } from "../../../core/resources/resource.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
+import { findObject } from "../read/found-object.ts";
 import { objectOf, textOf } from "../read/raw-object.ts";
-import {
-  createObject,
-  deleteObject,
-  patchObject,
-  readObject,
-  type WriteOptions,
-} from "./objects.ts";
+import { createObject, deleteObject, patchObject, type WriteOptions } from "./objects.ts";
 import { policyCollection, policyKindOf, policyPath } from "./policy-path.ts";
 
 export interface PolicyObjectNow {
@@ -43,7 +38,7 @@ export async function readPolicyObject(
   ref: ResourceRef,
   options?: WriteOptions,
 ): Promise<PolicyObjectNow | undefined> {
-  const raw = await readObject(connection, policyPath(ref), options);
+  const raw = await findObject(connection, policyPath(ref), options);
   if (raw === undefined) return undefined;
   return {
     resourceVersion: textOf(objectOf(raw["metadata"])["resourceVersion"]),

@@ -4,8 +4,9 @@ import { mergedConditions, type WantedCondition } from "../../../core/kube/write
 import type { ResourceName } from "../../../core/resources/resource.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
+import { findObject } from "../read/found-object.ts";
 import { objectOf, textOf } from "../read/raw-object.ts";
-import { readObject, patchObject } from "./objects.ts";
+import { patchObject } from "./objects.ts";
 import { policyPath } from "./policy-path.ts";
 import type { WritePace } from "./write-pace.ts";
 
@@ -49,7 +50,7 @@ async function writeOnce(
   nowMs: number,
 ): Promise<void> {
   const path = policyPath({ kind: "PeerAuthentication", namespace, name });
-  const found = await readObject(connection, path, { signal });
+  const found = await findObject(connection, path, { signal });
   if (found === undefined) return;
   const metadata = objectOf(found["metadata"]);
   if (uid !== undefined && metadata["uid"] !== uid) return;

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../../core/identity/json-object.ts";
 import type { RefusalNote } from "../../../core/kube/writes/refusal-notes.ts";
 import type { RefusalSubject } from "../../../core/kube/writes/refusal-series.ts";
 import type { KubeConnection } from "../kube-connection.ts";
+import { microTime } from "../micro-time.ts";
 import { objectOf, textOf } from "../read/raw-object.ts";
 import { createObject, patchObject, type WriteOptions } from "./objects.ts";
 
@@ -69,9 +70,4 @@ export async function countRefusalEvent(
 
 function versionOf({ metadata }: JsonObject): string {
   return textOf(objectOf(metadata)["resourceVersion"]);
-}
-
-/** metav1.MicroTime */
-function microTime(ms: number): string {
-  return new Date(ms).toISOString().replace("Z", "000Z");
 }
