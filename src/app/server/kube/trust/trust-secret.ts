@@ -25,6 +25,7 @@ import {
   type TrustSecretReport,
   type TrustSecretTimes,
 } from "./trust-secret-options.ts";
+import { OneAtATime } from "../../one-at-a-time.ts";
 import { foundStamp, stampOf } from "./trust-stamps.ts";
 
 const conflictsMax = 3;
@@ -34,7 +35,7 @@ export class TrustSecret implements AsyncDisposable {
   readonly #times: TrustSecretTimes;
   readonly #gate: TrustGate;
   readonly #mends: TrustMends;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new OneAtATime();
   /** Since when something is stored here that is not there; Unix ms. */
   #behindSinceMs: number | undefined;
   #takenOverMs: number | undefined;
@@ -88,7 +89,7 @@ export class TrustSecret implements AsyncDisposable {
   /** What is stored here is there, too, when it resolves. @throws TrustSecretError, KubeError */
   async publish(): Promise<void> {
     this.#behindSinceMs ??= this.#options.nowMs();
-    await this.#inTurn(() => this.#publish(false));
+    await this.#turns.run(() => this.#publish(false));
   }
 
   /** The same without anybody who waits for it. */
@@ -137,21 +138,15 @@ export class TrustSecret implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    await this.#turn;
+    await this.#turns.idle();
   }
 
   async #look(): Promise<void> {
     try {
-      await this.#inTurn(() => this.#publish(true));
+      await this.#turns.run(() => this.#publish(true));
     } catch (error) {
       this.#mends.failed(error);
     }
-  }
-
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    await done;
   }
 
   /** @param isLook whether nobody waits for it */
