@@ -4,6 +4,7 @@
  */
 
 import type { Socket } from "node:net";
+import { KeyCounts } from "../../core/key-counts.ts";
 
 export interface StrangerBoundsOptions {
   readonly perAddressMax: number;
@@ -13,7 +14,7 @@ export interface StrangerBoundsOptions {
 
 export class StrangerBounds {
   readonly #options: StrangerBoundsOptions;
-  readonly #connections = new Map<string, number>();
+  readonly #connections = new KeyCounts();
   /** By `ADDRESS:PORT`: what is to be done once it is no stranger's any more. */
   readonly #leave = new Map<string, () => void>();
 
@@ -25,18 +26,15 @@ export class StrangerBounds {
   enter(socket: Socket): boolean {
     const { perAddressMax, provenWithinMs } = this.#options;
     const { remoteAddress: address = "", remotePort: port = 0 } = socket;
-    const count = this.#connections.get(address) ?? 0;
-    if (count >= perAddressMax) return false;
-    this.#connections.set(address, count + 1);
+    if (this.#connections.of(address) >= perAddressMax) return false;
+    const counted = this.#connections.add(address);
     const peer = `${address}:${port}`;
     const end = setTimeout(() => socket.destroy(), provenWithinMs).unref();
     const leave = (): void => {
       if (this.#leave.get(peer) !== leave) return;
       this.#leave.delete(peer);
       clearTimeout(end);
-      const left = (this.#connections.get(address) ?? 1) - 1;
-      if (left > 0) this.#connections.set(address, left);
-      else this.#connections.delete(address);
+      counted[Symbol.dispose]();
     };
     this.#leave.set(peer, leave);
     socket.once("close", leave);

@@ -5,7 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { setImmediate as afterPoll, setTimeout as sleep } from "node:timers/promises";
-import { KeyCounts } from "./key-counts.ts";
+import { KeyCounts } from "../../core/key-counts.ts";
 import { readBody } from "./request-body.ts";
 
 export type ReadBody =

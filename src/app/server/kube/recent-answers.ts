@@ -4,15 +4,16 @@ import { LRUCache } from "lru-cache";
 
 export interface RecentAnswersOptions<T> {
   readonly entriesMax: number;
-  /** How long an answer counts. Monotonic, as is `nowMs`. */
-  readonly lifeMs: (answer: T) => number;
+  /** Until when an answer counts. Monotonic, as is `nowMs`. */
+  readonly untilMs: (answer: T, askedMs: number) => number;
   readonly nowMs: () => number;
 }
 
 interface Recent<T> {
   readonly answer: Promise<T>;
-  /** From when it was asked on: what has changed since is not known. */
-  endMs: number;
+  /** Once it is there. */
+  settled?: T;
+  untilMs: number;
 }
 
 export class RecentAnswers<T> {
@@ -24,17 +25,25 @@ export class RecentAnswers<T> {
     this.#entries = new LRUCache({ max: options.entriesMax });
   }
 
+  /** An answer that is there. */
+  known(key: string): T | undefined {
+    if (this.#entries.size === 0) return undefined;
+    const known = this.#entries.get(key);
+    return known !== undefined && this.#options.nowMs() < known.untilMs ? known.settled : undefined;
+  }
+
   /** @throws what `ask` throws, which is remembered for nobody who comes later */
   async answer(key: string, ask: () => Promise<T>): Promise<T> {
-    const { nowMs, lifeMs } = this.#options;
+    const { nowMs, untilMs } = this.#options;
     const known = this.#entries.get(key);
-    if (known !== undefined && nowMs() < known.endMs) return await known.answer;
+    if (known !== undefined && nowMs() < known.untilMs) return await known.answer;
     const askedMs = nowMs();
-    const entry: Recent<T> = { answer: ask(), endMs: Number.POSITIVE_INFINITY };
+    const entry: Recent<T> = { answer: ask(), untilMs: Number.POSITIVE_INFINITY };
     this.#entries.set(key, entry);
     try {
       const answer = await entry.answer;
-      entry.endMs = askedMs + lifeMs(answer);
+      entry.settled = answer;
+      entry.untilMs = untilMs(answer, askedMs);
       return answer;
     } catch (error) {
       if (this.#entries.peek(key) === entry) this.#entries.delete(key);

@@ -12,8 +12,8 @@ import type { ReviewedOperator } from "../../../../core/kube/who/reviewed-operat
 import type { RefusedToken } from "../../../../core/kube/who/review-answer.ts";
 import { KubeError } from "../../../../edge/kube/kube-error.ts";
 import { RequestGate } from "../../../../edge/kube/request-gate.ts";
-import { RecentAnswers } from "./recent-answers.ts";
-import { Shares } from "../who/shares.ts";
+import { RecentAnswers } from "../recent-answers.ts";
+import { Shares } from "../shares.ts";
 
 export type OperatorReview = ReviewedOperator | RefusedToken;
 
@@ -57,14 +57,15 @@ export class OperatorQuestions {
     const reviews = () =>
       new RecentAnswers<OperatorReview>({
         entriesMax: tokensMax,
-        lifeMs: ({ kind }) => (kind === "refused" ? refusalsRememberedMs : rememberedMs),
+        untilMs: ({ kind }, askedMs) =>
+          askedMs + (kind === "refused" ? refusalsRememberedMs : rememberedMs),
         nowMs,
       });
     this.#reviews = reviews();
     this.#strangers = reviews();
     this.#permissions = new RecentAnswers({
       entriesMax: permissionsMax,
-      lifeMs: (isAllowed) => (isAllowed ? rememberedMs : refusalsRememberedMs),
+      untilMs: (isAllowed, askedMs) => askedMs + (isAllowed ? rememberedMs : refusalsRememberedMs),
       nowMs,
     });
   }

@@ -14,7 +14,7 @@ import {
 import { CaCallError } from "../../../../edge/rpc/ca-status.ts";
 import { placeKey } from "../arrivals.ts";
 import type { Kube } from "../kube.ts";
-import { Shares } from "./shares.ts";
+import { Shares } from "../shares.ts";
 
 export interface NodeImpersonationOptions {
   readonly kube: Pick<Kube, "caches" | "places" | "arrivals" | "isCurrent">;

@@ -5,7 +5,6 @@
  */
 
 import { hash } from "node:crypto";
-import { LRUCache } from "lru-cache";
 import { AuthnError } from "../../../../core/identity/authn-error.ts";
 import type { Caller } from "../../../../core/identity/caller.ts";
 import {
@@ -16,7 +15,8 @@ import type { ReviewAnswer } from "../../../../core/kube/who/review-answer.ts";
 import type { TrustDomain } from "../../../../core/spiffe/id.ts";
 import { KubeError } from "../../../../edge/kube/kube-error.ts";
 import type { ReviewResult } from "../../../../edge/telemetry/kube-events.ts";
-import { Shares } from "./shares.ts";
+import { RecentAnswers } from "../recent-answers.ts";
+import { Shares } from "../shares.ts";
 
 export interface TokenReviewsOptions {
   /** @throws KubeError; it ends by itself */
@@ -35,6 +35,7 @@ type Verdict =
 
 interface Kept {
   readonly verdict: Verdict;
+  /** Monotonic. */
   readonly untilMs: number;
 }
 
@@ -48,13 +49,17 @@ const perAccountMax = 96;
 
 export class TokenReviews {
   readonly #options: TokenReviewsOptions;
-  readonly #kept = new LRUCache<string, Kept>({ max: keptMax });
-  readonly #asking = new Map<string, Promise<Caller>>();
+  readonly #recent: RecentAnswers<Kept>;
   readonly #holders = new Shares(perHolderMax);
   readonly #accounts = new Shares(perAccountMax);
 
   constructor(options: TokenReviewsOptions) {
     this.#options = options;
+    this.#recent = new RecentAnswers({
+      entriesMax: keptMax,
+      untilMs: ({ untilMs }) => untilMs,
+      nowMs: options.nowMs,
+    });
   }
 
   /**
@@ -63,11 +68,8 @@ export class TokenReviews {
    * @throws AuthnError
    */
   known(token: string): Caller | undefined {
-    if (this.#kept.size === 0) return undefined;
-    const kept = this.#kept.get(digestOf(token));
-    if (kept === undefined || !(this.#options.nowMs() < kept.untilMs)) return undefined;
-    if (kept.verdict.kind === "caller") return kept.verdict.caller;
-    throw kept.verdict.error;
+    const kept = this.#recent.known(digestOf(token));
+    return kept && callerOf(kept);
   }
 
   /**
@@ -75,36 +77,30 @@ export class TokenReviews {
    * @returns who it is by the API server; its claims must agree
    * @throws AuthnError `identities-unavailable` where it cannot say
    */
-  review(
+  async review(
     token: string,
     claimed: ClaimedCaller,
     before: () => Promise<Caller | undefined> = async () => undefined,
   ): Promise<Caller> {
     const { pod, serviceAccountUid = "" } = claimed.evidence;
     const full = (): AuthnError => tooMany(claimed);
-    const run = (digest?: string): Promise<Caller> =>
+    const run = (): Promise<Kept> =>
       this.#holders.run(pod?.uid ?? serviceAccountUid, full, () =>
-        this.#run(token, claimed, before, digest),
+        this.#run(token, claimed, before),
       );
-    if (this.#options.isAlways) return run();
-    const digest = digestOf(token);
-    const asking = this.#asking.get(digest);
-    if (asking !== undefined) return asking;
-    const asked = run(digest).finally(() => {
-      this.#asking.delete(digest);
-    });
-    this.#asking.set(digest, asked);
-    return asked;
+    const { isAlways } = this.#options;
+    return callerOf(isAlways ? await run() : await this.#recent.answer(digestOf(token), run));
   }
 
   async #run(
     token: string,
     claimed: ClaimedCaller,
     before: () => Promise<Caller | undefined>,
-    digest?: string,
-  ): Promise<Caller> {
+  ): Promise<Kept> {
     const seen = await before();
-    if (seen !== undefined) return seen;
+    // The watch is asked anew each time.
+    if (seen !== undefined)
+      return { verdict: { kind: "caller", caller: seen }, untilMs: -Infinity };
     const { nowMs } = this.#options;
     // Of its beginning: what happens while it is under way may not be in it.
     const beganMs = nowMs();
@@ -114,10 +110,7 @@ export class TokenReviews {
       () => tooMany(claimed),
       () => this.#ask(token, claimed),
     );
-    const untilMs = beganMs + (verdict.kind === "caller" ? yesMs : noMs);
-    if (digest !== undefined) this.#kept.set(digest, { verdict, untilMs });
-    if (verdict.kind === "caller") return verdict.caller;
-    throw verdict.error;
+    return { verdict, untilMs: beganMs + (verdict.kind === "caller" ? yesMs : noMs) };
   }
 
   /** @throws AuthnError `identities-unavailable` */
@@ -134,6 +127,12 @@ export class TokenReviews {
     onReviewed(verdict.kind === "caller" ? "authenticated" : "refused");
     return verdict;
   }
+}
+
+/** @throws AuthnError */
+function callerOf({ verdict }: Kept): Caller {
+  if (verdict.kind === "caller") return verdict.caller;
+  throw verdict.error;
 }
 
 function judge(answer: ReviewAnswer, claimed: ClaimedCaller, trustDomain: TrustDomain): Verdict {
