@@ -1,5 +1,6 @@
 /** What a cluster says of a server in it, by a kubeconfig, whether or not the server can be reached. */
 
+import { ownName } from "../../core/kube/own-names.ts";
 import { askedOf, whyNot } from "../../core/doctor/asked.ts";
 import { checkPods } from "../../core/doctor/check-cluster.ts";
 import {
@@ -31,8 +32,6 @@ export interface ClusterReach {
   readonly signal: AbortSignal;
 }
 
-/** As the manifests of `deploy` have it. */
-const account = "portcullis";
 /** Each question has 5 s, and lists more. */
 const deadlineMs = 20_000;
 
@@ -53,7 +52,7 @@ export async function askCluster(
     readCluster({
       ...asker,
       settings,
-      subject: accountSubject(namespace, account),
+      subject: accountSubject(namespace, ownName),
       mapSha256: own.kind === "known" ? known(own.value.sha256) : own,
       nowMs,
     }),

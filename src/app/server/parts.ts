@@ -4,6 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { OwnCertificate } from "../../core/roll/holder-gate.ts";
 import type { Roll } from "../../core/roll/roll.ts";
 import type { RateLimits } from "../../core/issuance/rate-limits.ts";
+import { serverHost } from "../../core/kube/own-names.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { Logger } from "../../edge/telemetry/logger.ts";
@@ -176,7 +177,7 @@ export function buildParts(options: PartsOptions): Parts {
       ...new Set([
         ...servingNames(live.config),
         // By it operators find it through their kubeconfig.
-        ...(kube === undefined ? [] : [`portcullis.${kube.namespace}.svc`]),
+        ...(kube === undefined ? [] : [serverHost(kube.namespace)]),
       ]),
     ],
     onRenewed: ({ notAfterMs }) =>

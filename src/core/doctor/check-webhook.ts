@@ -1,6 +1,6 @@
 /** The admission webhook: what the server is set to do, what the API server is told of it, and whether these are of one mind. */
 
-import { webhookName } from "./cluster-needs.ts";
+import { guardConfiguration } from "../kube/own-names.ts";
 import { critical, ok, orOk, someOf, warning, type Said } from "./finding.ts";
 
 export interface WebhookFacts {
@@ -26,7 +26,7 @@ export interface ShownCertificate {
   readonly names: readonly string[];
 }
 
-const look = `kubectl get validatingwebhookconfiguration ${webhookName} -o yaml`;
+const look = `kubectl get validatingwebhookconfiguration ${guardConfiguration} -o yaml`;
 
 export function checkWebhook(facts: WebhookFacts): readonly Said[] {
   const { mode, configuration } = facts;
@@ -38,24 +38,24 @@ export function checkWebhook(facts: WebhookFacts): readonly Said[] {
     ...namesOf(facts, entry),
   ]);
   if (configuration.length === 0) {
-    found.push(warning(`${webhookName} has no webhooks: nothing is looked at`, install));
+    found.push(warning(`${guardConfiguration} has no webhooks: nothing is looked at`, install));
   }
-  return orOk(found, `${webhookName} asks this server, and believes it`);
+  return orOk(found, `${guardConfiguration} asks this server, and believes it`);
 }
 
 const install = "install it again: helm with guard.mode, or deploy/kubernetes/guard.yaml";
 
 function withoutOne(mode: WebhookFacts["mode"]): Said {
   if (mode === "off") return ok("the guard is off, and the API server asks nobody");
-  const finding = `the guard is on (${mode}), and there is no ${webhookName}: nothing is looked at`;
+  const finding = `the guard is on (${mode}), and there is no ${guardConfiguration}: nothing is looked at`;
   return (mode === "enforce" ? critical : warning)(finding, install);
 }
 
 function withoutServer(configuration: readonly WebhookEntry[]): Said {
   const blocks = configuration.some(({ isFailing }) => isFailing);
   const what = blocks ? "PeerAuthentications cannot be changed" : "each change waits in vain";
-  const finding = `the guard is off, and ${webhookName} asks it: ${what}`;
-  const hint = `kubectl delete validatingwebhookconfiguration ${webhookName}, or give --guard`;
+  const finding = `the guard is off, and ${guardConfiguration} asks it: ${what}`;
+  const hint = `kubectl delete validatingwebhookconfiguration ${guardConfiguration}, or give --guard`;
   return (blocks ? critical : warning)(finding, hint);
 }
 

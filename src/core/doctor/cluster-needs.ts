@@ -3,6 +3,8 @@
  * table by a test.
  */
 
+import { guardConfiguration } from "../kube/own-names.ts";
+
 export interface NeedSettings {
   /** The server's own. */
   readonly namespace: string;
@@ -34,7 +36,6 @@ export interface ClusterNeed {
 
 type Purpose = Pick<ClusterNeed, "role" | "isVital" | "what">;
 
-export const webhookName = "portcullis-guard";
 const reading: readonly string[] = ["list", "watch"];
 
 const purposes = {
@@ -49,7 +50,7 @@ const purposes = {
   flips: { role: "portcullis-flips", isVital: false, what: "flips cannot write their objects" },
   events: { role: "portcullis-events", isVital: false, what: "refusals make no Events" },
   trust: { role: "portcullis-trust", isVital: true, what: "nothing is signed" },
-  guard: { role: webhookName, isVital: false, what: "the webhook is not believed" },
+  guard: { role: guardConfiguration, isVital: false, what: "the webhook is not believed" },
 } satisfies Record<string, Purpose>;
 
 export function clusterNeeds(settings: NeedSettings): readonly ClusterNeed[] {
@@ -86,7 +87,7 @@ export function clusterNeeds(settings: NeedSettings): readonly ClusterNeed[] {
     ...(trustSecret === undefined ? [] : trustNeeds(namespace, trustSecret)),
     ...(hasGuard
       ? need(purposes.guard, "admissionregistration.k8s.io", [webhooks], ["get", "patch"], {
-          name: webhookName,
+          name: guardConfiguration,
         })
       : []),
   ];

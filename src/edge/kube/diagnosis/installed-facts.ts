@@ -2,8 +2,8 @@
 
 import type { BundleMapFacts } from "../../../core/doctor/check-cluster.ts";
 import type { WebhookEntry } from "../../../core/doctor/check-webhook.ts";
-import { webhookName } from "../../../core/doctor/cluster-needs.ts";
 import type { JsonObject } from "../../../core/identity/json-object.ts";
+import { guardConfiguration, rootsKey } from "../../../core/kube/own-names.ts";
 import { isServed, planMap, type BundleMap } from "../../../core/kube/writes/bundle-map.ts";
 import type { KubeObject } from "../../../core/kube/kube-object.ts";
 import { rootSha256 } from "../../../core/spiffe/roots-digest.ts";
@@ -11,11 +11,12 @@ import { parsePem } from "../../../core/x509/pem.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
 import { namespaces } from "../read/read-identities.ts";
-import { findObject } from "../read/found-object.ts";
-import { objectOf, objectsOf, textOf } from "../read/raw-object.ts";
+import { objectOf, textOf } from "../read/raw-object.ts";
 import { LeaseObject } from "../trust/lease-object.ts";
+import { findOwnWebhook } from "../webhook-configuration.ts";
 import { ListPages } from "../watch/list-pages.ts";
 import type { WatchedKind } from "../watch/reflector-options.ts";
+import { fieldManager } from "../write/objects.ts";
 import { bundleMaps, textSha256 } from "../write/bundle-config-map.ts";
 
 export interface InstalledAsker {
@@ -23,7 +24,6 @@ export interface InstalledAsker {
   readonly signal: AbortSignal;
 }
 
-const webhooksPath = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations";
 const rootsMax = 64;
 
 /** @returns undefined where there is none. @throws KubeError */
@@ -31,13 +31,8 @@ export async function readWebhook({
   connection,
   signal,
 }: InstalledAsker): Promise<readonly WebhookEntry[] | undefined> {
-  const found = await findObject(connection, `${webhooksPath}/${webhookName}`, { signal });
-  return (
-    found &&
-    objectsOf(found["webhooks"])
-      .filter(({ name }) => name === "guard.portcullis.io")
-      .map(webhookEntry)
-  );
+  const found = await findOwnWebhook(connection, guardConfiguration, { signal });
+  return found && (found.own === undefined ? [] : [webhookEntry(found.own)]);
 }
 
 function webhookEntry(raw: JsonObject): WebhookEntry {
@@ -63,8 +58,6 @@ function rootsIn(pem: string): readonly string[] | undefined {
 }
 
 const pageMax = 500;
-/** As whom `managedFields` names us. */
-const ours = "portcullis";
 
 /** @param wantedSha256 of the text that each is to have. @throws KubeError */
 export async function readBundleMaps(
@@ -84,7 +77,8 @@ export async function readBundleMaps(
   const rivals = new Map<string, number>();
   for (const { name: namespace } of behind) {
     const map = mapOf.get(namespace);
-    if (map === undefined || map.manager === ours || map.rootsSha256 === wantedSha256) continue;
+    if (map === undefined || map.manager === fieldManager || map.rootsSha256 === wantedSha256)
+      continue;
     rivals.set(map.manager, (rivals.get(map.manager) ?? 0) + 1);
   }
   const names = behind.map((each) => each.name);
@@ -117,7 +111,7 @@ export async function readOwnRoots(
 ): Promise<OwnRoots> {
   const path = `/api/v1/namespaces/${namespace}/configmaps/${name}`;
   const { data } = objectOf(await connection.send({ path, signal }));
-  const pem = textOf(objectOf(data)["root-cert.pem"]);
+  const pem = textOf(objectOf(data)[rootsKey]);
   const roots = rootsIn(pem);
   if (roots !== undefined) return { roots, sha256: textSha256(pem) };
   throw new KubeError("kube-answer", `ConfigMap ${namespace}/${name}: expected certificates`);

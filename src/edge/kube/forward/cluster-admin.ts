@@ -3,6 +3,7 @@
  * and the roots that the server has written into its own namespace, or that the operator has. What was found out is kept for the next call.
  */
 
+import { serverHost } from "../../../core/kube/own-names.ts";
 import type { AdminPassage, AdminWay } from "../../rpc/admin-target.ts";
 import { relayTls } from "../../rpc/tls-relay.ts";
 import { readBoundedFile } from "../../config/private-files.ts";
@@ -10,7 +11,7 @@ import type { KubeAccess } from "../kube-access.ts";
 import { KubeConnection } from "../kube-connection.ts";
 import { asKubeError, KubeError } from "../kube-error.ts";
 import { forwardPort } from "./port-forward.ts";
-import { findServerPod, readServerRoots, serverName } from "./server-place.ts";
+import { findServerPod, readServerRoots } from "./server-place.ts";
 import { requestToken } from "./token-request.ts";
 import { isTokenFor } from "./token-audience.ts";
 
@@ -117,7 +118,7 @@ export class ClusterAdmin implements AdminWay {
     const onAbort = (): void => void port.destroy(asError(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     port.once("close", () => signal.removeEventListener("abort", onAbort));
-    const name = serverName(namespace);
+    const name = serverHost(namespace);
     const where = "file" in place ? `in ${place.file}` : `in ConfigMap ${place.configMap}`;
     const what = `pod ${namespace}/${pod}, which is to be ${name} by the roots ${where}`;
     try {

@@ -3,12 +3,12 @@
 import { isJsonObject } from "../../../core/identity/json-object.ts";
 import type { Pod } from "../../../core/kube/pod.ts";
 import { isFinished } from "../../../core/kube/pod.ts";
+import { rootsKey } from "../../../core/kube/own-names.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
 import { pods } from "../read/read-identities.ts";
 
 const serverLabel = "app.kubernetes.io/name=portcullis";
-const rootsKey = "root-cert.pem";
 
 /** @returns its name. @throws KubeError */
 export async function findServerPod(
@@ -54,8 +54,4 @@ export async function readServerRoots(
   throw new KubeError("kube-answer", message, {
     hint: "name the server's own by --bundle-config-map, or its roots by --server-root FILE",
   });
-}
-
-export function serverName(namespace: string): string {
-  return `portcullis.${namespace}.svc`;
 }

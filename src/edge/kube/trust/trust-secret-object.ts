@@ -15,6 +15,7 @@ import { encodePem, parseSinglePem } from "../../../core/x509/pem.ts";
 import { isEncryptedKey } from "../../store/key-at-rest.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { objectOf, objectsOf, textOf } from "../read/raw-object.ts";
+import { fieldManager } from "../write/objects.ts";
 import { NamedObject } from "./named-object.ts";
 import { packDenials, unpackDenials } from "./packed-denials.ts";
 
@@ -39,7 +40,6 @@ const recordKey = "trust.json";
 const denialsKey = "deny-list.json.gz";
 const keyPattern = /^key\.([A-Za-z0-9_-]{1,64})\.pem$/;
 const labels = { "app.kubernetes.io/managed-by": "portcullis" };
-const fieldManager = "portcullis";
 const query = `?fieldManager=${fieldManager}`;
 
 export class TrustSecretObject {

@@ -2,6 +2,7 @@
 
 import { hash } from "node:crypto";
 import type { JsonObject } from "../../../core/identity/json-object.ts";
+import { rootsKey } from "../../../core/kube/own-names.ts";
 import type { BundleMap } from "../../../core/kube/writes/bundle-map.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { findObject } from "../read/found-object.ts";
@@ -9,7 +10,6 @@ import { headOf, objectOf, objectsOf, textOf } from "../read/raw-object.ts";
 import type { WatchedKind } from "../watch/reflector-options.ts";
 import { createObject, patchObject, type WriteOptions } from "./objects.ts";
 
-const key = "root-cert.pem";
 /** Istio: `constants.IstioConfig...`, on each of its ConfigMaps. */
 const label = "istio.io/config";
 
@@ -47,7 +47,7 @@ export async function createBundleMap(
   options?: WriteOptions,
 ): Promise<void> {
   const metadata = { name, namespace, labels: { [label]: "true" } };
-  const body = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { [key]: rootsPem } };
+  const body = { apiVersion: "v1", kind: "ConfigMap", metadata, data: { [rootsKey]: rootsPem } };
   await createObject(connection, collection(namespace), body, options);
 }
 
@@ -58,7 +58,7 @@ export async function mendBundleMap(
   rootsPem: string,
   options?: WriteOptions,
 ): Promise<void> {
-  const patch = { metadata: { labels: { [label]: "true" } }, data: { [key]: rootsPem } };
+  const patch = { metadata: { labels: { [label]: "true" } }, data: { [rootsKey]: rootsPem } };
   const path = `${collection(namespace)}/${name}`;
   await patchObject(connection, path, { resourceVersion, patch }, options);
 }
@@ -72,7 +72,7 @@ function readBundleMap(raw: JsonObject): BundleMap | undefined {
   if (head === undefined) return undefined;
   const { namespace, name, uid, labels } = head;
   const metadata = objectOf(raw["metadata"]);
-  const roots = objectOf(raw["data"])[key];
+  const roots = objectOf(raw["data"])[rootsKey];
   return {
     namespace,
     name,
@@ -87,7 +87,7 @@ function readBundleMap(raw: JsonObject): BundleMap | undefined {
 /** Each field has one owner at least: the last to have written it, and whoever has applied the same. */
 function managerOf(managedFields: unknown): string {
   const owners = objectsOf(managedFields).filter(
-    ({ fieldsV1 }) => objectOf(objectOf(fieldsV1)["f:data"])[`f:${key}`] !== undefined,
+    ({ fieldsV1 }) => objectOf(objectOf(fieldsV1)["f:data"])[`f:${rootsKey}`] !== undefined,
   );
   const byTime = owners.toSorted((a, b) => (textOf(a["time"]) < textOf(b["time"]) ? 1 : -1));
   return textOf(byTime[0]?.["manager"]);

@@ -9,7 +9,7 @@ import { KubeError } from "../kube-error.ts";
 import { askObject } from "../read/found-object.ts";
 
 /** As whom `managedFields` names us. */
-const fieldManager = "portcullis";
+export const fieldManager = "portcullis";
 
 const mergePatchType = "application/merge-patch+json";
 

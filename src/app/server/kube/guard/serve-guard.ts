@@ -1,5 +1,6 @@
 /** The admission webhook's port: its certificate, what the API server is told of it, and the answers. */
 
+import { guardConfiguration, ownName, serverHost } from "../../../../core/kube/own-names.ts";
 import type { GuardMode } from "../../../../core/kube/guard/admission-decision.ts";
 import { formatListenAddress, type ListenAddress } from "../../../../edge/config/listen-address.ts";
 import type { KubeConnection } from "../../../../edge/kube/kube-connection.ts";
@@ -50,10 +51,6 @@ export interface GuardReport {
   readonly certificateNotAfterMs: number;
 }
 
-/** As the manifests of `deploy` have them. */
-const webhook = "portcullis-guard";
-const service = "portcullis";
-const serviceAccount = "portcullis";
 const path = "/validate";
 
 /** @throws ListenError; what keeps its certificate from being signed */
@@ -64,12 +61,12 @@ export async function serveGuard(
 ): Promise<OpenedGuard> {
   const { mode, judge, configuration, notReady, connection, namespace } = options;
   const { listen, clusterDomain, nowMs, timings } = options;
-  const host = `${service}.${namespace}.svc`;
+  const host = serverHost(namespace);
   const servingDnsNames = [host, `${host}.${clusterDomain}`];
   const certificate = owned.use(
     await GuardCertificate.open({
-      webhook,
-      keepRoots: (pem) => keepCaBundle(connection, webhook, pem),
+      webhook: guardConfiguration,
+      keepRoots: (pem) => keepCaBundle(connection, guardConfiguration, pem),
       names: () => servingNames({ listen, servingDnsNames }),
       trust,
       issue,
@@ -85,7 +82,7 @@ export async function serveGuard(
   });
   const admission = new GuardAdmission({
     mode,
-    ownUser: `system:serviceaccount:${namespace}:${serviceAccount}`,
+    ownUser: `system:serviceaccount:${namespace}:${ownName}`,
     judge,
     configuration,
     notReady,
