@@ -17,6 +17,21 @@ import { waive } from "./root-waive.ts";
 import { textTarget, type ServerTarget } from "./server-target.ts";
 import type { Wanted } from "./waiver-flags.ts";
 
+export const timeoutFlag = {
+  timeout: { type: "duration", valueName: "DURATION", help: "wait no longer than that" },
+} as const;
+
+export const changesFlag = {
+  output: {
+    type: "string",
+    short: "o",
+    valueName: "FORMAT",
+    help: "json is one object a line, for each change",
+    choices: ["table", "json"],
+    default: "table",
+  },
+} as const;
+
 interface RotationFlags extends ConnectionValues {
   readonly operator: string | undefined;
   /** In seconds. */

@@ -9,7 +9,7 @@ import { kubeconfigFiles } from "../kube-flags.ts";
 import { nextLines, nextOf } from "../next-commands.ts";
 import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { reportChange, sendCommand } from "../root-change.ts";
-import { runRotation } from "../root-rotate-run.ts";
+import { changesFlag, runRotation, timeoutFlag } from "../root-rotate-run.ts";
 import { resolveServerTarget, textTarget } from "../server-target.ts";
 import { UsageError } from "../usage-error.ts";
 import { parseWaiver, waiverFlags } from "../waiver-flags.ts";
@@ -33,19 +33,12 @@ export const rootAdopt: Command = defineCommand({
       valueName: "DIR",
       help: "the same files in a directory of this machine: ca-cert.pem, ca-key.pem, root-cert.pem",
     },
-    timeout: { type: "duration", valueName: "DURATION", help: "wait no longer than that" },
+    ...timeoutFlag,
     ...dryRunFlag,
     ...waiverFlags,
     operator: claimFlags.operator,
     ...connectionFlags,
-    output: {
-      type: "string",
-      short: "o",
-      valueName: "FORMAT",
-      help: "json is one object a line, for each change",
-      choices: ["table", "json"],
-      default: "table",
-    },
+    ...changesFlag,
   },
   examples: [
     {

@@ -3,7 +3,7 @@
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, type Command } from "../command.ts";
 import { claimFlags } from "../operator.ts";
-import { runRotation } from "../root-rotate-run.ts";
+import { changesFlag, runRotation, timeoutFlag } from "../root-rotate-run.ts";
 import { keyTypeFlag, rootSource, type SourceFlags } from "../root-source.ts";
 import { commandOf, pasteable, textTarget, type ServerTarget } from "../server-target.ts";
 import { parseWaiver, waiverFlags, waiverWords, type Wanted } from "../waiver-flags.ts";
@@ -24,18 +24,11 @@ export const rootRotate: Command = defineCommand({
       valueName: "DIR",
       help: "a CA of your own, on the server's machine",
     },
-    timeout: { type: "duration", valueName: "DURATION", help: "wait no longer than that" },
+    ...timeoutFlag,
     ...waiverFlags,
     operator: claimFlags.operator,
     ...connectionFlags,
-    output: {
-      type: "string",
-      short: "o",
-      valueName: "FORMAT",
-      help: "json is one object a line, for each change",
-      choices: ["table", "json"],
-      default: "table",
-    },
+    ...changesFlag,
   },
   examples: [
     { what: "From the first step to the last", command: "portcullis root rotate" },
