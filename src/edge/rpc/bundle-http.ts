@@ -4,10 +4,10 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
+import type { Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { listenOn } from "./listen.ts";
-import { serverContext, type WebIdentity } from "./server-context.ts";
+import { requestMs, serverContext, strangersServer, type WebIdentity } from "./server-context.ts";
 
 export interface BundleResponse {
   readonly text: string;
@@ -17,8 +17,6 @@ export interface BundleResponse {
 }
 
 const connectionsMax = 1_000;
-const headerBytesMax = 8_192;
-const requestMs = 10_000;
 /** Whoever fetches the bundle comes back after minutes. */
 const keepAliveMs = 5_000;
 
@@ -27,24 +25,12 @@ export class BundleHttp implements AsyncDisposable {
 
   /** @param current asked at each request: must be cheap */
   constructor(identity: WebIdentity, current: () => BundleResponse) {
-    this.#server = createServer(
-      {
-        ...serverContext(identity),
-        handshakeTimeout: requestMs,
-        headersTimeout: requestMs,
-        requestTimeout: requestMs,
-        // Otherwise the limits above are looked at twice a minute.
-        connectionsCheckingInterval: 1_000,
-        keepAliveTimeout: keepAliveMs,
-        maxHeaderSize: headerBytesMax,
-      },
-      (request, response) => respond(request, response, current()),
+    this.#server = strangersServer(identity, keepAliveMs, (request, response) =>
+      respond(request, response, current()),
     );
     this.#server.maxConnections = connectionsMax;
     // Of reading and of writing: whoever takes no answer is sent away, too.
     this.#server.setTimeout(requestMs);
-    // After a time-out of the handshake Node itself leaves the connection open.
-    this.#server.on("tlsClientError", (_, socket) => socket.destroy());
   }
 
   /** @param port 0 picks one. @throws ListenError */

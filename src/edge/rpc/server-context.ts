@@ -1,6 +1,8 @@
-/** TLS of an HTTPS server of ours that asks for no client certificate: versions, ciphers, no resumption. */
+/** An HTTPS server of ours that asks for no client certificate: versions, ciphers, no resumption, and bounds for strangers. */
 
 import { constants } from "node:crypto";
+import type { RequestListener } from "node:http";
+import { createServer, type Server } from "node:https";
 import type { SecureContextOptions } from "node:tls";
 
 export interface WebIdentity {
@@ -34,4 +36,30 @@ export function serverContext({
     // A resumed session would not look at a renewed certificate.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
+}
+
+/** By when a request must have come, from its handshake on. */
+export const requestMs = 10_000;
+const headerBytesMax = 8_192;
+
+/** @param keepAliveMs how long a connection is kept that nobody uses */
+export function strangersServer(
+  identity: WebIdentity,
+  keepAliveMs: number,
+  onRequest: RequestListener,
+): Server {
+  const options = {
+    ...serverContext(identity),
+    handshakeTimeout: requestMs,
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    // Otherwise the limits above are looked at twice a minute.
+    connectionsCheckingInterval: 1_000,
+    keepAliveTimeout: keepAliveMs,
+    maxHeaderSize: headerBytesMax,
+  };
+  const server = createServer(options, onRequest);
+  // After a time-out of the handshake Node itself leaves the connection open.
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  return server;
 }

@@ -4,13 +4,13 @@
  */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { createServer, type Server } from "node:https";
+import type { Server } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { PortcullisError } from "../../core/error.ts";
 import { KeyCounts } from "../../core/key-counts.ts";
 import { AddressBudget } from "./address-budget.ts";
 import { listenOn } from "./listen.ts";
-import { serverContext, type WebIdentity } from "./server-context.ts";
+import { requestMs, serverContext, strangersServer, type WebIdentity } from "./server-context.ts";
 import { UnreadBodies } from "./unread-bodies.ts";
 import { questionDeadlineMs } from "./webhook-deadline.ts";
 
@@ -36,7 +36,6 @@ const connectionsEachMax = 64;
 /** Under way, of all and of one address. */
 const questionsMax = 128;
 const questionsEachMax = 32;
-const requestMs = 10_000;
 /** Longer than an API server keeps a connection that it does not use (90 s): it is never the one that finds it closed. */
 const idleMs = 120_000;
 
@@ -51,22 +50,11 @@ export class WebhookHttp implements AsyncDisposable {
 
   constructor(identity: WebIdentity, options: WebhookHttpOptions) {
     this.#options = options;
-    this.#server = createServer(
-      {
-        ...serverContext(identity),
-        handshakeTimeout: requestMs,
-        headersTimeout: requestMs,
-        requestTimeout: requestMs,
-        connectionsCheckingInterval: 1_000,
-        keepAliveTimeout: idleMs,
-        maxHeaderSize: 8_192,
-      },
-      (request, response) => void this.#respond(request, response),
-    );
+    this.#server = strangersServer(identity, idleMs, (request, response) => {
+      void this.#respond(request, response);
+    });
     this.#server.maxConnections = connectionsMax;
     this.#server.on("connection", (socket) => this.#count(socket));
-    // After a time-out of the handshake Node itself leaves the connection open.
-    this.#server.on("tlsClientError", (_, socket) => socket.destroy());
   }
 
   /** @param port 0 picks one. @throws ListenError */
