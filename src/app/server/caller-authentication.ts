@@ -19,8 +19,6 @@ import { distrustedPeer, type IsDistrusted } from "./mesh/distrust.ts";
 import { IssuerAuthentication } from "./issuer-authentication.ts";
 import { KeySources } from "./key-sources.ts";
 import type { Kube } from "./kube/kube.ts";
-import { nodeImpersonation } from "./kube/who/kube-identities.ts";
-import { assertRenewedAccount } from "./kube/who/renewed-account.ts";
 import { openX5cAuthentication, type X5cDependencies } from "./x5c-authentication.ts";
 
 export interface Credential {
@@ -99,15 +97,15 @@ export async function openCallerAuthentication(
     const shared = { config, maker, onEvent, signal, sources, kube, nowMs };
     const issuers = await IssuerAuthentication.open(shared);
     const mayRenew = config.renewByCertificate;
-    const doors: Doors = { issuers, x5c, store, isDistrusted, mayRenew, kube };
-    const nodes = kube && nodeImpersonation({ kube, config, nowMs });
+    const cluster = kube && (await clusterDoors(kube, config, nowMs));
+    const doors: Doors = { issuers, x5c, store, isDistrusted, mayRenew, cluster };
     return {
       methods: methodsOf(config),
       authenticate: (token, nowMs, from) => issuers.authenticate(token, nowMs, from),
       verifyOperator: (token, nowMs) => issuers.verifyOperator(token, nowMs),
       authenticateCredential: (credential, nowMs) => authenticate(credential, doors, nowMs),
       impersonate: (caller, requested, nowMs) => {
-        if (nodes !== undefined) return nodes.grant(caller, requested, nowMs);
+        if (cluster !== undefined) return cluster.nodes.grant(caller, requested, nowMs);
         throw new CaCallError("impersonation-refused", "no account may impersonate");
       },
       assertPeer: (credential) => assertPeer(credential.peer, doors),
@@ -141,7 +139,19 @@ interface Doors {
   readonly store: IdentityDependencies["store"];
   readonly isDistrusted: IdentityDependencies["isDistrusted"];
   readonly mayRenew: boolean;
-  readonly kube: Kube | undefined;
+  readonly cluster: Awaited<ReturnType<typeof clusterDoors>> | undefined;
+}
+
+/** A server in no cluster loads nothing of it. */
+async function clusterDoors(kube: Kube, config: ServerConfig, nowMs: () => number) {
+  const [{ nodeImpersonation }, { assertRenewedAccount }] = await Promise.all([
+    import("./kube/who/kube-identities.ts"),
+    import("./kube/who/renewed-account.ts"),
+  ]);
+  return {
+    nodes: nodeImpersonation({ kube, config, nowMs }),
+    assertRenewed: (caller: Caller, nowMs: number) => assertRenewedAccount(caller, kube, nowMs),
+  };
 }
 
 function authenticate({ token, peer, from }: Credential, doors: Doors, nowMs: number): Caller {
@@ -166,7 +176,7 @@ function renew(peer: Peer | undefined, doors: Doors, nowMs: number): Caller {
   assertPeer(peer, doors);
   const enrolment = useStore(doors, ({ enrolments }) => enrolments.find(peer.serialHex));
   const caller = callerOfRenewal(peer, enrolment, nowMs);
-  if (doors.kube !== undefined) assertRenewedAccount(caller, doors.kube, nowMs);
+  doors.cluster?.assertRenewed(caller, nowMs);
   return caller;
 }
 

@@ -19,7 +19,6 @@ import {
   type IssuerKeysOptions,
 } from "./issuer-keys.ts";
 import type { Kube } from "./kube/kube.ts";
-import { kubeDoor } from "./kube/who/kube-identities.ts";
 
 export interface IssuerOptions extends IssuerKeysOptions {
   readonly config: ServerConfig;
@@ -136,6 +135,7 @@ export class IssuerAuthentication implements Disposable {
       assertOtherIssuers(identities, known.issuer);
       const keys = await openKubeKeys(known, options, this.#owned);
       const tokens = new TokenAuthenticator({ issuer: known.issuer, keys, audiences, trustDomain });
+      const { kubeDoor } = await import("./kube/who/kube-identities.ts");
       this.#cluster = kubeDoor(tokens, { kube, config, nowMs });
       const forAdmin = { issuer: known.issuer, keys, audiences: [adminAudience], trustDomain };
       this.#operators = new TokenAuthenticator(forAdmin);
