@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { KubeError } from "../../src/edge/kube/kube-error.ts";
 import { startCluster, type Cluster } from "../kube/cluster.ts";
 import { skipKube } from "../kube/skip-kube.ts";
@@ -35,9 +34,7 @@ describe("a real API server", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    connection = new KubeConnection({
-      access: await kubeconfigAccess({ path: cluster.adminKubeconfig }),
-    });
+    connection = await cluster.connection();
     await cluster.applyCrds(join(directory, "crds"));
     for (const each of monitoringCrds) await apply(connection, each, false);
     const manifests = await render({ "namespace.create": true });
@@ -47,7 +44,6 @@ describe("a real API server", { skip: skipKube }, () => {
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

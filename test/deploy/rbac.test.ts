@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { startCluster, type Cluster } from "../kube/cluster.ts";
 import { skipKube } from "../kube/skip-kube.ts";
 import { eventually } from "../support/control-plane.ts";
@@ -30,16 +29,13 @@ describe("the server's account", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    connection = new KubeConnection({
-      access: await kubeconfigAccess({ path: cluster.adminKubeconfig }),
-    });
+    connection = await cluster.connection();
     await cluster.applyCrds(join(import.meta.dirname, "../../deploy/kubernetes/crds"));
     probes = await probesOf(connection, names);
     everybody = await allowedOf(connection, "nobody", probes);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

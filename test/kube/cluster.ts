@@ -6,6 +6,8 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
+import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { kubeAssets } from "./assets.ts";
 import { applyCrds } from "./crds.ts";
 import { Guard } from "./guard.ts";
@@ -62,6 +64,7 @@ export class Cluster extends ClusterObjects implements AsyncDisposable {
   readonly #servers: ServerOptions;
   readonly #admin: PooledKubeConfig;
   readonly #configs: PooledKubeConfig[];
+  readonly #connections = new DisposableStack();
   readonly #etcd: KubeProcess;
   readonly #port: number;
   #apiServer: KubeProcess;
@@ -94,6 +97,12 @@ export class Cluster extends ClusterObjects implements AsyncDisposable {
         : pooledConfig(this, { token });
     this.#configs.push(config);
     return config;
+  }
+
+  /** The admin's, as a server or an operator of ours has one; closed with the cluster. */
+  async connection(): Promise<KubeConnection> {
+    const access = await kubeconfigAccess({ path: this.adminKubeconfig });
+    return this.#connections.use(new KubeConnection({ access }));
   }
 
   /** The key of the tokens' issuer: to make what no API server would give, such as one that has expired. */
@@ -134,6 +143,7 @@ export class Cluster extends ClusterObjects implements AsyncDisposable {
 
   /** Leaves no process and no file. */
   async stop(): Promise<void> {
+    this.#connections.dispose();
     await Promise.all(this.#configs.map(async (config) => config[Symbol.asyncDispose]()));
     await this.#apiServer.stop();
     await this.#etcd.stop();

@@ -14,7 +14,6 @@ import type { LogEvent } from "../../src/app/server/log/log-keeper.ts";
 import { Resources } from "../../src/app/server/policy/resources/resources.ts";
 import { PolicyIndex } from "../../src/core/policy/policy-index.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { Store } from "../../src/edge/store/store.ts";
 import { eventually } from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -96,15 +95,12 @@ describe("a cluster's configuration", { skip: skipKube }, () => {
   before(async () => {
     cluster = await startCluster();
     await cluster.applyCrds(join(root, "deploy/kubernetes/crds"));
-    connection = new KubeConnection({
-      access: await kubeconfigAccess({ path: cluster.adminKubeconfig }),
-    });
+    connection = await cluster.connection();
     objects = cluster.kubeConfig().makeApiClient(CustomObjectsApi);
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

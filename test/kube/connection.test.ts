@@ -28,13 +28,10 @@ describe("a connection to the API server", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    admin = new KubeConnection({
-      access: await kubeconfigAccess({ path: cluster.adminKubeconfig }),
-    });
+    admin = await cluster.connection();
   });
 
   after(async () => {
-    admin[Symbol.dispose]();
     await cluster.stop();
   });
 

@@ -6,7 +6,6 @@ import { CoordinationV1Api } from "@kubernetes/client-node";
 import { LeaseKeeper } from "../../src/app/server/kube/trust/lease-keeper.ts";
 import { leaseHolder } from "../../src/core/kube/trust/lease.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { LeaseObject } from "../../src/edge/kube/trust/lease-object.ts";
 import { logRecorder, type LogRecorder } from "../support/log-recorder.ts";
 import { OurAccount } from "./access.ts";
@@ -29,13 +28,11 @@ describe("the Lease of the trust", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
     leases = cluster.kubeConfig().makeApiClient(CoordinationV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

@@ -10,8 +10,7 @@ import { AddressHistory, type AddressSpan } from "../../src/core/evidence/addres
 import type { Pod } from "../../src/core/kube/pod.ts";
 import type { ObjectChange } from "../../src/core/kube/object-cache.ts";
 import type { AddressChange } from "../../src/edge/evidence/evidence-change.ts";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { pods } from "../../src/edge/kube/read/read-identities.ts";
 import type { CertificateIndex } from "../../src/edge/log/certificate-index.ts";
 import { watched } from "../support/watched.ts";
@@ -28,14 +27,11 @@ describe("a pod", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    connection = new KubeConnection({
-      access: await kubeconfigAccess({ path: cluster.adminKubeconfig }),
-    });
+    connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

@@ -6,7 +6,6 @@ import { after, before, describe, it } from "node:test";
 import { ApiextensionsV1Api, CoreV1Api, CustomObjectsApi } from "@kubernetes/client-node";
 import { currentUntilMs } from "../../src/core/kube/who/effective-mode.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { LivenessProbe } from "../../src/edge/kube/liveness-probe.ts";
 import { namespaces, pods, serviceAccounts } from "../../src/edge/kube/read/read-identities.ts";
 import { policyKinds } from "../../src/edge/kube/read/read-policy-objects.ts";
@@ -25,13 +24,11 @@ describe("a watch", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

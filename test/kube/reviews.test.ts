@@ -10,7 +10,6 @@ import { existenceOf, type TokenHolder } from "../../src/core/kube/who/existence
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { KubeError } from "../../src/edge/kube/kube-error.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { pods, serviceAccounts } from "../../src/edge/kube/read/read-identities.ts";
 import { reviewToken } from "../../src/edge/kube/reviews.ts";
 import { makeTokenKey, signToken } from "../support/tokens.ts";
@@ -30,12 +29,10 @@ describe("a review of a token", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

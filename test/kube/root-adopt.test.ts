@@ -7,8 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { loadSentCa } from "../../src/edge/ca/sent-ca.ts";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { readCaSecret } from "../../src/edge/kube/trust/ca-secret.ts";
 import { startControlPlane } from "../support/control-plane.ts";
 import { OpensslPki } from "../support/openssl-pki.ts";
@@ -30,14 +29,12 @@ describe("Istio's CA", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
     namespace = await cluster.namespace("istio-system");
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
     temporary[Symbol.dispose]();
   });

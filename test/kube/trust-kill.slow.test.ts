@@ -11,8 +11,7 @@ import { CoordinationV1Api, CoreV1Api } from "@kubernetes/client-node";
 import type { SecretPlace } from "../../src/app/server/kube/trust/trust-secret-error.ts";
 import { parseTrustRecord, type TrustRecord } from "../../src/core/kube/trust/trust-record.ts";
 import { activeAuthority } from "../../src/core/trust/trust-state.ts";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import { skipKube } from "./skip-kube.ts";
@@ -28,13 +27,11 @@ describe("a server that is killed while it changes trust", { skip: skipKube }, (
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 

@@ -11,8 +11,7 @@ import type { Denial, NewDenial } from "../../src/core/deny/denial.ts";
 import { DenyList } from "../../src/core/deny/deny-list.ts";
 import { TrustDomain } from "../../src/core/spiffe/id.ts";
 import { activeAuthority } from "../../src/core/trust/trust-state.ts";
-import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
-import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
+import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { Store } from "../../src/edge/store/store.ts";
 import { logRecorder } from "../support/log-recorder.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -41,13 +40,11 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
 
   before(async () => {
     cluster = await startCluster();
-    const access = await kubeconfigAccess({ path: cluster.adminKubeconfig });
-    connection = new KubeConnection({ access });
+    connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
   });
 
   after(async () => {
-    connection[Symbol.dispose]();
     await cluster.stop();
   });
 
