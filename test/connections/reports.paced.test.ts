@@ -11,6 +11,7 @@ import {
 import { MeshLink } from "../../src/app/agent/mesh-link.ts";
 import { AgentPolicies } from "../../src/app/agent/policy/agent-policies.ts";
 import type { WorkloadSet } from "../../src/app/agent/workload-set.ts";
+import { policyKey } from "../../src/core/policy/policy-report.ts";
 import { SpiffeId } from "../../src/core/spiffe/id.ts";
 import { AgentEvents } from "../../src/edge/telemetry/agent-events.ts";
 import { ScriptedCa } from "../support/agent-ca.ts";
@@ -20,6 +21,7 @@ import { makeTestLeaf } from "../support/test-leaf.ts";
 import { ToldEnvoy } from "../support/told-envoy.ts";
 
 const spiffeId = "spiffe://td.test/ns/shop/sa/web";
+const name = { proxyId: "web-0", spiffeId };
 
 let own: AsyncDisposableStack;
 let ca: ScriptedCa;
@@ -41,7 +43,6 @@ class Agent implements AsyncDisposable {
   private constructor(connections: AgentConnections, link: MeshLink) {
     this.#connections = connections;
     this.#ended = link.run(this.#stopping.signal);
-    const name = { proxyId: "web-0", spiffeId };
     const { feed } = connections;
     const open = () => ({ log: feed.log(name), flushes: feed.observe(name) });
     // Envoys live on.
@@ -71,6 +72,11 @@ class Agent implements AsyncDisposable {
       onRenew: () => {},
     });
     return new Agent(connections, link);
+  }
+
+  /** It has heard that the server has covered some of its time. */
+  get isAcknowledged(): boolean {
+    return this.#connections.memory.resumed(policyKey(name)) !== undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,7 +178,7 @@ describe("a server that wants to be told of connections", () => {
     const first = await start();
     first.envoy.call("10.0.0.1");
     first.envoy.flushes(3);
-    await until(() => spansOf().length > 0, "it is covered");
+    await until(() => first.isAcknowledged, "it is covered");
     const before = spansOf().at(-1);
     const { epochMs, nowMs } = first.envoy;
     await first[Symbol.asyncDispose]();
