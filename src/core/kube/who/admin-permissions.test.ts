@@ -9,24 +9,24 @@ import {
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
 import {
   adminPermissions,
-  permissionFor,
+  permissionsFor,
   permissionText,
   type AskedContent,
 } from "./admin-permissions.ts";
 
 const words = (method: string, asked: AskedContent = {}): string => {
-  const permission = permissionFor(method, asked);
-  return permission === undefined ? "nothing" : permissionText(permission);
+  const all = permissionsFor(method, asked).map(permissionText);
+  return all.length === 0 ? "nothing" : all.join(" and ");
 };
 
 describe("the table of permissions", () => {
   it("has a permission for each method, and none for what is no method", () => {
     for (const { localName } of AdminService.methods) {
       const asked = localName === "changeRoot" ? { command: { case: "abort" } } : {};
-      assert.notEqual(permissionFor(localName, asked), undefined, localName);
+      assert.notEqual(words(localName, asked), "nothing", localName);
     }
     for (const name of ["", "GetStatus", "toString", "__proto__"]) {
-      assert.equal(permissionFor(name, {}), undefined, name);
+      assert.equal(words(name), "nothing", name);
     }
   });
 
@@ -67,6 +67,16 @@ describe("the table of permissions", () => {
     }
   });
 
+  it("asks for both where a compromised root is followed by another's CA", () => {
+    for (const dryRun of [false, true]) {
+      const replacement = create(PrepareRootSchema, { fromDir: "/ca" });
+      const value = create(CompromiseRootSchema, { authorityId: "a", replacement });
+      const asked = { dryRun, command: { case: "compromise", value } };
+      const both = "compromise roots.portcullis.io and adopt roots.portcullis.io";
+      assert.equal(words("changeRoot", asked), both);
+    }
+  });
+
   it("asks for the step itself for a dry run that reads files or makes a key", () => {
     const replacement = create(PrepareRootSchema);
     const value = create(CompromiseRootSchema, { authorityId: "a", replacement });
@@ -81,7 +91,7 @@ describe("the table of permissions", () => {
   it("has no method that changes something, and whose request could not say who does it", () => {
     const nameless = AdminService.methods.filter(({ localName, input }) => {
       const asked = { command: { case: "abort" } };
-      const isReading = permissionFor(localName, asked)?.verb === "get";
+      const isReading = permissionsFor(localName, asked).every(({ verb }) => verb === "get");
       return !isReading && input.fields.every(({ name }) => name !== "operator");
     });
     assert.deepEqual(

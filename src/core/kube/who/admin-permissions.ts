@@ -1,5 +1,5 @@
 /**
- * What an operator must be allowed in the cluster's RBAC for each method of the admin API: a verb on a resource of the group
+ * What an operator must be allowed in the cluster's RBAC for each method of the admin API: verbs on resources of the group
  * `portcullis.io`, none of which has a namespace. Total by its types, so that no new method or step comes without one.
  */
 
@@ -22,18 +22,19 @@ export interface AskedContent {
   readonly command?: string | { readonly case?: string | undefined; readonly value?: unknown };
 }
 
-/** Undefined for a request that asks for nothing. */
-type Rule = (asked: AskedContent) => AdminPermission | undefined;
+/** All of them are needed; none for a request that asks for nothing. */
+type Rule = (asked: AskedContent) => readonly AdminPermission[];
 type RootStep = NonNullable<ChangeRootRequest["command"]["case"]>;
 
-const rootVerbs: { readonly [Step in RootStep]: string } = {
-  prepare: "prepare",
-  adopt: "adopt",
-  activate: "activate",
-  rollback: "rollback",
-  retire: "retire",
-  abort: "abort",
-  compromise: "compromise",
+/** Each is a verb of its own. */
+const rootSteps: { readonly [Step in RootStep]: true } = {
+  prepare: true,
+  adopt: true,
+  activate: true,
+  rollback: true,
+  retire: true,
+  abort: true,
+  compromise: true,
 };
 
 const rules: { readonly [Method in AdminMethod]: Rule } = {
@@ -65,16 +66,16 @@ const rules: { readonly [Method in AdminMethod]: Rule } = {
   endCallerWaiver: always("mtls", "waive"),
 };
 
-/** @param method as the service has it; undefined for one that it has not, and for a request that asks for nothing */
-export function permissionFor(method: string, asked: AskedContent): AdminPermission | undefined {
-  return isMethod(method) ? rules[method](asked) : undefined;
+/** @param method as the service has it @returns all are needed; none for one that it has not, and for a request that asks for nothing */
+export function permissionsFor(method: string, asked: AskedContent): readonly AdminPermission[] {
+  return isMethod(method) ? rules[method](asked) : [];
 }
 
 /** All that there is to grant, each once. */
 export function adminPermissions(): readonly AdminPermission[] {
-  const steps = Object.keys(rootVerbs).map((step) => ({ command: { case: step } }));
+  const steps = Object.keys(rootSteps).map((step) => ({ command: { case: step } }));
   const asked: readonly AskedContent[] = [{}, { dryRun: true }, ...steps];
-  const all = Object.values(rules).flatMap((rule) => asked.flatMap((each) => rule(each) ?? []));
+  const all = Object.values(rules).flatMap((rule) => asked.flatMap(rule));
   return [...new Map(all.map((each) => [permissionText(each), each])).values()];
 }
 
@@ -84,32 +85,40 @@ export function permissionText({ resource, verb }: AdminPermission): string {
 }
 
 function always(resource: string, verb: string): Rule {
-  return () => ({ resource, verb });
+  return () => [{ resource, verb }];
 }
 
 /** To see what would be done is to read. */
 function unlessDry(resource: string, rule: Rule): Rule {
-  return (asked) => (asked.dryRun === true ? { resource, verb: "get" } : rule(asked));
+  return (asked) => (asked.dryRun === true ? [{ resource, verb: "get" }] : rule(asked));
 }
 
 /** A dry run, too, reads the files that it is to begin with, or makes a key: whoever may only look is not let do that. */
-function rootStep({ command, dryRun }: AskedContent): AdminPermission | undefined {
+function rootStep({ command, dryRun }: AskedContent): readonly AdminPermission[] {
   const step = typeof command === "object" ? command.case : undefined;
-  if (typeof command !== "object" || step === undefined || !isRootStep(step)) return undefined;
-  const value: object = isObject(command.value) ? command.value : {};
-  const hasSource =
-    step === "prepare" ||
-    step === "adopt" ||
-    (step === "compromise" && isSet(value, "replacement"));
-  if (dryRun === true && !hasSource) return { resource: "roots", verb: "get" };
+  if (typeof command !== "object" || step === undefined || !isRootStep(step)) return [];
+  const source = sourceOf(step, command.value);
+  if (dryRun === true && source === undefined && step !== "adopt") return roots("get");
   // Whose key it is makes the difference, not who reads the files.
-  const isAnothers = step === "prepare" && isSet(value, "fromDir");
-  return { resource: "roots", verb: rootVerbs[isAnothers ? "adopt" : step] };
+  const isAnothers = isObject(source) && fieldOf(source, "fromDir") !== undefined;
+  if (!isAnothers) return roots(step);
+  return step === "prepare" ? roots("adopt") : roots(step, "adopt");
 }
 
-function isSet(value: object, field: string): boolean {
+/** What the next authority is made of; undefined for a step that brings none. */
+function sourceOf(step: RootStep, value: unknown): unknown {
+  if (step === "prepare") return value ?? {};
+  return step === "compromise" && isObject(value) ? fieldOf(value, "replacement") : undefined;
+}
+
+function roots(...verbs: readonly string[]): readonly AdminPermission[] {
+  return verbs.map((verb) => ({ resource: "roots", verb }));
+}
+
+/** @returns undefined where it is not set, as the API's messages have it */
+function fieldOf(value: object, field: string): unknown {
   const found: unknown = Object.entries(value).find(([name]) => name === field)?.[1];
-  return found !== undefined && found !== "";
+  return found === "" ? undefined : found;
 }
 
 function isObject(value: unknown): value is object {
@@ -121,5 +130,5 @@ function isMethod(name: string): name is AdminMethod {
 }
 
 function isRootStep(name: string): name is RootStep {
-  return Object.hasOwn(rootVerbs, name);
+  return Object.hasOwn(rootSteps, name);
 }

@@ -51,10 +51,10 @@ export function isAllowed(status: JsonObject): boolean {
 const nameCharsMax = 400;
 const accountPattern = /^system:serviceaccount:([^:]+):([^:]+)$/;
 
-/** Who may not do what, and what a cluster's administrator does about it. */
 /** Of the manifests: with what it may do, all may do it who may make tokens for it. */
 const sharedAccount = "portcullis-operator";
 
+/** Who may not do what, and what a cluster's administrator does about it. */
 export function missingPermission(
   { username }: ReviewedOperator,
   permission: AdminPermission,

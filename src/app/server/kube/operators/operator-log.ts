@@ -7,7 +7,7 @@ import type { Logger } from "../../../../edge/telemetry/logger.ts";
 export interface Asked {
   /** His verified name. */
   readonly operator: string;
-  readonly permission: AdminPermission;
+  readonly permissions: readonly AdminPermission[];
   readonly method: string;
 }
 
@@ -60,7 +60,8 @@ export class OperatorLog {
   /** Who watches asks each second. */
   admitted(asked: Asked): void {
     const fields = { event: "operator-admitted", ...fieldsOf(asked) };
-    if (asked.permission.verb === "get") this.#log.debug(fields, "an operator reads");
+    if (asked.permissions.every(({ verb }) => verb === "get"))
+      this.#log.debug(fields, "an operator reads");
     else this.#log.info(fields, "an operator is let in");
   }
 
@@ -72,6 +73,6 @@ export class OperatorLog {
   }
 }
 
-function fieldsOf({ operator, permission, method }: Asked): object {
-  return { operator, permission: permissionText(permission), method };
+function fieldsOf({ operator, permissions, method }: Asked): object {
+  return { operator, permission: permissions.map(permissionText).join(", "), method };
 }

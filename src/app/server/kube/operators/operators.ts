@@ -4,7 +4,7 @@
  * ourselves, it is asked about no other.
  */
 
-import { permissionFor, type AskedContent } from "../../../../core/kube/who/admin-permissions.ts";
+import { permissionsFor, type AskedContent } from "../../../../core/kube/who/admin-permissions.ts";
 import {
   missingPermission,
   type ReviewedOperator,
@@ -88,16 +88,17 @@ export class Operators implements AdminDoor {
     token: string,
     [method, content]: readonly [string, AskedContent],
   ): Promise<void> {
-    const permission = permissionFor(method, content);
-    if (permission === undefined) {
+    const permissions = permissionsFor(method, content);
+    if (permissions.length === 0) {
       throw new OperatorError("operator-request", "expected what is to be done, got nothing");
     }
-    const isAllowed = await this.#ask(() => this.#questions.may(token, reviewed, permission));
-    const asked = { operator, permission, method };
-    if (isAllowed) return this.#log.admitted(asked);
-    this.#log.forbidden(asked);
-    const { message, hint } = missingPermission(reviewed, permission);
-    throw new OperatorError("operator-forbidden", message, { hint });
+    for (const permission of permissions) {
+      if (await this.#ask(() => this.#questions.may(token, reviewed, permission))) continue;
+      this.#log.forbidden({ operator, permissions: [permission], method });
+      const { message, hint } = missingPermission(reviewed, permission);
+      throw new OperatorError("operator-forbidden", message, { hint });
+    }
+    this.#log.admitted({ operator, permissions, method });
   }
 
   async #ask<T>(ask: () => Promise<T>): Promise<T> {
