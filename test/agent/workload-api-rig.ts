@@ -57,6 +57,8 @@ export class WorkloadApiRig implements AsyncDisposable {
   readonly jwtKey: TokenKey = makeTokenKey("ES256", "jwt-1");
   readonly mints: MintCall[] = [];
   readonly problems: unknown[] = [];
+  /** Before each look at what it serves. */
+  onLook: () => void = () => {};
   readonly socket: string;
   readonly tokenFile: string;
   /** Of the clock that the Workload API goes by. */
@@ -140,6 +142,7 @@ export class WorkloadApiRig implements AsyncDisposable {
       listen: () => ({ took: () => {}, left: () => {} }),
       onEvidence: () => {},
       set: () => {
+        this.onLook();
         const set = this.#set;
         return set !== undefined && this.nowMs < set.certificate.notAfterMs ? set : undefined;
       },

@@ -114,6 +114,22 @@ describe("with a set in the test's hands, a stream", () => {
     }
   });
 
+  test("ends, too, when the certificate expires between two looks at it", async () => {
+    const set = await rig.makeSet(86_400, rig.set?.bundle);
+    rig.set = set;
+    using stream = client.open(fetchX509SVID);
+    await stream.next();
+    // As a timer does that fires a millisecond early: it is valid still at the first look, and at no other.
+    rig.aheadMs = set.certificate.notAfterMs - Date.now() - 500;
+    let looks = 0;
+    rig.onLook = () => {
+      looks += 1;
+      if (looks === 2) rig.aheadMs += 500;
+    };
+    rig.set = set;
+    assert.equal(await stream.ended(), status.UNAVAILABLE);
+  });
+
   test("is refused when there are 256, and opens when one of them has ended", async () => {
     using stack = new DisposableStack();
     // One connection has no room for so many.

@@ -80,8 +80,9 @@ export class WorkloadStreams implements Disposable {
     };
     for (const event of ["error", "cancelled", "close"]) call.on(event, close);
     this.#streams.add(stream);
-    this.#update(stream);
-    this.#watchExpiry();
+    const set = this.#options.set();
+    this.#update(stream, set);
+    this.#watchExpiry(set);
     onEvidence();
   }
 
@@ -97,16 +98,17 @@ export class WorkloadStreams implements Disposable {
 
   /** There is another certificate or bundle, or none any more. */
   setChanged(): void {
-    for (const stream of this.#streams) this.#update(stream);
-    this.#watchExpiry();
+    // Asked for once: one that expires between two looks would be watched by nobody.
+    const set = this.#options.set();
+    for (const stream of this.#streams) this.#update(stream, set);
+    this.#watchExpiry(set);
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }
 
-  #update(stream: OpenStream): void {
-    const set = this.#options.set();
+  #update(stream: OpenStream, set: WorkloadSet | undefined): void {
     try {
       if (set === undefined) throw noIdentity();
       stream.isBehind = stream.isWriting;
@@ -114,7 +116,8 @@ export class WorkloadStreams implements Disposable {
       stream.isWriting = stream.write(set, () => {
         stream.isWriting = false;
         this.#taken(stream, set);
-        if (stream.isBehind && this.#streams.has(stream)) this.#update(stream);
+        if (!stream.isBehind || !this.#streams.has(stream)) return;
+        this.#update(stream, this.#options.set());
       });
       // The same content, of a later bundle.
       const isLater = stream.bundle !== undefined && stream.bundle !== set.bundle;
@@ -142,11 +145,11 @@ export class WorkloadStreams implements Disposable {
     this.#options.onEvidence();
   }
 
-  #watchExpiry(): void {
+  #watchExpiry(set: WorkloadSet | undefined): void {
     clearTimeout(this.#timer);
-    const notAfterMs = this.#options.set()?.certificate.notAfterMs;
-    if (notAfterMs === undefined || this.#streams.size === 0) return;
-    const delayMs = Math.min(notAfterMs - this.#options.nowMs(), longestTimerMs);
+    if (set === undefined || this.#streams.size === 0) return;
+    const leftMs = set.certificate.notAfterMs - this.#options.nowMs();
+    const delayMs = Math.min(leftMs, longestTimerMs);
     this.#timer = setTimeout(() => this.setChanged(), delayMs).unref();
   }
 }
