@@ -11,7 +11,7 @@ import { kubeconfigAccess } from "../../src/edge/kube/kubeconfig-access.ts";
 import { kubeAssets } from "./assets.ts";
 import { applyCrds } from "./crds.ts";
 import { Guard } from "./guard.ts";
-import type { KubeProcess } from "./kube-process.ts";
+import type { KubeFlags, KubeProcess } from "./kube-process.ts";
 import { ClusterObjects } from "./objects.ts";
 import { makePki } from "./pki.ts";
 import {
@@ -33,8 +33,8 @@ import {
 export interface ClusterOptions {
   /** Of TokenReviews that name none; tokens have the first. */
   readonly audiences?: readonly string[];
-  /** Of kube-apiserver, without their dashes, over those that it has here. */
-  readonly flags?: Readonly<Record<string, string>>;
+  /** Of kube-apiserver, over those that it has here. */
+  readonly flags?: KubeFlags;
 }
 
 /** @throws KubeTestError with what to do, or with what the API server has said */
@@ -115,10 +115,11 @@ export class Cluster extends ClusterObjects implements AsyncDisposable {
     await applyCrds(this.#admin, directory);
   }
 
-  /** The API server, on the same port and etcd; also after `kill`. */
-  async restart(): Promise<void> {
+  /** The API server, on the same port and etcd; also after `kill`. @param flags over those that it began with, this once */
+  async restart(flags: KubeFlags = {}): Promise<void> {
     await this.#apiServer.stop();
-    this.#apiServer = await startApiServer(this.#servers, this.#port);
+    const servers = { ...this.#servers, flags: { ...this.#servers.flags, ...flags } };
+    this.#apiServer = await startApiServer(servers, this.#port);
     await waitUntilReady(this.#apiServer, this.#admin);
   }
 

@@ -24,6 +24,7 @@ import { mayRead, OurAccount } from "./access.ts";
 import { audience, ClusterCallers } from "./cluster-callers.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
 import type { ObjectRef } from "./objects.ts";
+import { serviceAccountIssuer } from "./servers.ts";
 import { skipKube } from "./skip-kube.ts";
 
 const { path: mintPath } = methodDefinition(MeshService, MeshService.method.mintJwtSvid);
@@ -122,6 +123,12 @@ describe("a server in a cluster", { skip: skipKube }, () => {
     const { needRestart } = await controlPlane.reload({ ...config, ...elsewhere });
     assert.ok(needRestart.includes("kubernetes.api"));
     assert.equal(await callers.ask(token), "issued");
+  });
+
+  it("does not start with an audience of operators that is the API server's own", async () => {
+    const shared = { "admin-audience": serviceAccountIssuer };
+    const started = ClusterCallers.start(cluster, shared).then((it) => it[Symbol.asyncDispose]());
+    await assert.rejects(started, { code: "config-conflict", path: "--admin-audience" });
   });
 
   it("does not start where it may not read what decides, and says which line is missing", async () => {

@@ -7,9 +7,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Guard } from "./guard.ts";
 import { KubeTestError } from "./kube-error.ts";
 
+/** Without their dashes; of several values each is a flag of its own. */
+export type KubeFlags = Readonly<Record<string, string | readonly string[]>>;
+
 export interface KubeProcessOptions {
   readonly binary: string;
-  readonly flags: Readonly<Record<string, string>>;
+  readonly flags: KubeFlags;
   /** Appended to. */
   readonly logPath: string;
   readonly guard: Guard;
@@ -27,7 +30,9 @@ export class KubeProcess {
 
   static async start(options: KubeProcessOptions): Promise<KubeProcess> {
     const log = openSync(options.logPath, "a", 0o600);
-    const words = Object.entries(options.flags).map(([name, value]) => `--${name}=${value}`);
+    const words = Object.entries(options.flags).flatMap(([name, values]) =>
+      [values].flat().map((value) => `--${name}=${value}`),
+    );
     const child = spawn(options.binary, words, { stdio: ["ignore", log, log], env: {} });
     closeSync(log);
     await once(child, "spawn");

@@ -7,7 +7,7 @@ import { freePorts } from "../../src/app/demo/ports.ts";
 import type { KubeAssets } from "./assets.ts";
 import type { Guard } from "./guard.ts";
 import { KubeTestError } from "./kube-error.ts";
-import { KubeProcess } from "./kube-process.ts";
+import { KubeProcess, type KubeFlags } from "./kube-process.ts";
 import type { ClusterPki } from "./pki.ts";
 import { adminConfig, isReady, type PooledKubeConfig } from "./pooled-config.ts";
 
@@ -17,11 +17,11 @@ export interface ServerOptions {
   readonly guard: Guard;
   readonly pki: ClusterPki;
   readonly audiences: readonly string[];
-  /** Over the API server's own, without their dashes. */
-  readonly flags: Readonly<Record<string, string>>;
+  /** Over the API server's own. */
+  readonly flags: KubeFlags;
 }
 
-const serviceAccountIssuer = "https://kubernetes.default.svc.cluster.local";
+export const serviceAccountIssuer: string = "https://kubernetes.default.svc.cluster.local";
 
 /** The issuer's own, Istio's, and that of our admin API. */
 export const kubeAudiences: readonly string[] = [

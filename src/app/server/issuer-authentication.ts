@@ -6,10 +6,12 @@
 
 import { AuthnError, quoted } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
+import { ClusterTokenAuthenticator } from "../../edge/authn/cluster-token-authenticator.ts";
 import { claimedIssuer, parseJws } from "../../edge/authn/jws.ts";
 import { OidcAuthenticator } from "../../edge/authn/oidc-authenticator.ts";
 import { isHealedByRefresh, TokenAuthenticator } from "../../edge/authn/token-authenticator.ts";
 import { assertOtherIssuers, type OidcIssuerConfig } from "../../edge/config/identity-config.ts";
+import { assertAdminAudience } from "../../edge/config/kube-config.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import {
   assertUsable,
@@ -41,8 +43,8 @@ export class IssuerAuthentication implements Disposable {
   /** Undefined where there is no cluster. */
   #cluster: TokenDoor | undefined;
   /** The same issuer's tokens for the admin API, for a cluster that the server is in. */
-  #operators: TokenAuthenticator | undefined;
-  #clusterIssuer = "";
+  #operators: ClusterTokenAuthenticator | undefined;
+  #clusterIssuers: () => readonly string[] = () => [];
   readonly #others = new Map<string, TokenDoor>();
   /** Whose keys may be out of date, by a token that named an unknown one. */
   readonly #outdated = new Set<TokenDoor>();
@@ -85,7 +87,8 @@ export class IssuerAuthentication implements Disposable {
    */
   verifyOperator(token: string, nowMs: number): Caller | undefined {
     const operators = this.#operators;
-    if (operators === undefined || claimedIssuer(token) !== this.#clusterIssuer) return undefined;
+    if (operators === undefined) return undefined;
+    if (!this.#clusterIssuers().includes(claimedIssuer(token) ?? "")) return undefined;
     try {
       return operators.authenticate(token, nowMs);
     } catch (error) {
@@ -127,24 +130,27 @@ export class IssuerAuthentication implements Disposable {
   }
 
   async #openCluster(options: IssuerOptions): Promise<void> {
-    const { tokenIssuer: issuer, jwks, audiences, trustDomain, identities } = options.config;
-    const { adminAudience } = options.config;
-    const { kube, config, nowMs } = options;
-    if (kube !== undefined) {
-      const known = { ...kube.keys, issuer: issuer ?? kube.keys.issuer };
-      assertOtherIssuers(identities, known.issuer);
-      const keys = await openKubeKeys(known, options, this.#owned);
-      const tokens = new TokenAuthenticator({ issuer: known.issuer, keys, audiences, trustDomain });
-      const { kubeDoor } = await import("./kube/who/kube-identities.ts");
-      this.#cluster = kubeDoor(tokens, { kube, config, nowMs });
-      const forAdmin = { issuer: known.issuer, keys, audiences: [adminAudience], trustDomain };
-      this.#operators = new TokenAuthenticator(forAdmin);
-      this.#clusterIssuer = known.issuer;
-      return;
-    }
+    const { kube, config } = options;
+    if (kube !== undefined) return await this.#openKube(kube, options);
+    const { tokenIssuer: issuer, jwks, audiences, trustDomain } = config;
     if (issuer === undefined || jwks === undefined) return;
     const keys = await openClusterKeys({ issuer, jwks }, options, this.#owned);
     this.#cluster = new TokenAuthenticator({ issuer, keys, audiences, trustDomain });
+  }
+
+  async #openKube(kube: Kube, options: IssuerOptions): Promise<void> {
+    const { config, nowMs } = options;
+    const { audiences, adminAudience, trustDomain } = config;
+    const issuers = (): readonly string[] => kube.keys.issuers;
+    for (const issuer of issuers()) assertOtherIssuers(config.identities, issuer);
+    assertAdminAudience(adminAudience, issuers());
+    const keys = await openKubeKeys(kube.keys, options, this.#owned);
+    const tokens = new ClusterTokenAuthenticator({ issuers, keys, audiences, trustDomain });
+    const { kubeDoor } = await import("./kube/who/kube-identities.ts");
+    this.#cluster = kubeDoor(tokens, { kube, config, nowMs });
+    const forAdmin = { issuers, keys, audiences: [adminAudience], trustDomain };
+    this.#operators = new ClusterTokenAuthenticator(forAdmin);
+    this.#clusterIssuers = issuers;
   }
 
   async #openOther(entry: OidcIssuerConfig, options: IssuerOptions): Promise<void> {

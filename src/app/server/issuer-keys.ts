@@ -31,21 +31,24 @@ export function openClusterKeys(
   owned: DisposableStack,
 ): Promise<JwksSource> {
   const places = { issuer: "--token-issuer", keys: "--jwks" };
-  const source = keySource(options, issuer, jwksLocation(jwks), places);
+  const source = keySource(options, () => issuer, jwksLocation(jwks), places);
   const open = (): Promise<JwksSource> => JwksSource.open(source, options.signal);
   return options.sources.lease(JSON.stringify(["cluster", issuer, jwks]), open, owned);
 }
 
 /** By the API server that this server watches. Read before it resolves. @throws JwksError, ConfigError */
 export function openKubeKeys(
-  { issuer, location }: ClusterKeys,
+  keys: ClusterKeys,
   options: IssuerKeysOptions,
   owned: DisposableStack,
 ): Promise<JwksSource> {
   const places = { issuer: "--kubernetes", keys: "--kubernetes" };
-  const source = keySource(options, issuer, location, places);
+  const location = keys.locate((issuer) => {
+    if (options.maker === "server") assertNotOfDev(issuer, [], places);
+  });
+  const source = keySource(options, () => keys.issuers[0], location, places);
   const open = (): Promise<JwksSource> => JwksSource.open(source, options.signal);
-  return options.sources.lease(JSON.stringify(["kubernetes", issuer]), open, owned);
+  return options.sources.lease(JSON.stringify(["kubernetes"]), open, owned);
 }
 
 /** Without keys, until they are read. */
@@ -57,7 +60,7 @@ export function openOidcKeys(
   // Not by its number, which a reload may change while the keys stay.
   const place = `identities.oidc[${issuer}]`;
   const places = { issuer: `${place}.issuer`, keys: `${place}.jwks` };
-  const source = keySource(options, issuer, jwksLocation(jwks), places);
+  const source = keySource(options, () => issuer, jwksLocation(jwks), places);
   const open = (): JwksSource => JwksSource.openLater(source);
   return options.sources.lease(JSON.stringify(["oidc", issuer, jwks]), open, owned);
 }
@@ -84,15 +87,15 @@ interface Places {
 
 function keySource(
   { maker, onEvent }: IssuerKeysOptions,
-  issuer: string,
+  issuer: () => string,
   location: JwksLocation,
   places: Places,
 ): Parameters<typeof JwksSource.openLater>[0] {
   return {
     location,
-    onEvent: (event) => onEvent(event, issuer),
+    onEvent: (event) => onEvent(event, issuer()),
     accept: ({ keyIds }: KeySet) => {
-      if (maker === "server") assertNotOfDev(issuer, keyIds, places);
+      if (maker === "server") assertNotOfDev(issuer(), keyIds, places);
     },
   };
 }

@@ -3,9 +3,9 @@
 import { critical, orOk, warning, type Said } from "./finding.ts";
 
 export interface AudienceFacts {
-  /** The `iss` that the server believes; undefined where it takes what the API server says. */
-  readonly issuer: string | undefined;
-  /** As the API server says. */
+  /** Each `iss` that the server goes by, as the API server said when it was asked last; undefined where that is not known. */
+  readonly issuers: readonly string[] | undefined;
+  /** As the API server says now. */
   readonly published: string;
   /** How many keys it publishes for tokens. */
   readonly keys: number;
@@ -17,11 +17,12 @@ export interface AudienceFacts {
 
 export function checkAudiences(facts: AudienceFacts): readonly Said[] {
   const { published, keys, audiences, adminAudience } = facts;
-  const issuer = facts.issuer ?? published;
+  const issuers = facts.issuers ?? [published];
   const found: Said[] = [];
-  if (issuer !== published) {
-    const finding = `tokens of ${issuer} are believed, and the API server issues them as ${published}`;
-    const hint = "right where the API server has several issuers; else leave --token-issuer out";
+  if (!issuers.includes(published)) {
+    const finding = `tokens of ${issuers.join(", ")} are believed, and the API server issues them as ${published}`;
+    const hint =
+      "it is read again with the first such token, and every 5 minutes; else see jwks-failed in the server's log";
     found.push(warning(finding, hint));
   }
   if (keys === 0) {
@@ -38,12 +39,20 @@ export function checkAudiences(facts: AudienceFacts): readonly Said[] {
       critical(finding, "give another --admin-audience: a workload's token is an operator's"),
     );
   }
-  const own = [issuer, published].find((each) => audiences.includes(each));
-  if (own !== undefined) {
-    const finding = `${own} is the API server's own audience by default: a workload's token is good there, too`;
+  const own = new Set([published, ...issuers]);
+  if (own.has(adminAudience)) {
+    const finding = `${adminAudience} is the audience of operators and, by default, of the API server itself`;
+    const hint = "give another --admin-audience: the token that each pod has is an operator's";
+    found.push(critical(finding, hint));
+  }
+  const shared = audiences.find((each) => own.has(each));
+  if (shared !== undefined) {
+    const finding = `${shared} is the API server's own audience by default: a workload's token is good there, too`;
     found.push(
       warning(finding, "ask workloads for tokens with an audience of their own, such as istio-ca"),
     );
   }
-  return orOk(found, `tokens of ${published} for ${audiences.join(", ")}`);
+  const former = issuers.filter((each) => each !== published);
+  const and = former.length === 0 ? "" : `, and of before ${former.join(", ")},`;
+  return orOk(found, `tokens of ${published}${and} for ${audiences.join(", ")}`);
 }

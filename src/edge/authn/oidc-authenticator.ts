@@ -15,8 +15,9 @@ export interface OidcAuthenticatorOptions extends TokenAuthenticatorOptions {
 
 export class OidcAuthenticator extends IssuerTokens {
   constructor(options: OidcAuthenticatorOptions) {
+    const { issuer, rules } = options;
     super(options, (claims, tokenRules, nowMs) =>
-      acceptOidcClaims(claims, { ...tokenRules, rules: options.rules }, nowMs),
+      acceptOidcClaims(claims, { ...tokenRules, issuer, rules }, nowMs),
     );
   }
 }

@@ -31,8 +31,7 @@ export interface KeySource {
   refresh(signal: AbortSignal): Promise<boolean>;
 }
 
-export interface TokenAuthenticatorOptions {
-  readonly issuer: string;
+export interface IssuerTokensOptions {
   readonly keys: KeySource;
   readonly trustDomain: TrustDomain;
   /** The token must name at least one of these. @default ["istio-ca"], as Istio's agents ask for */
@@ -49,21 +48,25 @@ export interface TokenAuthenticatorOptions {
   readonly cacheEntriesMax?: number;
 }
 
-/** Claims whose signature holds, to their caller. @throws AuthnError */
-type AcceptClaims = (claims: JsonObject, rules: TokenRules, nowMs: number) => AcceptedToken;
+export interface TokenAuthenticatorOptions extends IssuerTokensOptions {
+  readonly issuer: string;
+}
 
-/** The tokens of one issuer, whose callers `accept` knows. */
+type RulesOfAll = Omit<TokenRules, "issuer">;
+/** Claims whose signature holds, to their caller. @throws AuthnError */
+type AcceptClaims = (claims: JsonObject, rules: RulesOfAll, nowMs: number) => AcceptedToken;
+
+/** The tokens under one set of keys, whose issuers and callers `accept` knows. */
 export class IssuerTokens {
-  readonly #rules: TokenRules;
+  readonly #rules: RulesOfAll;
   readonly #keys: KeySource;
   readonly #accept: AcceptClaims;
   readonly #verified: LRUCache<string, VerifiedToken>;
 
-  constructor(options: TokenAuthenticatorOptions, accept: AcceptClaims) {
+  constructor(options: IssuerTokensOptions, accept: AcceptClaims) {
     this.#keys = options.keys;
     this.#accept = accept;
     this.#rules = Object.freeze({
-      issuer: options.issuer,
       audiences: Object.freeze([...(options.audiences ?? ["istio-ca"])]),
       trustDomain: options.trustDomain,
       clockSkewMs: options.clockSkewMs ?? CLOCK_SKEW_MS,
@@ -112,18 +115,24 @@ export class IssuerTokens {
 /** The tokens of the cluster's service accounts: no mapping rule is known behind this door. */
 export class TokenAuthenticator extends IssuerTokens {
   constructor(options: TokenAuthenticatorOptions) {
+    const { issuer } = options;
     super(options, (payload, rules, nowMs) => {
       const claims = parseTokenClaims(payload);
-      return { caller: callerFromClaims(claims, rules, nowMs), validity: claims.validity };
+      const caller = callerFromClaims(claims, { ...rules, issuer }, nowMs);
+      return { caller, validity: claims.validity };
     });
   }
 }
 
-/** Whether the token may pass once the key set is read again. */
+/** Whether the token may pass once the key set is read again, and with it whose keys those are. */
 export function isHealedByRefresh(error: unknown): boolean {
   if (!(error instanceof AuthnError)) return false;
+  if (error instanceof UnknownIssuerError) return true;
   return error.code === "token-key-unknown" || error.code === "keys-unavailable";
 }
+
+/** The keys are its issuer's, who was not known by this name when they were read. */
+export class UnknownIssuerError extends AuthnError {}
 
 export const CLOCK_SKEW_MS = 10_000;
 

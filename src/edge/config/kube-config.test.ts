@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { ConfigError } from "./config-error.ts";
+import { assertAdminAudience } from "./kube-config.ts";
 import { resolveServerConfig, settingsFromFlags, type FlagTexts } from "./server-config.ts";
 
 const configOf = (flags: FlagTexts): ReturnType<typeof resolveServerConfig> =>
@@ -41,4 +42,16 @@ describe("the settings of a cluster", () => {
       );
     });
   }
+
+  it("let no operators in by the token that each pod has", () => {
+    const issuers = ["https://issuer", "https://former"];
+    assertAdminAudience("portcullis-admin", issuers);
+    for (const audience of issuers) {
+      assert.throws(() => assertAdminAudience(audience, issuers), {
+        code: "config-conflict",
+        path: "--admin-audience",
+        hint: /each pod/,
+      });
+    }
+  });
 });

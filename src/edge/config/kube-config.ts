@@ -86,6 +86,19 @@ export function assertKubeSettings(
   }
 }
 
+/**
+ * What of it means nothing in this cluster: a pod's own token is for the API server, whose issuer is its audience by default.
+ * @param issuers as the API server says
+ * @throws ConfigError
+ */
+export function assertAdminAudience(adminAudience: string, issuers: readonly string[]): void {
+  if (!issuers.includes(adminAudience)) return;
+  const { flag } = KUBE_SETTINGS.adminAudience;
+  const reason = `expected another audience than the API server's own, got ${JSON.stringify(adminAudience)}`;
+  const hint = "else the token that each pod has would be one of an operator";
+  throw new ConfigError("config-conflict", `--${flag}`, reason, { hint });
+}
+
 const inClusterOnly: readonly {
   readonly setting: SettingDescription;
   readonly isGiven: (config: KubeConfig) => boolean;
