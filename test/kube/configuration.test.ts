@@ -14,6 +14,7 @@ import type { LogEvent } from "../../src/app/server/log/log-keeper.ts";
 import { Resources } from "../../src/app/server/policy/resources/resources.ts";
 import { PolicyIndex } from "../../src/core/policy/policy-index.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
+import { parseManifest } from "../../src/edge/resources/parse-manifests.ts";
 import { Store } from "../../src/edge/store/store.ts";
 import { eventually } from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -43,6 +44,8 @@ const specs: readonly (readonly [Kind, object])[] = [
 class Followed implements AsyncDisposable {
   readonly resources: Resources;
   readonly events: LogEvent[] = [];
+  /** Until it resolves nothing more is in the log. */
+  logged: Promise<void> = Promise.resolve();
   readonly caches: KubeWatches["caches"];
   configuration: KubeConfiguration | undefined;
   readonly #owned = new AsyncDisposableStack();
@@ -50,7 +53,10 @@ class Followed implements AsyncDisposable {
   private constructor(connection: KubeConnection, stored: Store["resources"]) {
     this.resources = new Resources({
       stored,
-      record: async (event) => void this.events.push(event),
+      record: async (event) => {
+        this.events.push(event);
+        await this.logged;
+      },
       nowMs: Date.now,
     });
     const nowMs = (): number => performance.now();
@@ -299,8 +305,7 @@ describe("a cluster's configuration", { skip: skipKube }, () => {
       {
         await using followed = await Followed.open(connection, stored);
         await eventually(() => followed.jsonOf(key) !== "");
-        const crds = cluster.kubeConfig().makeApiClient(ApiextensionsV1Api);
-        await crds.deleteCustomResourceDefinition({ name: `${peers.plural}.${peers.group}` });
+        await takeAway();
         await eventually(() => isSaid(followed), 30_000);
         assert.match(followed.jsonOf(key), /STRICT/);
       }
@@ -309,4 +314,68 @@ describe("a cluster's configuration", { skip: skipKube }, () => {
       assert.match(again.jsonOf(key), /STRICT/);
     });
   });
+
+  it("stays where a kind is taken away while the log is slow, but for what had been deleted before", async ({
+    mock,
+  }) => {
+    await takenAway();
+    await cluster.applyCrds(join(root, "deploy/kubernetes/crds"));
+    await withStore(async (stored) => {
+      const namespace = await cluster.namespace("slow-log");
+      const names = ["a", "b", "c", "deleted"];
+      for (const name of names) await create(peers, namespace, name, { mtls: { mode: "STRICT" } });
+      await using followed = await Followed.open(connection, stored);
+      const has = (): readonly string[] =>
+        names.filter((name) => followed.jsonOf(`PeerAuthentication/${namespace}/${name}`) !== "");
+      const left = (): number => followed.caches.policies[0]?.cache.size ?? 0;
+      await eventually(() => has().length === names.length);
+      const written = Promise.withResolvers<void>();
+      using held = new DisposableStack();
+      held.defer(written.resolve);
+      followed.logged = written.promise;
+      const other = {
+        apiVersion: "security.istio.io/v1",
+        kind: peers.kind,
+        metadata: { name: "o" },
+      };
+      const before = followed.resources.takeDirectory(parseManifest(JSON.stringify(other), "o"));
+      const sent = mock.method(connection, "send").mock;
+      const asked = (): readonly unknown[] =>
+        sent.calls
+          .filter(({ arguments: [{ path }] }) => path.includes("/customresourcedefinitions/"))
+          .map(({ result }) => result);
+      await objects.deleteNamespacedCustomObject({ ...pathOf(peers, namespace), name: "deleted" });
+      await eventually(() => asked().length > 0);
+      await Promise.all(asked());
+      await takeAway();
+      await eventually(() => left() === 0, 30_000);
+      assert.equal(has().length, names.length);
+      written.resolve();
+      await before;
+      await eventually(() => has().length < names.length);
+      assert.deepEqual(has(), ["a", "b", "c"]);
+      const isSaid = (): boolean =>
+        followed.resources.set.problems.some(({ code }) => code === "cluster-kind-absent");
+      await eventually(isSaid, 30_000);
+      assert.deepEqual(has(), ["a", "b", "c"]);
+    });
+  });
+
+  const definition = { name: `${peers.plural}.${peers.group}` };
+
+  async function takeAway(): Promise<void> {
+    const crds = cluster.kubeConfig().makeApiClient(ApiextensionsV1Api);
+    await crds.deleteCustomResourceDefinition(definition);
+  }
+
+  /** With all its objects. */
+  async function takenAway(): Promise<void> {
+    const crds = cluster.kubeConfig().makeApiClient(ApiextensionsV1Api);
+    const isThere = (): Promise<boolean> =>
+      crds.readCustomResourceDefinition(definition).then(
+        () => true,
+        () => false,
+      );
+    await eventually(async () => !(await isThere()), 30_000);
+  }
 });

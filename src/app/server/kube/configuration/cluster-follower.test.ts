@@ -31,6 +31,8 @@ interface Rig extends AsyncDisposable {
   readonly resources: Resources;
   readonly has: () => readonly string[];
   definition: DefinitionState | "away";
+  /** What happens while the answer is on its way. */
+  meanwhile: () => void;
   isFull: boolean;
   nowMs: number;
 }
@@ -38,7 +40,12 @@ interface Rig extends AsyncDisposable {
 function rig(): Rig {
   const watch = new FakeWatch<WatchedManifest>();
   const events: LogEvent[] = [];
-  const state = { definition: "there" as Rig["definition"], isFull: false, nowMs: 0 };
+  const state: Pick<Rig, "definition" | "meanwhile" | "isFull" | "nowMs"> = {
+    definition: "there",
+    meanwhile: () => {},
+    isFull: false,
+    nowMs: 0,
+  };
   const empty: ResourcesAtRest = {
     sequence: 0,
     layers: { directory: [], applied: [], cluster: [] },
@@ -59,8 +66,10 @@ function rig(): Rig {
         onChange: (listener) => watch.onChange(listener),
         state: () => watch.state(),
         definition: async () => {
-          if (state.definition === "away") throw new KubeError("kube-unreachable", "away");
-          return state.definition;
+          const { definition } = state;
+          if (definition === "away") throw new KubeError("kube-unreachable", "away");
+          state.meanwhile();
+          return definition;
         },
       },
     ],
@@ -110,6 +119,37 @@ describe("the cluster's policies", () => {
       assert.deepEqual(all.has().toSorted(), expected);
     });
   }
+
+  it("stay where their kind is taken away while it is asked about, and only what had gone before goes", async () => {
+    await using all = rig();
+    all.watch.list(...["a", "b", "c"].map((name) => peer(name, "STRICT")));
+    await all.follower.takeNow();
+    all.meanwhile = () => {
+      all.definition = "going";
+      all.watch.delete(peer("b", ""), peer("c", ""));
+    };
+    all.watch.delete(peer("a", ""));
+    await all.follower.takeNow();
+    assert.deepEqual(all.has().toSorted(), ["b", "c"]);
+    const { set } = all.resources;
+    await eventually(() => set.problems.some(({ code }) => code === "cluster-kind-absent"));
+    assert.deepEqual(all.has().toSorted(), ["b", "c"]);
+  });
+
+  it("go by a newer look where they went while their kind was asked about, and what is new is in force before", async () => {
+    await using all = rig();
+    all.watch.list(...["a", "b"].map((name) => peer(name, "STRICT")));
+    await all.follower.takeNow();
+    all.meanwhile = () => {
+      all.meanwhile = () => {};
+      all.watch.delete(peer("b", ""));
+      all.watch.set(peer("c", "STRICT"));
+    };
+    all.watch.delete(peer("a", ""));
+    await all.follower.takeNow();
+    assert.deepEqual(all.has().toSorted(), ["b", "c"]);
+    await eventually(() => all.has().join() === "c");
+  });
 
   it("stay for a while where the last of them has gone and nobody may ask why, and then go", async () => {
     await using all = rig();

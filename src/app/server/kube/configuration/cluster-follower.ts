@@ -5,13 +5,17 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ResourceKind } from "../../../../core/resources/resource.ts";
-import type { DefinitionState } from "../../../../edge/kube/read/read-definition.ts";
 import type { ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import { failureFields } from "../../failure-fields.ts";
 import { clusterStateAfter } from "../../policy/resources/cluster-state.ts";
 import type { Resources } from "../../policy/resources/resources.ts";
-import { ClusterKinds, type Definitions, type WatchedPolicies } from "./cluster-kinds.ts";
+import {
+  ClusterKinds,
+  type AskedKind,
+  type AskedKinds,
+  type WatchedPolicies,
+} from "./cluster-kinds.ts";
 
 export interface ClusterFollowerOptions {
   readonly policies: readonly WatchedPolicies[];
@@ -87,11 +91,12 @@ export class ClusterFollower implements AsyncDisposable {
     let problems: readonly ManifestProblem[] = [];
     let isWhole = true;
     try {
-      const definitions = await this.#definitions();
+      const asked = await this.#ask();
       await resources.takeCluster((layer) => {
         this.#moment = this.#kinds.moment;
-        isWhole = this.#kinds.thinned(layer).every(({ kind }) => definitions.has(kind));
-        const state = clusterStateAfter(layer, this.#kinds.seen(layer, definitions));
+        const kinds = this.#kinds.seen(layer, asked);
+        isWhole = kinds.every(({ stays }) => stays === undefined || stays.size === 0);
+        const state = clusterStateAfter(layer, kinds);
         ({ problems } = state);
         return state;
       });
@@ -112,14 +117,17 @@ export class ClusterFollower implements AsyncDisposable {
     return true;
   }
 
-  /** @throws KubeError */
-  async #definitions(): Promise<Definitions> {
+  /**
+   * What is gone is written down before its kind is asked about: the answer may be old when the turn comes.
+   * @throws KubeError
+   */
+  async #ask(): Promise<AskedKinds> {
     const { set } = this.#options.resources;
-    const found = new Map<ResourceKind, DefinitionState>();
-    for (const { kind, definition } of this.#kinds.thinned(set.layer("cluster"))) {
-      found.set(kind, await definition(this.#ending.signal));
+    const asked = new Map<ResourceKind, AskedKind>();
+    for (const [{ kind, definition }, gone] of this.#kinds.gone(set.layer("cluster"))) {
+      asked.set(kind, { definition: await definition(this.#ending.signal), gone });
     }
-    return found;
+    return asked;
   }
 
   /** Each once, as long as it stands. */

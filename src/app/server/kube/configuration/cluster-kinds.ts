@@ -1,6 +1,6 @@
 /** What is known of each kind of policy that the cluster may have: told apart so that what is not known is never taken for nothing. */
 
-import type { ResourceKind, ResourceName } from "../../../../core/resources/resource.ts";
+import { nameKey, type ResourceKind } from "../../../../core/resources/resource.ts";
 import type { DefinitionState } from "../../../../edge/kube/read/read-definition.ts";
 import type { WatchedManifest } from "../../../../edge/kube/read/read-policy-objects.ts";
 import type { SeenKind } from "../../policy/resources/cluster-state.ts";
@@ -16,8 +16,16 @@ export interface WatchedPolicies extends Pick<
   readonly definition: (signal: AbortSignal) => Promise<DefinitionState>;
 }
 
-/** Of kinds of which objects are gone: whether they went with their kind. */
-export type Definitions = ReadonlyMap<ResourceKind, DefinitionState>;
+/** Of a kind of which objects are gone: whether they went with it. */
+export interface AskedKind {
+  readonly definition: DefinitionState;
+  /** What was gone when that was asked, by `nameKey`. Of what went later it says nothing. */
+  readonly gone: ReadonlySet<string>;
+}
+
+export type AskedKinds = ReadonlyMap<ResourceKind, AskedKind>;
+
+const nothing: ReadonlySet<string> = new Set();
 
 /**
  * Where it may not be known whether a kind is being taken away, and the last of its objects has gone: the API server looks each 5 s
@@ -37,37 +45,39 @@ export class ClusterKinds {
     this.#nowMs = nowMs;
   }
 
-  /** Of the kinds of which the cluster has not all that is in force. */
-  thinned(layer: StoredByKey): readonly WatchedPolicies[] {
-    const known = namesIn(layer);
-    return this.#all.filter(({ kind, cache, state }) => {
-      const { listedMs, isAbsent } = state();
-      if (isAbsent || listedMs === undefined) return false;
-      return (known.get(kind) ?? []).some(
-        ({ namespace, name }) => cache.find(namespace, name) === undefined,
-      );
-    });
+  /** What is in force and the cluster has no more, by `nameKey`; of kinds of which there is such. */
+  gone(layer: StoredByKey): ReadonlyMap<WatchedPolicies, ReadonlySet<string>> {
+    const known = Map.groupBy(layer.values(), ({ object }) => object.kind);
+    const all = new Map<WatchedPolicies, ReadonlySet<string>>();
+    for (const each of this.#all) {
+      const { listedMs, isAbsent } = each.state();
+      if (isAbsent || listedMs === undefined) continue;
+      const refs = (known.get(each.kind) ?? []).map(({ object }) => object.object.ref);
+      const gone = refs.filter(({ namespace, name }) => !each.cache.find(namespace, name));
+      if (gone.length > 0) all.set(each, new Set(gone.map(nameKey)));
+    }
+    return all;
   }
 
-  /** @param definitions of those that are thinned; where it is not among them, nothing of a kind goes */
-  seen(layer: StoredByKey, definitions: Definitions): readonly SeenKind[] {
-    const thinned = new Set(this.thinned(layer));
-    const known = namesIn(layer);
+  /** @param asked what went before it was asked may go; all else stays */
+  seen(layer: StoredByKey, asked: AskedKinds): readonly SeenKind[] {
+    const goneNow = this.gone(layer);
     return this.#all.map((each) => {
       const { kind, cache } = each;
       const { listedMs, isAbsent } = each.state();
       const rest = { kind, manifests: cache.values() };
       if (isAbsent) return { ...rest, is: "absent" };
       if (listedMs === undefined) return { ...rest, is: "unlisted" };
-      if (!thinned.has(each)) {
+      const gone = goneNow.get(each);
+      if (gone === undefined) {
         this.#emptySinceMs.delete(kind);
         return { ...rest, is: "listed" };
       }
-      const definition = definitions.get(kind);
-      if (definition === undefined) return { ...rest, is: "unlisted" };
+      const { definition, gone: before = nothing } = asked.get(kind) ?? {};
       if (definition === "going") return { ...rest, is: "absent" };
-      const isEmptied = cache.size === 0 && known.has(kind) && definition === "unknown";
-      return { ...rest, is: isEmptied && this.#isNew(kind) ? "emptied" : "listed" };
+      const isEmptied = cache.size === 0 && definition === "unknown";
+      if (isEmptied && this.#isNew(kind)) return { ...rest, is: "emptied" };
+      return { ...rest, is: "listed", stays: gone.difference(before) };
     });
   }
 
@@ -87,15 +97,4 @@ export class ClusterKinds {
     this.#emptySinceMs.set(kind, sinceMs);
     return this.#nowMs() - sinceMs < emptiedMs;
   }
-}
-
-function namesIn(layer: StoredByKey): ReadonlyMap<ResourceKind, readonly ResourceName[]> {
-  const names = new Map<ResourceKind, ResourceName[]>();
-  for (const { object } of layer.values()) {
-    const { ref } = object.object;
-    const all = names.get(object.kind);
-    if (all === undefined) names.set(object.kind, [ref]);
-    else all.push(ref);
-  }
-  return names;
 }

@@ -57,6 +57,12 @@ describe("the cluster's objects", () => {
     assert.deepEqual(after(had, kinds("emptied")), [asBefore, []]);
   });
 
+  it("stay where they are in the list no more and it is not known why, each by itself", () => {
+    const now: SeenKind = { kind, is: "listed", manifests: [seen("c", "STRICT")] };
+    const stays = new Set(["shop/b", "shop/never"]);
+    assert.deepEqual(after(had, [{ ...now, stays }]), [["b STRICT", "c STRICT"], []]);
+  });
+
   it("stay where the API server does not know the kind any more, and that is said", () => {
     const found = after(had, kinds("absent"));
     assert.deepEqual(found, [["a STRICT", "b STRICT"], ["cluster cluster-kind-absent"]]);

@@ -33,6 +33,8 @@ export interface SeenKind {
    */
   readonly is: "listed" | "unlisted" | "absent" | "emptied";
   readonly manifests: Iterable<SeenManifest>;
+  /** By `nameKey`, of what was listed before and is no more: it is not known why, and it holds. */
+  readonly stays?: ReadonlySet<string>;
 }
 
 export interface ClusterState {
@@ -61,7 +63,10 @@ export function clusterStateAfter(
   return { ...cutTo(room, objects, before), kept, problems: [...problems, fullProblem(max)] };
 }
 
-function stateOf({ kind, is, manifests }: SeenKind, before: readonly StoredObject[]): ClusterState {
+function stateOf(
+  { kind, is, manifests, stays }: SeenKind,
+  before: readonly StoredObject[],
+): ClusterState {
   if (is !== "listed") {
     const isLost = is === "absent" && before.length > 0;
     return {
@@ -72,7 +77,7 @@ function stateOf({ kind, is, manifests }: SeenKind, before: readonly StoredObjec
   }
   const lastGood = new Map(before.map((each) => [nameKey(each.object.object.ref), each]));
   const objects: LoadedObject[] = [];
-  const kept: StoredObject[] = [];
+  const kept = before.filter(({ object }) => stays?.has(nameKey(object.object.ref)));
   const problems: ManifestProblem[] = [];
   for (const each of manifests) {
     const { namespace, name, loaded } = each;
