@@ -47,6 +47,7 @@ test("bytes that fail a lint are refused, signed by nobody, and kept in the log"
     sign: (prepared) => signPrepared(prepared, broken),
     ledger: new Ledger({ writer: log.writer, time: keeper.time }),
     assertNotDenied: () => {},
+    assertNotGone: () => {},
     onUnfit: (identity, error, tbs) => keeper.keepUnfit(identity, error, tbs),
     randomSerial: () => randomBytes(16),
   });

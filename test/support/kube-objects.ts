@@ -3,7 +3,9 @@
 import type { TokenHolder } from "../../src/core/kube/who/existence.ts";
 import type { Pod } from "../../src/core/kube/pod.ts";
 import type { KubeServiceAccount } from "../../src/core/kube/service-account.ts";
+import { PodPlaces } from "../../src/core/kube/pod-places.ts";
 import { TEST_ISSUER } from "./tokens.ts";
+import { FakeWatch } from "./watched-cache.ts";
 
 interface Named {
   readonly name: string;
@@ -30,6 +32,25 @@ export function testPod(changes: Partial<Pod> = {}): Pod {
     isReady: true,
     ...changes,
   };
+}
+
+export interface TestView {
+  readonly caches: {
+    readonly accounts: FakeWatch<KubeServiceAccount>;
+    readonly pods: FakeWatch<Pod>;
+  };
+  readonly places: PodPlaces;
+  readonly isCurrent: () => boolean;
+}
+
+/** What the watches know: the account above, and pods. */
+export function testView(pods: readonly Pod[] = [testPod()]): TestView {
+  const caches = { accounts: new FakeWatch<KubeServiceAccount>(), pods: new FakeWatch<Pod>() };
+  const places = new PodPlaces();
+  caches.pods.onChange((changes) => places.take(changes));
+  caches.accounts.list(testAccount());
+  caches.pods.list(...pods);
+  return { caches, places, isCurrent: () => true };
 }
 
 interface Bound {

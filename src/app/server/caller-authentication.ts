@@ -56,6 +56,8 @@ export interface CallerAuthentication extends Disposable {
   impersonate(caller: Caller, requested: string, nowMs: number): Caller;
   /** Trust may change while a request waits. @throws PeerError for a peer that is believed no more */
   assertPeer(credential: Credential): void;
+  /** Nor need the caller be there any more: what is known to be gone. @throws AuthnError, CaCallError as at the door */
+  assertNotGone(caller: Caller, nowMs: number): void;
   /** Must come before the reply, which must not leave when this fails. @throws AuthnError */
   recordIssued(
     caller: Caller,
@@ -109,6 +111,7 @@ export async function openCallerAuthentication(
         throw new CaCallError("impersonation-refused", "no account may impersonate");
       },
       assertPeer: (credential) => assertPeer(credential.peer, doors),
+      assertNotGone: (caller, nowMs) => cluster?.assertNotGone(caller, nowMs),
       recordIssued: (caller, issued) => {
         const enrolment = enrolmentOf(caller, issued);
         if (enrolment !== undefined) useStore(doors, ({ enrolments }) => enrolments.add(enrolment));
@@ -144,13 +147,15 @@ interface Doors {
 
 /** A server in no cluster loads nothing of it. */
 async function clusterDoors(kube: Kube, config: ServerConfig, nowMs: () => number) {
-  const [{ nodeImpersonation }, { assertRenewedAccount }] = await Promise.all([
+  const [{ nodeImpersonation }, { assertRenewedAccount }, { assertNotGone }] = await Promise.all([
     import("./kube/who/kube-identities.ts"),
     import("./kube/who/renewed-account.ts"),
+    import("./kube/who/gone-caller.ts"),
   ]);
   return {
     nodes: nodeImpersonation({ kube, config, nowMs }),
     assertRenewed: (caller: Caller, nowMs: number) => assertRenewedAccount(caller, kube, nowMs),
+    assertNotGone: (caller: Caller, nowMs: number) => assertNotGone(caller, kube, nowMs),
   };
 }
 

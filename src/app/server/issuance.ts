@@ -1,6 +1,7 @@
 /** Everything between a caller who was let in and a signature, put together. */
 
 import { randomBytes, randomUUID } from "node:crypto";
+import type { Caller } from "../../core/identity/caller.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import {
@@ -33,6 +34,8 @@ export interface IssuanceOptions {
   readonly assertTrustCurrent: () => void;
   readonly assertAdmitted: AssertAdmitted;
   readonly assertNotDenied: AdmissionDependencies["assertNotDenied"];
+  /** @throws AuthnError, CaCallError for a caller of a cluster who is there no more */
+  readonly assertNotGone: (caller: Caller) => void;
   readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly nowMs: () => number;
 }
@@ -53,6 +56,7 @@ export function buildIssuance(options: IssuanceOptions): Issuance {
     sign: (prepared) => signing.sign(prepared),
     ledger,
     assertNotDenied: (caller) => assertCallerNotDenied(options.assertNotDenied, caller),
+    assertNotGone: options.assertNotGone,
     onUnfit,
     randomSerial: randomSerials(),
   });

@@ -3,17 +3,21 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { after, before, describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import * as fc from "fast-check";
 import { WIRE_CSR, WIRE_KEY } from "../../../test/server/grpc-wire.ts";
 import { makeAuthority, type TestAuthority } from "../../../test/support/authority.ts";
 import { LOG_NOW_MS } from "../../../test/support/log-entries.ts";
 import { openStore } from "../../../test/support/log-store.ts";
+import { testAccount, testHolder, testPod, testView } from "../../../test/support/kube-objects.ts";
 import { temporaryDirectory } from "../../../test/support/temporary-directory.ts";
 import { equalBytes } from "../../core/bytes.ts";
 import { PortcullisError } from "../../core/error.ts";
+import { AuthnError } from "../../core/identity/authn-error.ts";
 import type { Caller } from "../../core/identity/caller.ts";
 import { signPrepared } from "../../core/issuance/sign-prepared.ts";
 import { prepareWorkloads } from "../../core/issuance/workload.ts";
+import type { Pod } from "../../core/kube/pod.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
 import type { Entry } from "../../core/log/entry.ts";
 import { LogError } from "../../core/log/log-error.ts";
@@ -22,7 +26,9 @@ import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { LogStore } from "../../edge/log/log-store.ts";
 import { DeniedError } from "../../core/deny/deny-error.ts";
 import { PeerError } from "../../edge/rpc/peer.ts";
+import { IssuanceQueue } from "./issuance-queue.ts";
 import { Issuer, type IssuerDependencies, type Order, type OrderOutcome } from "./issuer.ts";
+import { assertNotGone } from "./kube/who/gone-caller.ts";
 import { Ledger } from "./log/ledger.ts";
 
 const nowMs = LOG_NOW_MS + 60_000;
@@ -72,6 +78,7 @@ describe("an issuer", () => {
       ledger: new Ledger({ writer: store.writer, time }),
       randomSerial: () => randomBytes(16),
       assertNotDenied: () => {},
+      assertNotGone: () => {},
       onUnfit: () => assert.fail("a lint has failed"),
       ...changes,
     });
@@ -158,6 +165,51 @@ describe("an issuer", () => {
     const orders = [orderOf("bad", { assertPeer }), orderOf("good", { assertPeer: () => {} })];
     const [bad, good] = await issuerOf().issue(orders, nowMs);
     assert.deepEqual([bad, good?.kind], [{ kind: "refused", error }, "issued"]);
+    assert.equal(size(), from + 2);
+  });
+
+  it("gives nothing to whose pod went while it stood in line, nor records it", async () => {
+    const from = size();
+    const view = testView([testPod(), testPod({ name: "cart-2", uid: "pod-2" })]);
+    const first = Promise.withResolvers<void>();
+    const issuer = issuerOf({
+      prepare: async (orders, now) => {
+        await first.promise;
+        return prepareWorkloads(orders, current.authority, policy, now);
+      },
+      assertNotGone: (caller) => assertNotGone(caller, view, nowMs),
+    });
+    const queue = new IssuanceQueue(
+      {
+        refreshKeys: async () => {},
+        assertReady: () => {},
+        assertAdmitted: () => {},
+        held: () => undefined,
+        issue: (orders, now) => issuer.issue(orders, now),
+        nowMs: () => nowMs,
+      },
+      () => ({ callsInFlightMax: 1, queueMax: 10 }),
+    );
+    const ask = (pod: Pod): Promise<unknown> =>
+      new Promise((resolve) => {
+        const { id, expiresAtMs } = orderOf("cart").caller;
+        const holder = testHolder(testAccount(), { pod });
+        queue.submit({
+          ...orderOf(pod.name),
+          authenticate: () => ({ id, expiresAtMs, ...holder }),
+          deadlineMs: Infinity,
+          isCancelled: () => false,
+          onIssued: () => resolve("issued"),
+          onRefused: (error) => resolve(error instanceof AuthnError ? error.code : error),
+        });
+      });
+    const { pods } = view.caches;
+    const asked = Array.from(pods.cache.values(), ask);
+    await turn();
+    await turn();
+    pods.delete({ namespace: "shop", name: "cart-2" });
+    first.resolve();
+    assert.deepEqual(await Promise.all(asked), ["issued", "token-revoked"]);
     assert.equal(size(), from + 2);
   });
 

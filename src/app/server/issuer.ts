@@ -56,6 +56,8 @@ export interface IssuerDependencies {
   readonly ledger: Ledger;
   /** @throws DeniedError */
   readonly assertNotDenied: (caller: Caller) => void;
+  /** @throws AuthnError, CaCallError for a caller of a cluster who is there no more */
+  readonly assertNotGone: (caller: Caller) => void;
   /** Bytes of ours that fail a lint are not signed: an alarm. */
   readonly onUnfit: (identity: string, error: unknown, tbs: Uint8Array) => void;
   readonly randomSerial: () => Uint8Array;
@@ -90,9 +92,9 @@ export class Issuer {
     });
   }
 
-  /** Who was denied or distrusted while it waited gets nothing any more. */
+  /** Who was denied or distrusted while it waited, or went, gets nothing any more. */
   #judge(order: Order, outcome: PrepareOutcome | undefined): Judged {
-    const { assertNotDenied, onUnfit } = this.#dependencies;
+    const { assertNotDenied, assertNotGone, onUnfit } = this.#dependencies;
     if (outcome?.kind !== "prepared") {
       const error = outcome?.error;
       if (outcome?.unfit !== undefined) onUnfit(order.caller.id.toString(), error, outcome.unfit);
@@ -100,6 +102,7 @@ export class Issuer {
     }
     try {
       assertNotDenied(order.caller);
+      assertNotGone(order.caller);
       order.assertPeer?.();
     } catch (error) {
       return { kind: "refused", error };

@@ -9,9 +9,10 @@ import type { Caller } from "../../../../core/identity/caller.ts";
 import type { ClaimedCaller } from "../../../../core/identity/kubernetes-review-caller.ts";
 import { PendingCaller } from "../../../../core/identity/pending-caller.ts";
 import type { TokenCheck } from "../../../../core/kube/who/effective-mode.ts";
-import { existenceOf, type Existence } from "../../../../core/kube/who/existence.ts";
+import type { Existence } from "../../../../core/kube/who/existence.ts";
 import type { IssuerTokens } from "../../../../edge/authn/token-authenticator.ts";
 import type { Kube } from "../kube.ts";
+import { isClaimed, knownExistence } from "./gone-caller.ts";
 import type { PodAddressCheck } from "./pod-address-check.ts";
 import type { TokenReviews } from "./token-reviews.ts";
 
@@ -65,12 +66,7 @@ export class KubeDoor {
 
   /** @throws AuthnError for what is known to be gone */
   #existence(claimed: ClaimedCaller, nowMs: number): Existence {
-    const { accounts, pods } = this.#options.kube.caches;
-    const existence = existenceOf(claimed, { accounts: accounts.cache, pods: pods.cache }, nowMs);
-    if (existence.kind === "gone") {
-      const message = `its ${existence.what} ${existence.why}`;
-      throw new AuthnError("token-revoked", message, { claimed });
-    }
+    const existence = knownExistence(claimed, this.#options.kube, nowMs);
     if (existence.kind === "unbound") {
       throw new AuthnError("token-unbound", "expected a token that is bound by UID", {
         claimed,
@@ -123,8 +119,4 @@ function awaitedUid(
 function claimedOf(caller: Caller): ClaimedCaller {
   if (isClaimed(caller)) return caller;
   throw new AuthnError("token-method", "expected a service account's token");
-}
-
-function isClaimed(caller: Caller): caller is ClaimedCaller {
-  return caller.evidence.method === "jwt";
 }

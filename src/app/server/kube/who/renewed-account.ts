@@ -6,10 +6,14 @@ import { isPastDeletion } from "../../../../core/kube/kube-object.ts";
 import type { KubeServiceAccount } from "../../../../core/kube/service-account.ts";
 import { nameKey } from "../../../../core/resources/resource.ts";
 import type { SpiffeId } from "../../../../core/spiffe/id.ts";
-import type { Kube } from "../kube.ts";
+import type { Kube, KubeCaches } from "../kube.ts";
 
 /** One for times in whole seconds, and one for the two clocks that say them. */
 const clockSkewMs = 2_000;
+
+interface AccountsView extends Pick<Kube, "isCurrent"> {
+  readonly caches: Pick<KubeCaches, "accounts">;
+}
 
 /**
  * Nothing of a certificate says the account's UID; whoever joined by a token of ours never had one. An account that is younger than
@@ -18,7 +22,7 @@ const clockSkewMs = 2_000;
  */
 export function assertRenewedAccount(
   claimed: Caller,
-  { caches, isCurrent }: Pick<Kube, "caches" | "isCurrent">,
+  { caches, isCurrent }: AccountsView,
   nowMs: number,
 ): void {
   const account = accountOf(claimed.id);
