@@ -128,10 +128,6 @@ describe("the ConfigMaps with the roots", { skip: skipKube }, () => {
     const said = maps.events.map(({ event, namespace }) => [event, namespace]);
     assert.deepEqual(said, [["bundle-map-refused", narrow]]);
     await core.deleteNamespacedConfigMap({ namespace: narrow, name: mapName });
-    await core.patchNamespace({
-      name: narrow,
-      body: [{ op: "add", path: "/metadata/labels/again", value: "1" }],
-    });
     await maps.untilCurrent(narrow);
     await until(() => maps.state.failing.length === 0);
   });

@@ -6,7 +6,7 @@ import { logRecorder } from "../../../../../test/support/log-recorder.ts";
 import { OddApiServer, type Answer } from "../../../../../test/support/odd-api-server.ts";
 import type { BundleMap } from "../../../../core/kube/writes/bundle-map.ts";
 import type { KubeNamespace } from "../../../../core/kube/namespace.ts";
-import { ObjectCache } from "../../../../core/kube/object-cache.ts";
+import { ObjectCache, type ObjectChange } from "../../../../core/kube/object-cache.ts";
 import { textSha256 } from "../../../../edge/kube/write/bundle-config-map.ts";
 import { WritePace } from "../../../../edge/kube/write/write-pace.ts";
 import { BundleMapEvents } from "../../../../edge/telemetry/bundle-map-events.ts";
@@ -14,6 +14,13 @@ import { BundleMaps } from "./bundle-maps.ts";
 
 const roots = { pem: "roots", sha256: textSha256("roots") };
 const nowMs = (): number => performance.now();
+const mapName = "istio-ca-root-cert";
+
+/** With other roots. */
+function immutableMap(namespace: string, uid: string): BundleMap {
+  const rest = { deletionMs: undefined, rootsSha256: "other", isLabelled: true, manager: "" };
+  return { namespace, name: mapName, uid, resourceVersion: "1", ...rest };
+}
 
 function say(response: ServerResponse, status: number, body: object, retryAfter?: string): void {
   response.statusCode = status;
@@ -32,7 +39,7 @@ async function rig(names: readonly string[], answer: Answer) {
   const maps = new BundleMaps({
     connection: server.connection,
     pace: new WritePace({ nowMs }),
-    name: "istio-ca-root-cert",
+    name: mapName,
     namespaces,
     maps: () => seen,
     roots: () => roots,
@@ -43,6 +50,7 @@ async function rig(names: readonly string[], answer: Answer) {
   const seen = new ObjectCache<BundleMap>();
   return {
     maps,
+    seen,
     events,
     asked: (): readonly string[] =>
       server.requests.map(({ pathname }) => pathname.split("/")[4] ?? ""),
@@ -110,6 +118,27 @@ describe("ConfigMaps with the roots", () => {
       shown.events.map(({ event, namespaces }) => [event, namespaces]),
       [1, 2, 4, 8].map((each) => ["bundle-map-refused", each]),
     );
+  });
+
+  it("are written at once where the one that could not be changed is deleted, and said once where it comes again", async () => {
+    const asked: string[] = [];
+    await using shown = await rig(["n0"], ({ method }, response) => {
+      asked.push(method ?? "");
+      if (method === "POST") say(response, 201, {});
+      else say(response, 422, { message: "field is immutable" });
+    });
+    const changed = (...changes: readonly ObjectChange<BundleMap>[]): void =>
+      shown.maps.mapsChanged(changes);
+    const failing = (): number => shown.maps.state().failing.length;
+    changed(...shown.seen.set(immutableMap("n0", "u-1")));
+    await until(() => failing() === 1);
+    changed(...shown.seen.set({ ...immutableMap("n0", "u-1"), resourceVersion: "2" }));
+    changed(...shown.seen.set(immutableMap("n0", "u-2")));
+    await until(() => asked.length === 2);
+    changed(...shown.seen.delete({ namespace: "n0", name: mapName }));
+    await until(() => failing() === 0);
+    assert.deepEqual(asked, ["PATCH", "PATCH", "POST"]);
+    assert.equal(shown.events.length, 1);
   });
 
   it("are judged again after each conflict, five times at once", async () => {

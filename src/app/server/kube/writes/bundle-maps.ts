@@ -92,9 +92,10 @@ export class BundleMaps implements AsyncDisposable {
   async #work(namespace: string, signal: AbortSignal): Promise<number | undefined> {
     const nowMs = this.#options.nowMs();
     const wanted = this.#options.roots();
+    const seen = this.#options.maps()?.find(namespace, this.#options.name);
     const waitMs = Math.max(
       this.#contest.waitMs(namespace, wanted.sha256, nowMs),
-      this.#left.waitMs(namespace, nowMs),
+      this.#left.waitMs(namespace, seen?.uid, nowMs),
     );
     if (waitMs > 0) return nowMs + waitMs;
     try {
@@ -102,7 +103,8 @@ export class BundleMaps implements AsyncDisposable {
       return undefined;
     } catch (error) {
       if (this.#loop.isClosed) return undefined;
-      return this.#failed(namespace, asKubeError(error, `ConfigMap in ${namespace}`));
+      const failure = asKubeError(error, `ConfigMap in ${namespace}`);
+      return this.#failed(namespace, seen?.uid, failure);
     }
   }
 
@@ -124,11 +126,11 @@ export class BundleMaps implements AsyncDisposable {
   }
 
   /** @returns when it is tried again */
-  #failed(namespace: string, error: KubeError): number {
+  #failed(namespace: string, uid: string | undefined, error: KubeError): number {
     const { events, nowMs, random } = this.#options;
     const now = nowMs();
     if (error.code === "kube-conflict") return now + conflictMs;
-    if (isLasting(error)) return this.#left.leave(namespace, error, now);
+    if (isLasting(error)) return this.#left.leave(namespace, uid, error, now);
     const { pausedUntilMs } = this.#loop;
     // Of some that were under way together only the first counts.
     if (now < pausedUntilMs) return pausedUntilMs;

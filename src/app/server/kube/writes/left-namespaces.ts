@@ -9,6 +9,9 @@ const againMs = 300_000;
 const shownMax = 20;
 const lasting: ReadonlySet<string> = new Set(["kube-forbidden", "kube-invalid", "kube-not-found"]);
 
+/** Of the ConfigMap there; undefined: there is none. */
+type Uid = string | undefined;
+
 export interface LeftNamespace {
   readonly namespace: string;
   readonly reason: string;
@@ -19,27 +22,35 @@ export function isLasting({ code }: KubeError): boolean {
   return lasting.has(code);
 }
 
+interface Left {
+  readonly reason: string;
+  readonly uid: Uid;
+  readonly untilMs: number;
+}
+
 export class LeftNamespaces {
   readonly #events: Pick<BundleMapEvents, "refused">;
-  readonly #left = new Map<string, { readonly reason: string; readonly untilMs: number }>();
+  readonly #left = new Map<string, Left>();
 
   constructor(events: Pick<BundleMapEvents, "refused">) {
     this.#events = events;
   }
 
-  /** @returns when it is tried again */
-  leave(namespace: string, error: KubeError, nowMs: number): number {
+  /** @param uid what could not be written, as far as is known. @returns when it is tried again */
+  leave(namespace: string, uid: Uid, error: KubeError, nowMs: number): number {
     const { message: reason } = error;
     const isNew = this.#left.get(namespace)?.reason !== reason;
     const untilMs = nowMs + againMs;
-    this.#left.set(namespace, { reason, untilMs });
+    this.#left.set(namespace, { reason, uid, untilMs });
     const { size } = this.#left;
     if (isNew && isRound(size)) this.#events.refused(namespace, error, size);
     return untilMs;
   }
 
-  waitMs(namespace: string, nowMs: number): number {
-    return Math.max(0, (this.#left.get(namespace)?.untilMs ?? nowMs) - nowMs);
+  /** @param uid another one than was left is tried at once */
+  waitMs(namespace: string, uid: Uid, nowMs: number): number {
+    const left = this.#left.get(namespace);
+    return left === undefined || left.uid !== uid ? 0 : Math.max(0, left.untilMs - nowMs);
   }
 
   /** Something about it has changed, or it went well. */
