@@ -23,11 +23,18 @@ describe("a watch that has failed", () => {
 
   it("is listed again at once when its version is gone, also after other failures, but not for ever", () => {
     const pace = new RetryPace(1);
-    pace.delayMs(error("kube-unreachable"), 1);
+    pace.delayMs(error("kube-forbidden"), 1);
     assert.equal(pace.delayMs(error("kube-gone"), 1), 0);
     assert.equal(pace.delayMs(error("kube-gone"), 1), 1_000);
     pace.succeeded();
     assert.equal(pace.delayMs(error("kube-gone"), 1), 0);
+  });
+
+  it("is tried again soon when the API server is there again and refuses it at first", () => {
+    const pace = new RetryPace(1);
+    for (let failures = 0; failures < 8; failures++) pace.delayMs(error("kube-unreachable"), 1);
+    const times = Array.from({ length: 3 }, () => pace.delayMs(error("kube-forbidden"), 1));
+    assert.deepEqual(times, [500, 1_000, 2_000]);
   });
 
   it("is looked for now and then when it is not there", () => {

@@ -1,14 +1,20 @@
 /** When a watch is tried again that has failed. */
 
-import type { KubeError } from "../kube-error.ts";
+import type { KubeError, KubeErrorCode } from "../kube-error.ts";
 
 const firstMs = 500;
 const mostMs = 30_000;
+/** Nobody answered. */
+const absent: ReadonlySet<KubeErrorCode | undefined> = new Set([
+  "kube-unreachable",
+  "kube-unavailable",
+] as const);
 
 export class RetryPace {
   readonly #absentMs: number;
   #failures = 0;
   #expired = 0;
+  #lastCode: KubeErrorCode | undefined;
 
   /** @param absentMs for a resource that the API server does not know: nothing says when it is there at last */
   constructor(absentMs: number) {
@@ -28,6 +34,9 @@ export class RetryPace {
     // The list that is needed now is no repetition of what has failed.
     if (code === "kube-gone" && this.#expired++ === 0) return 0;
     if (code === "kube-not-found") return this.#absentMs;
+    // One that has just started refuses all until it knows its own roles (403): that does not last as long as it was away.
+    if (absent.has(this.#lastCode) && !absent.has(code)) this.#failures = 0;
+    this.#lastCode = code;
     const delayMs = Math.min(firstMs * 2 ** Math.min(this.#failures++, 10), mostMs);
     return Math.max(Math.round(delayMs * (0.5 + 0.5 * random)), retryAfterMs);
   }
