@@ -2,10 +2,15 @@
 
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { CoordinationV1Api } from "@kubernetes/client-node";
-import { LeaseKeeper } from "../../src/app/server/kube/trust/lease-keeper.ts";
+import {
+  LeaseKeeper,
+  type LeaseKeeperOptions,
+} from "../../src/app/server/kube/trust/lease-keeper.ts";
 import { leaseHolder } from "../../src/core/kube/trust/lease.ts";
 import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
+import { KubeError } from "../../src/edge/kube/kube-error.ts";
 import { LeaseObject } from "../../src/edge/kube/trust/lease-object.ts";
 import { logRecorder, type LogRecorder } from "../support/log-recorder.ts";
 import { OurAccount } from "./access.ts";
@@ -41,12 +46,20 @@ describe("the Lease of the trust", { skip: skipKube }, () => {
     namespace = await cluster.namespace("lease");
   });
 
+  const objectBy = (by: KubeConnection): LeaseObject =>
+    new LeaseObject(by, namespace, "portcullis-trust", 2_000);
+
   /** @param isAhead whether `aheadMs` moves its clock */
-  function apply(writer: string, by = connection, isAhead = true): Candidate {
+  function apply(
+    writer: string,
+    by = connection,
+    isAhead = true,
+    object: LeaseKeeperOptions["object"] = objectBy(by),
+  ): Candidate {
     const recorder = logRecorder();
     const stop = new AbortController();
     const acquired = LeaseKeeper.acquire({
-      object: new LeaseObject(by, namespace, "portcullis-trust", 2_000),
+      object,
       identity: leaseHolder("host", "aa", writer),
       log: recorder.log,
       nowMs: Date.now,
@@ -88,6 +101,29 @@ describe("the Lease of the trust", { skip: skipKube }, () => {
     assert.equal(two.isHeld, true);
     assert.equal((await spec()).leaseTransitions, 1);
   });
+
+  const answers: readonly (readonly [string, (signal?: AbortSignal) => Promise<void>])[] = [
+    ["comes late", (signal) => sleep(500, undefined, { signal })],
+    ["is lost", () => Promise.reject(new KubeError("kube-unreachable", "scripted"))],
+  ];
+  for (const [how, answer] of answers) {
+    it(`is given back also where its holder ends while the answer to a renewal ${how}`, async () => {
+      const object = objectBy(connection);
+      let writes = 0;
+      const write: LeaseObject["write"] = async (lease, version, signal) => {
+        const found = await object.write(lease, version, signal);
+        writes += 1;
+        if (writes === 2) await answer(signal);
+        return found;
+      };
+      const { name } = object;
+      const read: LeaseObject["read"] = (signal) => object.read(signal);
+      const one = await apply("w1", connection, true, { namespace, name, read, write }).acquired;
+      await holds(() => assert.equal(writes, 2));
+      await one[Symbol.asyncDispose]();
+      assert.equal((await spec()).holderIdentity, "", "given back");
+    });
+  }
 
   it("is never held by two processes of one data directory and its copy, nor taken without a wait after a kill", async () => {
     await using one = await apply("w1").acquired;

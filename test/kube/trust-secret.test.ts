@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { cpSync } from "node:fs";
 import { after, before, beforeEach, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CoreV1Api, type V1Secret } from "@kubernetes/client-node";
+import { CoordinationV1Api, CoreV1Api, type V1Secret } from "@kubernetes/client-node";
 import type { SecretPlace } from "../../src/app/server/kube/trust/trust-secret-error.ts";
 import type { Denial, NewDenial } from "../../src/core/deny/denial.ts";
 import { DenyList } from "../../src/core/deny/deny-list.ts";
@@ -16,10 +16,12 @@ import { Store } from "../../src/edge/store/store.ts";
 import { logRecorder } from "../support/log-recorder.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { startCluster, type Cluster } from "./cluster.ts";
+import { HeldConnection } from "./held-connection.ts";
 import { skipKube } from "./skip-kube.ts";
 import { holds, startTrust, type TrustPlace, type TrustPlaceOptions } from "./trust-rig.ts";
 
 const lookOften = { lookMs: 50 };
+const lookNever = { lookMs: 3_600_000 };
 
 function denialOf(id: string, reason = "stolen"): NewDenial {
   const target = { kind: "identity", id: `spiffe://cluster.local/ns/shop/sa/${id}` } as const;
@@ -36,12 +38,14 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
   let cluster: Cluster;
   let connection: KubeConnection;
   let core: CoreV1Api;
+  let leases: CoordinationV1Api;
   let place: SecretPlace;
 
   before(async () => {
     cluster = await startCluster();
     connection = await cluster.connection();
     core = cluster.kubeConfig().makeApiClient(CoreV1Api);
+    leases = cluster.kubeConfig().makeApiClient(CoordinationV1Api);
   });
 
   after(async () => {
@@ -223,7 +227,9 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     );
     await edit((data) => Object.assign(data, tool));
     await holds(() => assert.equal(here.secret.isBehind, true));
-    assert.match(here.secret.report().shortfall, /writes it, too/);
+    const { detail = "", hint } = here.secret.report().shortfall ?? {};
+    assert.match(detail, /writes it, too/);
+    assert.match(hint ?? "", /leave it to this server/);
     assert.doesNotThrow(() => here.secret.assertMaySign());
     await sleep(500);
     assert.deepEqual((await read()).data, tool);
@@ -260,13 +266,15 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     assert.equal((await read()).data["deny-list.json.gz"], undefined);
     assert.ok(here.recorder.events.some(({ event }) => event === "trust-secret-lacks-denials"));
     assert.equal(here.secret.isBehind, true);
-    assert.match(here.secret.report().shortfall, /too large/);
+    const { detail = "", hint } = here.secret.report().shortfall ?? {};
+    assert.match(detail, /too large/);
+    assert.match(hint ?? "", /portcullis deny list/);
     assert.doesNotThrow(() => here.secret.assertMaySign());
     denials.replace(large, DenyList.of(all.length + 1, all.slice(0, 100)));
     await here.secret.publish();
     assert.notEqual((await read()).data["deny-list.json.gz"], undefined);
     assert.equal(here.secret.isBehind, false);
-    assert.equal(here.secret.report().shortfall, "");
+    assert.equal(here.secret.report().shortfall, undefined);
   });
 
   it("is not taken over by a server of another trust domain, which keeps nothing of it", async () => {
@@ -292,6 +300,93 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     assert.ok(leftMs >= 0 && leftMs < 60_000, `${leftMs}`);
   });
 
+  it("refuses what one that was cut off had sent before another took over, and that one goes on", async () => {
+    using lost = temporaryDirectory();
+    using line = await HeldConnection.open(cluster);
+    await using cut = await start(lost.path, { connection: line, times: lookNever });
+    const write = line.holdSecret();
+    cut.change();
+    const publication = cut.secret.publish();
+    publication.catch(() => {});
+    await write.sent;
+    line.cut();
+    // As after its duration.
+    await leases.deleteNamespacedLease({ ...place });
+    using fresh = temporaryDirectory();
+    await using there = await start(fresh.path, { times: lookOften });
+    line.mend();
+    await holds(() => {
+      const { holder } = cut.secret.report().lease;
+      assert.equal(holder, there.secret.report().lease.holder, "it knows that it has lost it");
+    });
+    write.release();
+    await assert.rejects(write.answer, { code: "kube-conflict" });
+    await assert.rejects(publication, { code: "trust-lease-lost" });
+    await there.secret.publish();
+    assert.doesNotThrow(() => there.secret.assertMaySign());
+    assert.equal(recordOf(await read()).epoch, there.state().epoch);
+  });
+
+  it("is taken over as one that was cut off has written it meanwhile, where that came first", async () => {
+    using lost = temporaryDirectory();
+    await (await start(lost.path))[Symbol.asyncDispose]();
+    const { encodeTrustRecord, parseTrustRecord } =
+      await import("../../src/core/kube/trust/trust-record.ts");
+    const record = parseTrustRecord(textOf(await read(), "trust.json"));
+    const state = { ...record.state, epoch: record.state.epoch + 1 };
+    using line = await HeldConnection.open(cluster);
+    const write = line.holdSecret();
+    using fresh = temporaryDirectory();
+    const starting = start(fresh.path, { connection: line });
+    await Promise.race([write.sent, starting]);
+    await edit((data) => put(data, "trust.json", encodeTrustRecord({ ...record, state })));
+    write.release();
+    await using there = await starting;
+    assert.equal(there.state().epoch, state.epoch);
+    assert.equal(recordOf(await read()).epoch, state.epoch);
+    await assert.rejects(write.answer, { code: "kube-conflict" });
+  });
+
+  it("is another version for each server that has taken the Lease, also of one data directory, with the same in it", async () => {
+    using directory = temporaryDirectory();
+    await (await start(directory.path))[Symbol.asyncDispose]();
+    const before = await read();
+    await using again = await start(directory.path, { times: lookOften });
+    const after = await read();
+    assert.deepEqual(after.data, before.data);
+    assert.notEqual(after.metadata?.resourceVersion, before.metadata?.resourceVersion);
+    // Another one has it for a while, and writes in its name.
+    const lease = await leases.readNamespacedLease({ ...place });
+    const spec = Object.assign({}, lease.spec, { holderIdentity: "thief_w9" });
+    const taken = Object.assign({}, lease, { spec });
+    await leases.replaceNamespacedLease({ ...place, body: taken });
+    await holds(() => assert.equal(again.secret.report().lease.holder, "thief_w9"));
+    const annotations = { "portcullis.io/lease-holder": "thief_w9" };
+    const metadata = Object.assign({}, after.metadata, { annotations });
+    const body = Object.assign({}, after, { metadata });
+    const theirs = await core.replaceNamespacedSecret({ ...place, body });
+    await leases.deleteNamespacedLease({ ...place });
+    await holds(async () => {
+      const ours = await read();
+      assert.notEqual(ours.metadata?.resourceVersion, theirs.metadata?.resourceVersion);
+    });
+    assert.deepEqual((await read()).data, before.data);
+    assert.ok(again.recorder.events.every(({ event }) => event !== "trust-secret-mended"));
+  });
+
+  it("has the longest lifetime before anything is signed with it, and when it was lowered again", async () => {
+    using directory = temporaryDirectory();
+    const day = { maxTtlSeconds: 86_400 };
+    await using here = await start(directory.path, { config: day, times: lookOften });
+    await here.secret.publish();
+    await here.secret.publish();
+    await here.secret.raiseTtl(30 * 86_400);
+    assert.equal(recordOf(await read()).ttlMaxSeconds, 30 * 86_400);
+    await here.secret.raiseTtl(86_400);
+    assert.equal(recordOf(await read()).ttlMaxSeconds, 30 * 86_400);
+    assert.ok(here.recorder.events.every(({ event }) => event !== "trust-secret-mended"));
+  });
+
   it("is never written over when it is of a later epoch: nothing is signed or changed any more", async () => {
     using directory = temporaryDirectory();
     await using here = await start(directory.path, { times: lookOften });
@@ -303,6 +398,7 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     const later = encodeTrustRecord({ ...record, writer: "ffffffffffffffff", state });
     await edit((data) => put(data, "trust.json", later));
     await holds(async () => assert.equal(here.secret.problems.length, 1));
+    assert.match(here.secret.problems[0]?.hint ?? "", /restart this one/);
     assert.throws(() => here.secret.assertMaySign(), { code: "signer-unavailable" });
     assert.throws(() => here.secret.assertMayChange(), { code: "trust-secret-advanced" });
     await assert.rejects(here.secret.publish(), { code: "trust-secret-advanced" });
@@ -368,7 +464,11 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
       assert.throws(() => here.secret.assertMayChange(), { code: "trust-lease-lost" });
       aheadMs += 20_000;
       assert.throws(() => here.secret.assertMaySign(), { code: "signer-unavailable" });
-      assert.match(here.secret.problems.join(), /was not seen for/);
+      await holds(() => {
+        const [problem] = here.secret.problems;
+        assert.match(problem?.detail ?? "", /was not seen for \d+ s$/);
+        assert.match(problem?.hint ?? "", /\(GET .*secrets/);
+      });
     } finally {
       await cluster.restart();
     }

@@ -148,6 +148,28 @@ describe("a server with --trust-secret", { skip: skipKube }, () => {
     assert.equal(rotated.status, 0, rotated.stderr);
   });
 
+  it("has the longest TTL in the Secret before a reload brings it into force, and refuses it where that cannot be", async () => {
+    using directory = temporaryDirectory();
+    const flags = { ...flagsOf(directory.path), "max-ttl": "24h" };
+    await using server = await startControlPlane({ flags });
+    const { config, controlPlane } = server;
+    const days = (count: number) => ({ ...config, maxTtlSeconds: count * 86_400 });
+    const ttlDays = async (): Promise<number> => (await published()).ttlMaxSeconds / 86_400;
+    await controlPlane.reload(days(30));
+    assert.equal(await ttlDays(), 30);
+    await controlPlane.reload(config);
+    assert.equal(await ttlDays(), 30);
+    await cluster.kill();
+    try {
+      await assert.rejects(controlPlane.reload(days(60)), { name: "KubeError" });
+      await controlPlane.reload(config);
+    } finally {
+      await cluster.restart();
+    }
+    await controlPlane.reload(days(60));
+    assert.equal(await ttlDays(), 60);
+  });
+
   it("signs nothing and is not ready when the Secret is of a later epoch, and takes it over at a start", async () => {
     using directory = temporaryDirectory();
     await using callers = await ClusterCallers.start(cluster, flagsOf(directory.path));
@@ -165,6 +187,14 @@ describe("a server with --trust-secret", { skip: skipKube }, () => {
     });
     await holds(async () => assert.equal(await isReady(callers.server), false));
     assert.equal(await callers.ask(token), "signer-unavailable");
+    assert.match((await run(callers.server, "status")).stdout, /^hint: restart this one/m);
+    const { findings } = JSON.parse((await run(callers.server, "doctor", "-o", "json")).stdout);
+    for (const id of ["signing", "trust-secret"]) {
+      const found = findings.find((each: { id: string }) => each.id === id);
+      assert.equal(found.status, "critical");
+      assert.match(found.finding, /was taken further by another server/);
+      assert.match(found.hint, /^restart this one/);
+    }
     const refused = await run(callers.server, "root", "prepare");
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /was taken further by another server/);

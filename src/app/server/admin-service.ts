@@ -5,6 +5,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { sendUnaryData, ServerUnaryCall } from "@grpc/grpc-js";
 import type { SubscriptionEvidence } from "../../core/roll/evidence.ts";
 import { ownerOf, type RollEntry } from "../../core/roll/roll-entry.ts";
+import type { Problem } from "../../core/problem.ts";
 import type { Roll } from "../../core/roll/roll.ts";
 import {
   GetStatusResponseSchema,
@@ -31,7 +32,7 @@ export interface AdminDependencies extends KeyPlaces {
   readonly logEntries: () => number;
   readonly logAlarms: () => number;
   /** Why nothing is signed. */
-  readonly problems: () => readonly string[];
+  readonly problems: () => readonly Problem[];
   readonly reloadRefusals: () => readonly ReloadRefusal[];
   /** The cluster that the server is in. */
   readonly kube?: Kube | undefined;
@@ -66,7 +67,7 @@ function statusOf(dependencies: AdminDependencies): GetStatusResponse {
       agentsConnected: dependencies.agentsConnected(),
       logEntries: BigInt(dependencies.logEntries()),
       logAlarms: dependencies.logAlarms(),
-      problems: [...dependencies.problems()],
+      problems: dependencies.problems().map(({ detail }) => detail),
     },
     authorities: authoritiesOf(dependencies),
     proxies: dependencies.roll.entries().map(proxyStatus),

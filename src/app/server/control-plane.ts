@@ -146,7 +146,7 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what the new configuration is wrong about, and changes nothing
    */
   async reload(config: ServerConfig): Promise<ConfigDiff> {
-    const { live, keeper } = this.#parts;
+    const { live, keeper, trustSecret } = this.#parts;
     const running = live.config;
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
@@ -174,6 +174,9 @@ export class ControlPlane implements AsyncDisposable {
     assertKubeSettings(next);
     const authentication = isAuthentication && (await live.authentication.reopen(next));
     try {
+      // Whoever takes over from here waits for the longest that was ever in force.
+      if (next.maxTtlSeconds > running.maxTtlSeconds)
+        await trustSecret?.raiseTtl(next.maxTtlSeconds);
       await keeper.policyIs(issuancePolicy(next));
       live.config = next;
       if (diff.apply.includes("serving.dnsNames")) await this.#parts.serving.renew();

@@ -4,6 +4,7 @@ import { LRUCache } from "lru-cache";
 import type { OwnCertificate } from "../../core/roll/holder-gate.ts";
 import type { Roll } from "../../core/roll/roll.ts";
 import type { RateLimits } from "../../core/issuance/rate-limits.ts";
+import type { Problem } from "../../core/problem.ts";
 import { serverHost } from "../../core/kube/own-names.ts";
 import { parseCertificate } from "../../core/x509/certificate.ts";
 import type { ServerConfig } from "../../edge/config/server-config.ts";
@@ -30,6 +31,7 @@ import { buildWitnesses, type Witnesses } from "./log/log-witnesses.ts";
 import { failureFields } from "./failure-fields.ts";
 import { ReloadRefusals, reloadParts, type ReloadsHolder } from "./reload-refusals.ts";
 import { buildRotation, type RotationParts } from "./rotation/rotation-parts.ts";
+import { signingProblems } from "./signing-problems.ts";
 import { SigningPool } from "./signing/signing-pool.ts";
 import { signingTimes } from "./signing/signing-threads.ts";
 import { SigningTurns } from "./signing/signing-turns.ts";
@@ -84,13 +86,11 @@ export interface Parts extends Kept {
   readonly serving: Serving;
   readonly rotation: RotationParts;
   /** Why nothing is signed; empty while all is well. */
-  readonly problems: () => readonly string[];
+  readonly problems: () => readonly Problem[];
   /** By serial: the pod whose token a certificate was issued on. */
   readonly pods: LRUCache<string, string>;
 }
 
-/** A commit was seen to take 60 ms on a busy disk. */
-const hungMsMax = 10_000;
 const podsRemembered = 16_384;
 
 export function buildParts(options: PartsOptions): Parts {
@@ -167,6 +167,7 @@ export function buildParts(options: PartsOptions): Parts {
     assertTrustCurrent: () => trustSecret?.assertMaySign(),
     assertAdmitted,
     assertNotDenied,
+    assertNotGone: (caller) => live.authentication.assertNotGone(caller, nowMs()),
     onUnfit,
     nowMs,
   });
@@ -232,23 +233,9 @@ export function buildParts(options: PartsOptions): Parts {
     issueServing,
     queue,
     serving,
-    problems,
+    problems: () => signingProblems(signing, options),
     pods,
   };
-
-  function problems(): readonly string[] {
-    const { failure, isDead, busySinceMs } = transparency.writer.state;
-    const restart = isDead ? ": restart the server" : "";
-    const hungMs = performance.now() - (busySinceMs ?? Infinity);
-    return [
-      ...(signing.isAvailable ? [] : ["the signing key cannot be used"]),
-      ...(failure === undefined ? [] : [`the log cannot be written (${failure.code})${restart}`]),
-      ...(hungMs > hungMsMax ? ["the disk does not answer: the log is not written"] : []),
-      ...(keeper.time.status.kind === "ok" ? [] : ["the clock has jumped"]),
-      ...(restoration.isSettled ? [] : ["restored: waiting for agents to say what was lost"]),
-      ...(options.trustSecret?.problems ?? []),
-    ];
-  }
 
   function gauges(): ServerGauges {
     return {

@@ -206,7 +206,7 @@ async function openHealthPort(
       }),
       notReady: () => {
         if (signal.aborted) return "draining";
-        return problems()[0] ?? (readiness.isOpen ? undefined : "starting");
+        return problems()[0]?.detail ?? (readiness.isOpen ? undefined : "starting");
       },
       // A restored log may be behind what was shown before: it is shown to nobody until the log itself says so.
       log: () => (restoration.isSettled ? transparency.reader : undefined),

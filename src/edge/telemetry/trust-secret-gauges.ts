@@ -5,7 +5,8 @@ import { Gauge, type Registry } from "prom-client";
 interface TrustSecretGauges {
   /** Unix ms; undefined while they are in step. */
   readonly behindSinceMs: number | undefined;
-  readonly problem: string;
+  /** Undefined while it lets this server sign. */
+  readonly problem: object | undefined;
   readonly lease: { readonly isHeld: boolean };
 }
 
@@ -28,7 +29,7 @@ export function addTrustSecretGauges(
     registry,
     "portcullis_trust_secret_good",
     "1 while the Secret of the trust lets this server sign, else 0",
-    () => Number(read().problem === ""),
+    () => Number(read().problem === undefined),
   );
   gauge(
     registry,

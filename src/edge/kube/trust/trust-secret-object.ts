@@ -40,17 +40,32 @@ const recordKey = "trust.json";
 const denialsKey = "deny-list.json.gz";
 const keyPattern = /^key\.([A-Za-z0-9_-]{1,64})\.pem$/;
 const labels = { "app.kubernetes.io/managed-by": "portcullis" };
+/** Without it, the same content written by another holder would be no new version. */
+const holderAnnotation = "portcullis.io/lease-holder";
 const query = `?fieldManager=${fieldManager}`;
+
+export interface OwnedSecret {
+  readonly namespace: string;
+  readonly name: string;
+  /** As `leaseHolder` makes it. */
+  readonly holder: string;
+}
 
 export class TrustSecretObject {
   readonly namespace: string;
   readonly name: string;
   readonly #object: NamedObject;
+  readonly #holder: string;
 
-  /** @param deadlineMs of each request */
-  constructor(connection: KubeConnection, namespace: string, name: string, deadlineMs: number) {
+  /** @param holder of the Lease, in whose name it is written. @param deadlineMs of each request */
+  constructor(
+    connection: KubeConnection,
+    { namespace, name, holder }: OwnedSecret,
+    deadlineMs: number,
+  ) {
     this.namespace = namespace;
     this.name = name;
+    this.#holder = holder;
     const collection = `/api/v1/namespaces/${namespace}/secrets`;
     this.#object = new NamedObject({ connection, collection, name, deadlineMs });
   }
@@ -71,7 +86,8 @@ export class TrustSecretObject {
     signal?: AbortSignal,
   ): Promise<void> {
     const { name, namespace } = this;
-    const metadata = { name, namespace, labels };
+    const annotations = { [holderAnnotation]: this.#holder };
+    const metadata = { name, namespace, labels, annotations };
     const data = dataOf(content);
     const body = { apiVersion: "v1", kind: "Secret", type: "Opaque", metadata, data };
     await this.#object.write(body, version ?? "", signal, query);

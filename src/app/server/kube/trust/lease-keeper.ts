@@ -49,6 +49,7 @@ export class LeaseKeeper implements AsyncDisposable {
   /** What was written last and is there, as far as is known. */
   #written: FoundLease | undefined;
   #renewedMs: number | undefined;
+  #term = 0;
   #holder = "";
   /** Of that one; monotonic. */
   #holderUntilMs = 0;
@@ -71,6 +72,11 @@ export class LeaseKeeper implements AsyncDisposable {
     return isLeaseHeld(this.#renewedMs, this.#options.monotonicMs());
   }
 
+  /** How often it was taken: in between another one may have had it. */
+  get term(): number {
+    return this.#term;
+  }
+
   /** Another one that has it now; "" for nobody. */
   get otherHolder(): string {
     return this.isHeld ? "" : this.#holder;
@@ -87,14 +93,20 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { object, nowMs } = this.#options;
     this.#ended.abort();
     await this.#renewing;
-    const { lease, version = "" } = this.#written ?? {};
-    if (lease === undefined || !this.isHeld) return;
+    if (!this.isHeld) return;
     this.#renewedMs = undefined;
     // Whoever comes next waits until it has expired, if this fails.
-    await object.write(givenBack(lease, nowMs()), version).catch(() => {});
+    await this.#giveBack().catch(() => {});
+  }
+
+  /** Where the answer to a renewal is missing, what is there is read first. */
+  async #giveBack(): Promise<void> {
+    const { object, identity, nowMs } = this.#options;
+    const { lease, version } = this.#written ?? (await object.read());
+    if (lease?.holder !== identity) return;
+    await object.write(givenBack(lease, nowMs()), version);
   }
 
   async #acquire(): Promise<void> {
@@ -103,7 +115,7 @@ export class LeaseKeeper implements AsyncDisposable {
       try {
         await this.#step(signal);
       } catch (error) {
-        if (!(error instanceof KubeError) || lasting.has(error.code)) throw error;
+        if (signal.aborted || !(error instanceof KubeError) || lasting.has(error.code)) throw error;
         this.#sayFailure(error);
       }
       if (this.isHeld) return;
@@ -136,7 +148,8 @@ export class LeaseKeeper implements AsyncDisposable {
     const sentMs = monotonicMs();
     this.#written = undefined;
     try {
-      this.#written = await object.write(decision.next, seen.version, signal);
+      // By its own deadline alone: one that is cut off may be done all the same, and would not be given back.
+      this.#written = await object.write(decision.next, seen.version);
     } catch (error) {
       if (isConflict(error)) return this.#overtaken(signal);
       throw error;
@@ -150,7 +163,9 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#renewedMs = sentMs;
     this.#holder = "";
     this.#said = "";
-    if (isNews) log.info({ event: "lease-held", holder, transitions }, "may change trust");
+    if (!isNews) return;
+    this.#term++;
+    log.info({ event: "lease-held", holder, transitions }, "may change trust");
   }
 
   /** Somebody has written it: who, is asked at once. A holder has lost it as soon as he knows of another. */

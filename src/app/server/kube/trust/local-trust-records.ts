@@ -17,7 +17,7 @@ export interface LocalTrustOptions {
   /** Of the store's keys. */
   readonly passphrase: Uint8Array | undefined;
   readonly trustDomain: TrustDomain;
-  /** Of what is signed here from now on. */
+  /** Of what is signed here until it is raised. */
   readonly maxTtlSeconds: number;
 }
 
@@ -56,6 +56,11 @@ export class LocalTrustRecords {
   /** The longest lifetime of what any server of this mesh may have signed, as far as is known. */
   get ttlMaxSeconds(): number {
     return this.#known.ttlMaxSeconds;
+  }
+
+  /** Before anything is signed with it. @throws StoreError */
+  raiseTtl(seconds: number): void {
+    if (seconds > this.#known.ttlMaxSeconds) this.#remember(this.#withTtl(seconds));
   }
 
   /** Undefined in a directory that has never had a trust state. @throws StoreError, TrustStateError */

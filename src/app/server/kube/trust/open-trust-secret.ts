@@ -48,14 +48,16 @@ export async function openTrustSecret(
   const { connection, config, name, store, passphrase } = options;
   const namespace = await ownNamespace(config);
   const local = new LocalTrustRecords({ ...config, store, passphrase });
+  const identity = leaseHolder(hostname(), local.writer, randomBytes(4).toString("hex"));
   const lease = owned.use(
     await LeaseKeeper.acquire({
       ...options,
       object: new LeaseObject(connection, namespace, name, deadlineMs),
-      identity: leaseHolder(hostname(), local.writer, randomBytes(4).toString("hex")),
+      identity,
     }),
   );
-  const object = new TrustSecretObject(connection, namespace, name, deadlineMs);
+  const held = { namespace, name, holder: identity };
+  const object = new TrustSecretObject(connection, held, deadlineMs);
   const secret = owned.use(new TrustSecret({ ...options, object, local, lease }));
   await secret.begin();
   return secret;

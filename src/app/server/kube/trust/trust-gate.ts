@@ -1,8 +1,9 @@
 /** Whether this server may sign and may change trust: the Lease is not another's, and the Secret was seen lately to have what is here. */
 
+import type { Problem } from "../../../../core/problem.ts";
 import { CaCallError } from "../../../../edge/rpc/ca-status.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
-import { failureFields } from "../../failure-fields.ts";
+import { failureFields, type FailureFields } from "../../failure-fields.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import { TrustSecretError, type SecretPlace } from "./trust-secret-error.ts";
 
@@ -20,6 +21,8 @@ export class TrustGate {
   readonly #options: TrustGateOptions;
   /** When the request was sent that was answered last; monotonic. */
   #seenMs = -Infinity;
+  /** Why it was not seen since. */
+  #unseen: FailureFields | undefined;
   /** What is there follows from what is not here. */
   #trouble: TrustSecretError | undefined;
 
@@ -30,6 +33,12 @@ export class TrustGate {
   /** The Secret was read. @param sentMs when that was asked for; monotonic */
   seen(sentMs: number): void {
     this.#seenMs = sentMs;
+    this.#unseen = undefined;
+  }
+
+  /** It could not be read. */
+  failed(error: unknown): void {
+    this.#unseen = failureFields(error);
   }
 
   /** @returns what it was given, to be thrown */
@@ -66,17 +75,37 @@ export class TrustGate {
 
   /** @throws CaCallError while it is not known whether what would be signed under is current */
   assertMaySign(): void {
-    if (this.problem === "") return;
+    if (this.problem === undefined) return;
     throw new CaCallError("signer-unavailable", "the trust state may not be current: try again");
   }
 
-  /** Why nothing is signed; empty while all is well. */
-  get problem(): string {
-    const { lease, monotonicMs, place, silenceMaxMs } = this.#options;
-    if (this.#trouble !== undefined) return this.#trouble.message;
-    if (lease.otherHolder !== "") return `${lease.otherHolder} has the Lease of the trust`;
+  /** Why nothing is signed; undefined while all is well. */
+  get problem(): Problem | undefined {
+    const { otherHolder } = this.#options.lease;
+    if (this.#trouble !== undefined) {
+      const { message: detail, hint = "" } = this.#trouble;
+      return { detail, hint };
+    }
+    if (otherHolder === "") return this.#silence();
+    return {
+      detail: `${otherHolder} has the Lease of the trust`,
+      hint: "there is one server of a mesh: stop this one, or that one",
+    };
+  }
+
+  #silence(): Problem | undefined {
+    const { monotonicMs, place, silenceMaxMs } = this.#options;
     const silentMs = monotonicMs() - this.#seenMs;
-    if (silentMs < silenceMaxMs) return "";
-    return `Secret ${place.namespace}/${place.name} was not seen for ${Math.floor(silentMs / 1_000)} s`;
+    if (silentMs < silenceMaxMs) return undefined;
+    const {
+      detail: why,
+      hint: todo = "is the API server there? the Secret is looked for by itself",
+    } = this.#unseen ?? {};
+    const seconds = Math.floor(silentMs / 1_000);
+    // Its words are for operators: the detail alone is told to whoever asks for /readyz.
+    return {
+      detail: `Secret ${place.namespace}/${place.name} was not seen for ${seconds} s`,
+      hint: why === undefined ? todo : `${todo} (${why})`,
+    };
   }
 }

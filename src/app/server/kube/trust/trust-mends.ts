@@ -1,6 +1,7 @@
 /** What the log says of the Secret of the trust, each thing once, and how often what others write there is put right. */
 
 import { rewriteLimits, Rewrites } from "../../../../core/kube/writes/rewrites.ts";
+import type { Problem } from "../../../../core/problem.ts";
 import type { Stamp } from "../../../../core/kube/trust/trust-judgement.ts";
 import type { FoundSecret } from "../../../../edge/kube/trust/trust-secret-object.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
@@ -19,8 +20,11 @@ export interface TrustMendsOptions {
 const key = "";
 /** A lost volume must not find an old one there for long. */
 const limits = { ...rewriteLimits, slowMostMs: rewriteLimits.slowMs };
-const tooLarge =
-  "the deny list is too large for a Secret: a lost volume would lose it, and the trust";
+const tooLarge: Problem = {
+  detail: "the deny list is too large for a Secret: a lost volume would lose it, and the trust",
+  hint: "remove denials that are not needed: portcullis deny list",
+};
+const contestedHint = "leave it to this server alone: a tool that keeps it must not be given it";
 
 export class TrustMends {
   readonly #options: TrustMendsOptions;
@@ -36,10 +40,11 @@ export class TrustMends {
     this.#secret = `${options.place.namespace}/${options.place.name}`;
   }
 
-  /** What it cannot have, or who else writes it; empty for nothing. */
-  get shortfall(): string {
+  /** What it cannot have, or who else writes it; undefined for nothing. */
+  get shortfall(): Problem | undefined {
     if (this.#lacksDenials) return tooLarge;
-    return this.isContested ? `${this.#rival || "somebody else"} writes it, too` : "";
+    if (!this.isContested) return undefined;
+    return { detail: `${this.#rival || "somebody else"} writes it, too`, hint: contestedHint };
   }
 
   get lacksDenials(): boolean {
@@ -74,9 +79,9 @@ export class TrustMends {
     const isNews = isTooLarge && !this.#lacksDenials;
     this.#lacksDenials = isTooLarge;
     if (!isNews) return;
-    const hint = "remove denials that are not needed: portcullis deny list";
+    const { detail, hint } = tooLarge;
     const fields = { event: "trust-secret-lacks-denials", secret: this.#secret, hint };
-    this.#options.log.error(fields, tooLarge);
+    this.#options.log.error(fields, detail);
   }
 
   failed(error: unknown): void {
@@ -94,9 +99,8 @@ export class TrustMends {
 
   #sayContested(): void {
     const fields = { secret: this.#secret, manager: this.#rival };
-    const hint = "leave it to this server alone: a tool that keeps it must not be given it";
     this.#options.log.error(
-      { event: "trust-secret-contested", ...fields, hint },
+      { event: "trust-secret-contested", ...fields, hint: contestedHint },
       "it is put back seldom from now on: a lost volume may lose what is newer than what is there",
     );
   }

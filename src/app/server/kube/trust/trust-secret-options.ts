@@ -1,5 +1,6 @@
 /** What the Secret of the trust is kept with, how often it is looked at, and what operators are told of it. */
 
+import type { Problem } from "../../../../core/problem.ts";
 import type { TrustSecretObject } from "../../../../edge/kube/trust/trust-secret-object.ts";
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import type { LeaseKeeper, LeaseState } from "./lease-keeper.ts";
@@ -8,7 +9,7 @@ import type { LocalTrustRecords } from "./local-trust-records.ts";
 export interface TrustSecretOptions {
   readonly object: Pick<TrustSecretObject, "read" | "write" | "namespace" | "name">;
   readonly local: LocalTrustRecords;
-  readonly lease: Pick<LeaseKeeper, "isHeld" | "otherHolder" | "state">;
+  readonly lease: Pick<LeaseKeeper, "isHeld" | "otherHolder" | "state" | "term">;
   readonly log: Logger;
   readonly nowMs: () => number;
   /** Counts suspension. */
@@ -23,10 +24,10 @@ export interface TrustSecretReport {
   readonly behindSinceMs: number | undefined;
   /** When what another server had stored there was taken over, Unix ms. */
   readonly takenOverMs: number | undefined;
-  /** Why nothing is signed; empty while all is well. */
-  readonly problem: string;
-  /** What the Secret cannot have, or who else writes it; empty for nothing. Signing goes on. */
-  readonly shortfall: string;
+  /** Why nothing is signed; undefined while all is well. */
+  readonly problem: Problem | undefined;
+  /** What the Secret cannot have, or who else writes it; undefined for nothing. Signing goes on. */
+  readonly shortfall: Problem | undefined;
   readonly lease: LeaseState;
 }
 

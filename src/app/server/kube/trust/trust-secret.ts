@@ -11,11 +11,14 @@ import {
   judgeTrust,
   type TrustJudgement,
 } from "../../../../core/kube/trust/trust-judgement.ts";
+import type { Problem } from "../../../../core/problem.ts";
 import { KubeError } from "../../../../edge/kube/kube-error.ts";
 import {
   isSameContent,
   type FoundSecret,
+  type SecretContent,
 } from "../../../../edge/kube/trust/trust-secret-object.ts";
+import { LeasedSecret } from "./leased-secret.ts";
 import { TrustGate } from "./trust-gate.ts";
 import { TrustMends } from "./trust-mends.ts";
 import { troubleOf, TrustSecretError, type Trouble } from "./trust-secret-error.ts";
@@ -35,6 +38,7 @@ export class TrustSecret implements AsyncDisposable {
   readonly #times: TrustSecretTimes;
   readonly #gate: TrustGate;
   readonly #mends: TrustMends;
+  readonly #secret: LeasedSecret;
   readonly #turns = new OneAtATime();
   /** Since when something is stored here that is not there; Unix ms. */
   #behindSinceMs: number | undefined;
@@ -49,22 +53,30 @@ export class TrustSecret implements AsyncDisposable {
     const { silenceMaxMs } = this.#times;
     this.#gate = new TrustGate({ ...options, place: options.object, silenceMaxMs });
     this.#mends = new TrustMends({ ...options, place: options.object });
+    this.#secret = new LeasedSecret({ ...options, gate: this.#gate });
   }
 
   /** Before the trust is loaded: takes over what is in the Secret. @throws TrustSecretError, KubeError, StoreError: nothing is changed */
   async begin(): Promise<void> {
-    const { local, log, object, nowMs } = this.#options;
-    const found = await this.#read();
+    await this.#untilUndisturbed(() => this.#begin());
+  }
+
+  async #begin(): Promise<void> {
+    const found = await this.#secret.read();
     const judgement = this.#judge(found);
-    if (judgement === "adopt" && found?.content !== undefined) {
-      this.#takenOverMs = nowMs();
-      local.adopt(found.content, object, this.#takenOverMs);
-      const { epoch } = found.content.record.state;
-      const hint = "its log begins anew where the data directory was lost: docs/kubernetes.md";
-      log.warn({ event: "trust-adopted", epoch, hint }, "took over the trust of the Secret");
-      return;
-    }
-    if (isTrouble(judgement)) throw this.#troubleOf(judgement, found);
+    if (judgement === "adopt" && found?.content !== undefined) this.#adopt(found.content);
+    else if (isTrouble(judgement)) throw this.#troubleOf(judgement, found);
+    // What a hand has been at is written by the publication, which says whose it was.
+    if (found !== undefined && !this.#isTouched(found)) await this.#secret.fence(found);
+  }
+
+  #adopt(content: SecretContent): void {
+    const { local, log, object, nowMs } = this.#options;
+    this.#takenOverMs = nowMs();
+    local.adopt(content, object, this.#takenOverMs);
+    const { epoch } = content.record.state;
+    const hint = "its log begins anew where the data directory was lost: docs/kubernetes.md";
+    log.warn({ event: "trust-adopted", epoch, hint }, "took over the trust of the Secret");
   }
 
   /**
@@ -92,7 +104,21 @@ export class TrustSecret implements AsyncDisposable {
     await this.#turns.run(() => this.#publish(false));
   }
 
-  /** The same without anybody who waits for it. */
+  /**
+   * Before anything is signed for so long: whoever takes over from here has to wait as long.
+   * @throws TrustSecretError, KubeError: then nothing may be
+   */
+  async raiseTtl(maxTtlSeconds: number): Promise<void> {
+    const { local, nowMs } = this.#options;
+    await this.#turns.run(async () => {
+      local.raiseTtl(maxTtlSeconds);
+      this.#behindSinceMs ??= nowMs();
+      this.#goodVersion = undefined;
+      await this.#publish(false);
+    });
+  }
+
+  /** As `publish`, without anybody who waits for it. */
   owe(): void {
     void this.publish().catch((error: unknown) => this.#mends.failed(error));
   }
@@ -113,9 +139,9 @@ export class TrustSecret implements AsyncDisposable {
   }
 
   /** Why nothing is signed; empty while all is well. */
-  get problems(): readonly string[] {
+  get problems(): readonly Problem[] {
     const { problem } = this.#gate;
-    return problem === "" ? [] : [problem];
+    return problem === undefined ? [] : [problem];
   }
 
   /** Something is stored here that is not there yet. */
@@ -151,9 +177,14 @@ export class TrustSecret implements AsyncDisposable {
 
   /** @param isLook whether nobody waits for it */
   async #publish(isLook: boolean): Promise<void> {
+    await this.#untilUndisturbed(() => this.#bringOver(isLook));
+  }
+
+  /** @param work from a look at the Secret to a write that follows from it */
+  async #untilUndisturbed(work: () => Promise<void>): Promise<void> {
     for (let conflicts = 0; ; conflicts++) {
       try {
-        return await this.#bringOver(isLook);
+        return await work();
       } catch (error) {
         if (!(error instanceof KubeError) || error.code !== "kube-conflict") throw error;
         if (conflicts < conflictsMax) continue;
@@ -164,16 +195,17 @@ export class TrustSecret implements AsyncDisposable {
   }
 
   async #bringOver(isLook: boolean): Promise<void> {
-    const { object, local, nowMs } = this.#options;
-    const found = await this.#read();
+    const { local, nowMs } = this.#options;
+    const found = await this.#secret.read();
     const judgement = this.#judge(found);
     if (judgement !== "edited" && isTrouble(judgement)) {
       throw this.#gate.shut(this.#troubleOf(judgement, found));
     }
     this.#gate.open();
     const lacks = this.#mends.lacksDenials;
+    const isKnown = found?.version === this.#goodVersion && !this.#secret.isUnfenced;
     // A long deny list is not packed again each time that nothing has happened.
-    if (judgement === "same" && found?.version === this.#goodVersion) return this.#isGood(lacks);
+    if (judgement === "same" && isKnown) return this.#isGood(lacks);
     if (judgement === "same" && found?.content !== undefined) local.published(found.content.record);
     // The state is there, and not all that belongs to it: a hand has been at it, unless that is on its way from here.
     const isDamaged = judgement === "same" && (!this.isBehind || this.#mends.isContested);
@@ -190,8 +222,10 @@ export class TrustSecret implements AsyncDisposable {
         return;
       }
       local.attempt(content.record);
-      await object.write(content, found?.version);
+      await this.#secret.write(content, found);
       this.#mends.wrote(stamp, found, isMend);
+    } else if (isThere) {
+      await this.#secret.fence(found);
     }
     local.published(content.record);
     if (isThere) this.#goodVersion = found.version;
@@ -203,14 +237,6 @@ export class TrustSecret implements AsyncDisposable {
   #isGood(isBehind: boolean): void {
     this.#behindSinceMs = isBehind ? (this.#behindSinceMs ?? this.#options.nowMs()) : undefined;
     this.#mends.good();
-  }
-
-  async #read(): Promise<FoundSecret | undefined> {
-    const { object, monotonicMs } = this.#options;
-    const sentMs = monotonicMs();
-    const found = await object.read();
-    this.#gate.seen(sentMs);
-    return found;
   }
 
   #judge(found: FoundSecret | undefined): TrustJudgement {
