@@ -60,7 +60,7 @@ async function inACluster(): Promise<string> {
     isCaCurrent: () => true,
     nowMs: Date.now,
   });
-  const trust = { behindSinceMs: undefined, problem: "", lease: { isHeld: true } };
+  const trust = { behindSinceMs: undefined, problem: undefined, lease: { isHeld: true } };
   addTrustSecretGauges(registry, () => trust, Date.now);
   return await registry.metrics();
 }

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { serverLabels } from "../../src/edge/kube/read/list-server-pods.ts";
 import { skipKube } from "../kube/skip-kube.ts";
 import { find, helm, render, variants } from "./chart.ts";
 import { configOf, serverContainer, serverPod } from "./server-manifests.ts";
@@ -60,7 +61,11 @@ describe("the server's pod", { skip: skipKube }, () => {
   });
 
   it("opens those ports that the server listens on, and probes the one for probes", async () => {
-    for (const [, values] of variants) {
+    const moved = [
+      { "admin.listen": "127.0.0.1:25016" },
+      { "config.admin.listen": "[::1]:25017", "admin.enabled": true },
+    ];
+    for (const values of [...variants.map(([, each]) => each), ...moved]) {
       const manifests = await render(values);
       const { listen, metricsListen, adminListen, guard, guardListen } = configOf(manifests);
       const listening = new Set([
@@ -79,6 +84,20 @@ describe("the server's pod", { skip: skipKube }, () => {
         assert.equal(httpGet.path, probe === "readinessProbe" ? "/readyz" : "/healthz");
       }
     }
+  });
+
+  it("has the labels by which operators find it, as what selects it has", async () => {
+    const manifests = await render();
+    const { selector, template } = find(manifests, "StatefulSet", "portcullis")["spec"] as {
+      readonly selector: { readonly matchLabels: Record<string, string> };
+      readonly template: { readonly metadata: { readonly labels: Record<string, string> } };
+    };
+    const { labels } = template.metadata;
+    const selected = Object.entries(selector.matchLabels).map(([name, value]) => {
+      assert.equal(labels[name], value);
+      return `${name}=${value}`;
+    });
+    assert.deepEqual(new Set(serverLabels.split(",")), new Set(selected));
   });
 
   it("lets nobody in from the network to the operators' port", async () => {

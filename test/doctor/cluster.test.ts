@@ -94,16 +94,22 @@ describe("portcullis doctor", { skip: skipKube }, () => {
     assert.equal(it.code, 3);
   });
 
-  it("names rights that are gone, and what gives them", async () => {
+  it("takes a role for left out that gives nothing, and that may be left out", async () => {
     await rbac.deleteClusterRoleBinding({ name: "portcullis-events" });
+    const it = await until(({ of }) => of("rbac").finding.includes("portcullis-events is off"));
+    assert.equal(it.of("rbac").status, "ok");
+  });
+
+  it("names rights that are gone, and what gives them", async () => {
+    await rbac.deleteClusterRoleBinding({ name: "portcullis-policy-status" });
     const it = await until(({ of }) => of("rbac").status === "warning");
     assert.match(
       it.of("rbac").finding,
-      /^system:serviceaccount:portcullis-system:portcullis may not create events\.events\.k8s\.io/,
+      /^system:serviceaccount:portcullis-system:portcullis may not patch peerauthentications\/status/,
     );
     assert.match(
       it.of("rbac").hint,
-      /clusterrole=portcullis-events --serviceaccount=portcullis-system:portcullis/,
+      /clusterrole=portcullis-policy-status --serviceaccount=portcullis-system:portcullis/,
     );
   });
 
@@ -166,6 +172,8 @@ describe("portcullis doctor", { skip: skipKube }, () => {
     assert.deepEqual([it.of("server").status, it.of("pods").status], ["critical", "critical"]);
     assert.equal(it.of("api-server").status, "ok");
     assert.match(it.of("rbac").finding, /portcullis may not/);
+    const binding = `kubectl --kubeconfig ${cluster.adminKubeconfig} create clusterrolebinding`;
+    assert.ok(it.of("rbac").hint.includes(binding), it.of("rbac").hint);
     assert.deepEqual(
       [it.of("signing").status, it.of("signing").finding],
       ["skipped", "the server has not been asked"],
@@ -175,7 +183,10 @@ describe("portcullis doctor", { skip: skipKube }, () => {
 
   it("says why the server's pod is not ready, and who else writes its roots", async () => {
     const core = cluster.kubeConfig().makeApiClient(CoreV1Api);
-    const labels = { "app.kubernetes.io/name": "portcullis" };
+    const labels = {
+      "app.kubernetes.io/name": "portcullis",
+      "app.kubernetes.io/component": "server",
+    };
     const account = { namespace, name: "portcullis", uid: "" };
     // What a pod of a test is made of is not what the manifests ask for.
     const own = await core.readNamespace({ name: namespace });

@@ -83,7 +83,10 @@ export class OperatorsRig implements AsyncDisposable {
       }),
     );
     const account = await cluster.serviceAccount(namespace, "portcullis");
-    const labels = { "app.kubernetes.io/name": "portcullis" };
+    const labels = {
+      "app.kubernetes.io/name": "portcullis",
+      "app.kubernetes.io/component": "server",
+    };
     const pod = await cluster.pod(account, { node: kubelet.node, labels, name: "portcullis-0" });
     const core = cluster.kubeConfig().makeApiClient(CoreV1Api);
     await makeReady(core, pod);

@@ -190,7 +190,7 @@ describe("a watch", { skip: skipKube }, () => {
     cluster.freeze();
     try {
       const frozenMs = nowMs();
-      await accounts.until(() => probe.failure !== undefined);
+      await accounts.until(() => probe.problem !== undefined);
       assert.ok(nowMs() - frozenMs < 3_000);
       assert.ok(untilMs() <= frozenMs + 50, `${untilMs() - frozenMs}`);
       assert.notEqual(accounts.state.openedMs, undefined, "nobody has told the stream");

@@ -80,10 +80,11 @@ async function statusOf(
 ): Promise<ServerAnswer> {
   const { server, now, reloadRefusals } = await fetchStatus(target);
   const version = server?.version ?? "";
+  const problems = (server?.problems ?? []).map((detail) => ({ detail, hint: "" }));
   return {
     seen: seenOf(target, { cli, server: version, now, heardMs: nowMs() }),
     said: [
-      ...judge("signing", known(server?.problems ?? []), checkSigning),
+      ...judge("signing", known(problems), checkSigning),
       ...judge("log", known(server?.logAlarms ?? 0), checkLog),
       ...judge("reloads", known(reloadRefusals), checkReloads),
       ...allSkipped("the server is older than this command").filter(({ id }) => !judged.has(id)),

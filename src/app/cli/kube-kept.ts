@@ -35,6 +35,8 @@ type TrustSecretValue = {
   readonly behindSince: string;
   readonly takenOverAt: string;
   readonly problem: string;
+  /** What to do about it. */
+  readonly hint: string;
   readonly leaseHolder: string;
   readonly leaseHeld: boolean;
   readonly leaseUntil: string;
@@ -72,11 +74,11 @@ function bundleMapsValue(maps: BundleMaps): BundleMapsValue {
 }
 
 function trustSecretValue(secret: TrustSecretStatus): TrustSecretValue {
-  const { name, problem, leaseHolder, leaseHeld } = secret;
+  const { name, problem, hint, leaseHolder, leaseHeld } = secret;
   const behindSince = text(secret.behindSince);
   const takenOverAt = text(secret.takenOverAt);
   const leaseUntil = text(secret.leaseUntil);
-  return { name, behindSince, takenOverAt, problem, leaseHolder, leaseHeld, leaseUntil };
+  return { name, behindSince, takenOverAt, problem, hint, leaseHolder, leaseHeld, leaseUntil };
 }
 
 function guardValue({ mode, caBundle, certificateNotAfter }: GuardStatus): GuardValue {
@@ -91,6 +93,8 @@ function text(time: Timestamp | undefined): string {
 export interface KeptLine {
   readonly text: string;
   readonly isWell: boolean;
+  /** What to do; "" where nothing is known. */
+  readonly hint?: string;
 }
 
 /** One or some for each. @param nowMs the server's clock, Unix */
@@ -125,7 +129,8 @@ function bundleMapsLines(maps: BundleMapsValue): readonly KeptLine[] {
 }
 
 function trustSecretLine(secret: TrustSecretValue, nowMs: number): KeptLine {
-  const { name, behindSince, takenOverAt, problem, leaseHolder, leaseHeld, leaseUntil } = secret;
+  const { name, behindSince, takenOverAt, problem, hint } = secret;
+  const { leaseHolder, leaseHeld, leaseUntil } = secret;
   const when = (time: string): string => formatRelative(Date.parse(time), nowMs);
   const who = leaseHeld ? "this server has its Lease" : `${leaseHolder || "nobody"} has its Lease`;
   const ends = leaseHeld || leaseUntil === "" ? "" : ` (ends ${when(leaseUntil)})`;
@@ -136,7 +141,7 @@ function trustSecretLine(secret: TrustSecretValue, nowMs: number): KeptLine {
     who + ends,
   ];
   const isWell = behindSince === "" && problem === "" && leaseHeld;
-  return { text: `trust in Secret ${name}: ${said.join("; ")}`, isWell };
+  return { text: `trust in Secret ${name}: ${said.join("; ")}`, isWell, hint };
 }
 
 /** It is renewed long before. */

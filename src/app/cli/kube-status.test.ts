@@ -69,6 +69,11 @@ describe("the status of a cluster", () => {
       /by asking the API server, and not by watches: watches are behind/,
     ],
     [
+      "watches cannot be proven current",
+      { livenessProblem: "last GET /livez: 500", livenessHint: "look at it" },
+      /^warning: last GET \/livez: 500\nhint: look at it\n\nWATCH/m,
+    ],
+    [
       "a watch fails",
       { watches: [{ resource: "pods", ...failure }] },
       /kube-forbidden: 403 no\nhint: add a rule\n$/,
@@ -105,8 +110,8 @@ describe("the status of a cluster", () => {
     ],
     [
       "the Secret's trust is another's",
-      { trustSecret: { ...secret, problem: "the Secret is of another mesh" } },
-      /^warning: trust in Secret \S+: in step; the Secret is of another mesh; /m,
+      { trustSecret: { ...secret, problem: "the Secret is of another mesh", hint: "delete it" } },
+      /^warning: trust in Secret \S+: in step; the Secret is of another mesh; .*\nhint: delete it$/m,
     ],
     [
       "another has the Lease",

@@ -14,6 +14,9 @@ export type KubeStatusValue = KubeKeptValue & {
   /** Now, and as it is set. */
   readonly tokenCheck: string;
   readonly tokenCheckConfigured: string;
+  /** Why watches that are silent cannot be proven current, and what to do; empty while they can. */
+  readonly livenessProblem: string;
+  readonly livenessHint: string;
   readonly watches: readonly KubeWatchValue[];
 };
 
@@ -32,9 +35,10 @@ export type KubeWatchValue = {
 
 export function kubeStatusValue(status: KubeStatus): KubeStatusValue {
   const { server, namespace, issuer, tokenCheck, tokenCheckConfigured } = status;
+  const { livenessProblem, livenessHint } = status;
+  const head = { server, namespace, issuer, tokenCheck, tokenCheckConfigured };
   const watches = status.watches.map((watch) => watchValue(watch));
-  const kept = kubeKeptValue(status);
-  return { server, namespace, issuer, tokenCheck, tokenCheckConfigured, watches, ...kept };
+  return { ...head, livenessProblem, livenessHint, watches, ...kubeKeptValue(status) };
 }
 
 function watchValue(watch: KubeWatch): KubeWatchValue {
@@ -53,9 +57,10 @@ function watchValue(watch: KubeWatch): KubeWatchValue {
 
 /** @param nowMs the server's clock, Unix */
 export function isKubeWell(value: KubeStatusValue, nowMs: number): boolean {
-  const { tokenCheck, tokenCheckConfigured, watches } = value;
+  const { tokenCheck, tokenCheckConfigured, livenessProblem, watches } = value;
   return (
     tokenCheck === tokenCheckConfigured &&
+    livenessProblem === "" &&
     watches.every((watch) => troubleOf(watch) === "") &&
     kubeKeptLines(value, nowMs).every(({ isWell }) => isWell)
   );
@@ -91,11 +96,18 @@ export function kubeStatusText(value: KubeStatusValue, nowMs: number, colour: bo
   );
   const hints = new Set(watches.map(({ hint }) => hint).filter((hint) => hint !== ""));
   const lines = Array.from(hints, (hint) => `hint: ${hint}\n`);
-  const kept = kubeKeptLines(value, nowMs).map(({ text, isWell }) => {
-    return `${printable(isWell ? text : `warning: ${text}`)}\n`;
+  const kept = kubeKeptLines(value, nowMs).map(({ text, isWell, hint = "" }) => {
+    const next = hint === "" ? "" : `${printable(`hint: ${hint}`)}\n`;
+    return `${printable(isWell ? text : `warning: ${text}`)}\n${next}`;
   });
-  const head = `cluster ${server}, namespace ${namespace}: ${check}\n${kept.join("")}`;
-  return `${head}\n${table}${lines.join("")}`;
+  const head = `cluster ${server}, namespace ${namespace}: ${check}\n`;
+  return `${head}${kept.join("")}${livenessLines(value)}\n${table}${lines.join("")}`;
+}
+
+function livenessLines({ livenessProblem: problem, livenessHint: hint }: KubeStatusValue): string {
+  return problem === ""
+    ? ""
+    : `${printable(`warning: ${problem}`)}\n${printable(`hint: ${hint}`)}\n`;
 }
 
 function troubleOf({ resource, absent, unreadable, failure, detail }: KubeWatchValue): string {

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { assert as assertProperty, asyncProperty, stringMatching } from "fast-check";
+import { AdminAccessError } from "../../edge/rpc/admin-error.ts";
 import type { Environment } from "../../edge/config/paths.ts";
 import type { Reach } from "./admin-address.ts";
-import { pasteable, resolveServerTarget } from "./server-target.ts";
+import { hinted, pasteable, resolveServerTarget } from "./server-target.ts";
 
 const admin = "unix:///run/a.sock";
 const reach = (env: Environment): Reach => ({ env, signal: new AbortController().signal });
@@ -40,6 +41,45 @@ describe("a command that is printed", () => {
       pasteable(target, "portcullis root status --all; portcullis audit tail"),
       "portcullis root status --kubeconfig '/etc/my config' --context prod --all; portcullis audit tail --data-dir DIR",
     );
+  });
+
+  it("of kubectl has the cluster's, before its own words", async () => {
+    const flags = { kubeconfig: "/etc/my config", context: "prod", "kube-namespace": "mesh" };
+    const target = await resolveServerTarget(
+      { admin: undefined, "data-dir": undefined, ...flags },
+      reach({}),
+    );
+    const prod = "--kubeconfig '/etc/my config' --context prod";
+    for (const own of [
+      "delete validatingwebhookconfiguration portcullis-guard, or give --guard",
+      "create clusterrolebinding a --clusterrole=a --user='b'",
+      "--namespace mesh describe pod portcullis-0",
+      "-n mesh delete secret trust; then start again",
+      "exec -n mesh portcullis-0 -- portcullis backup",
+    ]) {
+      assert.equal(pasteable(target, `or: kubectl ${own}`), `or: kubectl ${prod} ${own}`);
+    }
+  });
+
+  it("of kubectl stays as it is where none of the cluster's was given", async () => {
+    const target = await resolveServerTarget({ admin, "data-dir": undefined }, reach({}));
+    const text = "kubectl get --raw /openid/v1/jwks";
+    assert.equal(pasteable(target, text), text);
+  });
+
+  it("of kubectl has them, too, where a server lets nobody in without it", async () => {
+    const hint = "kubectl create clusterrolebinding NAME --clusterrole=portcullis-admin";
+    const refused = Promise.reject(new AdminAccessError("admin-forbidden", "no", { hint }));
+    const target = { address: "", flagText: "", kubectlText: " --context prod" };
+    await assert.rejects(hinted(target, refused), {
+      name: "AdminAccessError",
+      hint: hint.replace("kubectl", "kubectl --context prod"),
+    });
+  });
+
+  it("of kubectl is told from words about it", () => {
+    const words = "change it with kubectl: kubectl.kubernetes.io knows, and kubectl knows, too";
+    assert.equal(pasteable({ flagText: "", kubectlText: " --context prod" }, words), words);
   });
 
   it("has none where the environment led to the server: it will again", async () => {

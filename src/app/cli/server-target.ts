@@ -1,6 +1,7 @@
 /** Which server a verb talks to, and how the next commands are printed: with the flags that led there. */
 
 import { ServerTooOldError } from "../../edge/rpc/admin-client.ts";
+import { AdminAccessError } from "../../edge/rpc/admin-error.ts";
 import { CommandRefusedError } from "../../edge/rpc/command-client.ts";
 import type { AdminTarget } from "../../edge/rpc/admin-target.ts";
 import { resolveAdminAddress, type ConnectionValues, type Reach } from "./admin-address.ts";
@@ -10,38 +11,47 @@ export interface ServerTarget {
   readonly address: AdminTarget;
   /** The flags that were given, as a shell takes them; empty where the environment or the default led there. */
   readonly flagText: string;
+  /** Those of them that kubectl takes, too: without them it would go to the current context's cluster. */
+  readonly kubectlText?: string;
 }
+
+type FlagTexts = Pick<ServerTarget, "flagText" | "kubectlText">;
 
 /** @throws EndpointsError, PrivateFileError, UsageError */
 export async function resolveServerTarget(
   flags: ConnectionValues,
   reach: Reach,
 ): Promise<ServerTarget> {
-  return { address: await resolveAdminAddress(flags, reach), flagText: flagTextOf(flags) };
+  return { address: await resolveAdminAddress(flags, reach), ...textTarget(flags) };
 }
 
 /** Of a server that may not be there. */
-export function textTarget(flags: ConnectionValues): Pick<ServerTarget, "flagText"> {
-  return { flagText: flagTextOf(flags) };
+export function textTarget(flags: ConnectionValues): FlagTexts {
+  const given = givenKubeFlags(flags);
+  const shared = given.filter(([name]) => name === "kubeconfig" || name === "context");
+  return { flagText: flagTextOf(flags), kubectlText: kubeText(shared) };
 }
 
 function flagTextOf(flags: ConnectionValues): string {
   const { admin, "data-dir": dataDir } = flags;
   if (admin) return ` --admin ${quoted(admin)}`;
   if (dataDir !== undefined) return ` --data-dir ${quoted(dataDir)}`;
-  return givenKubeFlags(flags)
-    .map(([name, value]) => ` --${name} ${quoted(value)}`)
-    .join("");
+  return kubeText(givenKubeFlags(flags));
 }
 
-/** A command that is pasted without the flags would go to another server: that of `portcullis dev`. */
-export function pasteable({ flagText }: Pick<ServerTarget, "flagText">, text: string): string {
+function kubeText(given: ReturnType<typeof givenKubeFlags>): string {
+  return given.map(([name, value]) => ` --${name} ${quoted(value)}`).join("");
+}
+
+/** A command that is pasted without the flags would go to another server: that of `portcullis dev`, or of the current context. */
+export function pasteable({ flagText, kubectlText = "" }: FlagTexts, text: string): string {
   // A log is read from its directory, which no address tells.
   const isDirectory = flagText === "" || flagText.startsWith(" --data-dir");
   const logText = isDirectory ? flagText : " --data-dir DIR";
-  return text.replaceAll(commands, (command) =>
-    command.startsWith("portcullis audit") ? command + logText : command + flagText,
-  );
+  return text.replaceAll(commands, (command) => {
+    if (command === "kubectl") return command + kubectlText;
+    return command + (command.startsWith("portcullis audit") ? logText : flagText);
+  });
 }
 
 /** A command in full. @param words its own, as they are before a shell has seen them */
@@ -63,11 +73,17 @@ export async function hinted<T>(target: ServerTarget, answer: Promise<T>): Promi
   try {
     return await answer;
   } catch (cause) {
-    const isAnswer = cause instanceof CommandRefusedError || cause instanceof ServerTooOldError;
+    const isAnswer =
+      cause instanceof CommandRefusedError ||
+      cause instanceof ServerTooOldError ||
+      cause instanceof AdminAccessError;
     if (!isAnswer || cause.hint === undefined) throw cause;
     const hint = pasteable(target, cause.hint).replaceAll("; ", "\n");
     if (cause instanceof ServerTooOldError) {
       throw new ServerTooOldError(cause.code, cause.message, { cause, hint });
+    }
+    if (cause instanceof AdminAccessError) {
+      throw new AdminAccessError(cause.code, cause.message, { cause, hint });
     }
     throw new CommandRefusedError(cause.code, cause.message, { cause, hint });
   }
@@ -79,7 +95,12 @@ const verbs = [
   "mtls (?:check|flip|revert|permissive|plan|status|explain|diff|waivers (?:list|add|end))",
   "status|doctor|bundle show|clock accept|join-token create|audit tail|apply|get",
 ];
-const commands = new RegExp(String.raw`\bportcullis (?:${verbs.join("|")})\b`, "g");
+/** Those of kubectl that texts name: it stands in sentences, too. */
+const kubectlVerbs = "api-resources|apply|auth|create|delete|describe|exec|get|logs|version";
+const commands = new RegExp(
+  String.raw`\bportcullis (?:${verbs.join("|")})\b|\bkubectl(?= (?:-|(?:${kubectlVerbs})\b))`,
+  "g",
+);
 
 /** For a POSIX shell. */
 function quoted(word: string): string {

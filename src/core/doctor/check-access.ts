@@ -16,7 +16,10 @@ export interface AccessAnswer {
 }
 
 export function checkAccess({ subject, answers }: AccessFacts): readonly Said[] {
-  const refused = answers.filter(({ isAllowed }) => isAllowed === false).map(({ need }) => need);
+  const off = rolesLeftOut(answers);
+  const refused = answers.flatMap(({ need, isAllowed }) =>
+    isAllowed !== false || off.has(need.role) ? [] : [need],
+  );
   const unasked = answers.filter(({ isAllowed }) => typeof isAllowed === "string");
   const missing = [...Map.groupBy(refused, ({ role, what }) => `${role} ${what}`).values()].map(
     (needs) => missingOf(subject, needs),
@@ -27,7 +30,19 @@ export function checkAccess({ subject, answers }: AccessFacts): readonly Said[] 
       ? []
       : [skipped(`${unasked.length} of ${answers.length} rights: ${String(first.isAllowed)}`)];
   const found = [...missing, ...open];
-  return orOk(found, `${subject} has each of the ${answers.length} rights that it needs`);
+  const count = answers.filter(({ need }) => !off.has(need.role)).length;
+  const left = Array.from(off, ([role, what]) => `; ${role} is off, or not bound: ${what}`);
+  return orOk(found, `${subject} has each of the ${count} rights that it needs${left.join("")}`);
+}
+
+/** Those that give nothing at all, and may: whoever has left one out is not to be told to bind it. By role: what does not work. */
+function rolesLeftOut(answers: readonly AccessAnswer[]): ReadonlyMap<string, string> {
+  const optional = answers.filter(({ need }) => need.isOptional === true);
+  const given = new Set(
+    optional.flatMap(({ need, isAllowed }) => (isAllowed === false ? [] : [need.role])),
+  );
+  const left = optional.filter(({ need }) => !given.has(need.role));
+  return new Map(left.map(({ need: { role, what } }) => [role, what]));
 }
 
 function missingOf(subject: string, needs: readonly ClusterNeed[]): Said {

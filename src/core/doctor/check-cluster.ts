@@ -1,5 +1,6 @@
 /** What a server writes into its cluster: roots in the namespaces, the Secret of the trust; and its pods. */
 
+import type { Problem } from "../problem.ts";
 import { critical, ok, orOk, someOf, warning, type Said } from "./finding.ts";
 
 export interface BundleMapFacts {
@@ -45,19 +46,24 @@ export interface TrustSecretFacts {
   /** The Secret was looked at, and not its Lease alone. */
   readonly isSeen: boolean;
   /** Why nothing is signed by it. */
-  readonly problems: readonly string[];
+  readonly problems: readonly Problem[];
   /** Something is stored by the server that is not in the Secret yet. */
   readonly isBehind: boolean;
+  /** What the Secret cannot have, or who else writes it; undefined for nothing. */
+  readonly shortfall: Problem | undefined;
   /** Who has the Lease; "" for nobody, undefined where that is not known. */
   readonly holder: string | undefined;
 }
 
 export function checkTrustSecret(facts: TrustSecretFacts): readonly Said[] {
-  const { name, isSeen, problems, isBehind, holder } = facts;
-  const found = problems.map((each) =>
-    critical(`${name}: ${each}`, "docs/kubernetes.md, trust in a Secret"),
+  const { name, isSeen, problems, isBehind, shortfall, holder } = facts;
+  const found = problems.map(({ detail, hint }) =>
+    critical(`${name}: ${detail}`, hint || "docs/kubernetes.md, Where the root's key is"),
   );
-  if (isBehind) {
+  if (shortfall !== undefined) {
+    const what = isBehind ? `${name} is behind the server` : name;
+    found.push(warning(`${what}: ${shortfall.detail}`, shortfall.hint));
+  } else if (isBehind) {
     const finding = `${name} is behind the server: its newest change is in its data directory alone`;
     found.push(warning(finding, "is the API server reached, and may the server write it?"));
   }

@@ -1,9 +1,12 @@
 /** The server itself: whether it answers and signs, what it has refused, and what it keeps. */
 
+import type { Problem } from "../problem.ts";
 import { critical, ok, orOk, someOf, warning, type Said } from "./finding.ts";
 
-export function checkSigning(problems: readonly string[]): readonly Said[] {
-  const found = problems.map((each) => critical(`nothing is signed: ${each}`, "portcullis status"));
+export function checkSigning(problems: readonly Problem[]): readonly Said[] {
+  const found = problems.map(({ detail, hint }) =>
+    critical(`nothing is signed: ${detail}`, hint || "the server's log says why"),
+  );
   return orOk(found, "certificates are signed");
 }
 

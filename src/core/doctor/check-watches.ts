@@ -17,6 +17,8 @@ export interface WatchFact {
 
 export interface WatchFacts {
   readonly watches: readonly WatchFact[];
+  /** Why watches that are silent cannot be proven current; undefined while they can. */
+  readonly liveness: { readonly detail: string; readonly hint: string } | undefined;
   readonly staleMaxMs: number;
   /** How tokens are checked now, and as it is set. */
   readonly tokenCheck: string;
@@ -27,7 +29,8 @@ export interface WatchFacts {
 const vital: ReadonlySet<string> = new Set(["serviceaccounts", "pods", "namespaces"]);
 
 export function checkWatches(facts: WatchFacts): readonly Said[] {
-  const { watches, staleMaxMs, tokenCheck, tokenCheckConfigured } = facts;
+  const { watches, liveness, staleMaxMs, tokenCheck, tokenCheckConfigured } = facts;
+  const behindHint = liveness?.hint ?? rights;
   const found = watches.flatMap(({ resource, staleMs, isAbsent, unreadable, failure, hint }) => {
     const said = vital.has(resource) ? critical : warning;
     const each: Said[] = [];
@@ -38,7 +41,7 @@ export function checkWatches(facts: WatchFacts): readonly Said[] {
     } else if (!isAbsent && (staleMs === undefined || staleMs > staleMaxMs)) {
       const behind =
         staleMs === undefined ? "has never been filled" : `is ${secondsOf(staleMs)} behind`;
-      each.push(said(`the watch of ${resource} ${behind}`, rights));
+      each.push(said(`the watch of ${resource} ${behind}`, behindHint));
     }
     if (unreadable > 0) {
       const finding = `${unreadable} ${resource} could not be read: what was read last is in force`;
@@ -48,8 +51,10 @@ export function checkWatches(facts: WatchFacts): readonly Said[] {
   });
   if (tokenCheck !== tokenCheckConfigured) {
     const finding = `tokens are checked by ${tokenCheck}, and not by ${tokenCheckConfigured}`;
-    found.push(warning(finding, "watches are behind: is the API server reached?"));
+    const hint = liveness?.hint ?? "watches are behind: is the API server reached?";
+    found.push(warning(finding, hint));
   }
+  if (liveness !== undefined) found.unshift(warning(liveness.detail, liveness.hint));
   return orOk(found, `${watches.length} watches are current; tokens are checked by ${tokenCheck}`);
 }
 

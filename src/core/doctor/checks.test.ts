@@ -16,7 +16,7 @@ import {
 } from "./check-server.ts";
 import { checkClockJump, checkClocks, checkExpiries, checkOwnClock } from "./check-times.ts";
 import { checkAgents, checkApiServer, checkVersions } from "./check-versions.ts";
-import { checkWatches, type WatchFact } from "./check-watches.ts";
+import { checkWatches, type WatchFact, type WatchFacts } from "./check-watches.ts";
 import { checkWebhook } from "./check-webhook.ts";
 import { clusterNeeds } from "./cluster-needs.ts";
 import type { CheckStatus, Said } from "./finding.ts";
@@ -24,13 +24,15 @@ import type { CheckStatus, Said } from "./finding.ts";
 type Row = readonly [what: string, said: readonly Said[], status: CheckStatus, words: RegExp];
 
 const subject = "system:serviceaccount:mesh:portcullis";
-const needs = clusterNeeds({
+const settings = {
   namespace: "mesh",
   bundleConfigMap: "roots",
+  policyStatus: true,
   trustSecret: "trust",
   hasOperators: true,
   hasGuard: true,
-});
+};
+const needs = clusterNeeds(settings);
 function access(isAllowed: (words: string) => boolean | string): readonly Said[] {
   const answers = needs.map((need) => ({
     need,
@@ -53,9 +55,32 @@ const rbac: readonly Row[] = [
     "critical",
     /update leases\.coordination\.k8s\.io trust in mesh: nothing is signed/,
   ],
-  ["no events", access((words) => !words.endsWith(" events")), "warning", /make no Events/],
+  ["half of events", access((words) => words !== "patch events"), "warning", /make no Events/],
+  [
+    "no events at all, as by the chart's events: false",
+    access((words) => !words.endsWith(" events")),
+    "ok",
+    /each of the \d+ rights that it needs; portcullis-events is off, or not bound: refusals make no Events$/,
+  ],
+  [
+    "no flips, as by the chart's flipsWrite: false",
+    access((words) => !/^(?:create|patch|delete) peerauthentications$/.test(words)),
+    "ok",
+    /; portcullis-flips is off, or not bound: flips cannot write their objects$/,
+  ],
+  [
+    "no conditions, which the settings ask for",
+    access((words) => words !== "patch peerauthentications/status"),
+    "warning",
+    /no conditions are written/,
+  ],
   ["questions that fail", access(() => "403"), "skipped", /^5\d of 5\d rights: 403$/],
 ];
+
+it("a server that writes no conditions needs no right to", () => {
+  const roles = clusterNeeds({ ...settings, policyStatus: false }).map(({ role }) => role);
+  assert.equal(roles.includes("portcullis-policy-status"), false);
+});
 
 const clock = (aheadMs: number, errorMs = 600): readonly Said[] =>
   checkClocks({ base: "the server", readings: [{ whose: "it", aheadMs, errorMs }], agentsMs: 0 });
@@ -106,16 +131,28 @@ const crds: readonly Row[] = [
   ["none", kind([]), "warning", /Sidecar\.networking\.istio\.io is not installed/],
 ];
 
-const tokens = { issuer: undefined, published: "https://k8s", keys: 1 };
+const tokens = { issuers: ["https://k8s"], published: "https://k8s", keys: 1 };
 const audience = { ...tokens, audiences: ["istio-ca"], adminAudience: "admin" };
 
 const audiences: readonly Row[] = [
   ["one of its own", checkAudiences(audience), "ok", /https:\/\/k8s for istio-ca/],
   [
-    "another issuer",
-    checkAudiences({ ...audience, issuer: "https://other" }),
+    "an issuer that the server has not read yet",
+    checkAudiences({ ...audience, issuers: ["https://before"] }),
     "warning",
-    /^tokens of https:\/\/other are believed/,
+    /^tokens of https:\/\/before are believed, and the API server issues them as https:\/\/k8s$/,
+  ],
+  [
+    "a former issuer",
+    checkAudiences({ ...audience, issuers: ["https://k8s", "https://before"] }),
+    "ok",
+    /^tokens of https:\/\/k8s, and of before https:\/\/before, for istio-ca$/,
+  ],
+  [
+    "those of a server that cannot be asked",
+    checkAudiences({ ...audience, issuers: undefined }),
+    "ok",
+    /https:\/\/k8s for istio-ca/,
   ],
   ["no keys", checkAudiences({ ...audience, keys: 0 }), "critical", /publishes no key/],
   ["none", checkAudiences({ ...audience, audiences: [] }), "critical", /no token is let in/],
@@ -130,6 +167,22 @@ const audiences: readonly Row[] = [
     checkAudiences({ ...audience, audiences: ["https://k8s"] }),
     "warning",
     /the API server's own audience/,
+  ],
+  [
+    "operators by each pod's own token",
+    checkAudiences({ ...audience, adminAudience: "https://k8s" }),
+    "critical",
+    /^https:\/\/k8s is the audience of operators and, by default, of the API server itself$/,
+  ],
+  [
+    "operators by a pod's token of before",
+    checkAudiences({
+      ...audience,
+      issuers: ["https://k8s", "https://before"],
+      adminAudience: "https://before",
+    }),
+    "critical",
+    /^https:\/\/before is the audience of operators/,
   ],
 ];
 
@@ -213,9 +266,14 @@ const watch: WatchFact = {
   failure: "",
   hint: "",
 };
-const watching = (changes: Partial<WatchFact>, now = "watched"): readonly Said[] =>
+const watching = (
+  changes: Partial<WatchFact>,
+  now = "watched",
+  liveness?: WatchFacts["liveness"],
+): readonly Said[] =>
   checkWatches({
     watches: [{ ...watch, ...changes }],
+    liveness,
     staleMaxMs: 10_000,
     tokenCheck: now,
     tokenCheckConfigured: "watched",
@@ -228,7 +286,10 @@ const maps = {
   rivals: new Map<string, number>(),
   failing: [],
 };
-const trust = { name: "mesh/trust", isSeen: true, problems: [], isBehind: false, holder: "a" };
+const shortfall = undefined;
+const seen = { name: "mesh/trust", isSeen: true, holder: "a" };
+const trust = { ...seen, problems: [], isBehind: false, shortfall };
+const tooLarge = { detail: "the deny list is too large", hint: "portcullis deny list" };
 
 const cluster: readonly Row[] = [
   ["watches that are current", watching({}), "ok", /1 watches are current/],
@@ -249,6 +310,12 @@ const cluster: readonly Row[] = [
     /current/,
   ],
   ["unreadable objects", watching({ unreadable: 2 }), "warning", /2 pods could not be read/],
+  [
+    "an API server that does not say that it lives",
+    watching({}, "watched", { detail: "last GET /livez: 500", hint: "look at it" }),
+    "warning",
+    /^last GET \/livez: 500$/,
+  ],
   ["tokens by review", watching({}, "review"), "warning", /by review, and not by watched/],
   ["roots everywhere", checkBundleMaps(maps), "ok", /in all of 3 namespaces/],
   ["no ConfigMaps", checkBundleMaps({ ...maps, name: "off" }), "ok", /no ConfigMaps/],
@@ -284,9 +351,21 @@ const cluster: readonly Row[] = [
   ],
   [
     "a Secret of another epoch",
-    checkTrustSecret({ ...trust, problems: ["forked"] }),
+    checkTrustSecret({ ...trust, problems: [{ detail: "forked", hint: "delete it" }] }),
     "critical",
     /forked/,
+  ],
+  [
+    "a Secret that cannot have all",
+    checkTrustSecret({ ...trust, isBehind: true, shortfall: tooLarge }),
+    "warning",
+    /^mesh\/trust is behind the server: the deny list is too large$/,
+  ],
+  [
+    "a Secret that another writes",
+    checkTrustSecret({ ...trust, shortfall: { detail: "argocd writes it, too", hint: "stop it" } }),
+    "warning",
+    /^mesh\/trust: argocd writes it, too$/,
   ],
   [
     "a Secret behind",
@@ -326,7 +405,7 @@ const server: readonly Row[] = [
   ["a server that signs", checkSigning([]), "ok", /signed/],
   [
     "one that does not",
-    checkSigning(["the disk is full"]),
+    checkSigning([{ detail: "the disk is full", hint: "" }]),
     "critical",
     /nothing is signed: the disk is full/,
   ],
@@ -393,6 +472,32 @@ const server: readonly Row[] = [
   ["an old one", checkApiServer({ version: "v1.29.9+k3s1" }), "critical", /older than 1\.30/],
   ["no version", checkApiServer({ version: "" }), "warning", /not understood/],
 ];
+
+it("a watch that is behind where the API server does not live is no matter of rights", () => {
+  const liveness = { detail: "last GET /livez: 500", hint: "look at it" };
+  const said = watching({ staleMs: 11_000 }, "review", liveness);
+  assert.deepEqual(
+    said.map(({ status, hint }) => [status, hint]),
+    [
+      ["warning", "look at it"],
+      ["critical", "look at it"],
+      ["warning", "look at it"],
+    ],
+  );
+});
+
+it("what keeps a server from signing, or its Secret behind, is told with what to do about it", () => {
+  const forked = { detail: "forked", hint: "delete it" };
+  const said = [
+    ...checkSigning([forked]),
+    ...checkTrustSecret({ ...trust, problems: [forked] }),
+    ...checkTrustSecret({ ...trust, isBehind: true, shortfall: tooLarge }),
+  ];
+  assert.deepEqual(
+    said.map(({ hint }) => hint),
+    ["delete it", "delete it", tooLarge.hint],
+  );
+});
 
 const tables = { rbac, times, crds, audiences, webhook, cluster, server };
 

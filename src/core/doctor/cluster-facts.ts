@@ -23,8 +23,8 @@ import { judge, known, unknown, type Asked, type DoctorFinding } from "./finding
 
 /** Those of a server that its cluster is to agree with. */
 export interface ClusterSettings extends NeedSettings {
-  /** Undefined: as the API server says. */
-  readonly issuer: string | undefined;
+  /** Of tokens, as the server knows them; undefined where it has not been asked. */
+  readonly issuers: readonly string[] | undefined;
   readonly audiences: readonly string[];
   readonly adminAudience: string;
   readonly guard: "off" | "warn" | "enforce";
@@ -58,7 +58,7 @@ export interface ClusterContext {
   /** Of the webhook's port. */
   readonly shown?: ShownCertificate | undefined;
   /** Of the server alone. */
-  readonly trust?: Pick<TrustSecretFacts, "problems" | "isBehind"> | undefined;
+  readonly trust?: Pick<TrustSecretFacts, "problems" | "isBehind" | "shortfall"> | undefined;
 }
 
 export function judgeCluster(
@@ -66,8 +66,8 @@ export function judgeCluster(
   { settings, roots, shown, trust }: ClusterContext,
 ): readonly DoctorFinding[] {
   const { webhook, tokens, holder } = facts;
-  const audiences = both(settings, tokens, ({ issuer, audiences, adminAudience }, published) =>
-    known({ issuer, audiences, adminAudience, ...published }),
+  const audiences = both(settings, tokens, ({ issuers, audiences, adminAudience }, published) =>
+    known({ issuers, audiences, adminAudience, ...published }),
   );
   const guard = both(settings, webhook, ({ guard: mode }, configuration): Asked<WebhookFacts> => {
     // Then nothing is held against them.
@@ -78,7 +78,7 @@ export function judgeCluster(
   const secret = both(settings, known(undefined), ({ namespace, trustSecret }) => {
     if (trustSecret === undefined) return unknown("the trust is in the data directory alone");
     if (trust === undefined && holder.kind === "unknown") return holder;
-    const seen = trust ?? { problems: [], isBehind: false };
+    const seen = trust ?? { problems: [], isBehind: false, shortfall: undefined };
     const named = { name: `${namespace}/${trustSecret}`, isSeen: trust !== undefined };
     return known({ ...named, ...seen, holder: holder.kind === "known" ? holder.value : undefined });
   });

@@ -10,6 +10,8 @@ export interface NeedSettings {
   readonly namespace: string;
   /** `off` for none. */
   readonly bundleConfigMap: string;
+  /** Conditions are written to PeerAuthentications. */
+  readonly policyStatus: boolean;
   readonly trustSecret: string | undefined;
   /** Operators are let in by their tokens. */
   readonly hasOperators: boolean;
@@ -30,11 +32,13 @@ export interface ClusterNeed {
   readonly role: string;
   /** No workload is let in without it, or nothing is signed. */
   readonly isVital: boolean;
+  /** The role may be left out, which no setting of the server says. */
+  readonly isOptional?: boolean;
   /** What does not work without it. */
   readonly what: string;
 }
 
-type Purpose = Pick<ClusterNeed, "role" | "isVital" | "what">;
+type Purpose = Pick<ClusterNeed, "role" | "isVital" | "isOptional" | "what">;
 
 const reading: readonly string[] = ["list", "watch"];
 
@@ -47,14 +51,26 @@ const purposes = {
   operators: { role: "portcullis-callers", isVital: false, what: "no operator is let in" },
   bundle: { role: "portcullis-bundle", isVital: false, what: "roots do not reach the namespaces" },
   status: { role: "portcullis-policy-status", isVital: false, what: "no conditions are written" },
-  flips: { role: "portcullis-flips", isVital: false, what: "flips cannot write their objects" },
-  events: { role: "portcullis-events", isVital: false, what: "refusals make no Events" },
+  flipped: { role: "portcullis-watch", isVital: false, what: "flips cannot read their objects" },
+  flips: {
+    role: "portcullis-flips",
+    isVital: false,
+    isOptional: true,
+    what: "flips cannot write their objects",
+  },
+  events: {
+    role: "portcullis-events",
+    isVital: false,
+    isOptional: true,
+    what: "refusals make no Events",
+  },
   trust: { role: "portcullis-trust", isVital: true, what: "nothing is signed" },
   guard: { role: guardConfiguration, isVital: false, what: "the webhook is not believed" },
 } satisfies Record<string, Purpose>;
 
 export function clusterNeeds(settings: NeedSettings): readonly ClusterNeed[] {
-  const { namespace, bundleConfigMap: map, trustSecret, hasOperators, hasGuard } = settings;
+  const { namespace, bundleConfigMap: map, trustSecret } = settings;
+  const { policyStatus, hasOperators, hasGuard } = settings;
   const istio = "networking.istio.io";
   return [
     ...need(purposes.identities, "", ["namespaces", "pods", "serviceaccounts"], reading),
@@ -81,7 +97,10 @@ export function clusterNeeds(settings: NeedSettings): readonly ClusterNeed[] {
           ...need(purposes.bundle, "", ["configmaps"], [...reading, "get", "patch"], { name: map }),
           ...need(purposes.bundle, "", ["configmaps"], ["create"]),
         ]),
-    ...need(purposes.status, "security.istio.io", ["peerauthentications/status"], ["patch"]),
+    ...(policyStatus
+      ? need(purposes.status, "security.istio.io", ["peerauthentications/status"], ["patch"])
+      : []),
+    ...need(purposes.flipped, "security.istio.io", ["peerauthentications"], ["get"]),
     ...need(purposes.flips, "security.istio.io", ["peerauthentications"], flipVerbs),
     ...need(purposes.events, "events.k8s.io", ["events"], ["create", "patch"]),
     ...(trustSecret === undefined ? [] : trustNeeds(namespace, trustSecret)),
@@ -107,7 +126,7 @@ const definitions: readonly string[] = [
   "sidecars.networking.istio.io",
   "workloadentries.networking.istio.io",
 ];
-const flipVerbs: readonly string[] = ["get", "create", "patch", "delete"];
+const flipVerbs: readonly string[] = ["create", "patch", "delete"];
 const webhooks = "validatingwebhookconfigurations";
 
 function trustNeeds(namespace: string, name: string): readonly ClusterNeed[] {

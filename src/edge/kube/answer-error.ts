@@ -23,15 +23,21 @@ export interface FailedAnswer {
   /** JSON of a Status, or whatever came instead. */
   readonly text: string;
   readonly retryAfter?: string | undefined;
+  /** Why the credentials that were shown are those of before. */
+  readonly unread?: string | undefined;
 }
 
 /** @param what was asked for, such as `GET /api/v1/pods`; without a query */
-export function answerError(what: string, { status, text, retryAfter }: FailedAnswer): KubeError {
+export function answerError(what: string, answer: FailedAnswer): KubeError {
+  const { status, text, retryAfter, unread } = answer;
   const said = parseStatus(text);
   const words = typeof said["message"] === "string" ? said["message"] : text.trim();
   const message = `${what}: ${status} ${printable(words, messageCharsMax)}`.trim();
   const code = codes.get(status) ?? (status >= 500 ? "kube-unavailable" : "kube-answer");
-  return new KubeError(code, message, { ...hintOf(code, words), retryAfterMs: msOf(retryAfter) });
+  return new KubeError(code, message, {
+    ...hintOf(code, words, unread),
+    retryAfterMs: msOf(retryAfter),
+  });
 }
 
 /** @param object of a watch's event ERROR: a Status */
@@ -60,9 +66,15 @@ function msOf(retryAfter: string | undefined): number | undefined {
 const forbidden =
   /(?:User "(?<user>[^"]*)" )?cannot (?<verb>\S+) resource "(?<resource>[^"]*)" in API group "(?<group>[^"]*)"/;
 
-function hintOf(code: KubeErrorCode, words: string): Pick<KubeErrorOptions, "hint"> {
+function hintOf(
+  code: KubeErrorCode,
+  words: string,
+  unread?: string,
+): Pick<KubeErrorOptions, "hint"> {
   if (code === "kube-unauthorized") {
-    return { hint: "the API server does not take our own credentials: see the pod's token" };
+    const why =
+      unread === undefined ? "see the pod's token" : `they are those of before: ${unread}`;
+    return { hint: `the API server does not take our own credentials: ${why}` };
   }
   if (code !== "kube-forbidden") return {};
   const { user, verb, resource, group } = forbidden.exec(words)?.groups ?? {};

@@ -15,7 +15,7 @@ export async function within<T>(
 ): Promise<T> {
   const whole = new AbortController();
   const timer = setTimeout(() => whole.abort(late(what, ms)), ms);
-  // By hand: signals that live long keep all that was ever made of them with `AbortSignal.any`.
+  // By hand: with `AbortSignal.any` a signal that lives long has something of each request, until the collector has come.
   const stops = ends.map((end) => follow(end, whole));
   try {
     whole.signal.throwIfAborted();

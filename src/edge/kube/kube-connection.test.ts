@@ -99,6 +99,26 @@ it("keeps its credentials while their files cannot be read", async () => {
   assert.deepEqual([odd.requests.length, reads], [2, 2]);
 });
 
+it("says why its credentials are old when these are refused, until they can be read again", async () => {
+  await using odd = await OddApiServer.start((_, response) => void response.writeHead(401).end());
+  let isThere = true;
+  const credentials = async () => {
+    if (isThere) return { headers: { authorization: "Bearer a" }, tls: {} };
+    throw new KubeError("kube-config", "cannot read /run/token: EACCES");
+  };
+  using connection = new KubeConnection({ access: { server: odd.connection.server, credentials } });
+  const hintOf = async (): Promise<string> => {
+    const refused = await connection.send(request).catch((error: unknown) => error);
+    assert.ok(refused instanceof KubeError && refused.code === "kube-unauthorized");
+    return refused.hint ?? "";
+  };
+  assert.match(await hintOf(), /see the pod's token$/);
+  isThere = false;
+  assert.match(await hintOf(), /they are those of before: cannot read \/run\/token: EACCES$/);
+  isThere = true;
+  assert.match(await hintOf(), /see the pod's token$/);
+});
+
 it("is asked under the path of its URL, as behind a proxy of many clusters", async () => {
   await using odd = await OddApiServer.start(answers);
   const server = new URL("/k8s/clusters/c-1/", odd.connection.server);

@@ -5,7 +5,14 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { KubeConnection } from "./kube-connection.ts";
-import { asKubeError, type KubeError } from "./kube-error.ts";
+import { asKubeError, type KubeError, type KubeErrorCode } from "./kube-error.ts";
+
+/** Why a watch that is silent cannot be proven current. */
+export interface LivenessProblem {
+  readonly reason: KubeErrorCode | "no-http2";
+  readonly detail: string;
+  readonly hint: string;
+}
 
 export interface ProbeOptions {
   readonly connection: KubeConnection;
@@ -15,14 +22,28 @@ export interface ProbeOptions {
   readonly intervalMs?: number;
   /** @default 1000 */
   readonly deadlineMs?: number;
+  /** Undefined: all is well, as it is at first. */
+  readonly onChange?: (problem: LivenessProblem | undefined) => void;
 }
+
+/** One that is lost takes nothing from anybody; so many in a row are told before watches count as behind. */
+const failuresMin = 3;
+
+const noHttp2: LivenessProblem = {
+  reason: "no-http2",
+  detail: "no HTTP/2 with the API server: watches cannot be proven current",
+  hint: "let the API server, and what stands before it, speak HTTP/2: ALPN h2, no --disable-http2-serving, no GODEBUG=http2server=0",
+};
 
 export class LivenessProbe implements AsyncDisposable {
   readonly #options: ProbeOptions;
   readonly #closed = new AbortController();
   readonly #running: Promise<void>;
   #aliveMs: number | undefined;
+  /** In a row. */
+  #failures = 0;
   #failure: KubeError | undefined;
+  #told: LivenessProblem["reason"] | undefined;
 
   /** Begins at once. */
   constructor(options: ProbeOptions) {
@@ -38,9 +59,11 @@ export class LivenessProbe implements AsyncDisposable {
     return this.#options.connection.isShared ? this.#aliveMs : undefined;
   }
 
-  /** Of the last question; undefined where it was answered. */
-  get failure(): KubeError | undefined {
-    return this.#failure;
+  /** Undefined while all is well, and until it is known. */
+  get problem(): LivenessProblem | undefined {
+    if (this.#failure !== undefined && this.#failures >= failuresMin) return failed(this.#failure);
+    const isAnswered = this.#aliveMs !== undefined;
+    return isAnswered && !this.#options.connection.isShared ? noHttp2 : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,6 +76,7 @@ export class LivenessProbe implements AsyncDisposable {
     const { signal } = this.#closed;
     while (!signal.aborted) {
       await this.#ask();
+      this.#tell();
       await sleep(intervalMs, undefined, { signal, ref: false }).catch(() => {});
     }
   }
@@ -63,9 +87,22 @@ export class LivenessProbe implements AsyncDisposable {
     try {
       await connection.ask("/livez", deadlineMs);
       this.#aliveMs = beganMs;
-      this.#failure = undefined;
+      this.#failures = 0;
     } catch (error) {
+      this.#failures++;
       this.#failure = asKubeError(error, "GET /livez");
     }
   }
+
+  #tell(): void {
+    const { problem } = this;
+    if (problem?.reason === this.#told) return;
+    this.#told = problem?.reason;
+    this.#options.onChange?.(problem);
+  }
+}
+
+function failed({ code: reason, message, hint }: KubeError): LivenessProblem {
+  const look = "is the API server well? kubectl get --raw '/livez?verbose'";
+  return { reason, detail: `last ${message}`, hint: hint ?? look };
 }

@@ -7,7 +7,7 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import { createSecureContext } from "node:tls";
 import type { KubeAccess, KubeTls } from "./kube-access.ts";
-import { KubeError } from "./kube-error.ts";
+import { asKubeError, KubeError } from "./kube-error.ts";
 import { SharedSession } from "./shared-session.ts";
 
 export interface Pool {
@@ -32,6 +32,7 @@ export class Pools implements Disposable {
   #known: KnownPool | undefined;
   #readMs = Number.NEGATIVE_INFINITY;
   #reading: Promise<KnownPool> | undefined;
+  #failure: KubeError | undefined;
 
   constructor(access: KubeAccess, socketsMax: number) {
     this.#access = access;
@@ -48,6 +49,11 @@ export class Pools implements Disposable {
     // Nobody waits for files or plug-ins while there is something to go on with.
     if (performance.now() - this.#readMs >= freshMs) void this.#refresh();
     return known;
+  }
+
+  /** Why the credentials of now are those of before; undefined: they are not. */
+  get failure(): KubeError | undefined {
+    return this.#failure;
   }
 
   /** Whether all that goes on is over one connection. */
@@ -76,10 +82,15 @@ export class Pools implements Disposable {
 
   async #read(): Promise<KnownPool> {
     const known = this.#known;
-    const next = await this.#next(known).catch((error: unknown) => {
+    let next: KnownPool;
+    try {
+      next = await this.#next(known);
+      this.#failure = undefined;
+    } catch (error) {
       if (known === undefined) throw error;
-      return known;
-    });
+      this.#failure = asKubeError(error, "our own credentials");
+      next = known;
+    }
     if (known !== undefined && next.requests !== known.requests) retire(known);
     this.#known = next;
     this.#readMs = performance.now();
@@ -120,7 +131,7 @@ function isSame(a: KubeTls, b: KubeTls): boolean {
   return a.ca === b.ca && a.cert === b.cert && a.key === b.key && a.serverName === b.serverName;
 }
 
-/** What is under way ends as it would have. */
+/** Requests that are under way end as they would have. Watches that share a session fail now, and begin again on the next one's. */
 function retire({ requests, session }: Pool): void {
   session?.retire();
   for (const socket of Object.values(requests.freeSockets).flatMap((each) => each ?? [])) {

@@ -199,17 +199,16 @@ describe("the connection that watches share", () => {
   });
 
   it("is none with a server that speaks HTTP/1.1 only: that one answers says nothing of the other", async () => {
-    const alive = async (server: TcpServer): Promise<number | undefined> => {
+    const alive = async (server: TcpServer): Promise<readonly unknown[]> => {
       using connection = await connectionTo(server);
       await using probe = new LivenessProbe({ connection, nowMs: () => 7, intervalMs: 5 });
       const until = performance.now() + 300;
       while (probe.aliveMs === undefined && performance.now() < until) await setTimeout(5);
-      assert.equal(probe.failure, undefined);
-      return probe.aliveMs;
+      return [probe.aliveMs, probe.problem?.reason];
     };
-    assert.equal(await alive(http2Server().server), 7);
+    assert.deepEqual(await alive(http2Server().server), [7, undefined]);
     const old = createHttpsServer(files, (_, response) => void response.end("ok"));
-    assert.equal(await alive(old), undefined);
+    assert.deepEqual(await alive(old), [undefined, "no-http2"]);
   });
 
   it("is another one with another certificate of ours, and nothing stays on the first one", async () => {

@@ -96,7 +96,8 @@ export class Transport implements Disposable {
       if (status >= 200 && status < 300) return answer;
       const text = await collect(answer, { what, bytesMax: errorBytesMax, signal });
       if (status !== 401 || refused !== undefined) {
-        throw answerError(what, { status, text, retryAfter });
+        const unread = this.#pools.failure?.message;
+        throw answerError(what, { status, text, retryAfter, unread });
       }
       refused = pool;
     }

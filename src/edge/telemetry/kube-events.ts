@@ -3,6 +3,7 @@
 import { Counter, type Registry } from "prom-client";
 import type { TokenCheck } from "../../core/kube/who/effective-mode.ts";
 import type { KubeError } from "../kube/kube-error.ts";
+import type { LivenessProblem } from "../kube/liveness-probe.ts";
 import { kubeGauges, type KubeGauges } from "./kube-gauges.ts";
 import type { Logger } from "./logger.ts";
 
@@ -72,6 +73,13 @@ export class KubeEvents {
     const fields = { event: "token-check", mode, staleMs };
     if (mode === "watched") this.#log.info(fields, "tokens are checked by the watches");
     else this.#log.warn(fields, "the watches are behind: the API server is asked about each token");
+  }
+
+  /** Once for each change. */
+  livenessIs(problem: LivenessProblem | undefined): void {
+    const fields = { event: "kube-liveness", ...problem };
+    if (problem === undefined) this.#log.info(fields, "the API server says that it lives");
+    else this.#log.warn(fields, "nobody says that watches are current: they fall behind");
   }
 
   watchFailed(resource: string, { error, retryMs, hasStood }: FailedWatch): void {

@@ -6,6 +6,7 @@ import { checkClocks } from "../../../core/doctor/check-times.ts";
 import {
   judgeCluster,
   noFacts,
+  type ClusterContext,
   type ClusterFacts,
   type ClusterSettings,
 } from "../../../core/doctor/cluster-facts.ts";
@@ -21,6 +22,7 @@ import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { ShownTls } from "../../../edge/rpc/port-probe.ts";
 import type { Kube } from "../kube/kube.ts";
 import type { NamedBundleMaps } from "../kube/kube-status.ts";
+import type { TrustSecret } from "../kube/trust/trust-secret.ts";
 import type { DiagnosisOptions } from "./diagnosis-options.ts";
 
 /** @param guard what the webhook's port has shown */
@@ -42,18 +44,23 @@ export async function findInCluster(
     ];
   }
   const { roots } = trust.current.bundle;
-  const settings = known(settingsOf(kube.namespace, config));
+  const settings = known(settingsOf(kube.namespace, config, kube.keys.issuers));
   const facts = await read(kube, settings, parts.bundleMaps.state(), nowMs, signal);
   return [
     ...judgeCluster(facts, {
       settings,
       roots: known(roots.map(rootSha256)),
       shown: guard,
-      trust: trustSecret && { problems: trustSecret.problems, isBehind: trustSecret.isBehind },
+      trust: trustSecret && trustOf(trustSecret),
     }),
     ...clockFindings(facts.clock, agentsMsOf(evidence)),
     ...watchFindings(kube, config),
   ];
+}
+
+function trustOf(secret: TrustSecret): ClusterContext["trust"] {
+  const { problems, isBehind } = secret;
+  return { problems, isBehind, shortfall: secret.report().shortfall };
 }
 
 async function read(
@@ -77,16 +84,22 @@ function mapFacts(state: NamedBundleMaps): BundleMapFacts {
   return { name, total, behind: total - current, names, rivals, failing };
 }
 
-export function settingsOf(namespace: string, config: ServerConfig): ClusterSettings {
-  const { bundleConfigMap, trustSecret, adminListen, adminAudience, guard } = config;
-  const { tokenIssuer: issuer, audiences } = config;
+/** @param issuers undefined where the server has not been asked */
+export function settingsOf(
+  namespace: string,
+  config: ServerConfig,
+  issuers?: readonly string[],
+): ClusterSettings {
+  const { bundleConfigMap, policyStatus, trustSecret, guard } = config;
+  const { adminListen, adminAudience, audiences } = config;
   return {
     namespace,
     bundleConfigMap,
+    policyStatus,
     trustSecret,
     hasOperators: adminListen !== undefined,
     hasGuard: guard !== "off",
-    issuer,
+    issuers,
     audiences,
     adminAudience,
     guard,
@@ -116,5 +129,6 @@ function watchFindings(kube: Kube, config: ServerConfig): readonly DoctorFinding
   }));
   const staleMaxMs = config.kubeStalenessSeconds * 1_000;
   const check = { tokenCheck: kube.mode(), tokenCheckConfigured: config.tokenCheck };
-  return judge("watches", known({ watches, staleMaxMs, ...check }), checkWatches);
+  const facts = { watches, liveness: kube.liveness(), staleMaxMs, ...check };
+  return judge("watches", known(facts), checkWatches);
 }

@@ -22,17 +22,20 @@ export interface NamedBundleMaps extends BundleMapsState {
 }
 
 export function kubeStatus(
-  kube: Pick<Kube, "connection" | "namespace" | "keys" | "mode" | "watches">,
+  kube: Pick<Kube, "connection" | "namespace" | "keys" | "mode" | "watches" | "liveness">,
   configured: TokenCheck,
   { bundleMaps, trustSecret, guard }: KubeKept,
 ): MessageInitShape<typeof KubeStatusSchema> {
+  const liveness = kube.liveness();
   return {
     server: kube.connection.server.origin,
     namespace: kube.namespace,
-    issuer: kube.keys.issuer,
+    issuer: kube.keys.issuers[0],
     tokenCheck: kube.mode(),
     tokenCheckConfigured: configured,
     watches: kube.watches().map(watchStatus),
+    livenessProblem: liveness?.detail ?? "",
+    livenessHint: liveness?.hint ?? "",
     ...(bundleMaps && { bundleMaps: bundleMapsStatus(bundleMaps) }),
     ...(trustSecret && { trustSecret: trustSecretStatus(trustSecret) }),
     ...(guard && { guard: guardStatus(guard) }),
@@ -55,9 +58,11 @@ function bundleMapsStatus(state: NamedBundleMaps) {
 function trustSecretStatus(report: TrustSecretReport) {
   const { name, behindSinceMs, takenOverMs, problem, shortfall, lease } = report;
   const { holder: leaseHolder, isHeld: leaseHeld, untilMs } = lease;
+  const said = problem ?? shortfall;
   return {
     name,
-    problem: problem || shortfall,
+    problem: said?.detail ?? "",
+    hint: said?.hint ?? "",
     leaseHolder,
     leaseHeld,
     ...(behindSinceMs !== undefined && { behindSince: timestampFromMs(behindSinceMs) }),

@@ -8,6 +8,7 @@ import type { PodPlaces } from "../../../core/kube/pod-places.ts";
 import type { KubeServiceAccount } from "../../../core/kube/service-account.ts";
 import type { KubeConnection } from "../../../edge/kube/kube-connection.ts";
 import type { KubeError } from "../../../edge/kube/kube-error.ts";
+import type { LivenessProblem } from "../../../edge/kube/liveness-probe.ts";
 import type { WatchedManifest } from "../../../edge/kube/read/read-policy-objects.ts";
 import type { KubeEvents } from "../../../edge/telemetry/kube-events.ts";
 import type { Arrivals } from "./arrivals.ts";
@@ -51,7 +52,9 @@ export interface Kube {
   /** Whether they are within the limit, so that what they say of who exists may be granted on. */
   readonly isCurrent: () => boolean;
   readonly watches: () => readonly WatchReport[];
-  /** The `iss` of the cluster's tokens, and their keys. */
+  /** Why those that are silent cannot be proven current; undefined while they can. */
+  readonly liveness: () => LivenessProblem | undefined;
+  /** The cluster's tokens: their issuers, and where their keys are. */
   readonly keys: ClusterKeys;
   readonly events: KubeEvents;
 }

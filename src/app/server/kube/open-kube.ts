@@ -43,7 +43,9 @@ export async function openKube(
 ): Promise<Kube> {
   const { config, connection, log, monotonicMs: nowMs, signal } = options;
   const events = new KubeEvents(log);
-  const probe = owned.use(new LivenessProbe({ connection, nowMs }));
+  const probe = owned.use(
+    new LivenessProbe({ connection, nowMs, onChange: (problem) => events.livenessIs(problem) }),
+  );
   const watches = beginWatches(
     {
       connection,
@@ -91,6 +93,7 @@ export async function openKube(
     staleMs: () => freshness.staleMs,
     isCurrent: () => freshness.isCurrent,
     watches: () => all.map((each) => reportOf(each, freshness)),
+    liveness: () => probe.problem,
     keys,
     events,
   };

@@ -2,22 +2,18 @@
 
 import type { PodFacts, ServerPod } from "../../../core/doctor/check-cluster.ts";
 import type { JsonObject } from "../../../core/identity/json-object.ts";
+import { listServerPods } from "../read/list-server-pods.ts";
 import { pods } from "../read/read-identities.ts";
 import { objectOf, objectsOf, textOf } from "../read/raw-object.ts";
 import type { InstalledAsker } from "./installed-facts.ts";
-
-/** As the manifests of `deploy` have it. */
-const serverLabel = "app.kubernetes.io/name=portcullis";
 
 /** @throws KubeError */
 export async function readServerPods(
   { connection, signal }: InstalledAsker,
   namespace: string,
 ): Promise<PodFacts> {
-  const selector = encodeURIComponent(serverLabel);
-  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`;
-  const { items } = objectOf(await connection.send({ path, signal }));
-  return { namespace, pods: objectsOf(items).flatMap(serverPod) };
+  const items = await listServerPods(connection, namespace, signal);
+  return { namespace, pods: items.flatMap(serverPod) };
 }
 
 function serverPod(raw: JsonObject): readonly ServerPod[] {

@@ -11,7 +11,7 @@ import type { KubeAccess } from "../kube-access.ts";
 import { KubeConnection } from "../kube-connection.ts";
 import { asKubeError, KubeError } from "../kube-error.ts";
 import { forwardPort } from "./port-forward.ts";
-import { findServerPod, readServerRoots } from "./server-place.ts";
+import { findServerPod, readServerRoots, type ServerPlace } from "./server-place.ts";
 import { requestToken } from "./token-request.ts";
 import { isTokenFor } from "./token-audience.ts";
 
@@ -37,16 +37,14 @@ export type RootsPlace = { readonly configMap: string } | { readonly file: strin
 
 type Asker = Pick<KubeConnection, "send">;
 
-interface Place {
+interface Place extends ServerPlace {
   readonly access: KubeAccess;
-  readonly pod: string;
   readonly roots: string;
   readonly token: string;
   /** Until then it is good enough for another call. */
   readonly untilMs: number;
 }
 
-const adminPort = 15_016;
 const tokenSeconds = 600;
 /** A token is good for a call that begins now. */
 const keptMs = 300_000;
@@ -88,10 +86,10 @@ export class ClusterAdmin implements AdminWay {
     using whole = new KubeConnection({ access });
     const connection: Asker = { send: (request) => whole.send({ ...request, signal }) };
     // One after the other: what is said to be missing is the first that is.
-    const pod = await findServerPod(connection, namespace);
+    const found = await findServerPod(connection, namespace);
     const roots = await this.#roots(connection);
     const token = await this.#token(access, connection);
-    return { access, pod, roots, token, untilMs: nowMs() + keptMs };
+    return { access, ...found, roots, token, untilMs: nowMs() + keptMs };
   }
 
   async #roots(connection: Asker): Promise<string> {
@@ -112,17 +110,17 @@ export class ClusterAdmin implements AdminWay {
     return await requestToken(connection, order);
   }
 
-  async #through({ access, pod, roots, token }: Place): Promise<AdminPassage> {
+  async #through({ access, pod, port, roots, token }: Place): Promise<AdminPassage> {
     const { namespace, signal, roots: place } = this.#options;
-    const port = await forwardPort(access, { namespace, pod, port: adminPort }, signal);
-    const onAbort = (): void => void port.destroy(asError(signal.reason));
+    const forwarded = await forwardPort(access, { namespace, pod, port }, signal);
+    const onAbort = (): void => void forwarded.destroy(asError(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
-    port.once("close", () => signal.removeEventListener("abort", onAbort));
+    forwarded.once("close", () => signal.removeEventListener("abort", onAbort));
     const name = serverHost(namespace);
     const where = "file" in place ? `in ${place.file}` : `in ConfigMap ${place.configMap}`;
     const what = `pod ${namespace}/${pod}, which is to be ${name} by the roots ${where}`;
     try {
-      const relay = await relayTls(port, { roots, serverName: name, handshakeMs });
+      const relay = await relayTls(forwarded, { roots, serverName: name, handshakeMs });
       return Object.assign(relay, { token });
     } catch (error) {
       signal.throwIfAborted();

@@ -1,35 +1,57 @@
-/** Where a server stands in its cluster, and by what its certificate is known: a ready pod of it, and the roots that it has written there. */
+/**
+ * Where a server stands in its cluster, and by what its certificate is known: a ready pod of it, the port for operators, and the roots that
+ * it has written there.
+ */
 
-import { isJsonObject } from "../../../core/identity/json-object.ts";
+import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import { compareText } from "../../../core/compare-text.ts";
 import type { Pod } from "../../../core/kube/pod.ts";
 import { isFinished } from "../../../core/kube/pod.ts";
 import { rootsKey } from "../../../core/kube/own-names.ts";
 import type { KubeConnection } from "../kube-connection.ts";
 import { KubeError } from "../kube-error.ts";
+import { listServerPods, serverLabels } from "../read/list-server-pods.ts";
+import { objectOf, objectsOf, portOf } from "../read/raw-object.ts";
 import { pods } from "../read/read-identities.ts";
 
-const serverLabel = "app.kubernetes.io/name=portcullis";
+export interface ServerPlace {
+  readonly pod: string;
+  /** For operators. */
+  readonly port: number;
+}
 
-/** @returns its name. @throws KubeError */
+/** As the chart has it by default. */
+const adminPortDefault = 15_016;
+
+/** @throws KubeError */
 export async function findServerPod(
   connection: Pick<KubeConnection, "send">,
   namespace: string,
-): Promise<string> {
-  const selector = encodeURIComponent(serverLabel);
-  const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${selector}`;
-  const answer = await connection.send({ path });
-  const items = isJsonObject(answer) && Array.isArray(answer["items"]) ? answer["items"] : [];
-  const found = items.flatMap((raw: unknown) => (isJsonObject(raw) ? (pods.parse(raw) ?? []) : []));
-  const there = found.filter((pod) => pod.deletionMs === undefined && !isFinished(pod));
-  const ready = there.filter(({ isReady }) => isReady).map(({ name }) => name);
-  const [first] = ready.toSorted();
-  if (first !== undefined) return first;
-  throw noPod(namespace, there);
+): Promise<ServerPlace> {
+  const items = await listServerPods(connection, namespace);
+  const there = items.flatMap((raw) => {
+    const pod = pods.parse(raw);
+    const isThere = pod !== undefined && pod.deletionMs === undefined && !isFinished(pod);
+    return isThere ? [{ pod, port: adminPortOf(raw) }] : [];
+  });
+  const ready = there.filter(({ pod }) => pod.isReady);
+  const [first] = ready.toSorted((a, b) => compareText(a.pod.name, b.pod.name));
+  if (first !== undefined) return { pod: first.pod.name, port: first.port };
+  throw noPod(
+    namespace,
+    there.map(({ pod }) => pod),
+  );
+}
+
+function adminPortOf(raw: JsonObject): number {
+  const containers = objectsOf(objectOf(raw["spec"])["containers"]);
+  const ports = containers.flatMap(({ ports }) => objectsOf(ports));
+  return portOf(ports.find(({ name }) => name === "admin")?.["containerPort"]) ?? adminPortDefault;
 }
 
 function noPod(namespace: string, there: readonly Pod[]): KubeError {
   if (there.length === 0) {
-    const message = `no pod in namespace ${namespace} has the label ${serverLabel}`;
+    const message = `no pod in namespace ${namespace} has the labels ${serverLabels}`;
     const hint = "name the server's namespace by --kube-namespace, the cluster by --context";
     return new KubeError("kube-not-found", message, { hint });
   }
