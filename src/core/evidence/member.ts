@@ -23,7 +23,7 @@ export interface Member {
   readonly ports?: readonly number[] | undefined;
   /** It has told, of whichever port, and those on which it listens are known: where nothing of it is asked for, nothing is missing. */
   readonly hasTold?: boolean | undefined;
-  /** Undefined: it is told of. Without a meaning for one that is gone. */
+  /** Undefined: it is told of. Of one that is gone: whether something may be on its way still. */
   readonly absence?: Absence | undefined;
 }
 

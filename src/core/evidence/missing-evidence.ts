@@ -97,9 +97,11 @@ function untoldTimes(
 ): MissingEvidence[] {
   const { fromMs, dueMs, ports } = asked;
   const goneMs = member.goneMs ?? Infinity;
+  // Of one that is gone, and of whom nobody tells any more, nothing is on its way: what it saw last is missing at once, and for good.
+  const toldMs = member.goneMs !== undefined && member.absence !== undefined ? Infinity : dueMs;
   const wanted = {
     fromMs: Math.max(fromMs, member.bornMs + epochSlackMs),
-    toMs: Math.min(dueMs, goneMs - epochSlackMs),
+    toMs: Math.min(toldMs, goneMs - epochSlackMs),
   };
   const isDue = wanted.fromMs < wanted.toMs;
   if (told.length === 0 && member.hasTold !== true)

@@ -264,7 +264,8 @@ function isUntold(member: Member, fromMs: number, input: VerdictInput): boolean 
   const told = input.spans.filter((span) => span.member === member.key);
   const toldPorts = told.map(({ port }) => port);
   const listened = member.ports?.filter((port) => isAsked(port, input)) ?? input.ports ?? toldPorts;
-  const lagMs = Math.min(input.lagMs, input.lookBackMs / 2);
+  const isSilenced = member.goneMs !== undefined && member.absence !== undefined;
+  const lagMs = isSilenced ? 0 : Math.min(input.lagMs, input.lookBackMs / 2);
   for (let ms = fromMs; ms < nowMs; ms += 1_000) {
     const endMs = ms + 1_000;
     const isAlive =

@@ -232,6 +232,16 @@ describe("a verdict is UNKNOWN", () => {
       "proxy/shop/api-2 away",
       nowMs,
     ],
+    [
+      "at once for one that went while its agent was away, since it has told last",
+      {
+        members: [{ ...api, goneMs: nowMs - 1_000, absence: "unheard" }],
+        spans: [cut(epochMs, nowMs - 20_000)],
+      },
+      `${proxy} gap`,
+      nowMs - 20_000,
+      nowMs - 6_000,
+    ],
     ["for one that has fallen silent", { spans: [cut(epochMs, gapMs)] }, `${proxy} late`, gapMs],
     [
       "for a time of which it did not tell",
