@@ -63,7 +63,8 @@ export class Flips {
     const { view, nowMs, later } = this.#options;
     const flip = this.#flips.get(id);
     if (flip === undefined) return;
-    if (this.#changing.has(id)) return later(1, () => this.revert(id, cause));
+    // Also while another one begins, which it would come beside.
+    if (this.#changing.size > 0) return later(1, () => this.revert(id, cause));
     if (hasEnded(flip) && this.#isFollowed(flip)) return;
     const now = { object: objectSays(flip, view()), isStanding: isStanding(flip, view()) };
     const next = revertFlip(flip, cause, now, nowMs());

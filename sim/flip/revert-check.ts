@@ -72,9 +72,12 @@ export function assertMayEnd(world: FlipWorld, server: Server, flip: Flip): void
   const { state, revertOnRefused = Infinity, revertWindowMs } = flip;
   if (state.kind !== "done" || wasBlind(world)) return;
   const sinceMs = flip.opened.at(-1)?.inForceMs ?? Infinity;
+  // What they tell afterwards, their names have said that it may come.
+  const unseen = new Set(state.unseen);
   const told = world.disk.told.callers().filter(({ isRefused }) => isRefused);
   const isInTime = (call: TrueCall): boolean =>
     call.outcome !== "taken" &&
+    !unseen.has(`${namespace}/${call.pod}`) &&
     call.beganMs <= sinceMs + revertWindowMs - skewMs &&
     isConcerned(server, flip, call.port) &&
     isToldBy(told, call);
