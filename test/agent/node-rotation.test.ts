@@ -96,6 +96,22 @@ test("withholds a leaf whose root was taken away from who comes, and serves the 
   assert.equal(await takeSerial(stream), renewed);
 });
 
+test("asks by itself for another in the place of a leaf that it withholds, and of its own", async () => {
+  const { ca } = it;
+  await it.restart({ random: () => 0 });
+  const { agent } = it;
+  await agent.untilCount("mesh-connected", 1);
+  using stream = it.client(ca.token("cart")).sotw();
+  stream.subscribe("default");
+  const serial = await takeSerial(stream);
+  const next = await makeAuthority("p256", Date.now());
+  ca.push(trustBundle(TEST_TRUST_DOMAIN, 2n, [next.root]));
+  await agent.untilCount("certificate-withheld", 1);
+  await ca.restart(next);
+  await agent.untilCount("certificate-received", 3);
+  assert.notEqual(await takeSerial(stream), serial);
+});
+
 test("brings no root back by a reply that was signed before the root was taken away", async () => {
   const { ca, agent } = it;
   using before = it.client(ca.token("pay")).sotw();

@@ -118,6 +118,52 @@ describe("an agent that is asked to renew", () => {
   });
 });
 
+describe("an agent whose certificate is withheld", () => {
+  const distrust = async (): Promise<void> => {
+    const next = await makeAuthority("p256", Date.now());
+    ca.trust(trustBundle(TEST_TRUST_DOMAIN, 2n, [next.root]), next);
+    await agent.untilCount("certificate-withheld", 1);
+  };
+  /** With its own certificate of that authority. */
+  const restart = async (): Promise<void> => {
+    ca.close();
+    await ca.open();
+  };
+
+  test("asks for another by itself, for the server may never come to it", async () => {
+    await agent.stop();
+    agent = await start({ random: () => 0 });
+    await agent.untilCount("mesh-connected", 1);
+    const asked = ca.requests.length;
+    await distrust();
+    const startedMs = Date.now();
+    await restart();
+    await agent.untilCount("certificate-received", 1);
+    const tookMs = Date.now() - startedMs;
+    assert(tookMs > 900 && tookMs < 2_000, `after ${tookMs} ms`);
+    assert.equal(ca.requests.length, asked + 1);
+  });
+
+  test("asks sooner when the server asks it to", async () => {
+    await distrust();
+    const startedMs = Date.now();
+    ca.renew(serial);
+    await sleep(100);
+    await restart();
+    await agent.untilCount("certificate-received", 2);
+    assert(Date.now() - startedMs < 1_500);
+    assert.equal(ca.requests.length, 2);
+  });
+
+  test("asks by itself also after a restart", async () => {
+    await distrust();
+    await agent.stop();
+    await restart();
+    agent = await start({ random: () => 0 });
+    await agent.untilCount("certificate-received", 1);
+  });
+});
+
 describe("an agent whose workload ends with it", () => {
   test("has destroyed its keys when it says so", async () => {
     await agent.stop();

@@ -61,6 +61,9 @@ test(
     const { status, stdout } = await portcullis(["status", "--data-dir", controlPlane.dataDir]);
     assert.match(stdout, /ALARMS: 1 /);
     assert.equal(status, 3);
+    // What the lost log had signed is waited for, and that, too, outlives both.
+    const gates = await portcullis(["root", "status", "--data-dir", controlPlane.dataDir]);
+    assert.match(gates.stdout, /class\/lost-owners/);
     assert.deepEqual(early.agent.log("log-rollback"), []);
     assert.deepEqual(early.agent.log("log-fork"), []);
   },

@@ -1,6 +1,6 @@
 /**
- * Keeps a workload certified: a new key and CSR at half of each certificate's life, or when the server asks for it, again and
- * again until it works. A failure never takes away what is still valid.
+ * Keeps a workload certified: a new key and CSR at half of each certificate's life, or when the server asks for it or its root
+ * was taken away, again and again until it works. A failure never takes away what is still valid.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,10 +13,11 @@ import type { AgentEvents } from "../../edge/telemetry/agent-events.ts";
 import { checkReply, ReplyError } from "./certificate-reply.ts";
 import { CertificateRequester } from "./certificate-request.ts";
 import type { CredentialSource } from "./credential.ts";
-import { decidePaceMs } from "./renewal-pace.ts";
+import { decidePaceMs, decideWithheldMs } from "./renewal-pace.ts";
 import { HeldSet } from "./held-set.ts";
 import { KnownServer } from "./known-server.ts";
-import { RenewalWish } from "./renewal-wish.ts";
+import { RenewalWish, wishDelayMsMax } from "./renewal-wish.ts";
+import { isWithheld } from "./secrets.ts";
 import type { WorkloadSet } from "./workload-set.ts";
 
 export interface CertifierOptions {
@@ -51,7 +52,12 @@ export class Certifier {
   constructor(options: CertifierOptions, stored: WorkloadSet | undefined) {
     this.#options = options;
     this.#requester = new CertificateRequester(options.credential, options.nowMs);
-    this.held = new HeldSet(options, stored);
+    const onChange = (set: WorkloadSet): void => {
+      options.onChange(set);
+      this.#renewIfWithheld(set);
+    };
+    this.held = new HeldSet({ ...options, onChange }, stored);
+    if (stored !== undefined) this.#renewIfWithheld(stored);
     this.#server = new KnownServer(options.serverRootFile, this.held, options.nowMs);
   }
 
@@ -75,8 +81,13 @@ export class Certifier {
   renewNow(serials: ReadonlySet<string>): void {
     const serial = this.set?.certificate.serialHex;
     if (serial !== undefined && serials.has(serial)) {
-      this.#wish.make(serial, this.#options.random());
+      this.#wish.make(serial, this.#options.random() * wishDelayMsMax);
     }
+  }
+
+  #renewIfWithheld({ certificate, bundle }: WorkloadSet): void {
+    if (!isWithheld(certificate, bundle)) return;
+    this.#wish.make(certificate.serialHex, decideWithheldMs(this.#options.random()));
   }
 
   /** Runs until the signal; then it returns, with nothing left to write. */

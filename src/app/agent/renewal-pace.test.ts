@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { decideRetryMs } from "../../core/issuance/renewal.ts";
-import { decidePaceMs } from "./renewal-pace.ts";
+import { decidePaceMs, decideWithheldMs } from "./renewal-pace.ts";
 
 const lifeMs = 20_000;
 
@@ -40,4 +40,8 @@ test("never asks sooner than without the judgement, and without a certificate at
       else assert(judgedMs <= Math.max(2_000, plainMs));
     }),
   );
+});
+
+test("leaves the server its turn before it asks for what is to replace a withheld certificate", () => {
+  assert.deepEqual([0, 0.5, 0.999].map(decideWithheldMs), [1_000, 15_500, 29_971]);
 });

@@ -24,3 +24,15 @@ export function decidePaceMs(
   const leftMs = isJudged && isHeld ? Math.max(remainingMs, judgedRemainingMs) : remainingMs;
   return decideRetryMs(attempt, leftMs, random);
 }
+
+const withheldMs = { min: 1_000, max: 30_000 } as const;
+
+/**
+ * How long an agent waits that has a certificate which is not served any more, for its root was taken away. A whole mesh has the
+ * same reason at the same moment, and the server asks so many a second that it can answer: it has its turn first. This is for
+ * whom it cannot ask, whose stream the new root does not let through.
+ * @param random in [0, 1)
+ */
+export function decideWithheldMs(random: number): number {
+  return Math.round(withheldMs.min + random * (withheldMs.max - withheldMs.min));
+}

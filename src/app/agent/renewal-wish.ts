@@ -1,6 +1,6 @@
 /**
- * The server's wish that a certificate be renewed before its time. It asks many agents at once and may ask again: each waits a
- * moment of its own, and asks once.
+ * The wish that a certificate be renewed before its time: the server's, which asks many agents at once and may ask again, or the
+ * agent's own. Each waits a moment of its own, and asks once.
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -16,11 +16,12 @@ export class RenewalWish {
   /** Of who sleeps now. */
   #waking = new AbortController();
 
-  /** @param random in [0, 1) */
-  make(serialHex: string, random: number): void {
-    if (serialHex === this.#serialHex) return;
+  /** @param delayMs of several wishes for one certificate the earliest counts */
+  make(serialHex: string, delayMs: number): void {
+    const dueAt = performance.now() + delayMs;
+    if (serialHex === this.#serialHex && dueAt >= this.#dueAt) return;
     this.#serialHex = serialHex;
-    this.#dueAt = performance.now() + random * wishDelayMsMax;
+    this.#dueAt = dueAt;
     this.#waking.abort();
   }
 

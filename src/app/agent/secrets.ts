@@ -72,6 +72,12 @@ export function secretSnapshot(
   };
 }
 
+/** Whether the certificate is not served beside these roots, whatever the time. */
+export function isWithheld({ chain }: WorkloadCertificate, { roots }: TrustBundle): boolean {
+  const top = parseCertificate(chain.at(-1) ?? new Uint8Array());
+  return !isUnder({ top }, { roots: roots.map(parseCertificate) });
+}
+
 /** By names and key identifiers alone: the signature was verified when the certificate came, under the roots that it came with. */
 export function isUnder(
   { top }: Pick<CertificateSecrets, "top">,

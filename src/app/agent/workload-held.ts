@@ -6,7 +6,7 @@ import type { ReceivedCertificate } from "./workload-set.ts";
 export interface Held {
   readonly secrets: CertificateSecrets;
   readonly receivedAtMs: number;
-  /** The server may ask for it earlier. */
+  /** The server may ask for it earlier, and so does a bundle without its root. */
   renewAtMs: number;
   readonly tokenExpiresAtMs: number;
 }

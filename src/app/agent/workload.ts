@@ -11,6 +11,7 @@ import type { TrustBundle } from "../../core/spiffe/trust-bundle.ts";
 import type { BatchSigner, SignOutcome } from "./batch-signer.ts";
 import { Asking } from "./asking.ts";
 import { PolicyOwner } from "./policy/policy-owner.ts";
+import { decideWithheldMs } from "./renewal-pace.ts";
 import { wishDelayMsMax } from "./renewal-wish.ts";
 import type { SecretChannel, StreamEnd } from "./secret-channel.ts";
 import {
@@ -111,24 +112,28 @@ export class Workload implements Disposable {
   /** Sends what is held under the node's bundle, which may be a new one. */
   publish(): void {
     const bundle = this.#dependencies.bundle();
-    if (this.#held !== undefined && bundle !== undefined) {
-      this.#serving.publish(this.#held.secrets, bundle);
-    }
+    if (this.#held === undefined || bundle === undefined) return;
+    this.#serving.publish(this.#held.secrets, bundle);
+    if (!isUnder(this.#held.secrets, bundle)) this.#renewWithin(this.#held, decideWithheldMs);
   }
 
   /** The server asks for it. Many ask at the same time: each a moment later, by chance. */
   renewNow(serials: ReadonlySet<string>): void {
     const held = this.#held;
     if (held === undefined || !serials.has(held.secrets.certificate.serialHex)) return;
-    const { nowMs, random } = this.#dependencies;
-    held.renewAtMs = Math.min(held.renewAtMs, nowMs() + random() * wishDelayMsMax);
-    this.#look();
+    this.#renewWithin(held, (random) => random * wishDelayMsMax);
   }
 
   [Symbol.dispose](): void {
     this.#isOver = true;
     clearTimeout(this.#timer);
     this.#serving[Symbol.dispose]();
+  }
+
+  #renewWithin(held: Held, delayMs: (random: number) => number): void {
+    const { nowMs, random } = this.#dependencies;
+    held.renewAtMs = Math.min(held.renewAtMs, nowMs() + delayMs(random()));
+    this.#look();
   }
 
   #changed(): void {

@@ -6,6 +6,7 @@ import { ReissuePace, type ReissueCandidate } from "./reissue-pace.ts";
 const candidates = (count: number): ReissueCandidate[] =>
   Array.from({ length: count }, (_, index) => ({
     key: `${index}`,
+    question: `${index}`,
     notAfterMs: (index * 7_919) % 10_000,
   }));
 
@@ -58,6 +59,33 @@ describe("the pace of re-issue", () => {
     assert.equal(pace.next([one], 31_000).length, 1);
     assert.equal(pace.next([one], 1).length, 1);
     assert.equal(pace.next([one], 1_001).length, 0);
+  });
+
+  it("asks a workload soon that has answered with another certificate that is to go, too", () => {
+    const pace = new ReissuePace(10);
+    const ask = (question: string, nowMs: number): number =>
+      pace.next([{ key: "web", question, notAfterMs: 1 }], nowMs).length;
+    ask("old", 0);
+    assert.equal(ask("old", 1_000), 1);
+    assert.equal(ask("new", 1_900), 0);
+    assert.equal(ask("new", 2_000), 1);
+    assert.equal(ask("new", 31_900), 0);
+    assert.equal(ask("new", 32_000), 1);
+    assert.equal(ask("newest", 34_000), 1);
+  });
+
+  it("asks ever less often who answers again and again with what is to go", () => {
+    const pace = new ReissuePace(100);
+    const askedMs: number[] = [];
+    pace.next([], 0);
+    for (let nowMs = 200; nowMs <= 600_000; nowMs += 200) {
+      const question = `${askedMs.length}`;
+      const { length } = pace.next([{ key: "web", question, notAfterMs: 1 }], nowMs);
+      if (length === 1) askedMs.push(nowMs);
+    }
+    const pauses = askedMs.slice(1).map((atMs, index) => atMs - (askedMs[index] ?? 0));
+    assert.deepEqual(pauses.slice(0, 7), [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+    assert.ok(pauses.slice(5).every((pauseMs) => pauseMs === 30_000));
   });
 
   it("keeps a slow pace, and asks nobody at none", () => {

@@ -24,10 +24,13 @@ const lookUpsOfOneMax = 50;
 export class LeafCandidate implements ReissueCandidate {
   readonly session: Session;
   readonly leaf: KnownLeaf;
+  /** That is to be above the next one. */
+  readonly #root: string;
 
-  constructor(session: Session, leaf: KnownLeaf) {
+  constructor(session: Session, leaf: KnownLeaf, root: string) {
     this.session = session;
     this.leaf = leaf;
+    this.#root = root;
   }
 
   get notAfterMs(): number {
@@ -39,6 +42,10 @@ export class LeafCandidate implements ReissueCandidate {
     const { reporter } = this.session;
     return `${reporter?.spiffeId} ${reporter?.agentId} ${this.leaf.ownership.owner}`;
   }
+
+  get question(): string {
+    return `${this.leaf.serialHex} ${this.#root}`;
+  }
 }
 
 export class ReissueCandidates {
@@ -47,6 +54,8 @@ export class ReissueCandidates {
   #left: Iterator<Session> | undefined;
   #found: LeafCandidate[] = [];
   #known: readonly LeafCandidate[] = [];
+  /** That they are to be renewed under. */
+  #root = "";
 
   constructor(dependencies: CandidatesDependencies) {
     this.#dependencies = dependencies;
@@ -57,6 +66,8 @@ export class ReissueCandidates {
    * @returns what the last whole look has found, or this one until now if that was nothing: it may be out of date
    */
   next(root: string, nowMs: number): readonly LeafCandidate[] {
+    if (root !== this.#root) this.clear();
+    this.#root = root;
     const sessions = (this.#left ??= this.#dependencies.sessions()[Symbol.iterator]());
     for (let left = looksMax; left > 0;) {
       const next = sessions.next();
@@ -69,13 +80,13 @@ export class ReissueCandidates {
       const session = next.value;
       left -= 1 + session.held.size + lookUpLooks * this.#lookUp(session, left);
       for (const leaf of leavesToRenew(session, root, nowMs)) {
-        this.#found.push(new LeafCandidate(session, leaf));
+        this.#found.push(new LeafCandidate(session, leaf, root));
       }
     }
     return this.#known.length > 0 ? this.#known : this.#found;
   }
 
-  /** Nothing is to be renewed any more: streams that have ended are not to be kept for this. */
+  /** Nothing is to be renewed any more, or by another authority: streams that have ended are not to be kept for this. */
   clear(): void {
     this.#left = undefined;
     this.#found = [];

@@ -54,6 +54,13 @@ class Rig {
     this.sessions.push({ held, spokenFor, reporter } as unknown as Session);
   }
 
+  /** The agent has another certificate now. */
+  holds(session: number, serialHex: string, root: string): void {
+    this.log.set(serialHex, [`${td}own`, "", root]);
+    const held = [{ serialHex, notAfterMs: 2 * hourMs }];
+    this.sessions[session]?.held.take({ full: true, held, dropped: [] }, this.nowMs);
+  }
+
   /** @returns who was asked in so many turns of a fifth of a second each */
   turns(count: number): readonly string[] {
     for (let turn = 0; turn < count; turn++) {
@@ -182,14 +189,53 @@ test("asks nobody who has renewed since it was looked at", () => {
   assert.deepEqual(rig.turns(1), []);
 });
 
-test("asks no workload again within half a minute, whichever certificate it has by then", () => {
+test("asks at once again whoever has answered, when another authority is to sign", () => {
   using rig = new Rig();
   rig.join([["01", 1, "old", "own"]]);
   assert.deepEqual(rig.turns(3), ["01"]);
-  const [session] = rig.sessions;
-  rig.log.set("02", [`${td}own`, "", "unheard-of"]);
-  const newer = { serialHex: "02", notAfterMs: 2 * hourMs };
-  session?.held.take({ full: true, held: [newer], dropped: [] }, rig.nowMs);
-  assert.deepEqual(rig.turns(140), []);
-  assert.deepEqual(rig.turns(20), ["02"]);
+  rig.holds(0, "02", "new");
+  assert.deepEqual(rig.turns(10), []);
+  rig.authorities = [
+    { state: "active", root: rootOf("newest") },
+    { state: "retiring", root: rootOf("old") },
+  ];
+  assert.deepEqual(rig.turns(2), ["02"]);
+});
+
+test("asks at once again whoever has not answered yet, when another authority is to sign", () => {
+  using rig = new Rig();
+  rig.join([["01", 1, "old", "own"]]);
+  assert.deepEqual(rig.turns(10), ["01"]);
+  rig.authorities = [
+    { state: "active", root: rootOf("newest") },
+    { state: "retiring", root: rootOf("new") },
+  ];
+  assert.deepEqual(rig.turns(2), ["01"]);
+});
+
+test("asks each once in a large mesh when another authority is to sign", () => {
+  using rig = new Rig();
+  for (let agent = 0; agent < 5_000; agent++) {
+    rig.join([[(0x1000 + agent).toString(16), 1, "old", "own"]]);
+  }
+  rig.turns(10);
+  rig.authorities = [
+    { state: "active", root: rootOf("newest") },
+    { state: "retiring", root: rootOf("new") },
+  ];
+  const asked = rig.turns(60);
+  assert.equal(asked.length, 1_200);
+  assert.equal(new Set(asked).size, 1_200);
+});
+
+test("asks a workload ever less often that answers with certificates of others again and again", () => {
+  using rig = new Rig();
+  rig.join([["0000", 1, "old", "own"]]);
+  let asked = 0;
+  for (let turn = 0; turn < 300; turn++) {
+    if (rig.turns(1).length === 0) continue;
+    asked++;
+    rig.holds(0, (0x1000 + asked).toString(16), "unheard-of");
+  }
+  assert.equal(asked, 6);
 });
