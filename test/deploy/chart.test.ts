@@ -14,6 +14,7 @@ import {
   parseManifests,
   render,
   variants,
+  type Values,
 } from "./chart.ts";
 import { plainManifests } from "./plain-manifests.ts";
 import { configOf } from "./server-manifests.ts";
@@ -41,6 +42,81 @@ describe("the chart", { skip: skipKube }, () => {
       await assert.rejects(render({ [path]: value }), message);
     });
   }
+
+  /** By key of the server's file: another value than the chart makes, and the one of the chart to set in its place. */
+  const overridden: Readonly<Record<string, readonly [unknown, string]>> = {
+    trustDomain: ["other.example", "trustDomain"],
+    "tokens.audiences": [["a"], "audiences"],
+    "serving.dnsNames": [["ca.example"], "servingDnsNames"],
+    "kubernetes.tokenCheck": ["review", "tokenCheck"],
+    "kubernetes.podAddress": ["off", "podAddress"],
+    "kubernetes.trustedNodeAccounts": [["a/b"], "trustedNodeAccounts"],
+    "kubernetes.clusterDomain": ["other.example", "clusterDomain"],
+    "kubernetes.policyStatus": [false, "policyStatus"],
+    "kubernetes.bundleConfigMap": ["foo", "bundleConfigMap"],
+    "kubernetes.trustSecret": ["portcullis-trust", "trustSecret"],
+    "kubernetes.guard": ["enforce", "guard.mode"],
+    "admin.audience": ["ours", "admin.audience"],
+  };
+  for (const [key, [value, instead]] of Object.entries(overridden)) {
+    it(`refuses config.${key}, and says where it is set`, async () => {
+      const message = `config.${key}: set the value ${instead} instead`;
+      await assert.rejects(render({ [`config.${key}`]: value }), ({ stderr }) =>
+        stderr.includes(message),
+      );
+    });
+  }
+
+  it("refuses in config what the rest of the chart has fixed", async () => {
+    const fixed: readonly (readonly [Values, string])[] = [
+      [{ "config.dataDir": "/data" }, "config.dataDir: expected /var/lib/portcullis/data"],
+      [
+        { "config.kubernetes.namespace": "other" },
+        "config.kubernetes.namespace: expected portcullis-system",
+      ],
+      [{ "config.listen": "0.0.0.0:8443" }, "config.listen: expected port 15012"],
+      [{ "config.metrics.listen": "0.0.0.0:9090" }, "config.metrics.listen: expected port 15014"],
+      [
+        { "config.kubernetes.guardListen": "0.0.0.0:8443" },
+        "config.kubernetes.guardListen: expected port 15017",
+      ],
+      [
+        { "config.admin.listen": "0.0.0.0:15016", "admin.enabled": false },
+        "config.admin: set the value admin.enabled instead",
+      ],
+      [
+        { "config.ca.dir": "/ca", "ca.secretName": "cacerts" },
+        "config.ca.dir: set the value ca.secretName instead",
+      ],
+      [
+        { "config.ca.keyPassphraseFile": "/p", "ca.passphraseSecretName": "p" },
+        "config.ca.keyPassphraseFile: set the value ca.passphraseSecretName instead",
+      ],
+    ];
+    for (const [values, message] of fixed) {
+      await assert.rejects(
+        render(values),
+        ({ stderr }) => stderr.includes(message),
+        `not refused: ${message}`,
+      );
+    }
+  });
+
+  it("takes in config what says the same, or has no value of its own", async () => {
+    const config = configOf(
+      await render({
+        "config.listen": "[::]:15012",
+        "config.metrics.listen": "[::]:15014",
+        "config.kubernetes.guardListen": "[::]:15017",
+        "config.trustDomain": "cluster.local",
+        "config.kubernetes.stalenessMax": "2m",
+        "config.ca.dir": "/var/lib/portcullis/ca",
+        "config.nodeAgents": ["spiffe://cluster.local/ns/mesh/sa/node"],
+      }),
+    );
+    assert.deepEqual(config.listen, { host: "::", port: 15_012 });
+    assert.equal(config.caDir, "/var/lib/portcullis/ca");
+  });
 
   it("refuses a cluster that is too old for its policies", async () => {
     await helm("template", {}, "1.30.0");
