@@ -90,5 +90,6 @@ function holderView(holders: LeafHolders): Parameters<typeof holderGate>[0] {
     waivedLeaves: new Set(),
     skewMs: 0,
     lostUntilMs: 0,
+    isAdopted: false,
   };
 }

@@ -53,6 +53,7 @@ export class Gates {
       waivedLeaves: waivers.leaves(log),
       skewMs: roll.maxSkewMs,
       lostUntilMs: durable.lostUntilMs,
+      isAdopted: false,
     };
     return holderGate(view, nowMs, namedMax);
   };

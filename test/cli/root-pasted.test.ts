@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { parseCommandLine } from "../../src/app/cli/command-line.ts";
 import { REGISTRY } from "../../src/app/cli/registry.ts";
 import { nextOf } from "../../src/app/cli/next-commands.ts";
+import { awayNext } from "../../src/app/cli/root-classes.ts";
 import { nextAfter } from "../../src/app/server/rotation/rotation-text.ts";
 import { holdersLeft, verifiersLagging } from "../../src/core/trust/rotation-gate-refusals.ts";
 import {
@@ -59,6 +60,7 @@ const gates = [
   closedGate({ opensAtMs: 60_000 }),
   closedGate({ laggards: [laggard("server/clock", { reason: "clock" })] }),
   closedGate({ laggards: [laggard("server/log", { reason: "rebuilding" })] }),
+  closedGate({ laggards: [laggard("class/signed-elsewhere", { reason: "unobservable" })] }),
 ].filter((gate) => gate.kind === "closed");
 const active = activeAuthority(firstTrust);
 const known = retired.retired[0] ?? assert.fail();
@@ -89,6 +91,20 @@ const refusals = [
   replacementNeeded(active),
   stateTooLarge(2, 1),
 ];
+
+const away = awayNext(target);
+
+it("the way on from an adopted root ends with the waiver of what others have signed under it", async () => {
+  const [rotate, resume, ...more] = away;
+  assert.deepEqual(more, []);
+  await Promise.all(away.map(({ command }) => assertTaken(command)));
+  assert.match(rotate?.command ?? "", /^portcullis root rotate --data-dir '\/srv\/my mesh'$/);
+  assert.match(resume?.command ?? "", /rotate .*--resume --waive class\/signed-elsewhere --reason/);
+  assert.match(
+    resume?.why ?? "",
+    /when the last certificate that was signed elsewhere .* expired$/,
+  );
+});
 
 const kinds = ["prepare", "activate", "rollback", "retire", "abort", "compromise"] as const;
 const answers = kinds.flatMap((kind) => {

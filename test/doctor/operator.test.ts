@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { CoreV1Api } from "@kubernetes/client-node";
 import { startCluster, type Cluster } from "../kube/cluster.ts";
 import { OperatorsRig } from "../kube/operators-rig.ts";
 import { skipKube } from "../kube/skip-kube.ts";
@@ -49,6 +50,35 @@ describe("an operator with a kubeconfig", { skip: skipKube }, () => {
     // The server's settings stand in a ConfigMap that nobody has made here.
     assert.equal(it.of("rbac").status, "skipped");
     assert.match(it.of("rbac").finding, /configmaps\/portcullis/);
+  });
+
+  it("is told how to ask a server in its pod that serves nobody from outside", async () => {
+    rig.isListening = false;
+    const it = await asked("viewer");
+    rig.isListening = true;
+    const { status, hint } = it.of("server");
+    assert.equal(status, "critical");
+    const flag = `--kubeconfig ${cluster.adminKubeconfig}`;
+    const inPod = `kubectl ${flag} --namespace ${rig.namespace} exec portcullis-0 -- portcullis doctor --data-dir`;
+    assert.ok(hint.includes(inPod), hint);
+    assert.match(hint, /does not serve operators there \(yet\); its log: kubectl /);
+  });
+
+  it("is told which key of the server's own file keeps it from starting", async () => {
+    const core = cluster.kubeConfig().makeApiClient(CoreV1Api);
+    const { namespace } = rig;
+    const data = { "server.yaml": "kubernetes: { tokenCheck: wached }" };
+    const body = { metadata: { name: "portcullis" }, data };
+    await core.createNamespacedConfigMap({ namespace, body });
+    const it = await asked("nobody");
+    await core.deleteNamespacedConfigMap({ namespace, name: "portcullis" });
+    assert.equal(it.of("settings").status, "critical");
+    assert.match(
+      it.of("settings").finding,
+      /^no server starts with ConfigMap mesh-\S+: server\.yaml: kubernetes\.tokenCheck: expected one of .*, got "wached"/,
+    );
+    assert.match(it.of("settings").hint, /edit configmap portcullis/);
+    assert.match(it.of("rbac").finding, /the check settings says why$/);
   });
 
   it("who may ask the cluster for little hears the server, which may", async () => {

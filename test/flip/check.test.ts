@@ -87,6 +87,16 @@ describe("mtls check", () => {
     );
   });
 
+  it("does not say since when where that is cut to the look-back, and until when where that is known", async () => {
+    const gone = silent("payments/api-6", "earlier-pod", {
+      ...(safe.since && { since: safe.since }),
+      until: hoursLater(23),
+    });
+    says({ ...safe, verdict: "unknown", silent: [gone] });
+    const { stdout } = await run();
+    assert.match(stdout, /^payments\/api-6 +earlier-pod +over 7d ago +in 23h$/m);
+  });
+
   it("offers no waiver of a target where nobody has a proxy", async () => {
     says({
       ...safe,
@@ -103,6 +113,17 @@ describe("mtls check", () => {
     assert.doesNotMatch(stdout, /--waive/);
   });
 
+  it("says SAFE of what only calls, as nothing in it takes calls, and offers no flip", async () => {
+    says({ ...safe, proxies: 0, mtlsConnections: 0n });
+    const { status, stdout } = await run();
+    assert.equal(status, 0);
+    assert.equal(
+      stdout,
+      "SAFE: it only calls: nothing in payments/api takes calls\n" +
+        `next: what is there: portcullis get ${at()} -n payments\n`,
+    );
+  });
+
   it("has both tables where there are callers and silence, UNSAFE being the worse", async () => {
     says({ ...unsafe, silent: [silent("payments/api-3", "never-reported")] });
     const { status, stdout } = await run();
@@ -110,7 +131,7 @@ describe("mtls check", () => {
     assert.match(stdout, /^CALLER [^]*\n\nPROXY +REASON +SINCE\npayments\/api-3 +never-reported /m);
     assert.match(
       stdout,
-      /^next: payments\/api-3: nothing was ever told; .*: portcullis status --admin /m,
+      /^next: payments\/api-3: nothing was told within the look-back; .*: portcullis status --admin /m,
     );
   });
 
@@ -201,9 +222,11 @@ describe("mtls check", () => {
   });
 
   const reasons: readonly (readonly [string, RegExp])[] = [
-    ["never-reported", /next: a\/b: nothing was ever told; .*: portcullis status /],
+    ["never-reported", /next: a\/b: nothing was told within the look-back; .*: portcullis status /],
     ["late", /next: a\/b: it has told, and is behind; wait 30 s, /],
     ["away", /next: a\/b: start its agent again; .*: portcullis status /],
+    ["pod-gone", /next: a\/b: its pod is gone, and no node .* as UNTIL says; /],
+    ["earlier-pod", /next: a\/b: an earlier pod of this name is gone, .* as UNTIL says; /],
     ["unheard", /next: a\/b: not heard since the server's start; .*: portcullis mtls status /],
   ];
   for (const [reason, said] of reasons) {

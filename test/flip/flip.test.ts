@@ -224,6 +224,30 @@ describe("mtls flip --to strict", () => {
     });
   }
 
+  it("says of --waive where nobody is in the way, or who is waived already, to leave it out", async () => {
+    for (const callers of [[], [caller("legacy/cron", { waived: true })]]) {
+      rig.start = () => ({
+        result: { case: "flip", value: flip("editing") },
+        ...objects,
+        verdict: { ...safe, callers },
+      });
+      const { status, stderr } = await run([
+        "--waive",
+        "*",
+        "--reason",
+        "x",
+        "--for",
+        "2h",
+        "--yes",
+      ]);
+      assert.equal(status, 4);
+      assert.match(
+        stderr,
+        /^hint: nobody is in the way who is not waived already: leave out --waive: portcullis mtls flip --admin \S+ payments\/api --to strict$/m,
+      );
+    }
+  });
+
   it("asks for waivers only where they help: another refusal stays one", async () => {
     refuses({
       code: "flip-in-progress",

@@ -206,6 +206,29 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
     assert.equal((await follow(["--no-follow"])).status, 0);
   });
 
+  it("says who is in the way of its next stage where to look, and how it goes on without them", async () => {
+    const detail = "its evidence is missing";
+    const wait = { kind: "verdict", name: "proxy/payments/api-1", detail };
+    goes({ ...first, waits: [wait] });
+    const { stderr } = await follow(["--no-follow"]);
+    assert.match(
+      stderr,
+      /^next: look at it again: .*\nnext: who is in the way: portcullis mtls check \S+ \S+ payments\/api\nnext: or let the flip go on without proxy\/payments\/api-1, if it may fail: portcullis mtls waivers add .* --target payments\/api .*\nnext: take it back: .*\n$/,
+    );
+  });
+
+  it("says of whom its end is not known that it is an earlier pod of that name, and until when", async () => {
+    const [api] = workloads({ "api-6": "silent" });
+    goes({
+      ...done,
+      workloads: [{ ...api, absence: "earlier-pod", absenceUntil: hoursLater(23) }],
+    });
+    assert.match(
+      (await follow()).stdout,
+      /not known of payments\/api-6 \(an earlier pod of this name is gone, and may run on until its certificates end, 2026-11-30T11:00:00Z\)/,
+    );
+  });
+
   it("says at its end who has not told of the whole window, and where to ask", async () => {
     goes({ ...done, unseen: ["payments/api-1"] });
     const { status, stdout, stderr } = await follow();
@@ -412,6 +435,16 @@ describe("a flip that is followed", { timeout: 60_000 }, () => {
       assert.match(
         stderr,
         /held back until PeerAuthentication payments\/api says so itself\nnext: commit what this prints: portcullis mtls revert .* --dry-run -o yaml\nnext: /,
+      );
+    });
+
+    it("does not say that the object is changed while the server still has to write it", async () => {
+      rig.revert = () => ({ result: { case: "flip", value: { ...half, waits } }, ...back });
+      goes({ ...reverted, cause: "operator" });
+      const { stderr } = await revert();
+      assert.match(
+        stderr,
+        /^PeerAuthentication .* is to be configured: the server has not written it yet$/m,
       );
     });
 

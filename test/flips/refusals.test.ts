@@ -11,6 +11,7 @@ import {
   planFlips,
 } from "../../src/edge/rpc/flip-client.ts";
 import type { FlipRefusal } from "../../src/gen/portcullis/admin/v1/admin_pb.ts";
+import { eventually } from "../support/control-plane.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import {
   begin,
@@ -29,6 +30,7 @@ import {
   workloadYaml,
   type FlipsScene,
 } from "./flips-rig.ts";
+import { RawAgent } from "./raw-agent.ts";
 
 type Result =
   | { readonly case: "refused"; readonly value: FlipRefusal }
@@ -72,6 +74,17 @@ apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: { name: api, namespace: shop, labels: { app: api, version: "1" } }
 spec: { address: 10.0.2.3, serviceAccount: api }
+`;
+
+/** It only calls. */
+const callerYaml = `
+${workloadYaml("cron-0", "10.0.2.7")}---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: cron, namespace: shop }
+spec:
+  workloadSelector: { labels: { app: cron } }
+  egress: [{ hosts: ["./*"] }]
 `;
 
 type Case = (scene: FlipsScene) => Promise<FlipRefusal>;
@@ -127,6 +140,25 @@ const cases: Readonly<Record<string, Case>> = {
     const waiver = { target, names: [`target/${target}`], reason: "nobody", operator, untilMs };
     await addCallerWaivers(scene.admin, waiver);
     return await refusedStart(scene, { target });
+  },
+  "target-takes-no-calls": async (scene) => {
+    await scene.apply(callerYaml);
+    const agent = new RawAgent("cron-0");
+    await agent.open(scene.plane);
+    try {
+      // From then on the server has it from the Envoy itself that it listens nowhere.
+      await eventually(async () => {
+        const { result } = await checkMtls(scene.admin, {
+          target: "shop/cron-0",
+          operator,
+          lookBack: undefined,
+        });
+        return result.case === "verdict" && result.value.verdict === "safe";
+      });
+      return await refusedStart(scene, { target: "shop/cron-0" });
+    } finally {
+      agent.close();
+    }
   },
   "flip-unknown": async (scene) => refusalIn((await revert(scene)).result),
   "nothing-to-revert": async (scene) => {

@@ -40,12 +40,14 @@ export interface GuardSceneOptions {
   readonly mode: "warn" | "enforce";
   readonly active: TestAuthority;
   readonly notReady?: () => string | undefined;
+  /** As the trust Secret has it. */
+  readonly trustSecret?: { areRootsCurrent: boolean };
 }
 
 /** One at a time for each cluster: it has the one configuration. */
 export async function openScene(
   cluster: Cluster,
-  { mode, active, notReady = () => undefined }: GuardSceneOptions,
+  { mode, active, notReady = () => undefined, trustSecret }: GuardSceneOptions,
 ): Promise<GuardScene> {
   await using owned = new AsyncDisposableStack();
   const resourceNames = [configurationName];
@@ -85,6 +87,7 @@ export async function openScene(
       log: pino({ level: "info" }, { write: (line) => void log.push(line) }),
       metrics: { registry },
       trust,
+      trustSecret,
       issueServing: (names) =>
         Promise.resolve(issueServingCertificate(trust.current, names, nowMs())),
     },

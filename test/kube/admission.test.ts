@@ -204,6 +204,20 @@ describe("the admission webhook", { skip: skipKube }, () => {
     });
   });
 
+  it("tells no roots while those of the server may be old, and makes up for it", async () => {
+    const trustSecret = { areRootsCurrent: true };
+    await using scene = await opened({ mode: "warn", trustSecret });
+    const before = await caBundleOf(cluster);
+    trustSecret.areRootsCurrent = false;
+    scene.trust.turn(first, [first, second]);
+    await eventually("it is said", () => scene.log.some((line) => line.includes("may be old")));
+    await sleep(500);
+    assert.equal(await caBundleOf(cluster), before);
+    assert.equal(scene.guard.report().isCaCurrent, false);
+    trustSecret.areRootsCurrent = true;
+    await eventually("they are told", async () => (await caBundleOf(cluster)) !== before);
+  });
+
   it("loses no question while its root is rotated, and its certificates with it", async () => {
     await using scene = await opened({ mode: "enforce" });
     const { shop, trust, guard } = scene;

@@ -53,7 +53,10 @@ describe("beside an istiod", { skip: skipKube }, () => {
     assert.equal(before.status, 0, before.stderr);
     const stranger = await rig.verb(["status"], "migration");
     assert.match(stranger.stderr, /by the roots in ConfigMap istio-ca-root-cert/);
-    assert.match(stranger.stderr, /^hint: its roots are others: --server-root FILE$/m);
+    assert.match(
+      stranger.stderr,
+      /^hint: its roots are others: name .* by --bundle-config-map, or its roots by --server-root FILE$/m,
+    );
     const secret = ["--from-secret", `${namespace}/istio-ca-secret`, "--timeout", "40s"];
     const { status, stdout, stderr } = await verb("root", "adopt", ...secret);
     assert.deepEqual([status, stderr], [0, ""], stdout);

@@ -62,9 +62,12 @@ describe("the ConfigMaps with the roots", { skip: skipKube }, () => {
   it("say all roots, and after a change those of then", async () => {
     const namespace = await cluster.namespace("changed");
     await using maps = new BundleMapsUnderTest(cluster, access, ["a"]);
+    assert.equal(maps.rootMaps().kind, "unlisted");
     await maps.untilCurrent(namespace);
     maps.trust("a", "b");
     assert.equal(maps.state.current, 0);
+    const changed = maps.rootMaps();
+    assert.ok(changed.kind === "listed" && changed.current === 0);
     assert.ok(maps.state.behind.length > 0);
     await maps.untilCurrent(namespace);
     assert.equal(maps.pem.match(/BEGIN CERTIFICATE/g)?.length, 2);
@@ -138,6 +141,9 @@ describe("the ConfigMaps with the roots", { skip: skipKube }, () => {
     await using maps = new BundleMapsUnderTest(cluster, ours.access, ["c"]);
     await until(() => maps.events.some(({ event }) => event === "bundle-maps-unseen"));
     assert.match(String(maps.events[0]?.["hint"]), /configmaps.*list/);
+    const rootMaps = maps.rootMaps();
+    assert.ok(rootMaps.kind === "unlisted");
+    assert.match(rootMaps.failure, /403 configmaps .*is forbidden/);
     await ours.revoke();
     await ours.grant(leastRights);
     await maps.untilCurrent(namespace);
@@ -165,6 +171,13 @@ describe("the ConfigMaps with the roots", { skip: skipKube }, () => {
     // What we trust anew is not held back by that.
     maps.trust("e");
     await maps.untilCurrent(namespace);
+    // For a rotation it is behind all the same: a moment later it may be theirs again.
+    await until(() => maps.state.current === maps.state.total);
+    const rootMaps = maps.rootMaps();
+    assert.ok(rootMaps.kind === "listed");
+    assert.deepEqual(rootMaps.behind, [namespace]);
+    const why = "pilot-discovery writes it, too, again and again";
+    assert.equal(rootMaps.whyOf(namespace), why);
   });
 
   it("are brought up to date although the API server goes and comes again in between", async () => {

@@ -169,6 +169,24 @@ describe("the Lease of the trust", { skip: skipKube }, () => {
     assert.equal(one.otherHolder, "");
   });
 
+  it("is given back by a holder who rests, who sees whose it is, and has it again when he goes on", async () => {
+    const one = await apply("w1").acquired;
+    await using _ = one;
+    one.rest();
+    assert.equal(one.isHeld, false);
+    const beganMs = performance.now();
+    const two = await apply("w2").acquired;
+    assert.ok(performance.now() - beganMs < 8_000, "it was not given back");
+    await holds(() => assert.match(one.otherHolder, /w2$/));
+    await two[Symbol.asyncDispose]();
+    await sleep(5_000);
+    assert.equal((await spec()).holderIdentity, "");
+    assert.equal(one.otherHolder, "");
+    one.resume();
+    await holds(() => assert.equal(one.isHeld, true));
+    assert.match(String((await spec()).holderIdentity), /w1$/);
+  });
+
   it("is not waited for without the right to it", async () => {
     await using ours = await OurAccount.make(cluster);
     using forbidden = new KubeConnection({ access: ours.access });

@@ -1,7 +1,7 @@
 /** Operators by the cluster's own RBAC, through the real API server: who is let in, who is not, and what the log says of whom. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { startCluster, type Cluster } from "./cluster.ts";
@@ -46,7 +46,8 @@ describe("operators of a server in a cluster", { skip: skipKube }, () => {
     const alice = await rig.operator("alice");
     const name = `system:serviceaccount:${rig.namespace}:alice`;
     const refused = await rig.verb(deny, "alice");
-    assert.equal(refused.status, 1);
+    // As with all that is refused on purpose.
+    assert.equal(refused.status, 4);
     assert.match(refused.stderr, new RegExp(`${name} may not create denials\\.portcullis\\.io`));
     const binding = `clusterrolebinding NAME --clusterrole=portcullis-admin`;
     assert.ok(refused.stderr.includes(`${binding} --serviceaccount=${rig.namespace}:alice`));
@@ -127,7 +128,10 @@ describe("operators of a server in a cluster", { skip: skipKube }, () => {
     });
 
     it("are refused with garbage, and with one of an account that is gone", async () => {
-      assert.match(await withToken("garbage"), /expected three segments/);
+      assert.match(
+        await withToken("garbage"),
+        /--token-file: expected a token of three parts in .*, got something else\nhint: .*kubectl create token/,
+      );
       const gone = await rig.operator("gone");
       await rig.grant(gone, "status", "get");
       const token = await cluster.tokenOf(gone, { audience });
@@ -237,14 +241,32 @@ describe("operators of a server in a cluster", { skip: skipKube }, () => {
     assert.equal(none.status, 1);
     assert.match(none.stderr, /no pod in namespace default has the label/);
     const nobody = await rig.verb(["status"], "no-such-account");
-    assert.match(nobody.stderr, /serviceaccounts "no-such-account" not found/);
+    assert.match(
+      nobody.stderr,
+      /serviceaccounts "no-such-account" not found\nhint: .* by --service-account/,
+    );
     rig.isListening = false;
     const closed = await rig.verb(["status"], "viewer");
     rig.isListening = true;
     assert.equal(closed.status, 1);
     assert.match(
       closed.stderr,
-      /error: no server answers .*: port 15016 of pod .*(error forwarding port|was cut)/,
+      /error: no server answers .*: port 15016 of pod .*(error forwarding port|was cut).*\nhint: the server does not serve operators there \(yet\); .* exec portcullis-0 -- portcullis doctor --data-dir/,
+    );
+  });
+
+  it("are told what to do where a file is not there, or the API server is not", async () => {
+    const missing = await runVerb(["status", "--kubeconfig", "/nowhere/config"]);
+    assert.match(missing.stderr, /cannot read \/nowhere\/config: .*\nhint: .*--kubeconfig FILE/);
+    const nobody = join(rig.directory, "nobody.kubeconfig");
+    const text = readFileSync(cluster.adminKubeconfig, "utf8");
+    writeFileSync(nobody, text.replaceAll(cluster.url, "https://127.0.0.1:1"), {
+      mode: 0o600,
+    });
+    const away = await runVerb(["status", "--kubeconfig", nobody]);
+    assert.match(
+      away.stderr,
+      /no server answers at .*ECONNREFUSED.*\nhint: is it the API server of that context.*kubectl cluster-info/,
     );
   });
 

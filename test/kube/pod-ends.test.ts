@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
+import { GonePods } from "../../src/app/server/kube/configuration/gone-pods.ts";
 import { PodFarewells } from "../../src/app/server/kube/configuration/pod-farewells.ts";
 import { WorkloadAddresses } from "../../src/app/server/evidence/workload-addresses.ts";
 import { placeOfPod } from "../../src/app/server/evidence/workload-places.ts";
@@ -99,6 +100,39 @@ describe("a pod", { skip: skipKube }, () => {
       kind: "several",
       names: [`${namespace}/first`, `${namespace}/second`],
     });
+  });
+
+  it("that was deleted by force is gone for those of whom nobody hears, and an earlier one when its name comes again", async () => {
+    await using known = watched(connection, pods);
+    await known.when("listed");
+    const account = await cluster.serviceAccount(await cluster.namespace("forced"), "web");
+    const { namespace } = account;
+    const identity = `spiffe://cluster.local/ns/${namespace}/sa/web`;
+    const node = await cluster.node("node");
+    const options = { node: node.name, ip: "10.8.0.3", name: "web-0" };
+    const first = await cluster.pod(account, options);
+    const evidence = { pod: "web-0", podUid: first.uid };
+    const intent = { artifact: "workload", agent: "a", notAfterMs: 9e12, evidence };
+    const records = [{ intentIndex: 0, intent }] as unknown as Records;
+    using gone = new GonePods({
+      certificates: { page: () => ({ records, next: undefined }) },
+      podOf: ({ namespace: of, name }) => known.cache.find(of, name),
+      isListed: () => true,
+      isConnected: () => false,
+      identities: () => [identity],
+      onFailed: (error) => assert.fail(String(error)),
+      nowMs: Date.now,
+    });
+    await gone.run();
+    const absence = () => gone.of(`${identity} a ${identity} web-0`)?.absence;
+    await known.until(() => known.cache.find(namespace, "web-0")?.uid === first.uid);
+    assert.equal(absence(), undefined);
+    await cluster.deletePod(first);
+    await known.until(() => known.cache.wasRemoved(first.uid));
+    assert.equal(absence(), "pod-gone");
+    const second = await cluster.pod(account, options);
+    await known.until(() => known.cache.find(namespace, "web-0")?.uid === second.uid);
+    assert.equal(absence(), "earlier-pod");
   });
 
   it("that has ended says goodbye for its agents, and one that is gone by force, or comes again, does not", async () => {

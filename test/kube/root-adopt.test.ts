@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { CoreV1Api } from "@kubernetes/client-node";
 import { loadSentCa } from "../../src/edge/ca/sent-ca.ts";
-import type { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
+import { KubeConnection } from "../../src/edge/kube/kube-connection.ts";
 import { readCaSecret } from "../../src/edge/kube/trust/ca-secret.ts";
 import { startControlPlane } from "../support/control-plane.ts";
 import { OpensslPki } from "../support/openssl-pki.ts";
@@ -104,8 +104,20 @@ describe("Istio's CA", { skip: skipKube }, () => {
     await assert.rejects(load("none"), fails("kube-not-found"));
   });
 
+  it("is asked for by a Role for that one Secret where it may not be read", async () => {
+    const token = await cluster.tokenOf(await cluster.serviceAccount(namespace, "stranger"));
+    const headers = { authorization: `Bearer ${token}` };
+    const credentials = { headers, tls: { ca: cluster.caPem } };
+    const access = { server: new URL(cluster.url), credentials: async () => credentials };
+    using stranger = new KubeConnection({ access });
+    await assert.rejects(readCaSecret(stranger, namespace, "cacerts"), {
+      code: "kube-forbidden",
+      hint: `a Role for that one Secret is enough: kubectl -n ${namespace} create role read-cacerts --verb get --resource secrets --resource-name cacerts; and a RoleBinding of it to you`,
+    });
+  });
+
   it(
-    "is taken over with one command, signs, and is left by the next",
+    "is taken over with one command, signs, and is left by the next, once what others have signed has expired",
     { timeout: 60_000 },
     async () => {
       await make("adopted", "Opaque", plugged);
@@ -136,8 +148,26 @@ describe("Istio's CA", { skip: skipKube }, () => {
       const everything = JSON.stringify([stdout, dry, server.log]);
       const secretLine = middle.keyPem.split("\n")[2] ?? "";
       assert.ok(secretLine.length > 32 && !everything.includes(secretLine), "a key was printed");
-      const away = await runWith(["root", "rotate", ...connectionFlags, "--timeout", "20s"], {});
-      assert.equal(away.status, 0, away.stderr);
+      const waiver = ["--waive", "class/signed-elsewhere", "--reason", "waited", "--for", "1h"];
+      const toEnd =
+        /when the last .* expired: portcullis root rotate .*--resume --waive class\/signed-elsewhere/;
+      assert.match(stdout, toEnd);
+      const plan = await runWith(["root", "plan", ...connectionFlags], {});
+      assert.equal(plan.status, 3, plan.stdout);
+      assert.match(plan.stdout, /^class\/signed-elsewhere: [^]*nobody else stands in the way now/m);
+      const away = await runWith(["root", "rotate", ...connectionFlags, "--timeout", "5s"], {});
+      assert.equal(away.status, 3, away.stderr);
+      assert.match(away.stderr, toEnd);
+      const refused = await runWith(["root", "retire", ...connectionFlags], {});
+      assert.equal(refused.status, 4);
+      assert.match(
+        refused.stderr,
+        /^class\/signed-elsewhere +unobservable +-$[^]*last of them has expired$[^]*root retire .*--waive class\/signed-elsewhere/m,
+      );
+      assert.ok(readFileSync(join(dataDir, "root-cert.pem"), "utf8").includes(roots));
+      const resume = ["root", "rotate", "--resume", ...waiver, "--yes", ...connectionFlags];
+      const left = await runWith([...resume, "--timeout", "20s"], {});
+      assert.equal(left.status, 0, left.stderr);
       assert.notEqual(readFileSync(join(dataDir, "root-cert.pem"), "utf8"), roots);
     },
   );

@@ -67,12 +67,17 @@ describe("a server that is killed while it changes trust", { skip: skipKube }, (
     return { writes, signal, epochs: out.trim().split("\n").filter(Boolean).map(Number) };
   }
 
-  /** Whatever was written: both go on as one, and a lost disk has what was in force. */
-  async function assertGoesOn(place: SecretPlace, dataDir: string, inForce: number): Promise<void> {
+  /** Whatever was written: both go on as one, a lost disk has what was in force, and nobody takes the one that was killed for another. */
+  async function assertGoesOn(
+    place: SecretPlace,
+    dataDir: string,
+    { inForce, isAlone }: { readonly inForce: number; readonly isAlone: boolean },
+  ): Promise<void> {
     const left = await published(place);
     assert.ok((left?.state.epoch ?? 0) >= inForce, "what was in force is not in the Secret");
     {
       await using here = await startTrust({ connection, dataDir, place });
+      if (isAlone) assert.deepEqual(here.lostUntilMs, [], "it was taken for another");
       const now = await published(place);
       assert.equal(now?.state.epoch, here.state().epoch);
       assert.ok(here.state().epoch >= (left?.state.epoch ?? 0), "an epoch went back");
@@ -98,7 +103,8 @@ describe("a server that is killed while it changes trust", { skip: skipKube }, (
     const coordination = cluster.kubeConfig().makeApiClient(CoordinationV1Api);
     // As after its duration: nobody can know that its holder was killed.
     await coordination.deleteNamespacedLease({ ...place }).catch(() => undefined);
-    await assertGoesOn(place, directory.path, epochs.at(-1) ?? 0);
+    const isAlone = from === "nothing";
+    await assertGoesOn(place, directory.path, { inForce: epochs.at(-1) ?? 0, isAlone });
   };
 
   for (const [from, first, count] of [

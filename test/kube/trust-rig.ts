@@ -1,7 +1,10 @@
 /** A data directory and its Secret, without the rest of a server: as `openKept` brings them together. */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { SecretPlace } from "../../src/app/server/kube/trust/trust-secret-error.ts";
+import type {
+  SecretPlace,
+  TrustSecretError,
+} from "../../src/app/server/kube/trust/trust-secret-error.ts";
 import { openTrustSecret } from "../../src/app/server/kube/trust/open-trust-secret.ts";
 import type { TrustSecretTimes } from "../../src/app/server/kube/trust/trust-secret-options.ts";
 import type { TrustSecret } from "../../src/app/server/kube/trust/trust-secret.ts";
@@ -25,12 +28,18 @@ export interface TrustPlaceOptions {
   readonly signal?: AbortSignal;
   readonly config?: Partial<Pick<ServerConfig, "trustDomain" | "maxTtlSeconds">>;
   readonly recorder?: LogRecorder;
+  /** The log cannot be written. */
+  readonly isLogFull?: () => boolean;
 }
 
 export interface TrustPlace extends AsyncDisposable {
   readonly store: Store;
   readonly secret: TrustSecret;
   readonly recorder: LogRecorder;
+  /** Each time that it was to end. */
+  readonly overtaken: readonly TrustSecretError[];
+  /** Each time that the log says so: until when something may be valid that stands in no log of this directory. */
+  readonly lostUntilMs: readonly number[];
   readonly state: () => TrustState;
   /** Another state of the next epoch, here only. */
   change(): TrustState;
@@ -41,11 +50,12 @@ export interface TrustPlace extends AsyncDisposable {
 export async function startTrust(options: TrustPlaceOptions): Promise<TrustPlace> {
   await using owned = new AsyncDisposableStack();
   const { connection, dataDir, place } = options;
-  const { recorder = logRecorder() } = options;
+  const { recorder = logRecorder(), isLogFull = () => false } = options;
   const passphrase = options.passphrase === undefined ? undefined : Buffer.from(options.passphrase);
   const store = owned.use(await Store.open(dataDir, "server", passphrase));
   const own = { ...testConfig(dataDir), ...options.config };
   const config = { ...own, kubernetes: "off", kubeNamespace: place.namespace };
+  const overtaken: TrustSecretError[] = [];
   const secret = await openTrustSecret(
     {
       connection,
@@ -57,11 +67,17 @@ export async function startTrust(options: TrustPlaceOptions): Promise<TrustPlace
       nowMs: Date.now,
       monotonicMs: options.monotonicMs ?? (() => performance.now()),
       signal: options.signal ?? new AbortController().signal,
+      onOvertaken: (error) => void overtaken.push(error),
       times: options.times ?? {},
     },
     owned,
   );
   await loadTrust(store, own, Date.now());
+  const lostUntilMs: number[] = [];
+  await secret.recordElsewhere(async (possibleUntilMs) => {
+    if (isLogFull()) throw new Error("the log is full");
+    lostUntilMs.push(possibleUntilMs);
+  });
   await secret.publish();
   secret.watch();
   const state = (): TrustState => {
@@ -74,6 +90,8 @@ export async function startTrust(options: TrustPlaceOptions): Promise<TrustPlace
     store,
     secret,
     recorder,
+    overtaken,
+    lostUntilMs,
     state,
     change: () => {
       secret.assertMayChange();

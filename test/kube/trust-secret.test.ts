@@ -158,6 +158,26 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     assert.doesNotThrow(() => here.secret.assertMaySign());
   });
 
+  it("says at once that it was made immutable, and is whole again when that one is deleted", async () => {
+    using directory = temporaryDirectory();
+    await using here = await start(directory.path, { times: lookNever });
+    const body = Object.assign({}, await read(), { immutable: true });
+    await core.replaceNamespacedSecret({ ...place, body });
+    const { epoch } = here.change();
+    const hint = `an immutable Secret cannot be changed; deleted, it is made anew: kubectl -n ${place.namespace} delete secret ${place.name}`;
+    const code = "trust-secret-immutable";
+    await assert.rejects(here.secret.publish(), { code, hint });
+    const failed = here.recorder.events.filter(({ event }) => event === "trust-secret-failed");
+    assert.deepEqual(
+      failed.map((each) => [each["reason"], each["hint"]]),
+      [[code, hint]],
+    );
+    await core.deleteNamespacedSecret({ ...place });
+    await here.secret.publish();
+    assert.equal(recordOf(await read()).epoch, epoch);
+    assert.ok(here.recorder.events.some(({ event }) => event === "trust-secret-good"));
+  });
+
   it("is put back where somebody restored an older one", async () => {
     using directory = temporaryDirectory();
     await using here = await start(directory.path, { times: lookOften });
@@ -294,8 +314,7 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     using fresh = temporaryDirectory();
     const beganMs = Date.now();
     await using there = await start(fresh.path, { config: { maxTtlSeconds: 3_600 } });
-    let untilMs = 0;
-    await there.secret.recordAdoption(async (possibleUntilMs) => void (untilMs = possibleUntilMs));
+    const [untilMs = 0] = there.lostUntilMs;
     const leftMs = untilMs - beganMs - 60_000 - 90 * 86_400_000;
     assert.ok(leftMs >= 0 && leftMs < 60_000, `${leftMs}`);
   });
@@ -321,7 +340,7 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     });
     write.release();
     await assert.rejects(write.answer, { code: "kube-conflict" });
-    await assert.rejects(publication, { code: "trust-lease-lost" });
+    await assert.rejects(publication, { code: "trust-lease-taken" });
     await there.secret.publish();
     assert.doesNotThrow(() => there.secret.assertMaySign());
     assert.equal(recordOf(await read()).epoch, there.state().epoch);
@@ -374,6 +393,154 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     assert.ok(again.recorder.events.every(({ event }) => event !== "trust-secret-mended"));
   });
 
+  describe("says that what another process has signed is in no log of this directory", () => {
+    const stop = async (started: Promise<TrustPlace>): Promise<void> =>
+      await (await started)[Symbol.asyncDispose]();
+
+    it("where copies of it take turns at one epoch", async () => {
+      const config = { maxTtlSeconds: 3_600 };
+      using one = temporaryDirectory();
+      await stop(start(one.path, { config }));
+      using two = temporaryDirectory();
+      cpSync(one.path, two.path, { recursive: true });
+      {
+        await using copy = await start(two.path, { config });
+        assert.deepEqual(copy.lostUntilMs, [], "nobody has had it since it was copied");
+      }
+      for (const path of [one.path, two.path]) {
+        const beganMs = Date.now();
+        await using here = await start(path, { config });
+        const [untilMs = 0, ...more] = here.lostUntilMs;
+        const leftMs = untilMs - beganMs - 60_000 - 3_600_000;
+        assert.ok(leftMs >= 0 && leftMs < 60_000, `${leftMs}`);
+        assert.deepEqual(more, []);
+        assert.ok(here.recorder.events.some(({ event }) => event === "trust-held-elsewhere"));
+      }
+    });
+
+    it("with the longest lifetime of what that one may have signed", async () => {
+      using one = temporaryDirectory();
+      await stop(start(one.path, { config: { maxTtlSeconds: 3_600 } }));
+      using two = temporaryDirectory();
+      cpSync(one.path, two.path, { recursive: true });
+      await stop(start(two.path, { config: { maxTtlSeconds: 90 * 86_400 } }));
+      await using here = await start(one.path, { config: { maxTtlSeconds: 3_600 } });
+      assert.ok((here.lostUntilMs[0] ?? 0) > Date.now() + 90 * 86_400_000);
+    });
+
+    it("where it is found again after a server that was made from the Secret", async () => {
+      using lost = temporaryDirectory();
+      await stop(start(lost.path));
+      using fresh = temporaryDirectory();
+      await stop(start(fresh.path));
+      await using back = await start(lost.path);
+      assert.equal(back.lostUntilMs.length, 1);
+    });
+
+    it("also where a hand has been at the Secret since", async () => {
+      using one = temporaryDirectory();
+      await stop(start(one.path));
+      using two = temporaryDirectory();
+      cpSync(one.path, two.path, { recursive: true });
+      const older = (await read()).data;
+      {
+        await using copy = await start(two.path);
+        copy.change();
+        await copy.secret.publish();
+      }
+      await stop(start(one.path));
+      await edit((data) => Object.assign(data, older));
+      await using copy = await start(two.path);
+      assert.equal(copy.lostUntilMs.length, 1);
+    });
+
+    it("while it runs, where it takes the Lease back from another, and changes nothing before", async () => {
+      using one = temporaryDirectory();
+      await stop(start(one.path));
+      using two = temporaryDirectory();
+      cpSync(one.path, two.path, { recursive: true });
+      await using here = await start(one.path, { times: lookNever });
+      await leases.deleteNamespacedLease({ ...place });
+      {
+        await using copy = await start(two.path, { times: lookNever });
+        await holds(() => assert.equal(here.secret.report().lease.isHeld, false));
+        assert.equal(copy.secret.report().lease.isHeld, true);
+      }
+      await holds(() => assert.equal(here.secret.report().lease.isHeld, true));
+      assert.throws(() => here.secret.assertMayChange(), { code: "trust-lease-lost" });
+      await here.secret.publish();
+      assert.equal(here.lostUntilMs.length, 1);
+      assert.doesNotThrow(() => here.secret.assertMayChange());
+      await here.secret.publish();
+      assert.equal(here.lostUntilMs.length, 1);
+    });
+
+    it("again where the log could not be written, and changes nothing before", async () => {
+      using one = temporaryDirectory();
+      await stop(start(one.path));
+      using two = temporaryDirectory();
+      cpSync(one.path, two.path, { recursive: true });
+      let isLogFull = true;
+      await using here = await start(one.path, { times: lookNever, isLogFull: () => isLogFull });
+      await leases.deleteNamespacedLease({ ...place });
+      await stop(start(two.path, { times: lookNever }));
+      await holds(() =>
+        assert.throws(() => here.secret.assertMayChange(), { message: /who had it/ }),
+      );
+      await assert.rejects(here.secret.publish(), { message: "the log is full" });
+      assert.throws(() => here.secret.assertMayChange(), { code: "trust-lease-lost" });
+      isLogFull = false;
+      await here.secret.publish();
+      assert.equal(here.lostUntilMs.length, 1);
+      assert.doesNotThrow(() => here.secret.assertMayChange());
+    });
+
+    it("and nothing of the kind after a start like any other, nor one that was killed before or after its write", async () => {
+      using directory = temporaryDirectory();
+      await stop(start(directory.path));
+      for (const isArrived of [false, true]) {
+        using line = await HeldConnection.open(cluster);
+        const write = line.holdSecret();
+        const starting = start(directory.path, { connection: line, times: lookNever });
+        const ended = starting.then((started) => started[Symbol.asyncDispose]()).catch(() => {});
+        await write.sent;
+        using killed = temporaryDirectory();
+        cpSync(directory.path, killed.path, { recursive: true });
+        if (isArrived) {
+          write.release();
+          await write.answer;
+        }
+        await leases.deleteNamespacedLease({ ...place });
+        await using again = await start(killed.path);
+        assert.deepEqual(again.lostUntilMs, [], isArrived ? "arrived" : "not sent");
+        write.release();
+        await ended;
+      }
+    });
+
+    it("and nothing where the Secret or the directory is of an older version, which has no names there", async () => {
+      using directory = temporaryDirectory();
+      await stop(start(directory.path));
+      const secret = await read();
+      const metadata = Object.assign({}, secret.metadata, { annotations: {} });
+      await core.replaceNamespacedSecret({
+        ...place,
+        body: Object.assign({}, secret, { metadata }),
+      });
+      {
+        await using here = await start(directory.path);
+        assert.deepEqual(here.lostUntilMs, []);
+      }
+      {
+        using store = await Store.open(directory.path, "server");
+        const { holders: _, ...older } = JSON.parse(store.facts.recall("trust-secret") ?? "");
+        store.facts.remember("trust-secret", JSON.stringify(older));
+      }
+      await using here = await start(directory.path);
+      assert.deepEqual(here.lostUntilMs, []);
+    });
+  });
+
   it("has the longest lifetime before anything is signed with it, and when it was lowered again", async () => {
     using directory = temporaryDirectory();
     const day = { maxTtlSeconds: 86_400 };
@@ -398,7 +565,12 @@ describe("the trust state in a Secret", { skip: skipKube }, () => {
     const later = encodeTrustRecord({ ...record, writer: "ffffffffffffffff", state });
     await edit((data) => put(data, "trust.json", later));
     await holds(async () => assert.equal(here.secret.problems.length, 1));
-    assert.match(here.secret.problems[0]?.hint ?? "", /restart this one/);
+    assert.match(here.secret.problems[0]?.hint ?? "", /started again, it takes over/);
+    assert.deepEqual(
+      here.overtaken.map(({ code }) => code),
+      ["trust-secret-advanced"],
+    );
+    assert.equal(here.secret.report().lease.isHeld, false);
     assert.throws(() => here.secret.assertMaySign(), { code: "signer-unavailable" });
     assert.throws(() => here.secret.assertMayChange(), { code: "trust-secret-advanced" });
     await assert.rejects(here.secret.publish(), { code: "trust-secret-advanced" });

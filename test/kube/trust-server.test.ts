@@ -187,18 +187,31 @@ describe("a server with --trust-secret", { skip: skipKube }, () => {
     });
     await holds(async () => assert.equal(await isReady(callers.server), false));
     assert.equal(await callers.ask(token), "signer-unavailable");
-    assert.match((await run(callers.server, "status")).stdout, /^hint: restart this one/m);
+    assert.match(
+      (await run(callers.server, "status")).stdout,
+      /^hint: it ends by itself: started again/m,
+    );
     const { findings } = JSON.parse((await run(callers.server, "doctor", "-o", "json")).stdout);
     for (const id of ["signing", "trust-secret"]) {
       const found = findings.find((each: { id: string }) => each.id === id);
       assert.equal(found.status, "critical");
       assert.match(found.finding, /was taken further by another server/);
-      assert.match(found.hint, /^restart this one/);
+      assert.match(found.hint, /^it ends by itself/);
     }
     const refused = await run(callers.server, "root", "prepare");
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /was taken further by another server/);
-    assert.match(refused.stderr, /restart/);
+    assert.match(refused.stderr, /started again, it takes over/);
+    const { overtaken } = callers.server.controlPlane;
+    assert.equal(overtaken.reason.code, "trust-secret-advanced");
+    await holds(async () => {
+      const status = await run(callers.server, "status");
+      assert.match(status.stdout, /: Secret \S+ .* was taken further .*; nobody has its Lease$/m);
+      assert.doesNotMatch(status.stdout, /in step/);
+    });
+    const rotation = await run(callers.server, "root", "status");
+    assert.match(rotation.stdout, /^prepare +not now: Secret [^:]*\s+was taken further/m);
+    assert.equal(rotation.status, 0);
     await callers[Symbol.asyncDispose]();
     await using again = await start(directory.path);
     assert.ok(again.controlPlane.trust.state.epoch >= state.epoch);

@@ -213,6 +213,16 @@ describe("an operator", () => {
     assert.deepEqual(sent(), ["prepare"]);
   });
 
+  it("says that only the end of the last one is pending, how to wait for it and how to begin the next", async () => {
+    rotation.shape = { b: "active", a: "retired" };
+    const { status, stderr } = await run(["rotate"]);
+    assert.equal(status, 4);
+    assert.deepEqual(sent(), []);
+    assert.match(stderr, /expected the last rotation to be over, got authority a that is retired/);
+    assert.match(stderr, /: portcullis root rotate --admin \S+ --resume$/m);
+    assert.match(stderr, /begin the next one at once: portcullis root prepare --admin \S+$/m);
+  });
+
   it("has each refusal as an object on a line with -o json, and nothing else", async () => {
     const refusedBy = async (words: readonly string[], code: string) => {
       const { status, stdout, stderr } = await run(["rotate", ...words, "-o", "json"]);

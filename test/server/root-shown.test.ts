@@ -136,6 +136,76 @@ describe("an operator", () => {
     for (const each of wanted) assert.match(stdout, each);
   });
 
+  it("plans with what others have signed under an adopted root, and exits 3 until it is waived", async () => {
+    const elsewhere = { kind: "class", name: "class/signed-elsewhere", reason: "unobservable" };
+    const steps = [{ command: "prepare", isAllowed: true }];
+    const verifiers = { total: 5n, confirmed: 5n };
+    const named = [elsewhere];
+    const holders = [{ authorityId: "0a", unexpired: 1n, named }];
+    rig.status = () => ({
+      ...waiting,
+      authorities: [old],
+      steps,
+      verifiers,
+      holders,
+      waivers: [],
+    });
+    const { status, stdout } = await run("plan");
+    assert.equal(status, 3);
+    assert.match(
+      stdout,
+      /^class\/signed-elsewhere: [^]*until the\s+last of them has expired; then:\nportcullis root rotate --admin \S+ --resume --waive class\/signed-elsewhere /m,
+    );
+    assert.match(stdout, /^nobody else stands in the way now$/m);
+    assert.match(
+      stdout,
+      /0a: 0 certificates hang on its root, beside those that were signed\s+elsewhere;/,
+    );
+    const waivers = [{ name: elsewhere.name, until: hoursLater(1) }];
+    const waived = { unexpired: 1n, waived: 1n, authorityId: "0a" };
+    rig.status = () => ({
+      ...waiting,
+      authorities: [old],
+      steps,
+      verifiers,
+      holders: [waived],
+      waivers,
+    });
+    assert.equal((await run("plan")).status, 0);
+    // Of the one that signs now nothing has to end, once the old one has gone.
+    const authorities = [
+      { ...next, state: "active" },
+      { ...old, state: "retired" },
+    ];
+    const present = [{ authorityId: "0b", unexpired: 4n, named }];
+    rig.status = () => ({ ...waiting, authorities, steps, verifiers, holders: present });
+    const over = (await run("plan")).stdout;
+    assert.match(
+      over,
+      /^done 5 re-issue and expire\n +0a: no certificate of it is waited for any more$/m,
+    );
+    assert.doesNotMatch(over, /signed-elsewhere/);
+  });
+
+  it("is told what to wait for, where nothing but what others have signed holds the end", async () => {
+    const elsewhere = { kind: "class", name: "class/signed-elsewhere", reason: "unobservable" };
+    const authorities = [
+      { ...next, state: "active" },
+      { ...old, state: "retiring" },
+    ];
+    const holders = [{ authorityId: "0a", unexpired: 1n, named: [elsewhere] }];
+    const steps = [{ command: "retire", reason: "holders-left", detail: "expected none" }];
+    const verifiers = { total: 5n, confirmed: 5n };
+    rig.status = () => ({ ...waiting, authorities, steps, verifiers, holders, waivers: [] });
+    const { status, stderr } = await run("rotate", "--resume", "--timeout", "1s");
+    assert.equal(status, 3);
+    assert.match(
+      stderr,
+      /^next: when the last certificate that was signed elsewhere .* has expired: portcullis root rotate .*--waive class\/signed-elsewhere /m,
+    );
+    assert.doesNotMatch(stderr, /handed/);
+  });
+
   it("plans with the wait for the old certificates, where the server's own have no end", async () => {
     const own = { kind: "server", name: "server/own-certificate-mesh", reason: "own-certificate" };
     const leaf = (hours: number) => ({
@@ -277,7 +347,7 @@ describe("an operator", () => {
     const { stdout } = await run("status");
     assert.match(
       stdout,
-      /^0a: 0 certificates hang on its root, beside those that a restored log has lost, the last ends in 9h$/m,
+      /^0a: 0 certificates hang on its root, beside those that do not stand in the log, the last ends in 9h$/m,
     );
     assert.match(stdout, /^0a +retiring .* 0$/m);
   });

@@ -4,8 +4,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CoreV1Api, type V1ConfigMap } from "@kubernetes/client-node";
 import { Registry } from "prom-client";
 import type { RateLimit } from "../../src/core/issuance/rate-bucket.ts";
+import type { RootMaps } from "../../src/core/roll/root-maps.ts";
 import { encodeCertificates } from "../../src/core/x509/pem.ts";
-import { openBundleMaps } from "../../src/app/server/kube/writes/open-bundle-maps.ts";
+import {
+  openBundleMaps,
+  type OpenedBundleMaps,
+} from "../../src/app/server/kube/writes/open-bundle-maps.ts";
 import type { BundleMapsState } from "../../src/app/server/kube/writes/bundle-maps-options.ts";
 import { KubeWatch } from "../../src/app/server/kube/watched-cache.ts";
 import type { KubeAccess } from "../../src/edge/kube/kube-access.ts";
@@ -23,7 +27,7 @@ export class BundleMapsUnderTest implements AsyncDisposable {
   readonly registry: Registry = new Registry();
   readonly pace: WritePace;
   readonly #owned = new AsyncDisposableStack();
-  readonly #state: () => BundleMapsState;
+  readonly #opened: OpenedBundleMaps;
   readonly #core: CoreV1Api;
   readonly #listeners = new Set<() => void>();
   #roots: readonly Uint8Array[];
@@ -46,7 +50,7 @@ export class BundleMapsUnderTest implements AsyncDisposable {
     const watch = new KubeWatch({ connection, kind: namespaces, random, nowMs });
     this.#owned.use(watch);
     const bundle = (): { readonly roots: readonly Uint8Array[] } => ({ roots: this.#roots });
-    const { bundleMaps } = openBundleMaps(
+    this.#opened = openBundleMaps(
       {
         connection,
         pace: this.pace,
@@ -61,6 +65,7 @@ export class BundleMapsUnderTest implements AsyncDisposable {
             return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
           },
         },
+        mayWrite: () => true,
         log,
         metrics: this,
         random,
@@ -68,11 +73,15 @@ export class BundleMapsUnderTest implements AsyncDisposable {
       },
       this.#owned,
     );
-    this.#state = bundleMaps;
   }
 
   get state(): BundleMapsState {
-    return this.#state();
+    return this.#opened.bundleMaps();
+  }
+
+  /** As the gates of a rotation see them. */
+  rootMaps(): RootMaps {
+    return this.#opened.rootMaps();
   }
 
   /** As a rotation does. */

@@ -28,8 +28,12 @@ export class SaidEvidence {
     this.nowMs = nowMs;
   }
 
-  /** A proxy that has told of all of its time. */
-  proxy(name: string, labels: Readonly<Record<string, string>>): void {
+  /** A proxy that has told of all of its time. @param ports on which it listens */
+  proxy(
+    name: string,
+    labels: Readonly<Record<string, string>>,
+    ports: readonly number[] = [guardPort],
+  ): void {
     const [namespace = ""] = name.split("/");
     this.members.push({
       key: name,
@@ -39,7 +43,7 @@ export class SaidEvidence {
       labels: new Map(Object.entries(labels)),
       bornMs: this.nowMs() - 30 * dayMs,
       goneMs: undefined,
-      ports: [guardPort],
+      ports,
     });
   }
 
@@ -145,13 +149,18 @@ export function peerObject(at: string, { mode, app, ports }: PeerSpec): PeerObje
 }
 
 /** With a proxy that does what its policy says. @param at NAMESPACE/NAME */
-export function workloadManifest(at: string, app: string, address: string): string {
+export function workloadManifest(
+  at: string,
+  app: string,
+  address: string,
+  ports: Readonly<Record<string, number>> = { http: guardPort },
+): string {
   const [namespace = "", name = ""] = at.split("/");
   const labels = { app, "security.istio.io/tlsMode": "istio" };
   return `${JSON.stringify({
     apiVersion: "networking.istio.io/v1",
     kind: "WorkloadEntry",
     metadata: { namespace, name },
-    spec: { address, labels, ports: { http: guardPort }, serviceAccount: app },
+    spec: { address, labels, ports, serviceAccount: app },
   })}\n`;
 }

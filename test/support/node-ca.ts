@@ -162,6 +162,14 @@ export class NodeCa implements AsyncDisposable {
     this.#calls.clear();
   }
 
+  /** Is another authority's from now on: what it signs, and its own certificate. */
+  async restart(authority: TestAuthority): Promise<void> {
+    this.close();
+    this.authority = authority;
+    this.#port.authority = authority;
+    await this.open();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
   }

@@ -32,7 +32,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly #env: Readonly<Record<string, string>>;
   readonly #lines: string[] = [];
   #program: Program | undefined;
-  #died = Promise.withResolvers<void>();
+  #died = Promise.withResolvers<string>();
 
   private constructor(
     { dataDir, env = {} }: ServerProcessOptions,
@@ -77,7 +77,7 @@ export class ServerProcess implements AsyncDisposable {
       },
       onLine: (line) => void this.#lines.push(line),
       onLost: (error) => {
-        this.#died.resolve();
+        this.#died.resolve(error.message);
         if (mortality === undefined) process.emitWarning(error);
         lost.reject(error);
       },
@@ -92,9 +92,18 @@ export class ServerProcess implements AsyncDisposable {
     }
   }
 
-  /** Resolves when it has died by itself. */
-  async died(): Promise<void> {
-    await this.#died.promise;
+  /** Resolves when it has died by itself. @returns how */
+  async died(): Promise<string> {
+    return await this.#died.promise;
+  }
+
+  /** It does nothing any more, and whoever talks to it waits. */
+  freeze(): void {
+    this.#program?.freeze();
+  }
+
+  thaw(): void {
+    this.#program?.thaw();
   }
 
   get rootFile(): string {

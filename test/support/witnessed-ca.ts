@@ -101,6 +101,7 @@ export class WitnessedCa implements AsyncDisposable {
       leaves: new LogLeaves(reader),
       alarms,
       events,
+      onContradiction: () => {},
       isSettled,
       roundMs: 200,
     });

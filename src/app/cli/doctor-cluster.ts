@@ -1,15 +1,22 @@
 /** What a cluster says of a server in it, by a kubeconfig, whether or not the server can be reached. */
 
+import { PortcullisError } from "../../core/error.ts";
 import { ownName } from "../../core/kube/own-names.ts";
-import { askedOf, whyNot } from "../../core/doctor/asked.ts";
-import { checkPods } from "../../core/doctor/check-cluster.ts";
+import { askedOf } from "../../core/doctor/asked.ts";
+import { checkPods, checkSettings, type SettingsFacts } from "../../core/doctor/check-cluster.ts";
 import {
   checkOwnClock,
   type ClockFacts,
   type ClockReading,
 } from "../../core/doctor/check-times.ts";
 import { judgeCluster, type ClusterSettings } from "../../core/doctor/cluster-facts.ts";
-import { judge, known, type Asked, type DoctorFinding } from "../../core/doctor/finding.ts";
+import {
+  judge,
+  known,
+  unknown,
+  type Asked,
+  type DoctorFinding,
+} from "../../core/doctor/finding.ts";
 import { accountSubject } from "../../edge/kube/diagnosis/access-facts.ts";
 import { readOwnRoots, readServerText } from "../../edge/kube/diagnosis/installed-facts.ts";
 import { readServerPods } from "../../edge/kube/diagnosis/server-pods.ts";
@@ -45,7 +52,7 @@ export async function askCluster(
   const namespace = flags["kube-namespace"] ?? "portcullis-system";
   using connection = new KubeConnection({ access });
   const asker = { connection, signal: AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]) };
-  const settings = await clusterSettings(asker, namespace);
+  const { settings, said } = await clusterSettings(asker, namespace);
   const map = flags["bundle-config-map"] ?? mapNameOf(settings);
   const own = await askedOf(() => readOwnRoots(asker, namespace, map));
   const [facts, pods] = await Promise.all([
@@ -62,6 +69,7 @@ export async function askCluster(
   const clock = facts.clock.kind === "known" ? known(mirrored(facts.clock.value)) : facts.clock;
   const findings = [
     ...judge("pods", pods, checkPods),
+    ...judge("settings", said, checkSettings),
     ...judgeCluster(facts, { settings, roots }),
     ...judge("own-clock", clock, checkOwnClock),
   ];
@@ -79,19 +87,30 @@ function mapNameOf(settings: Asked<ClusterSettings>): string {
   return name === "off" ? "istio-ca-root-cert" : name;
 }
 
+interface SaidSettings {
+  readonly settings: Asked<ClusterSettings>;
+  /** Of the file that has them. */
+  readonly said: Asked<SettingsFacts>;
+}
+
 /** As the server was started with them, by the ConfigMap that its pod mounts. */
 async function clusterSettings(
   asker: Parameters<typeof readServerText>[0],
   namespace: string,
-): Promise<Asked<ClusterSettings>> {
+): Promise<SaidSettings> {
   const text = await askedOf(() => readServerText(asker, namespace));
-  if (text.kind === "unknown") return text;
+  if (text.kind === "unknown") return { settings: text, said: text };
+  const name = `${namespace}/${ownName}`;
   try {
     const { parseConfigFile } = await import("../../edge/config/config-file.ts");
     const { resolveServerConfig } = await import("../../edge/config/server-config.ts");
-    const file = parseConfigFile(`ConfigMap ${namespace}/portcullis`, text.value);
-    return known(settingsOf(namespace, resolveServerConfig([file], file.identities)));
+    const file = parseConfigFile("server.yaml", text.value);
+    const settings = settingsOf(namespace, resolveServerConfig([file], file.identities));
+    return { settings: known(settings), said: known({ name, fault: undefined }) };
   } catch (error) {
-    return whyNot(error);
+    if (!(error instanceof PortcullisError)) throw error;
+    const fault = { detail: error.message, hint: error.hint ?? "" };
+    const settings = unknown("the server's settings cannot be read: the check settings says why");
+    return { settings, said: known({ name, fault }) };
   }
 }

@@ -3,7 +3,7 @@
 import { explainPort } from "../../core/policy/explain.ts";
 import type { PortValue } from "../../core/policy/explain-value.ts";
 import { endpointPort } from "../../core/policy/services.ts";
-import { nameKey } from "../../core/resources/resource.ts";
+import { nameKey, refWords } from "../../core/resources/resource.ts";
 import { takesMeshTls, type WorkloadEntry } from "../../core/resources/workload-entry.ts";
 import { findWorkload, type PlaceAndPort } from "./explain-target.ts";
 import { becauseWords, ignoredWords, overrodeWords, takenWords } from "./explain-words.ts";
@@ -67,9 +67,7 @@ function notesOf(
     for (const { ref, ports } of view.servicesOf(entry)) {
       const asked = ports.find(({ number }) => number === port);
       if (asked === undefined) continue;
-      notes.push(
-        `${port} of ServiceEntry ${nameKey(ref)} is port ${endpointPort(entry, asked)} of ${name}`,
-      );
+      notes.push(`${port} of ${refWords(ref)} is port ${endpointPort(entry, asked)} of ${name}`);
     }
   }
   if (!takesMeshTls(entry)) {

@@ -3,7 +3,7 @@
 import type { CallTarget } from "../../core/policy/calls.ts";
 import type { MeshView } from "../../core/policy/mesh-view.ts";
 import { endpointPort } from "../../core/policy/services.ts";
-import { nameKey } from "../../core/resources/resource.ts";
+import { nameKey, refWords } from "../../core/resources/resource.ts";
 import type { WorkloadEntry } from "../../core/resources/workload-entry.ts";
 import { didYouMean } from "../../edge/config/nearest-match.ts";
 import { ExplainError } from "./mtls-configuration.ts";
@@ -68,7 +68,7 @@ export function findTarget(
   const [first] = hidden;
   if (first !== undefined) {
     const message = `the host ${first.host} is not exported to namespace ${namespace}`;
-    const hint = `exportTo of ServiceEntry ${nameKey(first.service.ref)}`;
+    const hint = `exportTo of ${refWords(first.service.ref)}`;
     throw new ExplainError("explain-unknown-host", message, { hint });
   }
   const hosts = [...view.hosts()].filter(isSeen);

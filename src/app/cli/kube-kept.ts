@@ -24,9 +24,16 @@ type BundleMapsValue = {
   readonly current: number;
   /** Some of the others. */
   readonly behind: readonly string[];
-  readonly failing: readonly { readonly namespace: string; readonly detail: string }[];
+  readonly failing: readonly BundleMapFailureValue[];
   readonly contested: number;
   readonly contestedBy: string;
+};
+
+type BundleMapFailureValue = {
+  readonly namespace: string;
+  readonly detail: string;
+  /** In how long it is tried again; null where the server does not say. */
+  readonly retryMs: number | null;
 };
 
 type TrustSecretValue = {
@@ -67,7 +74,9 @@ function bundleMapsValue(maps: BundleMaps): BundleMapsValue {
     total: Number(total),
     current: Number(current),
     behind,
-    failing: failing.map(({ namespace, detail }) => ({ namespace, detail })),
+    failing: failing.map(({ namespace, detail, retryMs }) => {
+      return { namespace, detail, retryMs: retryMs === undefined ? null : Number(retryMs) };
+    }),
     contested: Number(contested),
     contestedBy,
   };
@@ -118,14 +127,19 @@ function bundleMapsLines(maps: BundleMapsValue): readonly KeptLine[] {
       text: `roots in ConfigMap ${name} of ${current} of ${total} namespaces${lacking}`,
       isWell: current === total,
     },
-    ...failing.map(({ namespace, detail }) => ({
-      text: `namespace ${namespace} cannot have it: ${detail}`,
-      isWell: false,
-    })),
+    ...failing.map(({ namespace, detail, retryMs }) => {
+      const next = retryMs === null ? "" : `; next try in ${formatSpan(roundedUp(retryMs))}`;
+      return { text: `namespace ${namespace} cannot have it: ${detail}${next}`, isWell: false };
+    }),
     ...(contested === 0
       ? []
       : [{ text: `${by} writes it, too, in ${contested} namespaces`, isWell: false }]),
   ];
+}
+
+/** To whole seconds. */
+function roundedUp(ms: number): number {
+  return Math.ceil(ms / 1_000) * 1_000;
 }
 
 function trustSecretLine(secret: TrustSecretValue, nowMs: number): KeptLine {
@@ -134,8 +148,10 @@ function trustSecretLine(secret: TrustSecretValue, nowMs: number): KeptLine {
   const when = (time: string): string => formatRelative(Date.parse(time), nowMs);
   const who = leaseHeld ? "this server has its Lease" : `${leaseHolder || "nobody"} has its Lease`;
   const ends = leaseHeld || leaseUntil === "" ? "" : ` (ends ${when(leaseUntil)})`;
+  const behind =
+    behindSince === "" ? [] : [`behind for ${formatSpan(nowMs - Date.parse(behindSince))}`];
   const said = [
-    behindSince === "" ? "in step" : `behind for ${formatSpan(nowMs - Date.parse(behindSince))}`,
+    ...(behindSince === "" && problem === "" ? ["in step"] : behind),
     ...(takenOverAt === "" ? [] : [`taken over ${when(takenOverAt)}`]),
     ...(problem === "" ? [] : [problem]),
     who + ends,

@@ -99,6 +99,11 @@ describe("the status of a cluster", () => {
       /^warning: namespace kube cannot have it: 403 quota$/m,
     ],
     [
+      "a namespace cannot have them for a while",
+      { bundleMaps: { ...maps, failing: [{ namespace: "kube", detail: "no", retryMs: 11_200n }] } },
+      /^warning: namespace kube cannot have it: no; next try in 12s$/m,
+    ],
+    [
       "somebody else writes them",
       { bundleMaps: { ...maps, contested: 3n, contestedBy: "pilot-discovery" } },
       /^warning: pilot-discovery writes it, too, in 3 namespaces$/m,
@@ -111,7 +116,7 @@ describe("the status of a cluster", () => {
     [
       "the Secret's trust is another's",
       { trustSecret: { ...secret, problem: "the Secret is of another mesh", hint: "delete it" } },
-      /^warning: trust in Secret \S+: in step; the Secret is of another mesh; .*\nhint: delete it$/m,
+      /^warning: trust in Secret \S+: the Secret is of another mesh; this .*\nhint: delete it$/m,
     ],
     [
       "another has the Lease",

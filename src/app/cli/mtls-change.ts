@@ -49,8 +49,8 @@ function actionOf(before: unknown, after: unknown, diff: string): string {
   return diff === "" ? "unchanged" : "configured";
 }
 
-/** Whether it was made, would be, or is somebody else's to make. */
-export type ChangeMood = "made" | "would-be" | "to-commit";
+/** Whether it was made, is yet to be written by the server, would be, or is somebody else's to make. */
+export type ChangeMood = "made" | "ordered" | "would-be" | "to-commit";
 
 /** `kubectl diff`'s form, below what becomes of the object. */
 export function changeText(change: ObjectChange, mood: ChangeMood): string {
@@ -64,6 +64,7 @@ export function changeText(change: ObjectChange, mood: ChangeMood): string {
 function actionText({ action }: ObjectChange, mood: ChangeMood): string {
   if (mood === "made" || action === "unchanged") return action;
   if (mood === "would-be") return `would be ${action}`;
+  if (mood === "ordered") return `is to be ${action}: the server has not written it yet`;
   const how = action === "deleted" ? "delete the file that has it, and commit that; " : "";
   return `is to be ${action}: ${how}nothing is written here`;
 }
@@ -74,7 +75,10 @@ export function changeValue({ action, before, after, diff }: ObjectChange): Json
 
 /** What is to be committed; "" for an object that is to go. */
 export function changedYaml({ after }: ObjectChange): string {
-  return after === null ? "" : yamlOf(after);
+  if (after === null) return "";
+  // When it was created is the cluster's to say.
+  const { creationTimestamp: _, ...metadata } = after.metadata;
+  return yamlOf({ ...after, metadata });
 }
 
 function yamlOf(manifest: Manifest | undefined): string {

@@ -29,6 +29,14 @@ const ends: ReadonlyMap<string, string> = new Map([
     "envoy-away",
     "its Envoy is away: it takes plaintext when it is back; nothing else is to be done here",
   ],
+  [
+    "pod-gone",
+    "its pod is gone, and no node has said that it ended: it may refuse plaintext until its certificates end; nothing else is to be done here",
+  ],
+  [
+    "earlier-pod",
+    "an earlier pod of this name is gone, and no node has said that it ended: it may refuse plaintext until its certificates end; the new one has its own state",
+  ],
   ["refused", "its Envoy refuses what it was sent, and still refuses plaintext; what it says"],
 ]);
 

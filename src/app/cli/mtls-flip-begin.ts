@@ -12,6 +12,7 @@ import { asAsked, type Asked } from "./mtls-asked.ts";
 import { answerEmpty, type MtlsRefusal } from "./mtls-refused.ts";
 import { verdictNext } from "./mtls-verdict-next.ts";
 import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
+import type { NextValue } from "./next-commands.ts";
 import { asUsage } from "./operator.ts";
 import { tableWidth, wantsColour } from "./output.ts";
 import { commandOf, hinted, type ServerTarget } from "./server-target.ts";
@@ -102,10 +103,11 @@ function planOf(answer: FlipAnswer, options: BeginOptions): Plan {
   const expanded = expandWaiver(wanted, verdict, server);
   if (expanded.kind === "refused") {
     const { refused: nobody } = expanded;
-    return {
-      kind: "refused",
-      refused: { ...nobody, next: asAsked(nobody.next, askedBy(options)) },
-    };
+    const next =
+      leftOf(verdict) === 0
+        ? [withoutNext(verdict, options)]
+        : asAsked(nobody.next, askedBy(options));
+    return { kind: "refused", refused: { ...nobody, next } };
   }
   const passed = waivedVerdict(verdict, expanded.names);
   const left = leftOf(passed);
@@ -114,6 +116,11 @@ function planOf(answer: FlipAnswer, options: BeginOptions): Plan {
   const message = `expected nobody in the way but those waivers, got ${left} more`;
   const next = verdictNext(passed, server, askedBy(options));
   return { kind: "refused", refused: { code: notSafe, message, next, verdict: passed } };
+}
+
+function withoutNext({ target }: VerdictValue, { server, words }: BeginOptions): NextValue {
+  const command = commandOf(server, "mtls flip", [target, ...words]);
+  return { command, why: "nobody is in the way who is not waived already: leave out --waive" };
 }
 
 function leftOf(verdict: VerdictValue): number {

@@ -1,6 +1,6 @@
 /** A flip as a value for programs: the wire's answer with plain numbers. Times are RFC 3339, empty where there is none. */
 
-import type { FlipStatus } from "../../gen/portcullis/admin/v1/admin_pb.ts";
+import type { FlipStatus, FlipWorkload } from "../../gen/portcullis/admin/v1/admin_pb.ts";
 import { nameValue, type NameValue } from "./mtls-status-value.ts";
 import { otherValue, type OtherValue } from "./mtls-surroundings.ts";
 import { callerValue, type CallerValue } from "./mtls-verdict-value.ts";
@@ -48,8 +48,10 @@ export type FlipWorkloadValue = {
   readonly state: string;
   /** Old plaintext connections that are still open. */
   readonly draining: number;
-  /** Of a silent one: away, unheard, envoy-away; else empty. */
+  /** Of a silent one: away, unheard, envoy-away, pod-gone, earlier-pod; else empty. */
   readonly absence: string;
+  /** Of the last two: when its certificates end; else empty. */
+  readonly absenceUntil: string;
   /** By what its proxies have acknowledged last: refused, taken; empty where nobody knows. */
   readonly plaintext: string;
   /** Its silence is passed over. */
@@ -76,9 +78,7 @@ export function flipValue(flip: FlipStatus): FlipValue {
     stage,
     stagesOpened: flip.stagesOpened,
     revertWindow: Number(flip.revertWindow),
-    workloads: flip.workloads.map(({ name, state: its, draining, absence, plaintext, waived }) => {
-      return { name, state: its, draining, absence, plaintext, waived };
-    }),
+    workloads: flip.workloads.map(workloadValue),
     waits: flip.waits.map(({ kind, name, detail }) => ({ kind, name, detail })),
     refused: flip.refused.map(callerValue),
     cause,
@@ -92,6 +92,12 @@ export function flipValue(flip: FlipStatus): FlipValue {
     decidedByOthers: flip.decidedByOthers.map(otherValue),
     now: timeText(flip.now),
   };
+}
+
+function workloadValue(workload: FlipWorkload): FlipWorkloadValue {
+  const { name, state, draining, absence, plaintext, waived } = workload;
+  const absenceUntil = timeText(workload.absenceUntil);
+  return { name, state, draining, absence, absenceUntil, plaintext, waived };
 }
 
 const over: ReadonlySet<string> = new Set(["done", "reverted", "superseded"]);

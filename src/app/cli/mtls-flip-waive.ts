@@ -50,9 +50,12 @@ function stands(selector: string, name: string): boolean {
 
 /** Whoever is meant is not among those of the verdict. */
 export function nobody(selector: string, verdict: VerdictValue, server: ServerTarget): MtlsRefusal {
+  const { callers, silent } = inTheWay(verdict);
   const message = `${printable(selector)} stands for nobody who is in the way: nobody is waived, and nothing was changed`;
   const command = commandOf(server, "mtls check", [verdict.target]);
-  return { code: "waiver-nobody", message, next: [{ command, why: "who they are" }], verdict };
+  const isFree = callers.length + silent.length === 0;
+  const why = isFree ? "nobody is in the way who is not waived already" : "who they are";
+  return { code: "waiver-nobody", message, next: [{ command, why }], verdict };
 }
 
 /** As it would be if those were passed over. */

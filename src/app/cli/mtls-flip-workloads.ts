@@ -44,10 +44,16 @@ const absences: ReadonlyMap<string, string> = new Map([
   ["away", "its agent is away"],
   ["unheard", "not heard since the server's start"],
   ["envoy-away", "its Envoy is away, and its agent is there"],
+  ["pod-gone", "its pod is gone, and may run on until its certificates end"],
+  ["earlier-pod", "an earlier pod of this name is gone, and may run on until its certificates end"],
 ]);
 
-export function absenceWords({ absence }: Pick<FlipWorkloadValue, "absence">): string {
-  return absences.get(absence) ?? "nobody tells of it now";
+export function absenceWords({
+  absence,
+  absenceUntil,
+}: Pick<FlipWorkloadValue, "absence" | "absenceUntil">): string {
+  const words = absences.get(absence) ?? "nobody tells of it now";
+  return absenceUntil === "" ? words : `${words}, ${absenceUntil}`;
 }
 
 export function stateWords(workload: FlipWorkloadValue): string {

@@ -35,7 +35,14 @@ function portOf(more: Partial<PortValue> = {}): PortValue {
 }
 
 function proxyOf(name: string, ports: readonly PortValue[], node = name): ProxyPolicyValue {
-  const rest = { agent: "a1", waits: [], refusal: null, state: "in-force", absence: "" };
+  const rest = {
+    agent: "a1",
+    waits: [],
+    refusal: null,
+    state: "in-force",
+    absence: "",
+    absenceUntil: "",
+  };
   const spiffeId = "spiffe://prod.example/ns/shop/sa/x";
   return { spiffeId, proxy: node, workload: `shop/${name}`, ports, ...rest };
 }

@@ -42,6 +42,15 @@ const reasons: ReadonlyMap<string, string> = new Map([
       "none of them is left by the log, which is read within seconds",
   ],
   [
+    "pod-gone",
+    "its pod is gone, and no node has said that it ended, as after a delete by force: what ran there may run on, and is waited for until its certificates end",
+  ],
+  [
+    "earlier-pod",
+    "an earlier pod of this name is gone, and no node has said that it ended, as after a delete by force: what ran there may run on, and is waited " +
+      "for until its certificates end",
+  ],
+  [
     "pushed",
     "sent, and not answered yet: usually within a second, and an agent or Envoy that hangs counts as gone after 40 s",
   ],
@@ -61,8 +70,16 @@ const reasons: ReadonlyMap<string, string> = new Map([
 ]);
 
 function reasonOf({ state, absence }: ProxyPolicyValue): string {
+  if (podReasons.has(absence)) return absence;
   const isOwn = absence === "envoy-away" || (state === "unknown" && absence === "unheard");
   return isOwn ? absence : state;
+}
+
+const podReasons: ReadonlySet<string> = new Set(["pod-gone", "earlier-pod"]);
+
+function absentName(proxy: ProxyPolicyValue): string {
+  const { absenceUntil } = proxy;
+  return absenceUntil === "" ? nameOf(proxy) : `${nameOf(proxy)} (until ${absenceUntil})`;
 }
 
 function statesOf(proxies: readonly ProxyPolicyValue[]): readonly string[] {
@@ -70,14 +87,16 @@ function statesOf(proxies: readonly ProxyPolicyValue[]): readonly string[] {
   return [...reasons].flatMap(([reason, why]) => {
     const [first, ...others] = byReason.get(reason) ?? [];
     if (first === undefined) return [];
-    return [`${first.state}: ${firstOf([first, ...others].map(nameOf))}: ${why}`];
+    return [`${first.state}: ${firstOf([first, ...others].map(absentName))}: ${why}`];
   });
 }
 
 /** Often a node id that is mistaken: that looks as healthy as an Envoy that is to do nothing. */
 function strangersOf(proxies: readonly ProxyPolicyValue[]): readonly string[] {
   const strangers = proxies.filter(
-    ({ workload, ports }) => workload === null && ports.length === 0,
+    // With its pod the workload has gone.
+    ({ workload, ports, absence }) =>
+      workload === null && ports.length === 0 && !podReasons.has(absence),
   );
   if (strangers.length === 0) return [];
   const why =

@@ -12,7 +12,8 @@ function proxy(
   more: Partial<ProxyPolicyValue> = {},
 ): ProxyPolicyValue {
   const [namespace = "", node = ""] = name.split("/");
-  const rest = { agent: "a1", absence: "", workload: name, ports: [], waits: [], refusal: null };
+  const none = { absence: "", absenceUntil: "", ports: [], waits: [], refusal: null };
+  const rest = { agent: "a1", workload: name, ...none };
   return { spiffeId: `${ca}/${namespace}/sa/x`, proxy: node, state, ...rest, ...more };
 }
 
@@ -43,6 +44,20 @@ describe("under the table of mtls status", () => {
       assert.deepEqual(others, []);
     });
   }
+
+  it("says of an earlier pod of a name that it is one, and when its certificates end", () => {
+    const until = "2026-11-30T14:05:00Z";
+    const [gone, earlier, ...others] = linesOf([
+      proxy("shop/a", "silent", { absence: "pod-gone", absenceUntil: until, workload: null }),
+      proxy("shop/b", "unknown", { agent: "", absence: "earlier-pod", absenceUntil: until }),
+    ]);
+    assert.match(gone ?? "", /^silent: \S+ a \(until 2026-11-30T14:05:00Z\): its pod is gone, /);
+    assert.deepEqual(others, [], "its node id is not mistaken");
+    assert.match(
+      earlier ?? "",
+      /^unknown: shop\/b \(until .*\): an earlier pod of this name is gone, /,
+    );
+  });
 
   it("says nothing of what is in force", () => {
     assert.deepEqual(linesOf([proxy("shop/a", "in-force")]), []);

@@ -68,8 +68,10 @@ export interface ProxyPolicyValue {
   /** NAMESPACE/NAME of its WorkloadEntry. */
   readonly workload: string | null;
   readonly state: string;
-  /** Of one of which nothing is heard: away, unheard, envoy-away; else empty. */
+  /** Of one of which nothing is heard: away, unheard, envoy-away, pod-gone, earlier-pod; else empty. */
   readonly absence: string;
+  /** Of the last two: when its certificates end; else empty. */
+  readonly absenceUntil: string;
   readonly ports: readonly PortValue[];
   readonly waits: readonly WaitValue[];
   readonly refusal: RefusalValue | null;
@@ -97,6 +99,7 @@ function proxyValue(proxy: ProxyPolicyStatus): ProxyPolicyValue {
     workload: workload === "" ? null : workload,
     state,
     absence,
+    absenceUntil: timeText(proxy.absenceUntil),
     ports: ports.map(portValue),
     waits: held.map(({ step, endpoint, waitsFor, waitsForCount }) => ({
       step,

@@ -32,7 +32,8 @@ export const callerDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
 export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
   [
     "never-reported",
-    (names) => `${names}: nothing was ever told; is its agent connected, and of this version`,
+    (names) =>
+      `${names}: nothing was told within the look-back; is its agent connected, and of this version`,
   ],
   ["away", (names) => `${names}: start its agent again; nobody tells who calls until then`],
   [
@@ -43,13 +44,23 @@ export const silentDeeds: ReadonlyMap<string, Deed> = new Map<string, Deed>([
   [
     "unheard",
     (names) =>
-      `${names}: not heard since the server's start; agents come back within a minute, and one that does not is away`,
+      `${names}: not heard since the server's start; agents come back within a minute; whoever does not is waited for until its certificates end`,
+  ],
+  [
+    "pod-gone",
+    (names) =>
+      `${names}: its pod is gone, and no node has said that it ended: what ran there may run on until its certificates end, as UNTIL says; waive it where that is sure not to be`,
+  ],
+  [
+    "earlier-pod",
+    (names) =>
+      `${names}: an earlier pod of this name is gone, and no node has said that it ended: what ran there may run on until its certificates end, as UNTIL says; waive it where that is sure not to be`,
   ],
   ["gap", (names) => `nobody watched ${names} for a time: wait until the look-back is past it`],
   [
     "late",
     (names) =>
-      `${names}: it has told, and is behind; wait 30 s, and if it stays look at its agent's log`,
+      `${names}: it has told, and is behind; wait 30 s, and if it stays look whether it is there, and at its agent's log`,
   ],
   ["lost", (names) => `${names}: what was lost is not known: wait until the look-back is past it`],
   [

@@ -9,6 +9,7 @@ import { inTheWay, type VerdictValue } from "./mtls-verdict-value.ts";
  * @param isAsked whether the look-back is another than the server's
  */
 export function verdictLine(value: VerdictValue, isAsked: boolean): string {
+  if (takesNoCalls(value)) return `SAFE: it only calls: nothing in ${value.target} takes calls`;
   const { proxies, mtlsConnections, openMtls, otherConnections } = value;
   const lookBack = formatSpan(Date.parse(value.now) - Date.parse(value.since));
   const parts = [
@@ -19,6 +20,15 @@ export function verdictLine(value: VerdictValue, isAsked: boolean): string {
     lostWords(value),
   ];
   return `${value.verdict.toUpperCase()}${butFor(value)}: ${parts.join(", ")}`;
+}
+
+/** Of one that has workloads of which nothing is missing, and none that could refuse anybody. */
+export function takesNoCalls({
+  verdict,
+  proxies,
+  silent,
+}: Pick<VerdictValue, "verdict" | "proxies" | "silent">): boolean {
+  return verdict === "safe" && proxies === 0 && silent.length === 0;
 }
 
 /** Which of them stand in the way of SAFE. */

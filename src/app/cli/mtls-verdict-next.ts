@@ -5,7 +5,7 @@ import { formatDuration } from "./format.ts";
 import { flipWordsOf, type Asked } from "./mtls-asked.ts";
 import { callerDeeds, silentDeeds } from "./mtls-verdict-deeds.ts";
 import { followNext, othersNext } from "./mtls-surroundings.ts";
-import { verdictExit } from "./mtls-verdict-line.ts";
+import { takesNoCalls, verdictExit } from "./mtls-verdict-line.ts";
 import {
   inTheWay,
   type CallerValue,
@@ -50,7 +50,9 @@ export function verdictNext(
   const all = [...callers, ...silent];
   const waive = isNobody ? [] : [waiveNext(value, all, server, asked)];
   // A flip that is under way goes on with it.
-  const meanwhile = isNobody ? [] : waiveMeanwhileNext(value, all, server);
+  const [flip] = value.flips;
+  const isAlone = isNobody || flip === undefined;
+  const meanwhile = isAlone ? [] : waiveMeanwhileNext(flip.target, all, server);
   return [
     ...callersNext(value, callers, server),
     ...waitNext(value, callers),
@@ -69,6 +71,10 @@ function strictNext({ target }: Pick<VerdictValue, "target">, server: Server): N
 
 function safeNext(value: VerdictValue, server: Server, asked: Asked): NextValue {
   const { target, ports } = value;
+  if (takesNoCalls(value)) {
+    const [namespace = ""] = target.split("/", 1);
+    return { command: commandOf(server, "get", ["-n", namespace]), why: "what is there" };
+  }
   const modes = new Set(ports.map(({ mode }) => mode.toLowerCase()));
   if (modes.has("disable")) {
     const open = [target, "--until", "30d", "--owner", "NAME"];

@@ -21,7 +21,7 @@ export function verdictText(value: VerdictValue, view: VerdictView): string {
   const nowMs = Date.parse(value.now);
   const tables = [
     callerTable(value, nowMs, view),
-    silentTable(value.silent, nowMs, view),
+    silentTable(value, nowMs, view),
     countsText(value.waivers, value.target),
     noteLines(value),
   ].filter((each) => each !== "");
@@ -64,8 +64,9 @@ function callerTable(
   return rows + foot;
 }
 
+/** Of what was before the look-back nobody was asked. */
 function silentTable(
-  silent: readonly SilentValue[],
+  { silent, since }: VerdictValue,
   nowMs: number,
   view: Pick<VerdictView, "colour" | "columns">,
 ): string {
@@ -74,7 +75,7 @@ function silentTable(
   return table(byWaived(silent), headers, view, (each) => [
     each.name,
     each.lost === 0 ? each.reason : `${each.reason} (${formatCount(each.lost)})`,
-    timeCell(each.since, nowMs),
+    each.since === since ? `over ${timeCell(since, nowMs)}` : timeCell(each.since, nowMs),
     ...(hasEnd ? [timeCell(each.until, nowMs)] : []),
   ]);
 }

@@ -49,17 +49,15 @@ export function waiveNext(
   return { command, why: "or go without them, if they may fail" };
 }
 
-/** Beside a flip that is under way: another would be refused. */
+/** Beside a flip of this target that is under way: another would be refused. */
 export function waiveMeanwhileNext(
-  { flips }: VerdictValue,
+  target: string,
   all: readonly { readonly name: string }[],
   server: Pick<ServerTarget, "flagText">,
 ): readonly NextValue[] {
-  const [flip] = flips;
   const names = [...new Set(all.map(({ name }) => name))];
-  if (flip === undefined) return [];
   return names.slice(0, namedMax).map((name) => {
-    const words = [name, "--target", flip.target, "--reason", "may fail", "--for", "1d"];
+    const words = [name, "--target", target, "--reason", "may fail", "--for", "1d"];
     const command = commandOf(server, "mtls waivers add", words);
     return { command, why: `or let the flip go on without ${name}, if it may fail` };
   });

@@ -4,6 +4,7 @@ import { inspect } from "node:util";
 
 import { PortcullisError } from "../../core/error.ts";
 import { ConfigError } from "../../edge/config/config-error.ts";
+import type { AdminAccessCode } from "../../edge/rpc/admin-error.ts";
 import { ExitCode, type Context } from "./command.ts";
 import { printable } from "./text.ts";
 import { UsageError } from "./usage-error.ts";
@@ -19,9 +20,17 @@ export function reportError(error: unknown, argv: readonly string[], context: Co
   const text = asksForJson(argv) ? `${JSON.stringify({ error: report })}\n` : forPeople(report);
   context.stderr.write(text);
   if (context.env["PORTCULLIS_DEBUG"] === "1") context.stderr.write(`${inspect(error)}\n`);
-  const isUsage = error instanceof UsageError || error instanceof ConfigError;
-  return isUsage ? ExitCode.usage : ExitCode.error;
+  return exitOf(error);
 }
+
+function exitOf(error: unknown): ExitCode {
+  if (error instanceof UsageError || error instanceof ConfigError) return ExitCode.usage;
+  // By the cluster's RBAC. Its class is not loaded with each command.
+  const isDenied = error instanceof PortcullisError && error.code === forbidden;
+  return isDenied ? ExitCode.refused : ExitCode.error;
+}
+
+const forbidden = "admin-forbidden" satisfies AdminAccessCode;
 
 interface ErrorReport {
   readonly code: string;

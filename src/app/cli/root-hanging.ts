@@ -1,5 +1,6 @@
 /** How much hangs on a root, in words. */
 
+import { signedElsewhereName } from "../../core/roll/laggard.ts";
 import { formatRelative } from "./format.ts";
 import { lastEndOf, leavesOf, workloadsOf } from "./root-judgement.ts";
 import type { HoldersValue } from "./root-value.ts";
@@ -34,8 +35,14 @@ function hang(count: number): string {
 
 /** Of a class that is named here nobody knows how many it is. */
 function lostOf(holders: Pick<HoldersValue, "named"> | undefined): string {
-  const isLost = holders?.named.some(({ kind }) => kind === "class") === true;
-  return isLost ? ", beside those that a restored log has lost" : "";
+  const classes = holders?.named.filter(({ kind }) => kind === "class") ?? [];
+  return classes
+    .map(({ name }) =>
+      name === signedElsewhereName
+        ? ", beside those that were signed elsewhere"
+        : ", beside those that do not stand in the log",
+    )
+    .join("");
 }
 
 export function counted(count: number, what: string): string {

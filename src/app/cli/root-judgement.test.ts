@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { authorityValue, closedBy, statusOf } from "../../../test/support/root-status.ts";
+import {
+  authorityValue,
+  closedBy,
+  statusOf,
+  stepValue,
+} from "../../../test/support/root-status.ts";
 import { exitCodeOf } from "./root-judgement.ts";
 import type { RootAuthorityValue, RootStatusValue } from "./root-value.ts";
 
@@ -14,6 +19,12 @@ const prepared = statusOf([authorityValue("b", "prepared"), authorityValue("a", 
 const retiring = statusOf([authorityValue("b", "active"), authorityValue("a", "retiring")]);
 const retired = (changes: Partial<RootAuthorityValue> = {}) =>
   statusOf([authorityValue("b", "active"), authorityValue("a", "retired", changes)]);
+
+/** As a server says it whose trust may not be changed. */
+const heldBack = (status: RootStatusValue, reason: string): RootStatusValue => ({
+  ...status,
+  steps: status.steps.map((step) => (step.allowed ? stepValue(step.command, reason) : step)),
+});
 
 describe("root status exits with", () => {
   const cases: readonly (readonly [number, string, RootStatusValue])[] = [
@@ -37,6 +48,9 @@ describe("root status exits with", () => {
     [0, "a prepared root that may be activated", prepared],
     [3, "an activation that waits", closedBy(prepared, "activate")],
     [0, "a root that may be retired", retiring],
+    [3, "a retirement for which the Lease is missing", heldBack(retiring, "trust-lease-lost")],
+    [3, "an activation on a stale server", heldBack(prepared, "trust-secret-advanced")],
+    [0, "a stale server that is in no rotation", heldBack(active({}), "trust-secret-advanced")],
     [3, "a retirement that waits", closedBy(retiring, "retire")],
     [3, "somebody who may trust what is retired", lagging(retired())],
   ];

@@ -27,9 +27,35 @@ export function isRotating({ prepared, retiring, retired }: RootShape): boolean 
   return prepared !== undefined || retiring !== undefined || retired.length > 0;
 }
 
+/** Nothing is left of it but everybody's confirmation: the next one may begin. */
+export function isEndPending({ prepared, retiring, retired }: RootShape): boolean {
+  return prepared === undefined && retiring === undefined && retired.length > 0;
+}
+
+/** The authority whose root is to go: none where nothing is left but everybody's confirmation that it has gone. */
+export function outgoingOf({
+  prepared,
+  active,
+  retiring,
+  retired,
+}: RootShape): RootAuthorityValue | undefined {
+  if (retiring !== undefined) return retiring;
+  return prepared === undefined && retired.length > 0 ? undefined : active;
+}
+
 /** Whoever is waited for opens these by itself. Whatever else refuses a command is for an operator to change. */
 export function isGate(reason: string): boolean {
   return reason === "verifiers-lagging" || reason === "holders-left";
+}
+
+/** Of the trust Secret and its Lease: what a gate lets through may not be done by this server now. */
+function isHeldBack(reason: string): boolean {
+  return /^trust-(?:secret|lease|log)-/.test(reason);
+}
+
+/** As an API server that is away does it, which comes back by itself. */
+export function isPassing(reason: string): boolean {
+  return reason === "trust-lease-lost" || reason === "trust-secret-silent";
 }
 
 /** A closed gate's cause without the names: a table has all of them. */
@@ -77,14 +103,16 @@ export function severityOf({ state, compromised, lifeLeftPercent }: RootAuthorit
   return lifeLeftPercent < lifeCritical ? "critical" : "warning";
 }
 
-/** A rotation that waits: for verifiers, for holders, or for the proof that what has been retired is trusted by nobody. */
+/** A rotation that waits: for verifiers, for holders, for the trust Secret, or for the proof that what has been retired is trusted by nobody. */
 function isWaiting(status: RootStatusValue): boolean {
   const shape = shapeOf(status);
   if (shape.retired.length > 0 && status.verifiers.lagging > 0) return true;
   // After a rollback the gate of `abort` may be closed as well: `activate` is open then, and nothing waits.
   return status.steps.some(
     ({ command, allowed, reason }) =>
-      (command === "activate" || command === "retire") && !allowed && isGate(reason),
+      (command === "activate" || command === "retire") &&
+      !allowed &&
+      (isGate(reason) || isHeldBack(reason)),
   );
 }
 

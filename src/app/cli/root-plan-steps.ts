@@ -2,7 +2,7 @@
 
 import { formatSpan } from "./format.ts";
 import { hangingText } from "./root-hanging.ts";
-import { holdersOf, lastEndOf, leavesOf, shapeOf } from "./root-judgement.ts";
+import { holdersOf, lastEndOf, leavesOf, outgoingOf, shapeOf } from "./root-judgement.ts";
 import type { RootStatusValue } from "./root-value.ts";
 
 export type PlanSpan = {
@@ -23,11 +23,13 @@ export type PlanStep = {
 const roundSeconds = 2;
 
 export function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "state">[] {
-  const { prepared, active, retiring } = shapeOf(status);
+  const shape = shapeOf(status);
+  const { prepared, retired } = shape;
+  const outgoing = outgoingOf(shape);
   const { verifiers, maxTtlSeconds, skewMs, reissue } = status;
   // Nothing outlives this: whoever is away has no certificate then that anybody takes.
   const lifeSeconds = maxTtlSeconds + Math.ceil(skewMs / 1_000);
-  const old = holdersOf(status, retiring ?? active);
+  const old = holdersOf(status, outgoing);
   const pace = reissue.perSecond;
   const reissueSeconds = pace > 0 ? Math.ceil(leavesOf(old) / pace) : 0;
   const lastSeconds = secondsUntil(lastEndOf(old), status.now);
@@ -59,11 +61,15 @@ export function allSteps(status: RootStatusValue): readonly Omit<PlanStep, "stat
         atLeast: Math.max(reissueSeconds, lastSeconds),
         atMost: Math.max(reissueSeconds, lifeSeconds),
       },
-      [
-        `${retiring?.id ?? active?.id ?? "the active authority"}: ${hanging}; they are asked to be renewed at`,
-        `${pace} a second, and each of the old ones counts until it has expired, as does each that is`,
-        `signed before the activation: one may be asked for that lives ${formatSpan(maxTtlSeconds * 1_000)}`,
-      ],
+      outgoing === undefined && retired.length > 0
+        ? [
+            `${retired.map(({ id }) => id).join(" and ")}: no certificate of it is waited for any more`,
+          ]
+        : [
+            `${outgoing?.id ?? "the active authority"}: ${hanging}; they are asked to be renewed at`,
+            `${pace} a second, and each of the old ones counts until it has expired, as does each that is`,
+            `signed before the activation: one may be asked for that lives ${formatSpan(maxTtlSeconds * 1_000)}`,
+          ],
     ),
     step("retire", "portcullis root retire", moment, [
       "the old root leaves the bundle, and its key is destroyed; there is no way back",

@@ -1,5 +1,6 @@
 /** `root plan` for people. */
 
+import { signedElsewhereName } from "../../core/roll/laggard.ts";
 import { formatSpan } from "./format.ts";
 import { laggardTable, type LaggardView } from "./root-laggards.ts";
 import type { PlanSpan, PlanStep } from "./root-plan-steps.ts";
@@ -52,14 +53,16 @@ function spanText({ atLeast, atMost }: PlanSpan): string {
   return `${atLeast === 0 ? "moments" : `about ${formatSpan(atLeast * 1_000)}`}, ${most}`;
 }
 
-function inTheWay({ refusal, lagging, laggards }: PlanValue, view: LaggardView): string {
+function inTheWay(plan: PlanValue, view: LaggardView): string {
+  const { refusal, lagging, laggards, unobservable } = plan;
   const refused =
     refusal === "" ? "" : `the next command would be refused: ${wordsOf(refusal, view.nowMs)}\n`;
   // Those whom nobody can observe have lines of their own.
   const others = laggards.filter(({ reason }) => reason !== "unobservable");
   const count = lagging - (laggards.length - others.length);
   if (count === 0 && refused !== "") return refused;
-  if (count === 0) return `nobody ${lagging === 0 ? "" : "else "}stands in the way now\n`;
+  const isOpen = unobservable.every(({ waived }) => waived);
+  if (count === 0) return `nobody ${isOpen ? "" : "else "}stands in the way now\n`;
   const table = laggardTable(others, count, view);
   return `${refused}in the way now, ${count} who ${count === 1 ? "does" : "do"} not hold the present bundle:\n${table}`;
 }
@@ -75,6 +78,10 @@ const advice: ReadonlyMap<string, string> = new Map([
     "readers of a ConfigMap: change it before the activation and after the retirement",
   ],
   ["class/bundle-endpoint", "other trust domains: wait for their refresh hint, see bundle show"],
+  [
+    signedElsewhereName,
+    "certificates that whoever had the CA of the old root before has signed: wait before the retirement until the last of them has expired",
+  ],
   ["class/workload-api", "clients of the Workload API that listen no more: have them fetch again"],
 ]);
 

@@ -1,6 +1,7 @@
 /** What a rotation would do here, step by step and for how long, by what the server knows now. Pure. */
 
-import { isGate, isRotating, shapeOf } from "./root-judgement.ts";
+import { isClass } from "./root-classes.ts";
+import { holdersOf, isGate, isRotating, outgoingOf, shapeOf } from "./root-judgement.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import { lifeWarnings } from "./root-life.ts";
 import { allSteps, type PlanSpan, type PlanStep } from "./root-plan-steps.ts";
@@ -19,7 +20,7 @@ export type PlanValue = {
   /** Who lags now, and would be waited for. */
   readonly lagging: number;
   readonly laggards: readonly LaggardValue[];
-  /** Readers that exist and that nobody can observe; each holds the gate until it is waived. */
+  /** Readers that exist, and certificates that were signed elsewhere: nobody can observe them, and each holds its gate until it is waived. */
   readonly unobservable: readonly { readonly name: string; readonly waived: boolean }[];
   /** Why the next command would be refused, whoever confirms; empty where it would not. */
   readonly refusal: string;
@@ -39,7 +40,8 @@ export function planOf(status: RootStatusValue, target: ServerTarget): PlanValue
   const sum = (of: (span: PlanSpan) => number): number =>
     left.reduce((total, { seconds }) => total + of(seconds), 0);
   const { laggards, lagging } = status.verifiers;
-  const classes = laggards.filter(({ reason }) => reason === "unobservable");
+  const holders = holdersOf(status, outgoingOf(shape))?.named ?? [];
+  const classes = [...laggards, ...holders].filter(isClass);
   const waived = status.waivers.map(({ name }) => name).filter((name) => name.startsWith("class/"));
   const refusal = refusalOf(status, first);
   const rotating = isRotating(shape);

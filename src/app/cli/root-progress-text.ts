@@ -3,6 +3,7 @@
 import { isClass } from "./root-classes.ts";
 import { formatRelative } from "./format.ts";
 import { hangingCount } from "./root-hanging.ts";
+import { isPassing } from "./root-judgement.ts";
 import type { Waiting } from "./live-progress.ts";
 import { countLeft, laggardLines, laggardNames } from "./root-laggards.ts";
 import type { RotateWait } from "./root-rotate-step.ts";
@@ -38,15 +39,17 @@ function waitLines(wait: RotateWait, status: RootStatusValue): readonly string[]
   const time = wait.opensAt === "" ? "" : `, at the latest ${relative(wait.opensAt, nowMs)}`;
   const head = `step ${stepOf[until]} of ${stepCount}: ${waiting[until]}${time}`;
   const counts = `  ${countsText(wait)}${reissueText(wait, status)}`;
-  if (isServersTurn) return [head, counts, "  nobody lags, and the server goes on by itself"];
+  if (isServersTurn) return [head, counts, `  ${turnText(wait, status)}`];
   const lines = laggardLines(laggards, linesMax).map(({ who, reason, endsAt }) => {
     const ends = endsAt === "" ? "-" : relative(endsAt, nowMs);
     return `  ${ends.padEnd("in 23h59m".length)}  ${reason.padEnd("not-connected".length)}  ${who}`;
   });
   const more = lines.length === 0 ? 0 : countLeft(laggards, lagging, linesMax);
   if (more > 0) lines.push(`  and ${more} more`);
-  if (laggards.some(isClass))
-    lines.push("  nobody can observe a class: hand it the roots; Ctrl-C says how to go on");
+  if (laggards.some(isClass)) {
+    const what = until === "retire" ? "wait by the calendar" : "hand it the roots";
+    lines.push(`  nobody can observe a class: ${what}; Ctrl-C says how to go on`);
+  }
   return [head, counts, ...lines];
 }
 
@@ -54,9 +57,17 @@ const linesMax = 3;
 
 function waitText(wait: RotateWait, status: RootStatusValue): string {
   const head = `step ${stepOf[wait.until]} of ${stepCount}, ${waiting[wait.until]}: ${countsText(wait)}`;
-  if (wait.isServersTurn) return `${head}; nobody lags, and the server goes on by itself`;
+  if (wait.isServersTurn) return `${head}; ${turnText(wait, status)}`;
   const names = laggardNames(wait.laggards, wait.lagging);
   return `${head}${reissueText(wait, status)}${names === "" ? "" : `; lagging: ${names}`}`;
+}
+
+/** Where nothing is waited for but the server. */
+function turnText({ until }: RotateWait, { steps }: RootStatusValue): string {
+  const late = steps.find(({ command, reason }) => command === until && isPassing(reason));
+  return late === undefined
+    ? "nobody lags, and the server goes on by itself"
+    : `nobody lags; not now: ${late.detail}`;
 }
 
 function reissueText({ until }: RotateWait, { reissue }: RootStatusValue): string {

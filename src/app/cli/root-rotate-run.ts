@@ -8,7 +8,7 @@ import { sendCommand } from "./root-change.ts";
 import { nextOf } from "./next-commands.ts";
 import { operatorName } from "./operator.ts";
 import { refusal, type RefusedValue } from "./root-change-value.ts";
-import { isRotating, shapeOf } from "./root-judgement.ts";
+import { isEndPending, isRotating, shapeOf, type RootShape } from "./root-judgement.ts";
 import { reachRoots } from "./root-reach.ts";
 import { rotateEnds } from "./root-rotate-end.ts";
 import { noteDone, rotate } from "./root-rotate.ts";
@@ -90,12 +90,25 @@ function outOfTurn(
   isResumed: boolean,
   target: ServerTarget,
 ): RefusedValue | undefined {
-  if (isRotating(shapeOf(status)) === isResumed) return undefined;
+  const shape = shapeOf(status);
+  if (isRotating(shape) === isResumed) return undefined;
   if (isResumed) {
     const message = "expected a rotation that has begun, got none";
     return refusal("rotation-missing", message, nextOf(target, "portcullis root rotate"));
   }
+  if (isEndPending(shape)) return endPending(shape, target);
   const next = "see where it is: portcullis root status; go on: portcullis root rotate --resume";
   const message = "expected no rotation, got one that is going on already";
   return refusal("rotation-in-progress", message, nextOf(target, next));
+}
+
+function endPending({ retired }: RootShape, target: ServerTarget): RefusedValue {
+  const ids = retired.map(({ id }) => id).join(", ");
+  const message = `expected the last rotation to be over, got authority ${ids} that is retired, and may still be trusted`;
+  const next = [
+    "who has not confirmed: portcullis root status",
+    "wait for the end: portcullis root rotate --resume",
+    "or begin the next one at once: portcullis root prepare",
+  ];
+  return refusal("rotation-in-progress", message, nextOf(target, next.join("; ")));
 }

@@ -91,6 +91,18 @@ describe("the next step of a rotation", () => {
       "wait retire",
     ],
     [
+      "waits for a Lease of the trust that is renewed by itself",
+      withStep(prepared, "activate", "trust-lease-lost"),
+      before,
+      "wait activate, server's turn",
+    ],
+    [
+      "refuses what is another server's to do",
+      withStep(prepared, "activate", "trust-lease-taken"),
+      before,
+      "refused trust-lease-taken",
+    ],
+    [
       "refuses what no wait opens",
       withStep(retiring, "retire", "root-in-files"),
       after,

@@ -3,7 +3,7 @@
  * more: whatever was interrupted, and whoever else gives commands meanwhile, the next answer of the server decides.
  */
 
-import { holdersOf, isGate, shapeOf, type RootShape } from "./root-judgement.ts";
+import { holdersOf, isGate, isPassing, shapeOf, type RootShape } from "./root-judgement.ts";
 import type { LaggardValue } from "./laggard-value.ts";
 import type { RootStatusValue, RootStepValue } from "./root-value.ts";
 
@@ -73,13 +73,16 @@ function commandStep(
   const step = status.steps.find((each) => each.command === command);
   const isOpen = step?.allowed === true;
   if (isOpen && status.automatic === "") return { kind: "command", command };
-  if (step !== undefined && !isOpen && !isGate(step.reason)) return { kind: "refused", step };
+  const isLate = step !== undefined && isPassing(step.reason);
+  if (step !== undefined && !isOpen && !isLate && !isGate(step.reason)) {
+    return { kind: "refused", step };
+  }
   const opensAt = step?.opensAt ?? "";
   const wait =
     command === "activate"
       ? verifiersWait(status, opensAt)
       : holdersWait(status, shape.retiring, opensAt);
-  return { kind: "wait", wait: { ...wait, isServersTurn: isOpen } };
+  return { kind: "wait", wait: { ...wait, isServersTurn: isOpen || isLate } };
 }
 
 function verifiersWait({ verifiers }: RootStatusValue, opensAt: string): RotateWait {

@@ -56,6 +56,7 @@ describe("a command that is printed", () => {
       "--namespace mesh describe pod portcullis-0",
       "-n mesh delete secret trust; then start again",
       "exec -n mesh portcullis-0 -- portcullis backup",
+      "exec -n mesh portcullis-0 -- portcullis doctor --data-dir /data",
     ]) {
       assert.equal(pasteable(target, `or: kubectl ${own}`), `or: kubectl ${prod} ${own}`);
     }

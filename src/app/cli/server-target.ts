@@ -96,9 +96,11 @@ const verbs = [
   "status|doctor|bundle show|clock accept|join-token create|audit tail|apply|get",
 ];
 /** Those of kubectl that texts name: it stands in sentences, too. */
-const kubectlVerbs = "api-resources|apply|auth|create|delete|describe|exec|get|logs|version";
+const kubectlVerbs =
+  "api-resources|apply|auth|cluster-info|create|delete|describe|exec|get|logs|version";
 const commands = new RegExp(
-  String.raw`\bportcullis (?:${verbs.join("|")})\b|\bkubectl(?= (?:-|(?:${kubectlVerbs})\b))`,
+  // What stands behind -- is run elsewhere.
+  String.raw`(?<!-- )\bportcullis (?:${verbs.join("|")})\b|\bkubectl(?= (?:-|(?:${kubectlVerbs})\b))`,
   "g",
 );
 

@@ -124,6 +124,7 @@ function handlersOf(
       ...parts.rotation,
       trust: () => trust.current,
       automatic: () => parts.rotation.auto.automatic,
+      hold: () => parts.trustSecret?.hold,
       refusedFiles: () => reloads.refusals.all.filter(({ part }) => part === "ca"),
       store,
       filed,

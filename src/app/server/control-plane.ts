@@ -26,7 +26,8 @@ import { buildParts, type Live, type Parts } from "./parts.ts";
 import { issuancePolicy } from "./issuance-policy.ts";
 import { isDistrusted } from "./mesh/distrust.ts";
 import { failureFields } from "./failure-fields.ts";
-import { openKept } from "./kept.ts";
+import { openKept, type KeptOptions } from "./kept.ts";
+import { raiseTtl } from "./longest-ttl.ts";
 import { connectToCluster, openCluster } from "./cluster.ts";
 import { openPorts } from "./ports.ts";
 import { retryAfterRotation, type ReloadsHolder } from "./reload-refusals.ts";
@@ -50,8 +51,12 @@ const pruneIntervalMs = 60_000;
 /** Of settings that decide who may have a certificate. */
 const authenticationKeys = /^(tokens\.|identities$|certificates\.renewByCertificate$)/;
 
+type OwnOptions = ControlPlaneOptions & Pick<KeptOptions, "onOvertaken">;
+
 export class ControlPlane implements AsyncDisposable {
   readonly endpoints: Endpoints;
+  /** Aborted when another server has taken the trust of the cluster further, with what is to be said: this one is of no use any more. */
+  readonly overtaken: AbortSignal;
   readonly #options: ControlPlaneOptions;
   readonly #parts: Parts;
   readonly #owned: AsyncDisposableStack;
@@ -60,16 +65,30 @@ export class ControlPlane implements AsyncDisposable {
     options: ControlPlaneOptions,
     parts: Parts,
     endpoints: Endpoints,
+    overtaken: AbortSignal,
     owned: AsyncDisposableStack,
   ) {
     this.#options = options;
     this.#parts = parts;
     this.endpoints = endpoints;
+    this.overtaken = overtaken;
     this.#owned = owned;
   }
 
   /** Resolves when it is ready: every port is bound, and `endpoints.json` says so. */
-  static async start(options: ControlPlaneOptions): Promise<ControlPlane> {
+  static async start(told: ControlPlaneOptions): Promise<ControlPlane> {
+    const overtaken = new AbortController();
+    // Whatever the start waits for is not waited for any more, either.
+    const signal = AbortSignal.any([told.signal, overtaken.signal]);
+    const options = { ...told, signal, onOvertaken: (error: Error) => overtaken.abort(error) };
+    try {
+      return await ControlPlane.#start(options, overtaken.signal);
+    } catch (error) {
+      throw overtaken.signal.aborted ? overtaken.signal.reason : error;
+    }
+  }
+
+  static async #start(options: OwnOptions, overtaken: AbortSignal): Promise<ControlPlane> {
     const { config, version, log, nowMs, signal } = options;
     await using owned = new AsyncDisposableStack();
     const connection = await connectToCluster(config, owned);
@@ -130,7 +149,7 @@ export class ControlPlane implements AsyncDisposable {
     await writeEndpoints(config.dataDir, endpoints);
     owned.defer(() => removeEndpoints(config.dataDir));
     log.info({ event: "ready", ...endpoints, trustDomain: config.trustDomain.name }, "ready");
-    return new ControlPlane(options, parts, endpoints, owned.move());
+    return new ControlPlane(options, parts, endpoints, overtaken, owned.move());
   }
 
   get trust(): Trust {
@@ -146,7 +165,7 @@ export class ControlPlane implements AsyncDisposable {
    * @throws what the new configuration is wrong about, and changes nothing
    */
   async reload(config: ServerConfig): Promise<ConfigDiff> {
-    const { live, keeper, trustSecret } = this.#parts;
+    const { live, keeper } = this.#parts;
     const running = live.config;
     const diff = diffReloadable(running, config);
     const next = Object.freeze({
@@ -174,9 +193,7 @@ export class ControlPlane implements AsyncDisposable {
     assertKubeSettings(next);
     const authentication = isAuthentication && (await live.authentication.reopen(next));
     try {
-      // Whoever takes over from here waits for the longest that was ever in force.
-      if (next.maxTtlSeconds > running.maxTtlSeconds)
-        await trustSecret?.raiseTtl(next.maxTtlSeconds);
+      await raiseTtl(this.#parts, running.maxTtlSeconds, next.maxTtlSeconds);
       await keeper.policyIs(issuancePolicy(next));
       live.config = next;
       if (diff.apply.includes("serving.dnsNames")) await this.#parts.serving.renew();

@@ -17,6 +17,7 @@ import type { Logger } from "../../edge/telemetry/logger.ts";
 import { Denials } from "./denials.ts";
 import { LogKeeper } from "./log/log-keeper.ts";
 import { openLog } from "./log/open-log.ts";
+import { recordUnlogged } from "./log/unlogged.ts";
 import { openTrust } from "./open-trust.ts";
 import { Restoration } from "./restoration.ts";
 import { RestoreRecords } from "./restore-records.ts";
@@ -38,6 +39,7 @@ export interface KeptOptions {
   readonly signal: AbortSignal;
   /** For `--trust-secret`. */
   readonly connection?: KubeConnection | undefined;
+  readonly onOvertaken: OpenTrustSecretOptions["onOvertaken"];
 }
 
 export interface Kept {
@@ -107,10 +109,10 @@ export async function openKept(options: KeptOptions, owned: AsyncDisposableStack
       log,
     }),
   );
-  await trustSecret?.recordAdoption(async (possibleUntilMs) => {
-    const { recordAdopted } = await import("./kube/trust/adopted-log.ts");
+  await trustSecret?.recordElsewhere(async (possibleUntilMs) => {
     const { reader } = transparency;
-    await recordAdopted({ reader, keeper, records, possibleUntilMs });
+    const reason = "another server has had the trust of the cluster's Secret";
+    await recordUnlogged({ reader, keeper, records }, { reason, possibleUntilMs });
   });
   await trustSecret?.publish();
   trustSecret?.watch();

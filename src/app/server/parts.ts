@@ -3,6 +3,7 @@
 import { LRUCache } from "lru-cache";
 import type { OwnCertificate } from "../../core/roll/holder-gate.ts";
 import type { Roll } from "../../core/roll/roll.ts";
+import type { RootMaps } from "../../core/roll/root-maps.ts";
 import type { RateLimits } from "../../core/issuance/rate-limits.ts";
 import type { Problem } from "../../core/problem.ts";
 import { serverHost } from "../../core/kube/own-names.ts";
@@ -79,7 +80,10 @@ export interface Parts extends Kept {
   /** The admission webhook, and the root of its certificate; set by whoever serves it. */
   readonly guard: { root: () => string | undefined; report: () => GuardReport | undefined };
   /** The ConfigMaps with the roots; set by whoever writes them. */
-  readonly bundleMaps: { state: () => NamedBundleMaps | undefined };
+  readonly bundleMaps: {
+    state: () => NamedBundleMaps | undefined;
+    roots: () => RootMaps | undefined;
+  };
   readonly signing: SigningPool;
   readonly issueServing: IssueServing;
   readonly queue: IssuanceQueue;
@@ -111,9 +115,10 @@ export function buildParts(options: PartsOptions): Parts {
   const witnesses = buildWitnesses({
     log: transparency,
     events: meshEvents,
-    logNowMs: () => keeper.time.nowMs(),
-    onProven: (kind) => options.store.facts.remember("log-alarm", kind),
-    restores: () => options.records.list(),
+    keeper,
+    facts: options.store.facts,
+    records: options.records,
+    maxTtlSeconds: () => Math.max(live.config.maxTtlSeconds, trustSecret?.ttlMaxSeconds ?? 0),
     isSettled: () => restoration.isSettled,
   });
   const reloads: ReloadsHolder = { refusals: new ReloadRefusals(), retry: () => {} };
@@ -124,7 +129,11 @@ export function buildParts(options: PartsOptions): Parts {
     root: () => undefined,
   };
   const guard: Parts["guard"] = { root: () => undefined, report: () => undefined };
-  const bundleMaps: Parts["bundleMaps"] = { state: () => undefined };
+  const hasMaps = kube !== undefined && live.config.bundleConfigMap !== "off";
+  const bundleMaps: Parts["bundleMaps"] = {
+    state: () => undefined,
+    roots: () => (hasMaps ? { kind: "unlisted", failure: "" } : undefined),
+  };
   const signing = new SigningPool({
     authority: () => trust.current.authority,
     parts: () => trust.current.authorityParts,
@@ -199,7 +208,15 @@ export function buildParts(options: PartsOptions): Parts {
     ...ownCertificate("guard", guard.root()),
   ];
   const evidence = buildEvidence(
-    { ...options, waivers, own, config, metrics, events: meshEvents },
+    {
+      ...options,
+      waivers,
+      own,
+      rootMaps: () => bundleMaps.roots(),
+      config,
+      metrics,
+      events: meshEvents,
+    },
     watch,
   );
   const { roll, agents } = evidence;

@@ -146,8 +146,8 @@ async function openWrites(
   if (kube === undefined) return;
   const { openKubeWrites } = await import("./kube/writes/open-writes.ts");
   const options = { kube, policy, config, nowMs };
-  const { refusals, bundleMaps } = openKubeWrites(parts, options, owned);
-  parts.bundleMaps.state = bundleMaps;
+  const { refusals, bundleMaps, rootMaps } = openKubeWrites(parts, options, owned);
+  Object.assign(parts.bundleMaps, { state: bundleMaps, roots: rootMaps });
   events.tellRefusals((caller, error) => refusals.take(caller, error));
 }
 

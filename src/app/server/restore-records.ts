@@ -2,6 +2,7 @@
 
 import { isRecordOf, type RestoredState } from "../../core/backup/restored-start.ts";
 import { decodeEntry } from "../../core/log/entry-codec.ts";
+import { findRestored } from "../../core/log/restored.ts";
 import type { LogReader, StoredEntry } from "../../edge/log/log-reader.ts";
 
 export interface RestoreRecordsDependencies {
@@ -57,4 +58,16 @@ export class RestoreRecords {
     const list: unknown = JSON.parse(this.#dependencies.recall() ?? "[]");
     return Array.isArray(list) ? list.filter((each) => typeof each === "number") : [];
   }
+}
+
+/**
+ * Until when something may be valid that they say is in no entry of the log; 0 for nothing. Unix ms.
+ * @param madeMs of what it would hang on: nothing that was lost before hangs on that
+ */
+export function lostUntilMs(restores: readonly StoredEntry[], madeMs: number = 0): number {
+  const ends = restores.map(({ data }) => {
+    const entry = decodeEntry(data);
+    return entry.timeMs < madeMs ? 0 : (findRestored(entry)?.possibleUntilMs ?? 0);
+  });
+  return Math.max(0, ...ends);
 }

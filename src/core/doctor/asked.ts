@@ -11,7 +11,7 @@ export async function askedOf<T>(ask: () => Promise<T>): Promise<Asked<T>> {
   }
 }
 
-export function whyNot(error: unknown): Asked<never> {
+function whyNot(error: unknown): Asked<never> {
   if (error instanceof PortcullisError) return unknown(error.message, error.hint);
   return unknown(error instanceof Error ? error.message : String(error));
 }

@@ -1,5 +1,6 @@
 /** What a server writes into its cluster: roots in the namespaces, the Secret of the trust; and its pods. */
 
+import { inThePod } from "../kube/in-the-pod.ts";
 import type { Problem } from "../problem.ts";
 import { critical, ok, orOk, someOf, warning, type Said } from "./finding.ts";
 
@@ -22,19 +23,24 @@ export function checkBundleMaps(facts: BundleMapFacts): readonly Said[] {
   if (name === "off") return [ok("no ConfigMaps are to be kept")];
   const found: Said[] = [];
   if (behind > 0) {
-    const finding = `${name} is behind the trust bundle in ${behind} of ${total} namespaces`;
-    const hint = "it is written within seconds, if the server may: the check rbac";
+    const finding = `${name} is behind the trust bundle in ${behind} of ${counted(total)}`;
+    const hint =
+      "a server that runs writes it within seconds, if it may: the checks server and rbac";
     found.push(warning(`${finding}: ${someOf(names)}`, hint));
   }
   for (const [by, count] of rivals) {
-    const finding = `${by || "somebody"} writes other roots into ${name} in ${count} namespaces`;
+    const finding = `${by || "somebody"} writes other roots into ${name} in ${counted(count)}`;
     found.push(warning(finding, rivalHint));
   }
   for (const { namespace, reason } of failing) {
     const finding = `${name} cannot be written in ${namespace}: ${reason}`;
     found.push(warning(finding, `kubectl --namespace ${namespace} describe configmap ${name}`));
   }
-  return orOk(found, `${name} has the roots in all of ${total} namespaces`);
+  return orOk(found, `${name} has the roots in all of ${counted(total)}`);
+}
+
+function counted(namespaces: number): string {
+  return `${namespaces} namespace${namespaces === 1 ? "" : "s"}`;
 }
 
 const rivalHint =
@@ -77,6 +83,21 @@ export function checkTrustSecret(facts: TrustSecretFacts): readonly Said[] {
   return orOk(found, has.join("; "));
 }
 
+export interface SettingsFacts {
+  /** The ConfigMap that the server's pod mounts, NAMESPACE/NAME. */
+  readonly name: string;
+  /** Why a server does not start with it. */
+  readonly fault: Problem | undefined;
+}
+
+export function checkSettings({ name, fault }: SettingsFacts): readonly Said[] {
+  if (fault === undefined) return [ok(`ConfigMap ${name} has what a server starts with`)];
+  const [namespace = "", map = ""] = name.split("/");
+  const mend = `mend it: kubectl --namespace ${namespace} edit configmap ${map}, or the chart's values; a pod has it with its next start`;
+  const hint = [fault.hint, mend].filter((each) => each !== "").join("; ");
+  return [critical(`no server starts with ConfigMap ${name}: ${fault.detail}`, hint)];
+}
+
 export interface ServerPod {
   readonly name: string;
   readonly isReady: boolean;
@@ -96,7 +117,8 @@ export function checkPods({ namespace, pods }: PodFacts): readonly Said[] {
   }
   const found = pods.flatMap(({ name, isReady, reason }) => {
     if (isReady) return [];
-    const hint = `kubectl --namespace ${namespace} describe pod ${name}; kubectl logs, too`;
+    const look = `kubectl --namespace ${namespace} describe pod ${name}`;
+    const hint = `${look}; ${inThePod({ namespace, pod: name })}`;
     return [critical(`pod ${name} is not ready${reason && `: ${reason}`}`, hint)];
   });
   return orOk(found, `${pods.length} pod of the server is ready`);

@@ -15,7 +15,7 @@ export function checkKinds(kinds: readonly KindFact[]): readonly Said[] {
   const found = kinds.flatMap(({ kind, group, versions }): readonly Said[] => {
     if (versions.includes(wanted)) return [];
     if (versions.length === 0) {
-      const finding = `${kind}.${group} is not installed: none is read`;
+      const finding = `${kind}.${group} is not installed: none is read, and what was read of it before stays in force`;
       return [warning(finding, "kubectl apply -f deploy/kubernetes/crds, or Istio's own")];
     }
     const served = versions.join(", ");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { checkAccess } from "./check-access.ts";
 import { checkAudiences } from "./check-audiences.ts";
-import { checkBundleMaps, checkPods, checkTrustSecret } from "./check-cluster.ts";
+import { checkBundleMaps, checkPods, checkSettings, checkTrustSecret } from "./check-cluster.ts";
 import { checkKinds } from "./check-kinds.ts";
 import {
   checkDataDirectory,
@@ -48,6 +48,12 @@ const rbac: readonly Row[] = [
     access((words) => words !== "create tokenreviews"),
     "critical",
     /may not create tokenreviews\.authentication\.k8s\.io: tokens cannot be checked/,
+  ],
+  [
+    "no subjectaccessreviews",
+    access((words) => words !== "create subjectaccessreviews"),
+    "critical",
+    /may not create subjectaccessreviews\.authorization\.k8s\.io: no operator is let in/,
   ],
   [
     "no Lease",
@@ -317,6 +323,18 @@ const cluster: readonly Row[] = [
     /^last GET \/livez: 500$/,
   ],
   ["tokens by review", watching({}, "review"), "warning", /by review, and not by watched/],
+  [
+    "a file with which a server starts",
+    checkSettings({ name: "mesh/portcullis", fault: undefined }),
+    "ok",
+    /^ConfigMap mesh\/portcullis has what a server starts with$/,
+  ],
+  [
+    "a file with which none does",
+    checkSettings({ name: "mesh/portcullis", fault: { detail: "a: expected b, got c", hint: "" } }),
+    "critical",
+    /^no server starts with ConfigMap mesh\/portcullis: a: expected b, got c$/,
+  ],
   ["roots everywhere", checkBundleMaps(maps), "ok", /in all of 3 namespaces/],
   ["no ConfigMaps", checkBundleMaps({ ...maps, name: "off" }), "ok", /no ConfigMaps/],
   [
@@ -327,9 +345,9 @@ const cluster: readonly Row[] = [
   ],
   [
     "a rival",
-    checkBundleMaps({ ...maps, rivals: new Map([["istiod", 2]]) }),
+    checkBundleMaps({ ...maps, rivals: new Map([["istiod", 1]]) }),
     "warning",
-    /^istiod writes other roots into roots in 2 namespaces/,
+    /^istiod writes other roots into roots in 1 namespace$/,
   ],
   [
     "a namespace that takes none",

@@ -30,7 +30,7 @@ export interface ClusterNeed {
   readonly name: string;
   /** Of the manifests of `deploy`: what gives it. */
   readonly role: string;
-  /** No workload is let in without it, or nothing is signed. */
+  /** No workload, or no operator, is let in without it, or nothing is signed. */
   readonly isVital: boolean;
   /** The role may be left out, which no setting of the server says. */
   readonly isOptional?: boolean;
@@ -48,7 +48,7 @@ const purposes = {
   definitions: { role: "portcullis-watch", isVital: false, what: "a kind may go with its objects" },
   callers: { role: "portcullis-callers", isVital: true, what: "tokens cannot be checked" },
   life: { role: "portcullis-callers", isVital: false, what: "watches seem to be behind" },
-  operators: { role: "portcullis-callers", isVital: false, what: "no operator is let in" },
+  operators: { role: "portcullis-callers", isVital: true, what: "no operator is let in" },
   bundle: { role: "portcullis-bundle", isVital: false, what: "roots do not reach the namespaces" },
   status: { role: "portcullis-policy-status", isVital: false, what: "no conditions are written" },
   flipped: { role: "portcullis-watch", isVital: false, what: "flips cannot read their objects" },

@@ -9,6 +9,7 @@ export type CheckStatus = "ok" | "warning" | "critical" | "skipped";
 export const checkIds = [
   "server",
   "pods",
+  "settings",
   "versions",
   "own-clock",
   "signing",

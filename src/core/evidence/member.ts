@@ -9,7 +9,18 @@ export type Absence =
   /** Its agent tells, and its Envoy has no stream with it. */
   | "envoy-away"
   /** No agent told of it since the server's start: what became of it nobody knows. */
-  | "unheard";
+  | "unheard"
+  /** Its pod is gone, and no node has said that it ended: what ran there may run on until its certificates end. */
+  | "pod-gone"
+  /** The same, and another pod has its name. */
+  | "earlier-pod";
+
+/** Of whom nothing is heard. */
+export interface Absent {
+  readonly absence: Absence;
+  /** When it counts as gone at the latest, where that is known. */
+  readonly absentUntilMs?: number | undefined;
+}
 
 /** A life of a proxy, from when it was first heard of until it was gone. A key that comes again has several. */
 export interface Member {
@@ -25,6 +36,7 @@ export interface Member {
   readonly hasTold?: boolean | undefined;
   /** Undefined: it is told of. Of one that is gone: whether something may be on its way still. */
   readonly absence?: Absence | undefined;
+  readonly absentUntilMs?: Absent["absentUntilMs"];
 }
 
 export interface MemberSeen extends SeenConnections {

@@ -81,13 +81,13 @@ export function untold(
   told: readonly MemberSpan[],
   asked: AskedEvidence,
 ): MissingEvidence[] {
-  const { absence, goneMs, bornMs } = member;
+  const { absence, absentUntilMs, goneMs, bornMs } = member;
   const times = untoldTimes(member, told, asked);
   if (absence === undefined || goneMs !== undefined) return times;
   const heardMs = told.length === 0 ? [bornMs] : told.map(({ untilMs }) => untilMs);
   const sinceMs = Math.max(asked.fromMs, ...heardMs);
   const rest = times.filter(({ reason }) => reason !== "late" && reason !== "never-reported");
-  return [missing(absence, [], sinceMs, undefined), ...rest];
+  return [missing(absence, [], sinceMs, absentUntilMs), ...rest];
 }
 
 function untoldTimes(
@@ -104,8 +104,12 @@ function untoldTimes(
     toMs: Math.min(toldMs, goneMs - epochSlackMs),
   };
   const isDue = wanted.fromMs < wanted.toMs;
-  if (told.length === 0 && member.hasTold !== true)
-    return isDue ? [missing("never-reported", [], wanted.fromMs, undefined)] : [];
+  if (told.length === 0 && member.hasTold !== true) {
+    if (!isDue) return [];
+    // Of one that is gone nothing comes any more, and it may have told before.
+    const reason = member.goneMs === undefined ? "never-reported" : "gap";
+    return [missing(reason, [], wanted.fromMs, member.goneMs)];
+  }
   const byPort = Map.groupBy(told, ({ port }) => port);
   const listened = member.ports?.filter((port) => isAsked(ports, port)) ?? ports;
   const due = listened ?? [...byPort.keys()];

@@ -21,6 +21,8 @@ export interface Silent extends MissingEvidence {
 export interface SilentInput extends AskedEvidence {
   readonly target: string;
   readonly members: readonly Member[];
+  /** There are none, as the target takes no calls. */
+  readonly onlyCalls?: boolean | undefined;
   /** Of those of the target that are not among the members, too. */
   readonly firstBornMs?: number | undefined;
   /** When the evidence was begun anew, because what there was could not be read. */
@@ -57,12 +59,13 @@ export function silentOf(input: SilentInput): Silent[] {
 
 function missingOfTarget({
   members,
+  onlyCalls = false,
   firstBornMs = Infinity,
   anewMs = -Infinity,
   fromMs,
 }: SilentInput): MissingEvidence[] {
   const born = members.filter((each) => wasThere(each, fromMs)).map(({ bornMs }) => bornMs);
-  if (born.length === 0) return [missing("nobody", [], fromMs, undefined)];
+  if (born.length === 0) return onlyCalls ? [] : [missing("nobody", [], fromMs, undefined)];
   const sinceMs = Math.min(firstBornMs, ...born);
   if (sinceMs <= fromMs) return [];
   const isAnew = anewMs > fromMs && sinceMs - anewMs < anewSlackMs;

@@ -242,6 +242,13 @@ describe("a verdict is UNKNOWN", () => {
       nowMs - 20_000,
       nowMs - 6_000,
     ],
+    [
+      "for one that is gone and has told nothing, as of a time that is over",
+      { members: [{ ...api, goneMs: nowMs - hourMs }], spans: [] },
+      `${proxy} gap`,
+      fromMs,
+      nowMs - hourMs,
+    ],
     ["for one that has fallen silent", { spans: [cut(epochMs, gapMs)] }, `${proxy} late`, gapMs],
     [
       "for a time of which it did not tell",
@@ -350,6 +357,21 @@ describe("a verdict is UNKNOWN", () => {
       );
     });
   }
+
+  it("until the certificates end of what ran in a pod that is gone", () => {
+    const absentUntilMs = nowMs + hourMs;
+    const { kind, silent, coverage } = judge({
+      members: [
+        { ...api, absence: "earlier-pod", absentUntilMs },
+        { ...api, key: "k2", bornMs: epochMs },
+      ],
+      spans: [told, { ...told, member: "k2" }],
+    });
+    assert.equal(kind, "unknown");
+    const said = silent.map(({ name, reason, untilMs }) => [name, reason, untilMs]);
+    assert.deepEqual(said, [[proxy, "earlier-pod", absentUntilMs]]);
+    assert.equal(coverage.members, 1, "one proxy, of two lives");
+  });
 
   it("for the time before, too, of which one that is away did not tell", () => {
     const members = [{ ...api, absence: "away" } as const];

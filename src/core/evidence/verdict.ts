@@ -19,6 +19,8 @@ export interface VerdictInput {
   readonly ports: readonly number[] | undefined;
   /** All that there were since the look-back began. */
   readonly members: readonly Member[];
+  /** There are none, because all of the target only call: there is nobody who could refuse, and nobody is missing. */
+  readonly onlyCalls?: boolean | undefined;
   /** Where others of the target are not asked for: when the first of all was there. */
   readonly firstBornMs?: number | undefined;
   /** When the evidence was begun anew, because what there was could not be read. */
@@ -45,11 +47,20 @@ export interface Verdict {
   readonly waivedNames: readonly string[];
 }
 
+/** Of such a target nothing is missing: it has workloads, and none takes calls. */
+export function takesNoCalls({
+  kind,
+  silent,
+  coverage,
+}: Pick<Verdict, "kind" | "silent" | "coverage">): boolean {
+  return kind === "safe" && silent.length === 0 && coverage.members === 0;
+}
+
 export interface VerdictCoverage {
   readonly fromMs: number;
   /** Until then all proxies that are there have told; at most `fromMs` where one has told nothing. */
   readonly toMs: number;
-  /** Proxies that were there at any time of it. */
+  /** Proxies that were there at any time of it, by name: one may have had several lives. */
   readonly members: number;
   readonly connections: { readonly mtls: number; readonly unmeshed: number };
   /** With mTLS, as their agents told last: one that is open is not among those that were seen to end. */
@@ -78,7 +89,7 @@ export function verdictOf(asked: VerdictInput): Verdict {
     coverage: {
       fromMs,
       toMs: toldUntil(input),
-      members: new Set(input.members.filter((each) => wasThere(each, fromMs)).map(keyOf)).size,
+      members: new Set(input.members.filter((each) => wasThere(each, fromMs)).map(nameOf)).size,
       connections,
       openMtls: openOf(input.members, told),
       lost: {
@@ -118,6 +129,10 @@ function toldUntil({ members, spans, nowMs, lookBackMs }: VerdictInput): number 
 
 function keyOf({ key }: Member): string {
   return key;
+}
+
+function nameOf({ name }: Member): string {
+  return name;
 }
 
 function sum(all: readonly number[]): number {

@@ -9,6 +9,15 @@ describe("the wait for a workload of which nothing is heard", () => {
     ["envoy-away", "its agent tells, and its Envoy has no stream with it"],
     ["unheard", "was not heard since the server's start"],
     [
+      "pod-gone",
+      "its pod is gone, and no node has said that it ended: what ran there may run on until its certificates end, 1970-01-01T01:00:00Z",
+    ],
+    [
+      "earlier-pod",
+      "an earlier pod of this name is gone, and no node has said that it ended: what ran there may run on until its certificates end, 1970-01-01T01:00:00Z",
+      true,
+    ],
+    [
       "unheard",
       "is told of, and another agent of its identity, which may have its name, was not heard since the server's start",
       true,
@@ -16,7 +25,8 @@ describe("the wait for a workload of which nothing is heard", () => {
   ] as const;
   for (const [absence, detail, hasTwin = false] of words) {
     it(`tells which process is not there: ${absence}${hasTwin ? ", of two" : ""}`, () => {
-      const silent = { stage: "silent", isConnected: false, absence, hasTwin } as const;
+      const state = { stage: "silent", isConnected: false, absence, hasTwin } as const;
+      const silent = { ...state, absentUntilMs: 3_600_000 };
       const strict = waitsFor(firstStage(), viewOf({ workloads: withFirst(silent) }), 11_000);
       const lax = waitsFor(flipOf(), viewOf({ workloads: withLast(silent) }), 11_000);
       for (const waits of [strict, lax]) {

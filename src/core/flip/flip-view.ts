@@ -2,7 +2,7 @@
 
 import type { Holder } from "../evidence/address-history.ts";
 import type { ConnectionKind } from "../evidence/connection.ts";
-import type { Absence } from "../evidence/member.ts";
+import type { Absent } from "../evidence/member.ts";
 import type { Verdict } from "../evidence/verdict.ts";
 import type { ObjectSays } from "./object-says.ts";
 
@@ -25,7 +25,8 @@ export interface MemberState {
   /** Its agent tells of it now. */
   readonly isConnected: boolean;
   /** Why nothing is heard of it now. */
-  readonly absence?: Absence | undefined;
+  readonly absence?: Absent["absence"] | undefined;
+  readonly absentUntilMs?: Absent["absentUntilMs"];
   /** A proxy of its name is told of: one that is silent belongs to another agent of its identity. */
   readonly hasTwin?: boolean;
   /** Open connections with plaintext of before. */

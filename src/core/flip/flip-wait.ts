@@ -6,3 +6,8 @@ export interface FlipWait {
   readonly name: string;
   readonly detail: string;
 }
+
+/** In whole seconds. */
+export function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, "Z");
+}

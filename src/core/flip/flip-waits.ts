@@ -5,7 +5,7 @@ import { isOpenToAll, lastMs, stagesOf, type Flip } from "./flip.ts";
 import { endMs } from "./flip-causes.ts";
 import { listed } from "./flip-error.ts";
 import type { FlipView, MemberStage, MemberState } from "./flip-view.ts";
-import type { FlipWait } from "./flip-wait.ts";
+import { timeText, type FlipWait } from "./flip-wait.ts";
 import { missedUntil, unmadeUntil } from "./superseding.ts";
 import { blindWaits, toldWaits, windowToldWaits } from "./told-until.ts";
 
@@ -102,11 +102,6 @@ function objectWaits(flip: Flip, view: FlipView): readonly FlipWait[] {
   const detail =
     object === "partly" ? "some of the target is strict, and some is not" : "is to say STRICT";
   return [objectWait(detail, flip)];
-}
-
-/** In whole seconds. */
-function timeText(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 
 function objectWait(detail: string, { edit: { ref, isOurs } }: Flip): FlipWait {

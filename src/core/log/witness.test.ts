@@ -235,6 +235,15 @@ describe("after a restore, a witness", () => {
     }
   });
 
+  it("is neither appeased nor alarmed where the log says of another one only that it may have signed", () => {
+    const range = { from: 8, to: 8, checkpoint: noteOf(backup), possibleUntilMs: 9_000 };
+    const said = encodeEntry(sampleEvent({ type: "restored", detail: encodeRestored(range) }));
+    const other = [...backup, said, ...historyOf("b", 6)];
+    assert.equal(kindOf(decide(witnessOf(lost), claimOf(other, 20, 8))), "log-rollback");
+    assert.equal(kindOf(decide(witnessOf(lost.slice(0, 9)), claimOf(other, 9, 8))), "log-fork");
+    assert.equal(kindOf(decide(witnessOf(backup), claimOf(other, 8, 8))), "accept");
+  });
+
   it("does not accept a log that is no continuation of what the backup had", () => {
     const early = witnessOf(historyOf("c", 8));
     assert.equal(kindOf(decide(early, claimOf(restored, 8, 8))), "log-fork");

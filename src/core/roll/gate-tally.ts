@@ -22,6 +22,8 @@ export interface Lag {
   readonly endsAtMs: number | undefined;
   /** Of one that is connected, and may be frozen: how long ago the bundle was sent, of which it has said nothing. */
   readonly silentMs?: number;
+  /** What is known beyond the reason, "" for nothing; asked for those that are named. */
+  readonly why?: () => string;
 }
 
 const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
@@ -36,7 +38,7 @@ const details: Readonly<Record<LaggardReason, (about: string) => string>> = {
   "root-unknown": () =>
     "an older version wrote its entry of the log, which names no root: it counts for each, until it has expired",
   "perhaps-signed": (about) => about,
-  unobservable: () => "who reads the bundle there cannot be observed",
+  unobservable: (about) => about,
   rebuilding: (about) => about,
   clock: (about) => about,
   "too-many": (about) => about,
@@ -124,11 +126,12 @@ export class GateTally {
   }
 }
 
-function laggardOf({ kind, id, spiffeId, reason, about, endsAtMs, silentMs }: Lag): Laggard {
+function laggardOf({ kind, id, spiffeId, reason, about, endsAtMs, silentMs, why }: Lag): Laggard {
   const seconds = Math.floor((silentMs ?? 0) / 1_000);
   const silence =
     seconds > 0 ? `; not heard of since the bundle was sent, ${formatGoDuration(seconds)} ago` : "";
-  const detail = details[reason](about) + silence;
+  const known = why?.() ?? "";
+  const detail = details[reason](about) + (known === "" ? "" : `: ${known}`) + silence;
   const name = laggardName(kind, id, spiffeId);
   return { kind, name, spiffeId, reason, detail, ...(endsAtMs !== undefined && { endsAtMs }) };
 }

@@ -20,6 +20,7 @@ function viewOf(leaves: readonly LeafRecord[], changes: Partial<HolderView> = {}
     waivedLeaves: new Set(),
     skewMs: 0,
     lostUntilMs: 0,
+    isAdopted: false,
     ...changes,
   };
 }
@@ -99,6 +100,27 @@ describe("the gate of the holders", () => {
     const waived = new Set(["class/lost-certificates", "server/rebuilding"]);
     assert.equal(gateOf([], { ...lost, waived }).kind, "open");
     assert.equal(gateOf([], { holders, waived }).kind, "closed");
+  });
+
+  it("waits for what others have signed under an adopted root, which nobody here sees, until that is waived", () => {
+    const isAdopted = true;
+    const gate = gateOf([], { isAdopted });
+    assert.equal(wordsOf(gate), "class/signed-elsewhere unobservable");
+    assert.ok(gate.kind === "closed");
+    assert.deepEqual([gate.lagging, gate.opensAtMs], [1, undefined]);
+    assert.match(gate.laggards[0]?.detail ?? "", /wait until the last of them has expired$/);
+    const [end, never] = [NOW_MS + 9 * hourMs, NOW_MS + 1e15];
+    assert.equal(gateOf([leaf()], { isAdopted }, end).kind, "closed");
+    assert.equal(gateOf([], { isAdopted }, never).kind, "closed");
+    for (const name of ["class/lost-certificates", "class/signed", "signed-elsewhere"]) {
+      assert.equal(gateOf([], { isAdopted, waived: new Set([name]) }).kind, "closed", name);
+    }
+    const waived = new Set(["class/signed-elsewhere"]);
+    assert.deepEqual(gateOf([], { isAdopted, waived }), {
+      kind: "open",
+      evidence: { total: 1, confirmed: 0, weak: 0, waived: 1 },
+    });
+    assert.equal(wordsOf(gateOf([leaf()], { isAdopted, waived })), "certificate/5a01 unexpired");
   });
 
   it("passes over certificates that are waived, and no others", () => {

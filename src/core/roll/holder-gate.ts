@@ -1,11 +1,12 @@
 /**
  * Whether nothing that may be in use hangs on a root that is to go: no unexpired certificate of a workload, whether its
- * owner is gone or not, nothing that was perhaps signed, and none of the server's own. JWTs hang on no root.
+ * owner is gone or not, nothing that was perhaps signed, here or by whoever had an adopted CA before, and none of the
+ * server's own. JWTs hang on no root.
  */
 
 import { FirstOf } from "./first-of.ts";
 import { GateTally } from "./gate-tally.ts";
-import type { Gate, LaggardReason } from "./laggard.ts";
+import { signedElsewhere, type Gate, type LaggardReason } from "./laggard.ts";
 import type { LeafHolders } from "./leaf-holders.ts";
 import { endOf, type LeafRecord } from "./leaf-record.ts";
 import { lagLost, lagMissed } from "./unnameable.ts";
@@ -33,6 +34,8 @@ export interface HolderView {
   readonly skewMs: number;
   /** As in `VerifierView`. */
   readonly lostUntilMs: number;
+  /** Whether somebody else had the root's CA before. */
+  readonly isAdopted: boolean;
 }
 
 /** A certificate of which the log does not say it may hang on any; it ends by itself. */
@@ -59,12 +62,21 @@ export function holderGate(view: HolderView, nowMs: number, namedMax: number): G
     tally.lag({ ...server, id: `own-certificate-${each.name}`, reason: "own-certificate", about });
   }
   lagLost({ tally, untilMs: lostUntilMs, skewMs, nowMs }, lostHoldersClass);
+  if (view.isAdopted) lagSignedElsewhere(tally);
   for (const each of [root, unknownRoot]) {
     const isOver = nowMs >= endOf(holders.lastNotAfterMs(each), skewMs);
     if (!isOver) countLeaves(view, each, nowMs, tally, last);
   }
   for (const ending of last.sorted()) nameLeaf(view, ending, tally);
   return tally.gate();
+}
+
+/** How long they live, nobody here knows: only an operator can say that the last of them has expired. */
+function lagSignedElsewhere(tally: GateTally): void {
+  const about =
+    "certificates that whoever had this CA before has signed: wait until the last of them has expired";
+  const lag = { kind: "class", id: signedElsewhere, spiffeId: "", endsAtMs: undefined } as const;
+  tally.lag({ ...lag, reason: "unobservable", about });
 }
 
 /** A certificate that is counted. */

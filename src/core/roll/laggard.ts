@@ -10,6 +10,8 @@ export const laggardKinds = [
   "agents",
   "proxy",
   "workload-api",
+  /** A namespace's ConfigMap with the roots, which the server itself writes. */
+  "config-map",
   /** Of the verifiers: a certificate whose owner is known by nothing else. */
   "leaf",
   /** Of the holders. */
@@ -64,6 +66,11 @@ export interface Laggard {
   /** When it ends by itself: its certificate has expired, the skew of clocks included. */
   readonly endsAtMs?: number;
 }
+
+/** Certificates under an adopted root that whoever had its CA before has signed: a holder that nobody here sees. */
+export const signedElsewhere = "signed-elsewhere";
+/** By this name it is waived. */
+export const signedElsewhereName: string = `class/${signedElsewhere}`;
 
 /** A pure predicate over a snapshot: open, or closed by those whom it names. */
 export type Gate =

@@ -16,9 +16,9 @@ export function lagMissed(until: Until, id: string, about: string): void {
   lagUntil(until, { kind: "server", id, spiffeId: "", reason: "too-many", about });
 }
 
-/** A restored log has lost them. @param id of their class: another one for each gate, since who is waived for the one is not for the other */
+/** The log has lost them with its end, or another server has signed them. @param id of their class: another one for each gate, since who is waived for the one is not for the other */
 export function lagLost(until: Until, id: string): void {
-  const about = "certificates that were lost with the end of the log, before it was restored";
+  const about = "certificates that may have been signed and do not stand in this log";
   lagUntil(until, { kind: "class", id, spiffeId: "", reason: "perhaps-signed", about });
 }
 

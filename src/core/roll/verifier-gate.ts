@@ -13,6 +13,7 @@ import { agentKey } from "./leaf-owners.ts";
 import { endOf } from "./leaf-record.ts";
 import { isPresent, judgeProxy } from "./proxy-verdict.ts";
 import { lastNotAfterMs, ownerOf, type RollEntry } from "./roll-entry.ts";
+import { countMaps } from "./root-maps.ts";
 import { countOwners } from "./verifier-owners.ts";
 import type { Moment, VerifierView } from "./verifier-view.ts";
 import { lagLost, lagMissed } from "./unnameable.ts";
@@ -34,6 +35,7 @@ export function verifierGate(view: VerifierView, nowMs: number, namedMax: number
   for (const agent of agents) countAgent(at, agent);
   for (const entry of entries) countProxy(at, entry);
   countOwners(at, agents);
+  if (view.rootMaps !== undefined) countMaps(view.rootMaps, tally);
   return tally.gate();
 }
 
@@ -54,7 +56,8 @@ function countUnknown({ view, nowMs, skewMs, tally }: Moment): void {
 }
 
 function countClass({ tally }: Moment, id: string): void {
-  const lag = { kind: "class", spiffeId: "", about: "", endsAtMs: undefined } as const;
+  const about = "who reads the bundle there cannot be observed";
+  const lag = { kind: "class", spiffeId: "", about, endsAtMs: undefined } as const;
   tally.lag({ ...lag, id, reason: "unobservable" });
 }
 

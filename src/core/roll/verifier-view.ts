@@ -5,6 +5,7 @@ import type { GateTally } from "./gate-tally.ts";
 import type { HandshakeView } from "./handshake-proof.ts";
 import type { LeafOwners } from "./leaf-owners.ts";
 import type { Roll } from "./roll.ts";
+import type { RootMaps } from "./root-maps.ts";
 
 export interface VerifierView {
   readonly roll: Roll;
@@ -29,6 +30,8 @@ export interface VerifierView {
   readonly lostUntilMs: number;
   /** Where an authority is to sign next: then an acknowledgement is not enough of a proxy whose listeners are ours. */
   readonly handshakes?: HandshakeView;
+  /** Where the server writes the roots into its cluster, compared with this bundle. */
+  readonly rootMaps?: RootMaps;
 }
 
 /** One look at it. */

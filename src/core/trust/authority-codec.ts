@@ -23,9 +23,11 @@ import {
 } from "./stored-values.ts";
 
 export function storedAuthority(authority: AuthorityRecord): JsonObject {
-  const { id, state, sinceMs, key, auto, formerKeyIds, chain, root } = authority;
+  const { id, state, sinceMs, key, auto, adopted, formerKeyIds, chain, root } = authority;
   const certificates = { chain: chain.map(base64), root: base64(root) };
-  return { id, state, sinceMs, key, auto, formerKeyIds, ...certificates };
+  // Of others it is not written: their digest in the log is what it was.
+  const origin = adopted === true && { adopted };
+  return { id, state, sinceMs, key, auto, ...origin, formerKeyIds, ...certificates };
 }
 
 export function storedRetired(authority: RetiredAuthority): JsonObject {
@@ -51,7 +53,8 @@ export function parseAuthorities(stored: unknown): readonly AuthorityRecord[] {
 
 function parseAuthority(stored: unknown): AuthorityRecord {
   if (!isJsonObject(stored)) throw unexpected("an authority");
-  const { id, state, sinceMs, chain, root, key, auto, formerKeyIds } = stored;
+  const { id, state, sinceMs, chain, root, key, auto, adopted, formerKeyIds } = stored;
+  if (adopted !== undefined && adopted !== true) throw unexpected("adopted, or no word on it");
   return Object.freeze({
     id: parseKeyId(id),
     state: parseOneOf(state, ["prepared", "active", "retiring"]),
@@ -61,6 +64,7 @@ function parseAuthority(stored: unknown): AuthorityRecord {
     root: parseBytes(root),
     key: parseOneOf(key, ["store", "external"]),
     auto: parseBoolean(auto),
+    ...(adopted === true && { adopted }),
   });
 }
 

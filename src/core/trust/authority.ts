@@ -28,6 +28,8 @@ export interface AuthorityRecord {
   readonly key: "store" | "external";
   /** It came by a change of the operator's files: the server goes on by itself as gates open. */
   readonly auto: boolean;
+  /** Somebody else had this CA before, and has signed under its root what nobody here sees. Absent for no. */
+  readonly adopted?: true;
 }
 
 /** No longer in the bundle, its key destroyed. */

@@ -143,6 +143,15 @@ describe("an operator's CA", () => {
     assert.equal(activeAuthority(decision.state).key, "store");
   });
 
+  it("under a root that was adopted is adopted still, whatever its files bring", () => {
+    const adopt = { kind: "prepare", authority: authorityOf("B", { adopted: true }) } as const;
+    const adopted = afterCommands([adopt, activate], state);
+    const decision = judgePluggedAuthority(adopted, files("B", newChain), keyIdOf);
+    assert.ok(decision.kind === "chain");
+    const { id, adopted: isAdopted } = activeAuthority(decision.state);
+    assert.deepEqual([id, isAdopted], [newChain.id, true]);
+  });
+
   it("with another key leaves the store's key for the files', and destroys that", () => {
     const decision = judgePluggedAuthority(state, files("A", newChain), keyIdOf);
     assert.ok(decision.kind === "chain");

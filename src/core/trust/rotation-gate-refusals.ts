@@ -1,6 +1,6 @@
 /** A closed gate in words: who is missing, when it opens by itself, how to go on without one. */
 
-import type { Gate, Laggard } from "../roll/laggard.ts";
+import { signedElsewhereName, type Gate, type Laggard } from "../roll/laggard.ts";
 import type { RotationRefusal } from "./rotation.ts";
 import type { AuthorityRecord } from "./trust-state.ts";
 
@@ -57,6 +57,12 @@ function hintOf({ laggards, opensAtMs }: ClosedGate, command: string): string {
   }
   if (laggards.some(isRebuilding)) {
     return `the server has not read its log to the end yet; again in a minute: portcullis root ${command}`;
+  }
+  if (laggards.some(({ name }) => name === signedElsewhereName)) {
+    return (
+      "who they are: portcullis root status --all; when the last certificate that was signed elsewhere has expired, by the calendar: " +
+      `portcullis root ${command} --waive ${signedElsewhereName} --reason TEXT --for DURATION`
+    );
   }
   // When, the gate itself says: whoever shows it has a form for times.
   const waiting = opensAtMs === undefined ? "see to them" : "wait, it opens by itself";

@@ -90,6 +90,17 @@ describe("a step of a rotation", () => {
     assert.ok(back.authorities.every(({ auto }) => !auto));
   });
 
+  it("remembers which authority was adopted, through each of its steps", () => {
+    const adopt = { kind: "prepare", authority: authorityOf("B", { adopted: true }) } as const;
+    const adoptedIn = (commands: readonly RotationCommand[]): readonly string[] =>
+      afterCommands(commands).authorities.flatMap(({ id, adopted }) => (adopted ? [id] : []));
+    const away = [adopt, activate, retire, prepareOf("C"), activate];
+    for (const commands of [[adopt], [adopt, activate], [adopt, activate, rollback], away]) {
+      assert.deepEqual(adoptedIn(commands), [idOf("B")]);
+    }
+    assert.deepEqual(adoptedIn([...away, retire]), []);
+  });
+
   it("takes a root that was trusted already, publishes nothing, and withdraws it whole", () => {
     const trusting = { ...firstTrust, otherRoots: [rootOf("B"), rootOf("X")] };
     const prepared = decideRotation(trusting, prepare, evidenceOf(), 2_000);

@@ -42,8 +42,10 @@ const authorities: fc.Arbitrary<readonly AuthorityRecord[]> = fc
     key: fc.constantFrom("store" as const, "external" as const),
     auto: fc.boolean(),
     formerKeyIds: fc.array(keyId, { maxLength: formerKeysMax }),
+    isAdopted: fc.boolean(),
   })
-  .map(({ ids, roots, second, isFirst, ...rest }) => {
+  .map(({ ids, roots, second, isFirst, isAdopted, ...others }) => {
+    const rest = { ...others, ...(isAdopted && { adopted: true as const }) };
     const both = (["active", second ?? "prepared"] as const).map((state, index) => ({
       ...rest,
       state,

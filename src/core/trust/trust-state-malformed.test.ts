@@ -92,6 +92,8 @@ describe("a stored trust state is refused as malformed", () => {
     ["a chain of lists", withAuthority({ chain: [[1]] })],
     ["a key that is nowhere", withAuthority({ key: undefined })],
     ["no word on files", withAuthority({ auto: undefined })],
+    ["another word on adoption", withAuthority({ adopted: "yes" })],
+    ["adoption that is none", withAuthority({ adopted: false })],
     ["no list of former keys", withAuthority({ formerKeyIds: undefined })],
     ["a former key that is none", withAuthority({ formerKeyIds: ["AB"] })],
     ["too many former keys", withAuthority({ formerKeyIds: Array(5).fill("ab") })],

@@ -12,6 +12,8 @@ export interface StreamRequest {
   readonly signal: AbortSignal;
   /** It is cut off when nothing has come for so long. */
   readonly idleMs: number;
+  /** Asked then: whether the silence says nothing, as the connection is known to live. @default false */
+  readonly isAlive?: (() => boolean) | undefined;
 }
 
 /**
@@ -20,14 +22,14 @@ export interface StreamRequest {
  */
 export async function requestOver(
   session: ClientHttp2Session,
-  { path, headers, signal, idleMs }: StreamRequest,
+  { path, headers, signal, idleMs, isAlive }: StreamRequest,
 ): Promise<HttpAnswer | undefined> {
   let stream: ClientHttp2Stream | undefined;
   // One that is aborted already never tells: it would be waited for, for ever.
   signal.throwIfAborted();
   try {
     stream = session.request({ ...headers, ":method": "GET", ":path": path });
-    cutOff(stream, signal, idleMs);
+    cutOff(stream, { signal, idleMs, isAlive });
     return await answerOf(stream);
   } catch (error) {
     signal.throwIfAborted();
@@ -36,12 +38,18 @@ export async function requestOver(
   }
 }
 
-function cutOff(stream: ClientHttp2Stream, signal: AbortSignal, idleMs: number): void {
+function cutOff(
+  stream: ClientHttp2Stream,
+  { signal, idleMs, isAlive }: Pick<StreamRequest, "signal" | "idleMs" | "isAlive">,
+): void {
   const onAbort = (): void => void stream.destroy(new Error("aborted"));
   signal.addEventListener("abort", onAbort, { once: true });
   stream.once("close", () => signal.removeEventListener("abort", onAbort));
-  stream.setTimeout(idleMs, () => {
-    stream.destroy(new Error(`expected a word each ${idleMs} ms, got none`));
+  // It tells once, and is wound up by octets, or anew.
+  stream.setTimeout(idleMs);
+  stream.on("timeout", () => {
+    if (isAlive?.() === true) stream.setTimeout(idleMs);
+    else stream.destroy(new Error(`expected a word each ${idleMs} ms, got none`));
   });
 }
 

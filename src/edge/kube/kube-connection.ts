@@ -27,6 +27,8 @@ export interface KubeStreamRequest {
   readonly deadlineMs?: number;
   /** It is cut when nothing has come for so long. */
   readonly idleMs: number;
+  /** Asked then, where all watches share a connection: whether that is known to live. Its silence says nothing then. @default false */
+  readonly isAlive?: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -96,14 +98,14 @@ export class KubeConnection implements Disposable {
    * @throws KubeError; the reason of the request's signal. So does the answer
    */
   async open(request: KubeStreamRequest): Promise<AsyncIterable<Uint8Array>> {
-    const { path, deadlineMs = deadlineDefaultMs, idleMs } = request;
+    const { path, deadlineMs = deadlineDefaultMs, idleMs, isAlive } = request;
     const what = whatOf(request);
     const late = new AbortController();
     const signal = AbortSignal.any([request.signal, this.#closed.signal, late.signal]);
     return await within(what, deadlineMs, [signal], async (begun) => {
       const onAbort = (): void => late.abort(begun.reason);
       begun.addEventListener("abort", onAbort, { once: true });
-      const answer = await this.#transport.stream({ path, idleMs, signal });
+      const answer = await this.#transport.stream({ path, idleMs, isAlive, signal });
       begun.removeEventListener("abort", onAbort);
       return readable(answer, { what, signal });
     });

@@ -27,7 +27,9 @@ export async function kubeconfigAccess({
     try {
       each.loadFromFile(file);
     } catch (cause) {
-      throw unusable(`cannot read ${file}: ${reasonOf(cause)}`, cause);
+      throw unusable(`cannot read ${file}: ${reasonOf(cause)}`, cause, {
+        hint: "name another by --kubeconfig FILE, or by the variable KUBECONFIG",
+      });
     }
     return each;
   };

@@ -151,6 +151,16 @@ describe("the connection that watches share", () => {
     assert.equal(sessions.length, 2);
   });
 
+  it("lets one be silent for as long as it is known to live", async () => {
+    const { server, sessions } = http2Server();
+    using connection = await connectionTo(server);
+    let asked = 0;
+    const isAlive = (): boolean => ++asked < 4;
+    const silent = await first(await connection.open({ ...watch, idleMs: 30, isAlive }));
+    await assert.rejects(silent.next(), isUnreachable);
+    assert.deepEqual([asked, sessions.length], [4, 1]);
+  });
+
   it("ends one alone that is silent, or that nobody wants any more", async () => {
     const { server, sessions } = http2Server();
     using connection = await connectionTo(server);

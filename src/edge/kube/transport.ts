@@ -55,12 +55,16 @@ export class Transport implements Disposable {
 
   /** @throws KubeError; the reason of the signal */
   async stream(request: Omit<StreamRequest, "headers">): Promise<HttpAnswer> {
-    const { path, idleMs, signal } = request;
+    const { path, idleMs, signal, isAlive } = request;
     const url = this.#urlOf(path);
     return await this.#good(whatOf(request), signal, async (pool) => {
       const headers = { ...pool.headers, ...commonHeaders };
       const sent = { headers, idleMs, signal };
-      const shared = await pool.session?.request({ ...sent, path: url.pathname + url.search });
+      const shared = await pool.session?.request({
+        ...sent,
+        isAlive,
+        path: url.pathname + url.search,
+      });
       if (shared !== undefined) return shared;
       const agent = pool.streams;
       return await exchange({ ...sent, url, agent, method: "GET", isRepeatable: true });

@@ -8,6 +8,7 @@ import { durableTransaction } from "./durable.ts";
  * - `log-trust`: digest of the newest trust state that stands in the log.
  * - `log-policy`: digest of the newest issuance settings that stand in the log.
  * - `log-alarm`: kind of the newest proven alarm that no restore has settled since; "" for none.
+ * - `log-contradictions`: checkpoints that agents have shown and the log does not go on from, and the longest lifetime that was signed with.
  * - `bundle-published`: digest of the roots that were published last, and the first index of the log that was free then.
  * - `offline-keys`: IDs of keys that wait for an offline root's certificate, the oldest first.
  * - `clock-skew`: the greatest difference to an agent's clock that was seen, and when.
@@ -22,6 +23,7 @@ export type Fact =
   | "log-policy"
   | "clock-accepted"
   | "log-alarm"
+  | "log-contradictions"
   | "clock-skew"
   | "clock-proven"
   | "bundle-published"

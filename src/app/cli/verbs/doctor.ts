@@ -38,7 +38,7 @@ export const doctor: Command = defineCommand({
     ]);
     context.signal.throwIfAborted();
     if (server.failure !== undefined && cluster?.isHeard !== true) throw server.failure;
-    const rest = cluster === undefined ? [noPods] : cluster.findings;
+    const rest = cluster === undefined ? notAsked : cluster.findings;
     const all = joinFindings([server.seen, server.said, rest]);
     const findings = all.map((each) => ({ ...each, hint: pasteable(target, each.hint) }));
     const status = worstOf(findings);
@@ -48,7 +48,10 @@ export const doctor: Command = defineCommand({
   },
 });
 
-const noPods = { id: "pods", ...skipped("asked by a kubeconfig only") };
+const notAsked = ["pods", "settings"].map((id) => ({
+  id,
+  ...skipped("asked by a kubeconfig only"),
+}));
 
 /** The library that reads a kubeconfig is large. What keeps it from being read keeps the server from being found, too. */
 async function byCluster(context: Context, flags: KubeValues): Promise<ClusterAnswer | undefined> {

@@ -4,11 +4,11 @@ import { reasonPattern } from "../../../core/operator.ts";
 import { revertFlip } from "../../../edge/rpc/flip-client.ts";
 import { connectionFlags } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command } from "../command.ts";
-import { changeText, changeValue, objectChange } from "../mtls-change.ts";
+import { changeText, changeValue, objectChange, type ChangeMood } from "../mtls-change.ts";
 import { targetPositional } from "../mtls-flags.ts";
 import { goesOnLater } from "../mtls-flip-away.ts";
 import { followFlip } from "../mtls-flip-follow.ts";
-import { flipValue } from "../mtls-flip-value.ts";
+import { flipValue, type FlipValue } from "../mtls-flip-value.ts";
 import { flipOutputFlag, flipVoice } from "../mtls-flip-voice.ts";
 import { answerEmpty, refusalValue } from "../mtls-refused.ts";
 import { callerWaiverValue, countsText, endNext } from "../mtls-waivers.ts";
@@ -62,8 +62,7 @@ export const mtlsRevert: Command = defineCommand({
     const what = change === undefined ? null : changeValue(change);
     const waivers = standing.map(callerWaiverValue);
     progress.event("change", { change: what, flip, waivers });
-    const mood = flip.awaitsObject ? "to-commit" : dryRun ? "would-be" : "made";
-    if (change !== undefined) show(changeText(change, mood));
+    if (change !== undefined) show(changeText(change, moodOf(flip, dryRun)));
     print(change);
     // They are for the next flip, too, unless somebody ends them.
     show(countsText(waivers, flip.target));
@@ -77,6 +76,13 @@ export const mtlsRevert: Command = defineCommand({
     return await followFlip(context, flip, { server, progress, isRevert: true });
   },
 });
+
+/** While the API server is away, it is held back at once and written later. */
+function moodOf({ awaitsObject, waits }: FlipValue, dryRun: boolean): ChangeMood {
+  if (awaitsObject) return "to-commit";
+  if (dryRun) return "would-be";
+  return waits.some(({ kind }) => kind === "object") ? "ordered" : "made";
+}
 
 /** @throws UsageError */
 function reasonOf(reason: string | undefined): string {

@@ -6,9 +6,10 @@ import { readCaToSend, type SentCa } from "../../../edge/ca/sent-ca.ts";
 import { connectionFlags, type ConnectionValues } from "../admin-address.ts";
 import { defineCommand, ExitCode, type Command, type Context } from "../command.ts";
 import { kubeconfigFiles } from "../kube-flags.ts";
-import { nextLines, nextOf } from "../next-commands.ts";
+import { nextLines } from "../next-commands.ts";
 import { claimFlags, dryRunFlag, operatorName } from "../operator.ts";
 import { reportChange, sendCommand } from "../root-change.ts";
+import { awayNext } from "../root-classes.ts";
 import { changesFlag, runRotation, timeoutFlag } from "../root-rotate-run.ts";
 import { resolveServerTarget, textTarget } from "../server-target.ts";
 import { UsageError } from "../usage-error.ts";
@@ -20,8 +21,10 @@ export const rootAdopt: Command = defineCommand({
     "other: its root is prepared, signs when every verifier has confirmed it, and the root that the " +
     "server had before is retired. The key is read here and kept by the server; it is never printed.\n\n" +
     "With --waive whoever it names is passed over once the root is prepared, for that step.\n\n" +
-    "Then rotate away from it, by the same gates: portcullis root rotate. Ctrl-C leaves the rotation " +
-    "where it is, which is safe at any step; root rotate --resume goes on.",
+    "Then rotate away from it, by the same gates: portcullis root rotate. What others have signed under " +
+    "it no gate sees: its end waits for --waive class/signed-elsewhere, your word that the last of it " +
+    "has expired. Ctrl-C leaves the rotation where it is, which is safe at any step; root rotate " +
+    "--resume goes on.",
   flags: {
     "from-secret": {
       type: "string",
@@ -69,8 +72,7 @@ export const rootAdopt: Command = defineCommand({
     const run = { source, isResumed: false, wanted };
     const code = await runRotation(context, server, run);
     if (code !== ExitCode.ok || flags.output !== "table") return code;
-    const target = { address: "", ...textTarget(server) };
-    const next = nextOf(target, "portcullis root rotate");
+    const next = awayNext(textTarget(server));
     context.stdout.write(nextLines("next, away from it", next, context.nowMs()));
     return code;
   },

@@ -29,7 +29,8 @@ export const rootPlan: Command = defineCommand({
       const view = { nowMs: Date.parse(plan.now), colour: wantsColour(context), target };
       return planText(plan, context.columns, { ...view, isEach: flags.all });
     });
-    const isFree = plan.lagging === 0 && plan.refusal === "" && plan.warnings.length === 0;
+    const isOpen = plan.lagging === 0 && plan.unobservable.every(({ waived }) => waived);
+    const isFree = isOpen && plan.refusal === "" && plan.warnings.length === 0;
     return isFree ? ExitCode.ok : ExitCode.warning;
   },
 });

@@ -49,6 +49,11 @@ export class EvidenceMembers implements ProxyWatch {
     return false;
   }
 
+  /** Of those of which policy does not tell. */
+  *untold(): Generator<string> {
+    for (const { isTold, spiffeId } of this.#known.all()) if (!isTold) yield spiffeId;
+  }
+
   added({ identity, spiffeId, reporter }: PolicyProxy): void {
     const { key: proxy, namespace, serviceAccount, nodeId: name, claimedLabels } = identity;
     const agent = agentKey(reporter.spiffeId, reporter.agentId);
@@ -83,14 +88,14 @@ export class EvidenceMembers implements ProxyWatch {
     }
   }
 
-  look(haveEnded: (spiffeId: string) => boolean): void {
+  look(haveEnded: (spiffeId: string, proxy: string) => boolean): void {
     const now = this.#dependencies.nowMs();
     for (const known of this.#known.all()) {
       if (known.isTold) continue;
-      const { goneSinceMs, spiffeId } = known;
+      const { goneSinceMs, spiffeId, proxy } = known;
       if (goneSinceMs !== undefined && now - goneSinceMs >= goneMs) {
         this.#gone(known, Math.min(known.toldUntilMs ?? goneSinceMs, now));
-      } else if (haveEnded(spiffeId)) this.#gone(known, now);
+      } else if (haveEnded(spiffeId, proxy)) this.#gone(known, now);
     }
   }
 

@@ -31,7 +31,7 @@ export interface OpenEvidenceOptions {
 }
 
 export interface OpenedConnections {
-  readonly watch: ProxyWatch;
+  readonly watch: ProxyWatch & Pick<EvidenceMembers, "untold">;
   readonly intake: ConnectionIntake;
   /** When policy has its proxies. */
   readonly evidenceOf: (control: Pick<PolicyControl, "index" | "expected">) => ConnectionEvidence;

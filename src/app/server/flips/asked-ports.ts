@@ -27,6 +27,19 @@ export function withoutCallersOnly<T extends Pick<StoredMember, "name" | "ports"
   return members.filter(({ name, ports }) => ports?.length !== 0 || !callers.has(name));
 }
 
+/** Whether nobody is left, and all that are known only call. Of one that has never been heard of, it is not known. @param left of those taken */
+export function onlyCalls<T extends Pick<StoredMember, "name">>(
+  view: MeshView,
+  target: FlipTarget,
+  { taken, left }: { readonly taken: readonly T[]; readonly left: readonly T[] },
+  isStrict: (workload: string) => boolean,
+): boolean {
+  const heard = new Set(taken.map(({ name }) => name).filter((name) => !isStrict(name)));
+  if (heard.size === 0 || left.length > 0) return false;
+  const known = membersOf(view, target).members.filter(({ name }) => !isStrict(name));
+  return known.every(({ name }) => heard.has(name));
+}
+
 export function askedPorts(view: MeshView, target: FlipTarget, ports: FlipPorts): AskedPorts {
   const { namespace, name } = target;
   const known = new Map<string, boolean>();

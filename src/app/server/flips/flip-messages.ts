@@ -8,6 +8,7 @@ import type { OtherDecision } from "../../../core/flip/other-decisions.ts";
 import { formatStage } from "../../../core/flip/stages.ts";
 import { nameMessage } from "../../../edge/rpc/resource-messages.ts";
 import type { FlipStatusSchema } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
+import { absenceMessage } from "../policy/proxy-status.ts";
 import { notBackOf, type FlipReport } from "./flip-report.ts";
 import { otherMessage } from "./surroundings-messages.ts";
 import { callerMessage } from "./verdict-messages.ts";
@@ -38,10 +39,10 @@ export function flipMessage(
     stagesOpened: opened.length,
     revertWindow: BigInt(Math.round(flip.revertWindowMs / 1_000)),
     workloads: workloads.map((each) => {
-      const { name, draining, absence, plaintext = "", isWaived: waived } = each;
-      const its = stateOf(each);
-      const why = its === "silent" ? (absence ?? "unheard") : "";
-      return { name, state: its, draining, absence: why, plaintext, waived };
+      const { name, draining, absence = "unheard", absentUntilMs, plaintext = "" } = each;
+      const state = stateOf(each);
+      const why = absenceMessage(state === "silent" ? { absence, absentUntilMs } : undefined);
+      return { name, state, draining, ...why, plaintext, waived: each.isWaived };
     }),
     waits: waits.slice(0, waitsMax).map((each) => ({ ...each })),
     refused: callers.slice(0, callersMax).map(callerMessage),

@@ -27,6 +27,8 @@ export type ServerRefusalCode =
   | "flips-full"
   /** Nobody there could refuse anything. */
   | "target-without-proxy"
+  /** Nobody there takes calls. */
+  | "target-takes-no-calls"
   | "flip-object-in-directory"
   /** The configuration has changed while it was judged. */
   | "object-changed"

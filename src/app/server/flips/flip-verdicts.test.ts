@@ -95,6 +95,16 @@ describe("a proxy that listens nowhere by policy, and that no object names a por
     assert.deepEqual(await check({ ...known, hasListeners: false }), silent);
     assert.deepEqual(await check(known), ["safe"]);
   });
+
+  it("is SAFE alone, too: there is nobody who could refuse; and not where another one is unheard of", async () => {
+    const alone = { members: [other], spans: [], set };
+    assert.deepEqual(await check(alone), ["safe"]);
+    const silent = ["unknown", "proxy/shop/api-1 never-reported"];
+    assert.deepEqual(await check({ ...alone, hasListeners: false }), silent);
+    assert.deepEqual(await check({ ...alone, members: [] }), ["unknown", "target/shop/api nobody"]);
+    const more = setOf(workloadYaml("api-1", "10.0.0.9"), workloadYaml("api-2", "10.0.0.8"));
+    assert.deepEqual(await check({ ...alone, set: more }), ["unknown", "target/shop/api nobody"]);
+  });
 });
 
 describe("a proxy that listens on nothing that is asked for", () => {

@@ -15,10 +15,11 @@ import { assertApart, flipsFull } from "./flip-overlaps.ts";
 import type { FlipRegister } from "./flip-register.ts";
 import { endedReport, type FlipReport } from "./flip-report.ts";
 import { RunningFlip, type RunningFlipDependencies } from "./running-flip.ts";
+import type { ProgressControl } from "./workload-progress.ts";
 
 export interface FlipsDependencies extends Omit<RunningFlipDependencies, "onStep" | "register"> {
   readonly register: FlipRegister;
-  readonly control: Pick<PolicyControl, "index" | "rollout" | "proxies" | "expected" | "hold">;
+  readonly control: ProgressControl & Pick<PolicyControl, "hold">;
   readonly events: FlipEvents;
 }
 

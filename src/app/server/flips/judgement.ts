@@ -10,7 +10,7 @@ import type { FlipPorts } from "../../../core/flip/flip.ts";
 import type { TargetPort } from "../../../core/flip/target-modes.ts";
 import { selectorOf, type FlipTarget } from "../../../core/flip/target.ts";
 import type { CallerWaiver } from "../../../edge/store/caller-waivers.ts";
-import { askedPorts, withoutCallersOnly } from "./asked-ports.ts";
+import { askedPorts, onlyCalls, withoutCallersOnly } from "./asked-ports.ts";
 import { isAny, isAskedOf, portsIn } from "./asked-evidence.ts";
 import type { CallerWaivers } from "./caller-waivers.ts";
 import { holdersIn, type EvidenceQuestions } from "./evidence-questions.ts";
@@ -97,9 +97,10 @@ export async function judge(
     ports: only,
     members: members.map((each) => ({
       ...withPorts(each, asked),
-      absence: absenceOf(each.proxy),
+      ...absenceOf(each.proxy),
       hasTold: told.has(each.key) && isKnown(each, dependencies.hasListeners),
     })),
+    onlyCalls: onlyCalls(view, target, { taken, left: members }, isStrict),
     firstBornMs: Math.min(...all.map(({ bornMs }) => bornMs)),
     anewMs: dependencies.anewMs,
     seen: [...others, ...mtls],

@@ -44,7 +44,7 @@ const pruneMs = 60_000;
 
 /** @param owned ends them. @throws StoreError; FlipError `flip-malformed`; whatever SQLite throws */
 export function openFlips(
-  { store, keeper, log, metrics, live, kube }: Parts,
+  { store, keeper, log, metrics, live, kube, trustSecret }: Parts,
   { resources, control, connections, trustDomain, nowMs }: OpenFlipsOptions,
   owned: AsyncDisposableStack,
 ): OpenedFlips {
@@ -76,7 +76,9 @@ export function openFlips(
     if (kube === undefined) return undefined;
     const ending = new AbortController();
     owned.defer(() => ending.abort());
-    return new ClusterEdits({ connection: kube.connection, set, signal: ending.signal });
+    const assertMayEdit = (): void => trustSecret?.assertNotOvertaken();
+    const { signal } = ending;
+    return new ClusterEdits({ connection: kube.connection, set, assertMayEdit, signal });
   };
   const hurried = new HurriedStreams<Session>((...of) => connections?.intake.hurry(...of));
   const clusterEdits = openClusterEdits();

@@ -1,6 +1,6 @@
 /** How far STRICT, or the way back, is at one proxy: by what it has acknowledged. */
 
-import type { Absence } from "../../../core/evidence/member.ts";
+import type { Absent } from "../../../core/evidence/member.ts";
 import type { MemberStage } from "../../../core/flip/flip-view.ts";
 import { modeOf } from "../../../core/policy/port-modes.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
@@ -20,11 +20,11 @@ export interface ProxyProgress {
   /** By what it has acknowledged last: taken at one of its ports at least, or refused; undefined: nobody knows, or it has no port. */
   readonly plaintext: "refused" | "taken" | undefined;
   /** Undefined for one that is told of. */
-  readonly absence: Absence | undefined;
+  readonly absent: Absent | undefined;
 }
 
-/** Nothing was heard of it since the server's start. */
-export function silent(key: string): ProxyProgress {
+/** Policy does not tell of it for the target. */
+export function silent(key: string, absent: Absent): ProxyProgress {
   return {
     key,
     stage: "silent",
@@ -32,16 +32,17 @@ export function silent(key: string): ProxyProgress {
     draining: 0,
     isBack: false,
     plaintext: undefined,
-    absence: "unheard",
+    absent,
   };
 }
 
 /** @param isAsked whether a port of it is the flip's */
 export function proxyProgress(
-  { index, rollout }: Pick<PolicyControl, "index" | "rollout">,
+  control: Pick<PolicyControl, "index" | "rollout" | "gonePods">,
   proxy: PolicyProxy,
   isAsked: (port: number) => boolean,
 ): ProxyProgress {
+  const { index, rollout } = control;
   const { identity, applied, said, session } = proxy;
   const { key } = identity;
   const { hasListeners, draining } = said;
@@ -71,7 +72,7 @@ export function proxyProgress(
       applied === "nothing" ||
       (has !== undefined && strictPorts(has, hasListeners, isAsked).length === 0),
     plaintext: plaintextOf(proxy, isAsked),
-    absence: absenceIn(proxy),
+    absent: absenceIn(control, proxy),
   };
 }
 

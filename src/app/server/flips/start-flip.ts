@@ -1,5 +1,6 @@
 /** To begin a flip: what is judged is what is begun, and what is not SAFE is not. */
 
+import { takesNoCalls } from "../../../core/evidence/verdict.ts";
 import { isRefusal } from "../../../core/flip/flip-error.ts";
 import { newFlip, type Flip, type NewFlip } from "../../../core/flip/flip.ts";
 import { defaultStages, parseStages } from "../../../core/flip/stages.ts";
@@ -55,6 +56,7 @@ export async function startFlip(orders: FlipOrders, order: StartOrder): Promise<
   const change = changeOf(plan);
   const flip = { ...newFlipOf(order, target, plan, orders.nowMs()), stages };
   const dry = newFlip({ ...flip, id: 0 });
+  if (takesNoCalls(judgement.verdict)) throw withoutCalls(judgement);
   const { members } = judgement.verdict.coverage;
   // One that has just come is known by policy first.
   const isNobody = flips.report(dry).workloads.every(({ stage }) => stage === "no-proxy");
@@ -112,6 +114,14 @@ function withoutProxy(judgement: Judgement): FlipRefusedError {
   const message = `expected a proxy of ${text}, which could refuse plaintext, got none since the look-back began`;
   const hint = `give it a sidecar, and look who is there: portcullis mtls status -n ${namespace}`;
   return new FlipRefusedError("target-without-proxy", message, { hint, judgement });
+}
+
+/** Nobody could be made strict, and nobody would be refused. */
+function withoutCalls(judgement: Judgement): FlipRefusedError {
+  const { text, namespace } = judgement.target;
+  const message = `expected a workload of ${text} that takes calls, got such alone as only call: STRICT would refuse nobody`;
+  const hint = `what is there: portcullis get -n ${namespace}; its object can say STRICT without a flip`;
+  return new FlipRefusedError("target-takes-no-calls", message, { hint, judgement });
 }
 
 function objectChanged({ text }: FlipTarget): FlipRefusedError {

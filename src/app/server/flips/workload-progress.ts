@@ -1,7 +1,6 @@
 /** How far STRICT, or the way back, is at the workloads of a flip: by what their proxies have acknowledged. */
 
 import { compareText } from "../../../core/compare-text.ts";
-import type { Absence } from "../../../core/evidence/member.ts";
 import type { MemberStage, MemberState } from "../../../core/flip/flip-view.ts";
 import type { ToldSpan } from "../../../core/flip/told-span.ts";
 import { selectorOf } from "../../../core/flip/target.ts";
@@ -9,6 +8,7 @@ import { selects } from "../../../core/policy/labels.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import { nameKey, type Labels } from "../../../core/resources/resource.ts";
 import type { PolicyControl } from "../policy/policy-control.ts";
+import { absenceBy, unheardOf } from "./proxy-absence.ts";
 import { plaintextAmong, proxyProgress, silent, type ProxyProgress } from "./proxy-progress.ts";
 import type { TargetFacts } from "./target-facts.ts";
 
@@ -17,8 +17,6 @@ export interface WorkloadProgress extends MemberState {
   readonly isBack: boolean;
   /** By what its proxies have acknowledged last: one takes it, or all refuse it; undefined: nobody knows. */
   readonly plaintext: ProxyProgress["plaintext"];
-  /** Of one that is silent. */
-  readonly absence: Absence | undefined;
 }
 
 /** A member by the evidence, that is not proven gone. */
@@ -49,9 +47,12 @@ export function workloadProgress(
     known.add(proxy.key);
     add(byName, name, proxy);
   }
+  const absentOf = absenceBy(control);
   const told = new Map(evidenced.map((each) => [each.proxy, each]));
   for (const { proxy, name, labels } of evidenced) {
-    if (!known.has(proxy) && facts.asked.isMember(labels)) add(byName, name, silent(proxy));
+    if (known.has(proxy) || !facts.asked.isMember(labels)) continue;
+    // With its pod, the labels have gone by which policy knew it.
+    add(byName, name, silent(proxy, absentOf(proxy) ?? { absence: "away" }));
   }
   const all = Array.from(byName, ([name, proxies]) => ({
     ...progressOf(proxies, told),
@@ -62,7 +63,10 @@ export function workloadProgress(
   return isSorted ? all : all.toSorted((a, b) => compareText(a.name, b.name));
 }
 
-export type ProgressControl = Pick<PolicyControl, "index" | "rollout" | "proxies" | "expected">;
+export type ProgressControl = Pick<
+  PolicyControl,
+  "index" | "rollout" | "proxies" | "expected" | "gonePods"
+>;
 
 function progressOf(
   proxies: readonly ProxyProgress[],
@@ -88,7 +92,7 @@ function progressOf(
     isConnected: proxies.length > 0 && proxies.every(({ isConnected }) => isConnected),
     isBack: proxies.every(({ isBack }) => isBack),
     plaintext: plaintextAmong(proxies),
-    absence: proxies.find((each) => each.stage === "silent")?.absence,
+    ...proxies.find((each) => each.stage === "silent")?.absent,
     hasTwin: proxies.some((each) => each.isConnected),
     evidenceUntilMs: toldMs === 0 || toldMs === Infinity ? undefined : toldMs,
     hasGap,
@@ -131,7 +135,8 @@ function* proxiesOf(
   for (const identity of control.expected.values()) {
     if (identity.namespace !== target.namespace) continue;
     const name = nameOf(identity);
-    if (labelsOf(identity, name) !== undefined) yield [name, silent(identity.key)];
+    if (labelsOf(identity, name) === undefined) continue;
+    yield [name, silent(identity.key, unheardOf(control, identity.key))];
   }
 }
 

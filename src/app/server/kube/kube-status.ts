@@ -49,7 +49,9 @@ function bundleMapsStatus(state: NamedBundleMaps) {
     total: BigInt(total),
     current: BigInt(current),
     behind: [...behind],
-    failing: failing.map(({ namespace, reason: detail }) => ({ namespace, detail })),
+    failing: failing.map(({ namespace, reason: detail, retryMs }) => {
+      return { namespace, detail, retryMs: BigInt(Math.round(retryMs)) };
+    }),
     contested: BigInt(contested),
     contestedBy,
   };

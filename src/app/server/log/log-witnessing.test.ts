@@ -25,6 +25,8 @@ interface Rig extends AsyncDisposable {
   readonly witnessing: LogWitnessing;
   readonly alarms: LogAlarms;
   readonly logged: readonly { readonly event: string }[];
+  /** Sizes of what was shown. */
+  readonly contradicted: readonly number[];
 }
 
 async function open(restores: () => [] = () => []): Promise<Rig> {
@@ -32,6 +34,7 @@ async function open(restores: () => [] = () => []): Promise<Rig> {
   const { path } = stack.use(temporaryDirectory());
   const store = stack.use(await openStore(path));
   const logged: { event: string }[] = [];
+  const contradicted: number[] = [];
   const log = pino({}, { write: (text) => void logged.push(JSON.parse(text)) });
   const events = new MeshEvents(log, testMetrics());
   const { reader, writer } = store;
@@ -44,12 +47,20 @@ async function open(restores: () => [] = () => []): Promise<Rig> {
       leaves: new LogLeaves(reader),
       alarms,
       events,
+      onContradiction: (held) => void contradicted.push(held.size),
       isSettled,
       roundMs,
     }),
   );
   const rest = stack.move();
-  return { store, witnessing, alarms, logged, [Symbol.asyncDispose]: () => rest.disposeAsync() };
+  return {
+    store,
+    witnessing,
+    alarms,
+    logged,
+    contradicted,
+    [Symbol.asyncDispose]: () => rest.disposeAsync(),
+  };
 }
 
 interface TestStream extends WitnessStream {
@@ -198,6 +209,22 @@ describe("a server of witnesses", () => {
       assert.equal(stream.shown[0]?.claim.fromSize, 0);
     }
     assert.equal(rig.witnessing.newestSeen, undefined);
+  });
+
+  it("tells of a checkpoint of its key that its log does not go on from, and of none that an agent only speaks of", async () => {
+    await using other = await open();
+    await addCertificates(other.store, 0, 4);
+    const { checkpoint: held, size } = other.store.reader.head();
+    await using rig = await open();
+    await addCertificates(rig.store, 0, 2);
+    const [says, shows] = [streamOf(), streamOf()];
+    rig.witnessing.begin(says, "");
+    await eventually(() => says.shown.length === 1);
+    const told = { kind: "log-fork", message: "", held, shown: "", serial: new Uint8Array() };
+    rig.witnessing.takeAlarm(says, { ...told, kind: "log-fork" });
+    rig.witnessing.begin(shows, held);
+    await eventually(() => rig.contradicted.length > 0);
+    assert.deepEqual(rig.contradicted, [size]);
   });
 
   it("says that it cannot show a log that it cannot read, and goes on", async () => {

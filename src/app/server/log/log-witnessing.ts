@@ -27,6 +27,8 @@ export interface LogWitnessingDependencies {
   readonly leaves: LogLeaves;
   readonly alarms: LogAlarms;
   readonly events: MeshEvents;
+  /** Told each time of a checkpoint of ours that this log does not go on from. */
+  readonly onContradiction: (held: Checkpoint) => void;
   /** False after a restore, until the log says what was lost: before that, every agent would raise an alarm. */
   readonly isSettled: () => boolean;
   /** @default 30,000 */
@@ -219,11 +221,16 @@ export class LogWitnessing implements Disposable {
       .map((serial) => this.#dependencies.leaves.locate(serial, stream.speaksFor));
   }
 
-  #convict({ stream, note }: Witness, kind: "log-rollback" | "log-fork", head: OwnHead): void {
+  #convict(
+    { stream, note, held }: Witness,
+    kind: "log-rollback" | "log-fork",
+    head: OwnHead,
+  ): void {
     const message =
       "an agent holds a checkpoint of this log's key that this log does not go on from";
     const serial = new Uint8Array();
     const alarm = { kind, message, held: note, shown: head.note, serial };
     this.#dependencies.alarms.raise(stream.reporter, alarm, true);
+    if (held !== undefined) this.#dependencies.onContradiction(held);
   }
 }

@@ -6,9 +6,11 @@ import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { LogKeeper } from "../log/log-keeper.ts";
 import type { ConnectionEvidence } from "../evidence/connection-evidence.ts";
 import type { ConnectionIntake } from "../evidence/connection-intake.ts";
-import { openConnections } from "../evidence/open-evidence.ts";
+import { failureFields } from "../failure-fields.ts";
+import { openConnections, type OpenedConnections } from "../evidence/open-evidence.ts";
 import { openFlips, type OpenedFlips } from "../flips/open-flips.ts";
 import { openKubeConfiguration } from "../kube/configuration/kube-configuration.ts";
+import { GonePods } from "../kube/configuration/gone-pods.ts";
 import { openPodFarewells } from "../kube/configuration/open-pod-farewells.ts";
 import type { Parts } from "../parts.ts";
 import { PolicyControl } from "./policy-control.ts";
@@ -60,10 +62,28 @@ export async function openPolicy(
   const named = { dataDir, trustDomain: trustDomain.name, nowMs, cluster };
   const connections = await openConnections(parts, { resources: resources.set, ...named }, owned);
   const policyLog = new PolicyLog(log);
-  const control = owned.use(
+  const gonePods =
+    cluster &&
+    owned.use(
+      new GonePods({
+        certificates: transparency.reader.certificates,
+        podOf: (name) => cluster.podOf(name),
+        isListed: () => cluster.pods.state().listedMs !== undefined,
+        isConnected: (agent) => parts.roll.agent(agent)?.connected === true,
+        identities: () => unheardIn(control, connections?.watch),
+        onFailed: (error) =>
+          log.error(
+            { event: "gone-pods-not-read", ...failureFields(error) },
+            "who waits for a pod that is gone is not known",
+          ),
+        nowMs,
+      }),
+    );
+  const control: PolicyControl = owned.use(
     new PolicyControl({
       trustDomain: trustDomain.name,
       watch: connections?.watch,
+      gonePods,
       isKnown: () => cluster?.isComplete() !== false,
       events: {
         policyRefused: (proxy, objects) => {
@@ -105,6 +125,16 @@ export async function openPolicy(
     owned,
   );
   return { resources, control, connections: found, flips };
+}
+
+/** Identities of all of whom nobody hears. */
+function* unheardIn(
+  { proxies, expected }: PolicyControl,
+  evidence: Pick<OpenedConnections["watch"], "untold"> | undefined,
+): Generator<string> {
+  for (const { spiffeId } of proxies.away()) yield spiffeId;
+  for (const key of expected.keys()) yield key.slice(0, key.indexOf(" "));
+  yield* evidence?.untold() ?? [];
 }
 
 function nameOf({ spiffeId, said, reporter }: PolicyProxy) {

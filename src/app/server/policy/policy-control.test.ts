@@ -8,6 +8,7 @@ import { emptyPolicy } from "../../../core/policy/proxy-policy.ts";
 import type { LeafOwner } from "../../../core/roll/leaf-owners.ts";
 import { encodePolicy } from "../../../edge/rpc/policy-messages.ts";
 import { digestOfPolicy } from "./encoded-policies.ts";
+import type { GonePodsView } from "../kube/configuration/gone-pods.ts";
 import { PolicyControl } from "./policy-control.ts";
 
 const trustDomain = "mesh.example";
@@ -26,6 +27,7 @@ function rig(
   owners: readonly LeafOwner[],
   entries = [web],
   isKnown: () => boolean = () => true,
+  gonePods?: GonePodsView,
 ) {
   t.mock.timers.enable({ apis: ["setInterval"] });
   let now = 0;
@@ -34,6 +36,7 @@ function rig(
   const control = new PolicyControl({
     trustDomain,
     isKnown,
+    gonePods,
     events: {
       policyRefused: () => void events.push("refused"),
       policyTooLarge: () => void events.push("too-large"),
@@ -233,6 +236,20 @@ it("says once what a proxy has refused, also by turns", (t) => {
     control.take(session, ofWeb, news(said("p")));
   }
   assert.deepEqual(events, ["refused", "refused"]);
+});
+
+it("a proxy of a pod that is gone is no more when its own agent's certificates have ended, whoever else has its identity", (t) => {
+  const gone = { absence: "pod-gone", absentUntilMs: 9_000 } as const;
+  const hasEnded = (key: string, nowMs: number): boolean =>
+    key === `${idOf("web")} a ${idOf("web")} web-0` && nowMs >= 9_000;
+  const { control, look, keys } = rig(t, [], [web], () => true, { of: () => gone, hasEnded });
+  const session = sessionOf(ofWeb.spiffeId);
+  control.take(session, ofWeb, whole(said("web-0")));
+  look(9_000);
+  assert.equal(keys().length, 1, "it is told of");
+  control.closed(session);
+  look(0);
+  assert.equal(keys().length, 0);
 });
 
 it("asks once when the certificates end of those who are away", (t) => {

@@ -11,6 +11,7 @@ import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { PolicyReport } from "../../../core/policy/policy-report.ts";
 import { Rollout } from "../../../core/policy/rollout.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
+import type { GonePodsView } from "../kube/configuration/gone-pods.ts";
 import type { Session } from "../mesh/mesh-session.ts";
 import { CertificateEnds } from "./certificate-ends.ts";
 import { ExpectedProxies } from "./expected-proxies.ts";
@@ -32,6 +33,8 @@ export interface PolicyControlDependencies extends SilentOwnersDependencies {
   readonly trustDomain: string;
   readonly events: PolicyEvents;
   readonly watch?: ProxyWatch | undefined;
+  /** Of a cluster. */
+  readonly gonePods?: GonePodsView | undefined;
   /** Whether it is known who is there; until then nobody is told anything new. */
   readonly isKnown?: () => boolean;
   /** When the last certificate ends that an identity was given; 0 for none. */
@@ -44,6 +47,7 @@ export interface PolicyControlDependencies extends SilentOwnersDependencies {
 /** An Envoy comes back to its agent within 2 s; one that does not for so long has ended. */
 const goneMs = 60_000;
 const lookMs = 2_000;
+const noPods: GonePodsView = { of: () => undefined, hasEnded: () => false };
 /** Endpoints come last, and may be thousands. */
 const objectsMax = 64;
 
@@ -51,6 +55,7 @@ export class PolicyControl implements Disposable {
   readonly index: PolicyIndex;
   readonly rollout: Rollout = new Rollout();
   readonly proxies: PolicyProxies;
+  readonly gonePods: GonePodsView;
   readonly #dependencies: PolicyControlDependencies;
   readonly #publisher: PolicyPublisher;
   readonly #expectations: ExpectedProxies;
@@ -61,7 +66,8 @@ export class PolicyControl implements Disposable {
 
   constructor(dependencies: PolicyControlDependencies) {
     this.#dependencies = dependencies;
-    const { trustDomain, events, nowMs } = dependencies;
+    const { trustDomain, events, nowMs, gonePods = noPods } = dependencies;
+    this.gonePods = gonePods;
     const { rollout } = this;
     const index = new PolicyIndex(trustDomain);
     this.index = index;
@@ -225,13 +231,17 @@ export class PolicyControl implements Disposable {
   #look(): void {
     const { nowMs, provenNowMs, watch } = this.#dependencies;
     const now = nowMs();
-    const ends = this.#ends.begin(provenNowMs());
+    const provenMs = provenNowMs();
+    const ends = this.#ends.begin(provenMs);
+    // Others of its identity may have certificates for ever.
+    const haveEnded = (spiffeId: string, key: string): boolean =>
+      ends.haveEnded(spiffeId) || this.gonePods.hasEnded(key, provenMs);
     for (const proxy of this.proxies.away()) {
-      const { goneSinceMs, spiffeId } = proxy;
+      const { goneSinceMs, spiffeId, identity } = proxy;
       const isGone = goneSinceMs !== undefined && now - goneSinceMs >= goneMs;
-      if (isGone || ends.haveEnded(spiffeId)) this.#remove(proxy);
+      if (isGone || haveEnded(spiffeId, identity.key)) this.#remove(proxy);
     }
-    watch?.look((spiffeId) => ends.haveEnded(spiffeId));
+    watch?.look(haveEnded);
     this.#expectations.look();
     this.#publisher.look();
   }

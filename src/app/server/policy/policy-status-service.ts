@@ -60,13 +60,15 @@ function* statusPages(
   }
 }
 
-/** Whoever is told of has its line, also while another agent may have it, too. */
-function untold({ proxies, expected }: PolicyControl): readonly ProxyIdentity[] {
+/** Whoever is told of has its line, also while another agent may have it, too; an earlier pod of its name is waited for, and has its own. */
+function untold({ proxies, expected, gonePods }: PolicyControl): readonly ProxyIdentity[] {
   if (expected.size === 0) return [];
   const nameOf = ({ namespace, serviceAccount, nodeId }: ProxyIdentity): string =>
     `${namespace}/${serviceAccount}/${nodeId}`;
   const told = new Set(Array.from(proxies.all(), ({ identity }) => nameOf(identity)));
-  return [...expected.values()].filter((identity) => !told.has(nameOf(identity)));
+  return [...expected.values()].filter(
+    (identity) => !told.has(nameOf(identity)) || gonePods.of(identity.key) !== undefined,
+  );
 }
 
 /** Others have their turn after each page. */

@@ -1,6 +1,8 @@
 /** What one proxy does, is to do, and waits for, as GetPolicyStatus says it. */
 
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { Absent } from "../../../core/evidence/member.ts";
 import type { ProxyIdentity } from "../../../core/policy/proxy-identity.ts";
 import type { ProxyPolicy } from "../../../core/policy/proxy-policy.ts";
 import type { ProxyProgress } from "../../../core/policy/rollout.ts";
@@ -11,7 +13,7 @@ import type {
   PortStatusSchema,
   ProxyPolicyStatusSchema,
 } from "../../../gen/portcullis/admin/v1/admin_pb.ts";
-import { absenceIn } from "../flips/proxy-absence.ts";
+import { absenceIn, unheardOf } from "../flips/proxy-absence.ts";
 import type { PortColumns } from "../flips/port-columns.ts";
 import { digestOfPolicy } from "./encoded-policies.ts";
 import type { PolicyControl } from "./policy-control.ts";
@@ -36,7 +38,7 @@ export function expectedStatus(
     proxyId: nodeId,
     workload: workload === undefined ? "" : nameKey(workload),
     state: "unknown",
-    absence: "unheard",
+    ...absenceMessage(unheardOf(control, key)),
     ports: portsOf(control, identity, { applied: undefined, draining: new Map(), columns }),
   };
 }
@@ -57,7 +59,7 @@ export function proxyStatus(
     agentId: reporter.agentId,
     workload: workload === undefined ? "" : nameKey(workload),
     state: stateOf(proxy, progress),
-    absence: absenceIn(proxy) ?? "",
+    ...absenceMessage(absenceIn(control, proxy)),
     ports: portsOf(control, identity, {
       applied: proxy.applied,
       draining: said.draining,
@@ -77,6 +79,16 @@ export function proxyStatus(
       },
     }),
   };
+}
+
+/** As flips say it, too. */
+export function absenceMessage(absent: Absent | undefined): {
+  readonly absence: string;
+  readonly absenceUntil?: Timestamp;
+} {
+  const { absence = "", absentUntilMs } = absent ?? {};
+  if (absentUntilMs === undefined) return { absence };
+  return { absence, absenceUntil: timestampFromMs(absentUntilMs) };
 }
 
 /** Of what it is to do now: what has come in the place of what it refused is no refusal any more, whether it has it or not. */

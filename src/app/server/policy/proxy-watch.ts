@@ -13,6 +13,6 @@ export interface ProxyWatch {
   readonly heard: (reporter: Reporter, missed: MissedIdentities) => void;
   /** Its keys are destroyed, and its Envoys with them. */
   readonly goodbye: (reporter: Reporter) => void;
-  /** Every other second. @param haveEnded whether an identity has no unexpired certificate */
-  readonly look: (haveEnded: (spiffeId: string) => boolean) => void;
+  /** Every other second. @param haveEnded whether an identity, or the agent of this proxy, has no unexpired certificate */
+  readonly look: (haveEnded: (spiffeId: string, proxy: string) => boolean) => void;
 }

@@ -1,6 +1,7 @@
 /** Evidence of the mesh, put together: who is there, who has certificates, what the gates of a rotation see of it. */
 
 import { Roll } from "../../../core/roll/roll.ts";
+import type { RootMaps } from "../../../core/roll/root-maps.ts";
 import type { OwnCertificate } from "../../../core/roll/holder-gate.ts";
 import type { ServerConfig } from "../../../edge/config/server-config.ts";
 import type { MeshEvents } from "../../../edge/telemetry/mesh-events.ts";
@@ -26,6 +27,8 @@ export interface EvidenceOptions extends Pick<
 > {
   readonly waivers: Pick<Waivers, "current">;
   readonly own: () => readonly OwnCertificate[];
+  /** The server's ConfigMaps with the roots; undefined where it writes none. */
+  readonly rootMaps: () => RootMaps | undefined;
   readonly config: () => ServerConfig;
   readonly metrics: ServerMetrics;
   readonly events: MeshEvents;
@@ -51,7 +54,7 @@ const rollLimits = {
 /** @param watch of the ledger that all certificates go through */
 export function buildEvidence(options: EvidenceOptions, watch: LedgerWatch): Evidence {
   const { store, trust, transparency, keeper, records, waivers } = options;
-  const { own, config, events, nowMs } = options;
+  const { own, rootMaps, config, events, nowMs } = options;
   const { proven } = keeper;
   const { reader } = transparency;
   const { certificates } = reader;
@@ -105,6 +108,7 @@ export function buildEvidence(options: EvidenceOptions, watch: LedgerWatch): Evi
       waived: () => new Set(waivers.current.map(({ name }) => name)),
       classes: () => classesOf(config()),
       own,
+      rootMaps,
       restores: () => records.list(),
       isClockGood: () => keeper.time.status.kind === "ok",
       proven,

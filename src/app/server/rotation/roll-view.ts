@@ -4,18 +4,18 @@
  */
 
 import { validationSecretNames } from "../../../core/envoy/secret.ts";
-import { findRestored } from "../../../core/log/restored.ts";
-import { decodeEntry } from "../../../core/log/entry-codec.ts";
 import { holderGate, type OwnCertificate } from "../../../core/roll/holder-gate.ts";
 import type { Reporter } from "../../../core/roll/evidence.ts";
 import type { HandshakeView } from "../../../core/roll/handshake-proof.ts";
 import type { Gate } from "../../../core/roll/laggard.ts";
 import type { LeafOwner, LeavingAgent } from "../../../core/roll/leaf-owners.ts";
 import type { Roll } from "../../../core/roll/roll.ts";
+import type { RootMaps } from "../../../core/roll/root-maps.ts";
 import { verifierGate } from "../../../core/roll/verifier-gate.ts";
 import type { VerifierView } from "../../../core/roll/verifier-view.ts";
 import { rootSha256, rootsDigest } from "../../../core/spiffe/roots-digest.ts";
 import { isRotating, type AuthorityRecord } from "../../../core/trust/trust-state.ts";
+import { parseCertificate } from "../../../core/x509/certificate.ts";
 import type { CertificateIndex } from "../../../edge/log/certificate-index.ts";
 import type { StoredEntry } from "../../../edge/log/log-reader.ts";
 import { clockJumped, provenGate } from "./gate-limits.ts";
@@ -24,6 +24,7 @@ import type { ProvenClock } from "../log/proven-clock.ts";
 import type { Reissue } from "../mesh/reissue.ts";
 import type { BundleCut, RotationView, VerifierStep } from "./rotation-view.ts";
 import type { TrustKeeper } from "../trust-keeper.ts";
+import { lostUntilMs } from "../restore-records.ts";
 import { WaivedLeaves } from "./waived-leaves.ts";
 
 export interface RollViewDependencies {
@@ -40,6 +41,8 @@ export interface RollViewDependencies {
   readonly classes: () => readonly string[];
   /** The server's, that are in use. */
   readonly own: () => readonly OwnCertificate[];
+  /** The server's ConfigMaps with the roots, by those of now; undefined where it writes none. */
+  readonly rootMaps: () => RootMaps | undefined;
   /** Of the log's restores. */
   readonly restores: () => readonly StoredEntry[];
   /** Whether it can be said what has expired. */
@@ -82,6 +85,7 @@ export class RollView implements RotationView, Disposable {
     const { bundle, state } = trust.current;
     const present = rootsDigest(bundle.roots);
     const handshakes = step === "activate" ? this.#handshakes() : undefined;
+    const rootMaps = this.#dependencies.rootMaps();
     const view = {
       roll,
       owners: books.open().owners,
@@ -95,11 +99,12 @@ export class RollView implements RotationView, Disposable {
       waived: waived(),
       lostUntilMs: this.#lostUntilMs(),
       ...(handshakes && { handshakes }),
+      ...(rootMaps && { rootMaps }),
     };
     return this.#gate((nowMs) => verifierGate(view, nowMs, namedMax), namedMax);
   }
 
-  holders({ root }: AuthorityRecord, namedMax: number = namedDefault): Gate {
+  holders({ root, adopted }: AuthorityRecord, namedMax: number = namedDefault): Gate {
     const { roll, books, certificates, own } = this.#dependencies;
     const waived = this.#dependencies.waived();
     const view = {
@@ -110,7 +115,9 @@ export class RollView implements RotationView, Disposable {
       waived,
       waivedLeaves: this.#waivedLeaves.indexesOf(waived),
       skewMs: roll.maxSkewMs,
-      lostUntilMs: this.#lostUntilMs(),
+      // By whatever clock it was made: one of another server may be ahead.
+      lostUntilMs: this.#lostUntilMs(parseCertificate(root).notBeforeMs - roll.maxSkewMs),
+      isAdopted: adopted === true,
     };
     return this.#gate((nowMs) => holderGate(view, nowMs, namedMax), namedMax);
   }
@@ -182,10 +189,8 @@ export class RollView implements RotationView, Disposable {
     else books.close();
   }
 
-  #lostUntilMs(): number {
-    const ranges = this.#dependencies
-      .restores()
-      .map(({ data }) => findRestored(decodeEntry(data))?.possibleUntilMs ?? 0);
-    return Math.max(0, ...ranges);
+  /** @param madeMs of the root that it would hang on */
+  #lostUntilMs(madeMs: number = 0): number {
+    return lostUntilMs(this.#dependencies.restores(), madeMs);
   }
 }

@@ -39,7 +39,9 @@ export async function parseOrder(
     const sent = { from: printable(from, 200), files: contents };
     const { authority, keys } = await make({ kind: "files", sent });
     const detail = `${authority.id} of ${sent.from}`;
-    return { command: { kind: "prepare", authority }, keys, detail };
+    // Whoever had it has signed with it, and perhaps does still.
+    const adopted = { ...authority, adopted: true } as const;
+    return { command: { kind: "prepare", authority: adopted }, keys, detail };
   }
   if (command.case !== "compromise") return { command: { kind: command.case }, detail: "" };
   const { authorityId, replacement } = command.value;

@@ -3,6 +3,7 @@
 import { X509Certificate } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { PortcullisError } from "../../../core/error.ts";
 import { lifeLeftRatio } from "../../../core/issuance/expiry.ts";
 import { rootSha256 } from "../../../core/spiffe/roots-digest.ts";
 import { authorityEndsAtMs } from "../../../core/trust/authority-end.ts";
@@ -36,6 +37,8 @@ export interface RootStatusDependencies extends KeyPlaces {
   readonly rotation: Pick<Rotation, "decide">;
   readonly view: RotationView;
   readonly waivers: Pick<Waivers, "current">;
+  /** Why no trust is changed now, whatever a gate says; undefined where it may be. */
+  readonly hold: () => PortcullisError | undefined;
   /** What the server does by itself; "" for nothing. */
   readonly automatic: () => string;
   /** Of the operator's CA on disk. */
@@ -97,17 +100,24 @@ function retiredMessage({ id, rootSha256, atMs, compromised }: RetiredAuthority)
 
 const commands = ["activate", "rollback", "retire", "abort"] as const;
 
-function steps({ trust, rotation }: RootStatusDependencies) {
+function steps({ trust, rotation, hold }: RootStatusDependencies) {
+  const held = heldBack(hold());
   return [
-    stepMessage("prepare", noRoomForAuthority(trust().state)),
+    stepMessage("prepare", noRoomForAuthority(trust().state) ?? held),
     ...commands.map((kind) => {
       const decision = rotation.decide({ kind }, 1);
-      return stepMessage(kind, decision.kind === "refused" ? decision.refusal : undefined);
+      return stepMessage(kind, decision.kind === "refused" ? decision.refusal : held);
     }),
   ];
 }
 
-function stepMessage(command: string, refusal: RotationRefusal | undefined) {
+type Refusal = Pick<RotationRefusal, "message" | "hint" | "gate"> & { readonly code: string };
+
+function heldBack(error: PortcullisError | undefined): Refusal | undefined {
+  return error && { code: error.code, message: error.message, hint: error.hint ?? "" };
+}
+
+function stepMessage(command: string, refusal: Refusal | undefined) {
   if (refusal === undefined) return { command, isAllowed: true };
   const { code, message, hint, gate } = refusal;
   const opensAt = openingOf(gate);

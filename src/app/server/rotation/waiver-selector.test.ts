@@ -21,6 +21,7 @@ const all = [
   laggard("leaf", "0a1b2c", web),
   laggard("class", "files"),
   laggard("server", "rebuilding"),
+  laggard("config-map", "shop"),
 ];
 
 const table: readonly (readonly [selector: string, indexes: readonly number[]])[] = [
@@ -39,6 +40,9 @@ const table: readonly (readonly [selector: string, indexes: readonly number[]])[
   ["files", []],
   ["server/*", []],
   ["NODE-1", []],
+  ["config-map/shop", [6]],
+  ["config-map/*", [6]],
+  ["shop", [6]],
 ];
 
 describe("a waiver's selector", () => {

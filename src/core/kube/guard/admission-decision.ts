@@ -14,6 +14,8 @@ export interface JudgedPart {
   readonly kind: "safe" | "unsafe" | "unknown";
   /** Whoever is in the way and not waived: callers where it is unsafe, else whose evidence is missing, and what of it. */
   readonly names: readonly string[];
+  /** Whoever would be in the way, and is waived. */
+  readonly waived?: readonly string[];
 }
 
 export interface JudgedChange {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { isServed, planMap, type BundleMap } from "./bundle-map.ts";
-import { viewBundleMaps } from "./bundle-maps-view.ts";
+import { namespacesByRoots, viewBundleMaps } from "./bundle-maps-view.ts";
 import type { KubeNamespace } from "../namespace.ts";
 
 const namespaceOf = (name: string, isTerminating = false): KubeNamespace => {
@@ -56,5 +56,22 @@ describe("a ConfigMap with the roots", () => {
       current.has(name) ? mapOf() : undefined;
     const { total, current: count, behind } = viewBundleMaps(all, found, "wanted");
     assert.deepEqual([total, count, behind.length, behind[0]], [30, 3, 20, "n3"]);
+  });
+
+  it("is by its roots behind or not: a gate waits for no label, and for one that another writes, too", () => {
+    const maps = new Map<string, BundleMap>([
+      ["current", mapOf()],
+      ["unlabelled", mapOf({ isLabelled: false })],
+      ["other", mapOf({ rootsSha256: "other" })],
+      ["contested", mapOf()],
+    ]);
+    const names = [...maps.keys(), "missing", "kube-public"];
+    const all = [...names.map((each) => namespaceOf(each)), namespaceOf("ends", true)];
+    const isContested = (name: string): boolean => name === "contested";
+    const found = (name: string): BundleMap | undefined => maps.get(name);
+    assert.deepEqual(namespacesByRoots(all, found, "wanted", isContested), {
+      current: 2,
+      behind: ["other", "contested", "missing"],
+    });
   });
 });

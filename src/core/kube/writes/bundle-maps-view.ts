@@ -28,3 +28,30 @@ export function viewBundleMaps(
   }
   return { total, current, behind };
 }
+
+export interface NamespacesByRoots {
+  readonly current: number;
+  /** By name. */
+  readonly behind: readonly string[];
+}
+
+/**
+ * For whoever waits until all have the roots: that Istio's label is missing harms nobody who mounts them.
+ * @param isContested somebody else writes it, too: what it says now it may not say a moment later
+ */
+export function namespacesByRoots(
+  namespaces: Iterable<KubeNamespace>,
+  mapOf: (namespace: string) => BundleMap | undefined,
+  wantedSha256: string,
+  isContested: (namespace: string) => boolean,
+): NamespacesByRoots {
+  const behind: string[] = [];
+  let current = 0;
+  for (const namespace of namespaces) {
+    if (!isServed(namespace)) continue;
+    const { name } = namespace;
+    if (mapOf(name)?.rootsSha256 === wantedSha256 && !isContested(name)) current++;
+    else behind.push(name);
+  }
+  return { current, behind };
+}

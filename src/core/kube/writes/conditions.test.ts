@@ -29,6 +29,14 @@ const tables: readonly (readonly [string, Partial<PolicyFacts>, readonly string[
     [accepted, "portcullis.io/InForce False Waiting: confirmed by 1 of 2 proxies"],
   ],
   [
+    "one that has not is of a pod that is gone",
+    { proxies: { confirmed: 2, total: 3, gone: 1, goneUntilMs: 3_600_000 } },
+    [
+      accepted,
+      "portcullis.io/InForce False Waiting: confirmed by 2 of 3 proxies; 1 is of an earlier pod that is gone, and may run on until its certificates end, 1970-01-01T01:00:00Z",
+    ],
+  ],
+  [
     "nobody needs it",
     { proxies: undefined },
     [accepted, "portcullis.io/InForce Unknown NoProxies: no proxy is known to need it"],

@@ -17,9 +17,18 @@ export interface PolicyFacts {
   /** What of it has no effect, or another one than it looks. */
   readonly warnings: readonly string[];
   /** Of the proxies that it decides for, how many have confirmed that it is in force. Undefined: it decides for none. */
-  readonly proxies: { readonly confirmed: number; readonly total: number } | undefined;
+  readonly proxies: ProxyShare | undefined;
   /** Of what it lets in without TLS; undefined where it lets in nothing. */
   readonly verdict: PolicyVerdict | undefined;
+}
+
+export interface ProxyShare {
+  readonly confirmed: number;
+  readonly total: number;
+  /** Of those that have not confirmed it, whose pods are gone and may run on. */
+  readonly gone?: number;
+  /** When the certificates of the last of them end. */
+  readonly goneUntilMs?: number;
 }
 
 export interface PolicyVerdict {
@@ -85,10 +94,19 @@ function inForce({ proxies }: PolicyFacts): WantedCondition {
     };
   }
   const { confirmed, total } = proxies;
-  const message = `confirmed by ${confirmed} of ${total} proxies`;
+  const message = `confirmed by ${confirmed} of ${total} proxies${goneWords(proxies)}`;
   return confirmed >= total
     ? { type, status: "True", reason: "Confirmed", message }
     : { type, status: "False", reason: "Waiting", message };
+}
+
+/** Why it may stay so for hours: a new pod of the name looks as if all were well. */
+function goneWords({ gone = 0, goneUntilMs = 0 }: ProxyShare): string {
+  if (gone === 0) return "";
+  const whose =
+    gone === 1 ? "1 is of an earlier pod that is" : `${gone} are of earlier pods that are`;
+  const until = new Date(goneUntilMs).toISOString().replace(/\.\d{3}Z$/, "Z");
+  return `; ${whose} gone, and may run on until its certificates end, ${until}`;
 }
 
 /** True: it can be made strict. */

@@ -31,7 +31,9 @@ export function verdictOf(parts: readonly JudgedPart[], cut: string): PolicyVerd
     return { kind: "UNKNOWN", why: `evidence is missing of ${named(of("unknown"))}` };
   }
   if (cut !== "") return { kind: "UNKNOWN", why: `not all was judged: ${cut}` };
-  return { kind: "SAFE", why: "STRICT would refuse nobody who was seen" };
+  const waived = [...new Set(parts.flatMap((each) => each.waived ?? []))];
+  const but = waived.length === 0 ? "" : ` but for ${named(waived)}, waived`;
+  return { kind: "SAFE", why: `STRICT would refuse nobody who was seen${but}` };
 }
 
 function named(names: readonly string[]): string {

@@ -11,9 +11,10 @@ import type { KubeAccess } from "../kube-access.ts";
 import { KubeConnection } from "../kube-connection.ts";
 import { asKubeError, KubeError } from "../kube-error.ts";
 import { forwardPort } from "./port-forward.ts";
-import { findServerPod, readServerRoots, type ServerPlace } from "./server-place.ts";
+import { findServerPod, nameItsRoots, readServerRoots, type ServerPlace } from "./server-place.ts";
 import { requestToken } from "./token-request.ts";
 import { isTokenFor } from "./token-audience.ts";
+import { handshakeHint, orUnreachable } from "./way-hints.ts";
 
 export interface ClusterAdminOptions {
   /** For people: `namespace portcullis-system by context kind`. */
@@ -84,7 +85,9 @@ export class ClusterAdmin implements AdminWay {
     const { namespace, signal, nowMs } = this.#options;
     const access = await this.#options.access();
     using whole = new KubeConnection({ access });
-    const connection: Asker = { send: (request) => whole.send({ ...request, signal }) };
+    const connection: Asker = {
+      send: (request) => orUnreachable(whole.send({ ...request, signal })),
+    };
     // One after the other: what is said to be missing is the first that is.
     const found = await findServerPod(connection, namespace);
     const roots = await this.#roots(connection);
@@ -102,7 +105,7 @@ export class ClusterAdmin implements AdminWay {
 
   async #token(access: KubeAccess, connection: Asker): Promise<string> {
     const { tokenFile, audience, namespace, serviceAccount } = this.#options;
-    if (tokenFile !== undefined) return await readText(tokenFile, "--token-file", tokenBytesMax);
+    if (tokenFile !== undefined) return await readToken(tokenFile, serviceAccount, audience);
     const { headers } = await access.credentials();
     const own = /^Bearer (.+)$/.exec(headers["authorization"] ?? "")?.[1];
     if (own !== undefined && isTokenFor(own, audience)) return own;
@@ -112,7 +115,8 @@ export class ClusterAdmin implements AdminWay {
 
   async #through({ access, pod, port, roots, token }: Place): Promise<AdminPassage> {
     const { namespace, signal, roots: place } = this.#options;
-    const forwarded = await forwardPort(access, { namespace, pod, port }, signal);
+    const opening = forwardPort(access, { namespace, pod, port }, signal);
+    const forwarded = await orUnreachable(opening);
     const onAbort = (): void => void forwarded.destroy(asError(signal.reason));
     signal.addEventListener("abort", onAbort, { once: true });
     forwarded.once("close", () => signal.removeEventListener("abort", onAbort));
@@ -125,7 +129,9 @@ export class ClusterAdmin implements AdminWay {
     } catch (error) {
       signal.throwIfAborted();
       const { code, message } = asKubeError(error, what);
-      const hint = isUnknownRoot(error) ? "its roots are others: --server-root FILE" : undefined;
+      const named = "file" in place ? "--server-root FILE" : nameItsRoots;
+      const others = `its roots are others: ${named}`;
+      const hint = isUnknownRoot(error) ? others : handshakeHint(error, { namespace, pod });
       throw new KubeError(code, message, { cause: error, ...(hint !== undefined && { hint }) });
     }
   }
@@ -139,6 +145,16 @@ function isUnknownRoot(error: unknown): boolean {
 
 function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+/** What is no token is not sent: of it the server says only that it could not be read. */
+async function readToken(path: string, account: string, audience: string): Promise<string> {
+  const text = await readText(path, "--token-file", tokenBytesMax);
+  if (/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text;
+  const got = text === "" ? "an empty file" : "something else";
+  const message = `--token-file: expected a token of three parts in ${path}, got ${got}`;
+  const hint = `write one: kubectl create token ${account} --audience ${audience}`;
+  throw new KubeError("kube-config", message, { hint });
 }
 
 async function readText(path: string, flag: string, bytesMax: number): Promise<string> {

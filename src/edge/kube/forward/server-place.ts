@@ -4,6 +4,7 @@
  */
 
 import { isJsonObject, type JsonObject } from "../../../core/identity/json-object.ts";
+import { inThePod } from "../../../core/kube/in-the-pod.ts";
 import { compareText } from "../../../core/compare-text.ts";
 import type { Pod } from "../../../core/kube/pod.ts";
 import { isFinished } from "../../../core/kube/pod.ts";
@@ -57,9 +58,14 @@ function noPod(namespace: string, there: readonly Pod[]): KubeError {
   }
   const names = there.slice(0, 3).map(({ name }) => name);
   const message = `no pod of the server in namespace ${namespace} is ready: ${names.join(", ")}`;
-  const hint = `kubectl --namespace ${namespace} describe pod ${names[0]}`;
+  const [pod = ""] = names;
+  const hint = `kubectl --namespace ${namespace} describe pod ${pod}; ${inThePod({ namespace, pod })}`;
   return new KubeError("kube-unavailable", message, { hint });
 }
+
+/** Where the ConfigMap that was read is another's. */
+export const nameItsRoots: string =
+  "name the server's own ConfigMap by --bundle-config-map, or its roots by --server-root FILE";
 
 /** @param name of the ConfigMap @returns PEM. @throws KubeError */
 export async function readServerRoots(
@@ -73,7 +79,5 @@ export async function readServerRoots(
   const roots = isJsonObject(data) ? data[rootsKey] : undefined;
   if (typeof roots === "string" && roots.includes("BEGIN CERTIFICATE")) return roots;
   const message = `ConfigMap ${namespace}/${name}: expected certificates in ${rootsKey}`;
-  throw new KubeError("kube-answer", message, {
-    hint: "name the server's own by --bundle-config-map, or its roots by --server-root FILE",
-  });
+  throw new KubeError("kube-answer", message, { hint: nameItsRoots });
 }

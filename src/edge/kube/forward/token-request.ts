@@ -23,7 +23,11 @@ export async function requestToken(
     kind: "TokenRequest",
     spec: { audiences: [audience], expirationSeconds: seconds },
   };
-  const answer = await connection.send({ method: "POST", path, body });
+  const answer = await connection.send({ method: "POST", path, body }).catch((cause: unknown) => {
+    if (!(cause instanceof KubeError) || cause.code !== "kube-not-found") throw cause;
+    const hint = `name an account of namespace ${namespace} by --service-account: kubectl get serviceaccounts --namespace ${namespace}`;
+    throw new KubeError(cause.code, cause.message, { cause, hint });
+  });
   const status = isJsonObject(answer) ? answer["status"] : undefined;
   const token = isJsonObject(status) ? status["token"] : undefined;
   if (typeof token === "string" && token !== "") return token;

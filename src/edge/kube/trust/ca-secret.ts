@@ -17,7 +17,9 @@ export async function readCaSecret(
   name: string,
 ): Promise<SentCa> {
   const path = `/api/v1/namespaces/${namespace}/secrets/${name}`;
-  const answer = await connection.send({ path });
+  const answer = await connection.send({ path }).catch((error: unknown) => {
+    throw withRole(error, namespace, name);
+  });
   if (!isJsonObject(answer)) throw new KubeError("kube-answer", `GET ${path}: expected a Secret`);
   const data = objectOf(answer["data"]);
   const files = new Map<string, Uint8Array>();
@@ -26,4 +28,14 @@ export async function readCaSecret(
     if (text !== "") files.set(known, Buffer.from(text, "base64"));
   }
   return { from: `Secret ${namespace}/${name}`, files: withOwnRoot(files) };
+}
+
+/** One Secret, and not all of a cluster's. */
+function withRole(error: unknown, namespace: string, name: string): unknown {
+  if (!(error instanceof KubeError) || error.code !== "kube-forbidden") return error;
+  const role = `kubectl -n ${namespace} create role read-${name} --verb get --resource secrets --resource-name ${name}`;
+  return new KubeError(error.code, error.message, {
+    cause: error,
+    hint: `a Role for that one Secret is enough: ${role}; and a RoleBinding of it to you`,
+  });
 }

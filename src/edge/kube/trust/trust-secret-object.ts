@@ -31,6 +31,8 @@ export interface FoundSecret {
   readonly version: string;
   /** Who wrote it last, as `managedFields` has it: for people. */
   readonly manager: string;
+  /** Of the Lease, in whose name it was written last; "" where it says none. */
+  readonly holder: string;
   /** Undefined: it cannot be read, and `error` says why. */
   readonly content: SecretContent | undefined;
   readonly error?: unknown;
@@ -40,7 +42,7 @@ const recordKey = "trust.json";
 const denialsKey = "deny-list.json.gz";
 const keyPattern = /^key\.([A-Za-z0-9_-]{1,64})\.pem$/;
 const labels = { "app.kubernetes.io/managed-by": "portcullis" };
-/** Without it, the same content written by another holder would be no new version. */
+/** Without it, the same content written by another holder would be no new version, and nobody would know of that one. */
 const holderAnnotation = "portcullis.io/lease-holder";
 const query = `?fieldManager=${fieldManager}`;
 
@@ -54,10 +56,11 @@ export interface OwnedSecret {
 export class TrustSecretObject {
   readonly namespace: string;
   readonly name: string;
+  /** In whose name it is written. */
+  readonly holder: string;
   readonly #object: NamedObject;
-  readonly #holder: string;
 
-  /** @param holder of the Lease, in whose name it is written. @param deadlineMs of each request */
+  /** @param deadlineMs of each request */
   constructor(
     connection: KubeConnection,
     { namespace, name, holder }: OwnedSecret,
@@ -65,7 +68,7 @@ export class TrustSecretObject {
   ) {
     this.namespace = namespace;
     this.name = name;
-    this.#holder = holder;
+    this.holder = holder;
     const collection = `/api/v1/namespaces/${namespace}/secrets`;
     this.#object = new NamedObject({ connection, collection, name, deadlineMs });
   }
@@ -86,7 +89,7 @@ export class TrustSecretObject {
     signal?: AbortSignal,
   ): Promise<void> {
     const { name, namespace } = this;
-    const annotations = { [holderAnnotation]: this.#holder };
+    const annotations = { [holderAnnotation]: this.holder };
     const metadata = { name, namespace, labels, annotations };
     const data = dataOf(content);
     const body = { apiVersion: "v1", kind: "Secret", type: "Opaque", metadata, data };
@@ -115,7 +118,11 @@ function dataOf({ record, keys, denials }: SecretContent): Readonly<Record<strin
 
 function foundIn(answer: JsonObject): FoundSecret {
   const metadata = objectOf(answer["metadata"]);
-  const found = { version: textOf(metadata["resourceVersion"]), manager: managerOf(metadata) };
+  const found = {
+    version: textOf(metadata["resourceVersion"]),
+    manager: managerOf(metadata),
+    holder: textOf(objectOf(metadata["annotations"])[holderAnnotation]),
+  };
   try {
     return { ...found, content: contentOf(objectOf(answer["data"])) };
   } catch (error) {

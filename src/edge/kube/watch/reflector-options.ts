@@ -35,7 +35,7 @@ export interface ReflectorOptions<T extends KubeObject> {
 export interface ReflectorTimings {
   /** A watch is asked to end after this, and a fifth of it more at most. */
   readonly watchSeconds: number;
-  /** Bookmarks come each minute: a stream that is silent for longer is none. */
+  /** Most bookmarks come each minute. A stream that is silent for longer is cut, unless the API server is known to live by the same connection. */
   readonly idleMs: number;
   /** An API server that was away for longer may have another past (a restored etcd): it is asked for its list again. */
   readonly awayMs: number;

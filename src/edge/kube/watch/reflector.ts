@@ -17,6 +17,7 @@ import {
   type ReflectorTimings,
 } from "./reflector-options.ts";
 import { pauseForRetry } from "./retry-pause.ts";
+import { isQuiet } from "./quiet-watch.ts";
 import { RetryPace } from "./retry-pace.ts";
 import { parseWatchEvent, watchPath } from "./watch-event.ts";
 
@@ -122,7 +123,9 @@ export class Reflector<T extends KubeObject> implements AsyncDisposable {
     const { signal } = this.#closed;
     const seconds = Math.round(watchSeconds * (1 + random() / 5));
     const path = watchPath(kind, version, seconds);
-    const stream = await connection.open({ path, idleMs, signal });
+    const untilMs = nowMs() + seconds * 1_000 + idleMs;
+    const isAlive = (): boolean => isQuiet({ nowMs: nowMs(), aliveMs: aliveMs?.(), untilMs });
+    const stream = await connection.open({ path, idleMs, isAlive, signal });
     const openedMs = nowMs();
     this.#openedMs = openedMs;
     this.#failure = undefined;

@@ -143,6 +143,27 @@ describe("a change to STRICT", () => {
     ]);
   });
 
+  it("is SAFE where all only call: STRICT would refuse nobody", async () => {
+    using scene = new Scene();
+    for (const each of ["cron/job-0", "idle/job-0"]) {
+      scene.known.put(workloadManifest(each, "job", "10.2.0.1", {}));
+      scene.evidence.proxy(each, { app: "job" }, []);
+    }
+    assert.deepEqual(await scene.judge("cron/default", undefined, { mode: "STRICT" }), [
+      "cron safe",
+    ]);
+    const mesh = await scene.judge(`${root}/default`, undefined, { mode: "STRICT" });
+    assert.deepEqual(mesh, ["cron safe", "idle safe", "shop safe"]);
+    // Beside them one of which nothing is known, and one whose port an object names.
+    scene.known.put(workloadManifest("cron/job-1", "job", "10.2.0.2", {}));
+    scene.known.put(workloadManifest("idle/job-1", "job", "10.2.0.3"));
+    assert.deepEqual(await scene.judge(`${root}/default`, undefined, { mode: "STRICT" }), [
+      "cron unknown target/cron (nobody)",
+      "idle unknown target/idle (nobody)",
+      "shop safe",
+    ]);
+  });
+
   it("is nothing where nobody is there", async () => {
     using scene = new Scene();
     const nobody = { mode: "STRICT", app: "nobody" };

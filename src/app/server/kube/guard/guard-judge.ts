@@ -119,8 +119,8 @@ export class GuardJudge {
     const asked = { target: named, ports, lookBackMs, brokenCalls: calls, isStrict };
     const answer = await orNothing(judge(this.#dependencies, asked));
     if (answer === undefined) return { ...part, kind: "unknown", names: [] };
-    const { kind } = answer.verdict;
-    return { ...part, kind, names: inTheWay(answer.verdict) };
+    const { kind, waivedNames: waived } = answer.verdict;
+    return { ...part, kind, names: inTheWay(answer.verdict), waived };
   }
 }
 

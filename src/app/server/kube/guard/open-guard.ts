@@ -22,7 +22,7 @@ export interface OpenGuardOptions {
 
 /** @returns undefined where it is off @throws ListenError; what keeps its certificate from being signed */
 export async function openGuard(
-  parts: Pick<Parts, "live" | "log" | "metrics" | "trust" | "issueServing">,
+  parts: Pick<Parts, "live" | "log" | "metrics" | "trust" | "trustSecret" | "issueServing">,
   { policy, kube, config, nowMs }: OpenGuardOptions,
   owned: AsyncDisposableStack,
 ): Promise<OpenedGuard | undefined> {

@@ -11,6 +11,8 @@ import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import type { ServerMetrics } from "../../../../edge/telemetry/server-metrics.ts";
 import { servingNames } from "../../serving-names.ts";
 import type { IssueServing } from "../../serving-certificate.ts";
+import { TrustSecretError } from "../trust/trust-secret-error.ts";
+import type { TrustSecret } from "../trust/trust-secret.ts";
 import { GuardAdmission, type GuardAdmissionOptions } from "./guard-admission.ts";
 import { GuardCertificate, type GuardTimings, type GuardTrust } from "./guard-certificate.ts";
 
@@ -20,6 +22,8 @@ export interface GuardParts {
   readonly metrics: Pick<ServerMetrics, "registry">;
   readonly trust: GuardTrust;
   readonly issueServing: IssueServing;
+  /** Undefined: the trust state is in the data directory alone. */
+  readonly trustSecret?: Pick<TrustSecret, "areRootsCurrent"> | undefined;
 }
 
 export interface ServeGuardOptions extends Pick<
@@ -55,7 +59,7 @@ const path = "/validate";
 
 /** @throws ListenError; what keeps its certificate from being signed */
 export async function serveGuard(
-  { log, metrics, trust, issueServing: issue }: GuardParts,
+  { log, metrics, trust, issueServing: issue, trustSecret }: GuardParts,
   options: ServeGuardOptions,
   owned: AsyncDisposableStack,
 ): Promise<OpenedGuard> {
@@ -66,7 +70,10 @@ export async function serveGuard(
   const certificate = owned.use(
     await GuardCertificate.open({
       webhook: guardConfiguration,
-      keepRoots: (pem) => keepCaBundle(connection, guardConfiguration, pem),
+      keepRoots: async (pem) => {
+        if (trustSecret?.areRootsCurrent === false) throw mayBeOld();
+        return await keepCaBundle(connection, guardConfiguration, pem);
+      },
       names: () => servingNames({ listen, servingDnsNames }),
       trust,
       issue,
@@ -110,4 +117,11 @@ export async function serveGuard(
       certificateNotAfterMs: certificate.current.notAfterMs,
     }),
   };
+}
+
+function mayBeOld(): TrustSecretError {
+  const message = "the roots of this server may be old: the webhook's are left as they are";
+  return new TrustSecretError("trust-secret-silent", message, {
+    hint: "portcullis status says what the Secret of the trust waits for",
+  });
 }

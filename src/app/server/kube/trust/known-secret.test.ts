@@ -12,6 +12,7 @@ const known: KnownSecret = {
   attempted: [{ epoch: 4, digest: "x" }],
   ttlMaxSeconds: 86_400,
   adoptedMs: 0,
+  holders: ["portcullis-0_8899aabbccddeeff_01020304"],
 };
 
 describe("what is known of the Secret of the trust", () => {
@@ -26,6 +27,7 @@ describe("what is known of the Secret of the trust", () => {
     ["an epoch that is text", { ...known, epoch: "3" }],
     ["attempts that are none", { ...known, attempted: [{ epoch: -1, digest: "x" }] }],
     ["no attempts", { ...known, attempted: undefined }],
+    ["holders that are none", { ...known, holders: [7] }],
     ["a lifetime that is none", { ...known, ttlMaxSeconds: 0.5 }],
   ];
   for (const [what, value] of wrong) {
@@ -33,6 +35,11 @@ describe("what is known of the Secret of the trust", () => {
       assert.throws(() => parseKnownSecret(JSON.stringify(value)), { code: "store-unreadable" });
     });
   }
+
+  it("is read as an older version wrote it, which knew no holders", () => {
+    const { holders: _, ...older } = known;
+    assert.deepEqual(parseKnownSecret(JSON.stringify(older)), { ...known, holders: [] });
+  });
 
   it("is refused where it is no JSON", () => {
     assert.throws(() => parseKnownSecret("{"), { code: "store-unreadable" });

@@ -16,8 +16,10 @@ export interface KnownSecret {
   readonly attempted: readonly Stamp[];
   /** The longest lifetime that any server of this mesh has signed with, as far as is known. */
   readonly ttlMaxSeconds: number;
-  /** When another server's trust was taken over, Unix ms, while the log does not say so yet; 0 else. */
+  /** When it was found that another server has had the trust, Unix ms, while the log does not say so yet; 0 else. */
   readonly adoptedMs: number;
+  /** Holders of the Lease that this directory was: in whose name it wrote the Secret last, then those in whose name it was about to. */
+  readonly holders: readonly string[];
 }
 
 export function encodeKnownSecret(known: KnownSecret): string {
@@ -26,17 +28,19 @@ export function encodeKnownSecret(known: KnownSecret): string {
 
 /** @throws StoreError: with another name, or nothing known, this directory would take itself for another one */
 export function parseKnownSecret(text: string): KnownSecret {
-  const { writer, lineage, attempted, ttlMaxSeconds, adoptedMs, ...seen } = objectIn(text);
+  const object = objectIn(text);
+  const { writer, lineage, attempted, ttlMaxSeconds, adoptedMs, holders = [], ...seen } = object;
   if (
     typeof writer === "string" &&
     typeof lineage === "string" &&
     isStamp(seen) &&
     isStamps(attempted) &&
     isCount(ttlMaxSeconds) &&
-    isCount(adoptedMs)
+    isCount(adoptedMs) &&
+    isTexts(holders)
   ) {
     const { epoch, digest } = seen;
-    return { writer, lineage, epoch, digest, attempted, ttlMaxSeconds, adoptedMs };
+    return { writer, lineage, epoch, digest, attempted, ttlMaxSeconds, adoptedMs, holders };
   }
   throw unreadable();
 }
@@ -57,6 +61,10 @@ function isStamps(value: unknown): value is readonly Stamp[] {
 
 function isStamp(value: unknown): value is Stamp {
   return isJsonObject(value) && isCount(value["epoch"]) && typeof value["digest"] === "string";
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function isCount(value: unknown): value is number {

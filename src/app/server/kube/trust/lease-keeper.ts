@@ -10,7 +10,7 @@ import {
   isLeaseHeld,
   leaseTimes,
   seeLease,
-  type Lease,
+  type LeaseDecision,
   type SeenLease,
 } from "../../../../core/kube/trust/lease.ts";
 import { KubeError } from "../../../../edge/kube/kube-error.ts";
@@ -54,6 +54,7 @@ export class LeaseKeeper implements AsyncDisposable {
   /** Of that one; monotonic. */
   #holderUntilMs = 0;
   #said = "";
+  #isResting = false;
   #renewing: Promise<void> = Promise.resolve();
 
   private constructor(options: LeaseKeeperOptions) {
@@ -69,7 +70,16 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   get isHeld(): boolean {
-    return isLeaseHeld(this.#renewedMs, this.#options.monotonicMs());
+    return !this.#isResting && this.#isOurs;
+  }
+
+  /** It is not held any more when this returns, is given back within 2 s, and not taken before `resume`. Whose it is is looked at all the same. */
+  rest(): void {
+    this.#isResting = true;
+  }
+
+  resume(): void {
+    this.#isResting = false;
   }
 
   /** How often it was taken: in between another one may have had it. */
@@ -95,18 +105,24 @@ export class LeaseKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort();
     await this.#renewing;
-    if (!this.isHeld) return;
+    if (!this.#isOurs) return;
     this.#renewedMs = undefined;
     // Whoever comes next waits until it has expired, if this fails.
     await this.#giveBack().catch(() => {});
+  }
+
+  /** Nobody else can have it. */
+  get #isOurs(): boolean {
+    return isLeaseHeld(this.#renewedMs, this.#options.monotonicMs());
   }
 
   /** Where the answer to a renewal is missing, what is there is read first. */
   async #giveBack(): Promise<void> {
     const { object, identity, nowMs } = this.#options;
     const { lease, version } = this.#written ?? (await object.read());
-    if (lease?.holder !== identity) return;
-    await object.write(givenBack(lease, nowMs()), version);
+    this.#written = undefined;
+    if (lease?.holder === identity) await object.write(givenBack(lease, nowMs()), version);
+    this.#renewedMs = undefined;
   }
 
   async #acquire(): Promise<void> {
@@ -130,11 +146,22 @@ export class LeaseKeeper implements AsyncDisposable {
       await sleep(retryMs, undefined, { signal, ref: false }).catch(() => {});
       if (signal.aborted) return;
       try {
-        await this.#step(signal);
+        await (this.#isResting ? this.#look(signal) : this.#step(signal));
       } catch (error) {
         if (!signal.aborted) this.#sayFailure(error);
       }
     }
+  }
+
+  /** While it rests. */
+  async #look(signal: AbortSignal): Promise<void> {
+    const { object, identity, monotonicMs, nowMs } = this.#options;
+    if (this.#renewedMs !== undefined) await this.#giveBack();
+    this.#seen = seeLease(this.#seen, await object.read(signal), monotonicMs());
+    const decision = decideLease(this.#seen, identity, monotonicMs(), nowMs());
+    const isTheirs = decision.kind === "wait";
+    this.#holder = isTheirs ? decision.holder : "";
+    this.#holderUntilMs = isTheirs ? decision.untilMs : 0;
   }
 
   async #step(signal: AbortSignal): Promise<void> {
@@ -154,12 +181,14 @@ export class LeaseKeeper implements AsyncDisposable {
       if (isConflict(error)) return this.#overtaken(signal);
       throw error;
     }
-    this.#taken(decision.next, sentMs);
+    this.#taken(decision, sentMs);
   }
 
-  #taken({ holder, transitions }: Lease, sentMs: number): void {
+  #taken({ kind, next }: Exclude<LeaseDecision, { kind: "wait" }>, sentMs: number): void {
     const { log } = this.#options;
-    const isNews = !this.isHeld;
+    const { holder, transitions } = next;
+    // One that a hand has deleted may have been another's before it is seen here that it is gone.
+    const isNews = !this.#isOurs || kind !== "renew";
     this.#renewedMs = sentMs;
     this.#holder = "";
     this.#said = "";

@@ -28,7 +28,14 @@ export interface LocalContent extends SecretContent {
 
 /** What was sent and not seen to arrive. With more, people decide what is whose. */
 const attemptsMax = 32;
-const unknown = { lineage: "", epoch: 0, digest: "", attempted: [], adoptedMs: 0 } as const;
+const unknown = {
+  lineage: "",
+  epoch: 0,
+  digest: "",
+  attempted: [],
+  adoptedMs: 0,
+  holders: [],
+} as const;
 
 export class LocalTrustRecords {
   readonly #options: LocalTrustOptions;
@@ -109,7 +116,33 @@ export class LocalTrustRecords {
     this.#remember({ ...this.#withTtl(ttlMaxSeconds), lineage, ...stamp, attempted: [] });
   }
 
-  /** Undefined: nothing was taken over, or the log says so. */
+  /** Whether the Secret was written last in the name of one that this directory never was. Where no names are known, nothing is said. */
+  isOther(holder: string): boolean {
+    const { holders } = this.#known;
+    return holder !== "" && holders.length > 0 && !holders.includes(holder);
+  }
+
+  /** It is about to be written in that name: whoever ends in the middle knows it again. */
+  attemptAs(holder: string): void {
+    const { holders } = this.#known;
+    if (holders.includes(holder)) return;
+    const [last, ...attempts] = [...holders, holder];
+    this.#remember({ ...this.#known, holders: [last, ...attempts.slice(1 - attemptsMax)] });
+  }
+
+  /** The Secret has that name now: what was sent in another, and arrives late, is refused. */
+  writtenAs(holder: string): void {
+    const { holders } = this.#known;
+    if (holders.length === 1 && holders[0] === holder) return;
+    this.#remember({ ...this.#known, holders: [holder] });
+  }
+
+  /** Another one has had the trust: before the Secret names him no more. @param ttlMaxSeconds of what he may have signed */
+  wasElsewhere(ttlMaxSeconds: number, nowMs: number): void {
+    this.#remember({ ...this.#withTtl(ttlMaxSeconds), adoptedMs: nowMs });
+  }
+
+  /** When it was found that another one has had the trust; undefined: none has, or the log says so. */
   get adoptedMs(): number | undefined {
     return this.#known.adoptedMs === 0 ? undefined : this.#known.adoptedMs;
   }

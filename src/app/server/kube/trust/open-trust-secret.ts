@@ -12,7 +12,7 @@ import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import { ownNamespace } from "../own-namespace.ts";
 import { LeaseKeeper } from "./lease-keeper.ts";
 import { LocalTrustRecords } from "./local-trust-records.ts";
-import type { TrustSecretTimes } from "./trust-secret-options.ts";
+import type { TrustSecretOptions, TrustSecretTimes } from "./trust-secret-options.ts";
 import { TrustSecret } from "./trust-secret.ts";
 
 export interface OpenTrustSecretOptions {
@@ -31,6 +31,7 @@ export interface OpenTrustSecretOptions {
   /** Counts suspension. */
   readonly monotonicMs: () => number;
   readonly signal: AbortSignal;
+  readonly onOvertaken: TrustSecretOptions["onOvertaken"];
   readonly times?: Partial<TrustSecretTimes>;
 }
 

@@ -56,19 +56,35 @@ export class TrustGate {
 
   /** Before anything is stored that the Secret is to have. @throws TrustSecretError */
   assertMayChange(): void {
-    this.assertNotOvertaken();
-    if (this.#options.lease.isHeld) return;
-    throw new TrustSecretError("trust-lease-lost", "the Lease of the trust is not held now", {
-      hint: "is the API server there? it is renewed by itself: try again",
-    });
+    const { hold } = this;
+    if (hold !== undefined) throw hold;
+  }
+
+  /** Why no trust is changed now; undefined where it may be. */
+  get hold(): TrustSecretError | undefined {
+    const overtaken = this.#overtaken();
+    if (overtaken !== undefined) return overtaken;
+    if (!this.#options.lease.isHeld) {
+      return new TrustSecretError("trust-lease-lost", "the Lease of the trust is not held now", {
+        hint: "is the API server there? it is renewed by itself: try again",
+      });
+    }
+    const silence = this.#silence();
+    if (silence === undefined) return undefined;
+    return new TrustSecretError("trust-secret-silent", silence.detail, { hint: silence.hint });
   }
 
   /** For what is urgent, and right whatever the API server says. @throws TrustSecretError */
   assertNotOvertaken(): void {
-    if (this.#trouble !== undefined) throw this.#trouble;
+    const overtaken = this.#overtaken();
+    if (overtaken !== undefined) throw overtaken;
+  }
+
+  #overtaken(): TrustSecretError | undefined {
+    if (this.#trouble !== undefined) return this.#trouble;
     const { otherHolder } = this.#options.lease;
-    if (otherHolder === "") return;
-    throw new TrustSecretError("trust-lease-lost", `${otherHolder} has the Lease of the trust`, {
+    if (otherHolder === "") return undefined;
+    return new TrustSecretError("trust-lease-taken", `${otherHolder} has the Lease of the trust`, {
       hint: "give the order to that server",
     });
   }

@@ -2,6 +2,7 @@
 
 import { PortcullisError } from "../../../../core/error.ts";
 import type { TrustJudgement } from "../../../../core/kube/trust/trust-judgement.ts";
+import { KubeError } from "../../../../edge/kube/kube-error.ts";
 
 export type TrustSecretErrorCode =
   | "trust-secret-edited"
@@ -11,8 +12,10 @@ export type TrustSecretErrorCode =
   | "trust-secret-advanced"
   | "trust-secret-incomplete"
   | "trust-secret-conflict"
+  | "trust-secret-immutable"
   | "trust-secret-silent"
-  | "trust-lease-lost";
+  | "trust-lease-lost"
+  | "trust-lease-taken";
 
 export class TrustSecretError extends PortcullisError<TrustSecretErrorCode> {
   override name = "TrustSecretError";
@@ -61,6 +64,17 @@ export function ofAnotherDomain(
   });
 }
 
+/** What a write of the Secret has thrown, with what to do where that is known: an immutable one stays so until it is deleted. */
+export function unwritten({ namespace, name }: SecretPlace, error: unknown): unknown {
+  const isImmutable =
+    error instanceof KubeError && error.code === "kube-invalid" && /immutable/.test(error.message);
+  if (!isImmutable) return error;
+  return new TrustSecretError("trust-secret-immutable", error.message, {
+    cause: error,
+    hint: `an immutable Secret cannot be changed; deleted, it is made anew: kubectl -n ${namespace} delete secret ${name}`,
+  });
+}
+
 interface TroubleText {
   readonly code: TrustSecretErrorCode;
   readonly what: string;
@@ -99,6 +113,6 @@ const troubles: Readonly<Record<Trouble, TroubleText>> = {
   adopt: {
     code: "trust-secret-advanced",
     what: "was taken further by another server",
-    hint: () => "restart this one: it takes over what is there",
+    hint: () => "it ends by itself: started again, it takes over what is there",
   },
 };

@@ -5,15 +5,21 @@ import type { TrustSecretObject } from "../../../../edge/kube/trust/trust-secret
 import type { Logger } from "../../../../edge/telemetry/logger.ts";
 import type { LeaseKeeper, LeaseState } from "./lease-keeper.ts";
 import type { LocalTrustRecords } from "./local-trust-records.ts";
+import type { TrustSecretError } from "./trust-secret-error.ts";
 
 export interface TrustSecretOptions {
-  readonly object: Pick<TrustSecretObject, "read" | "write" | "namespace" | "name">;
+  readonly object: Pick<TrustSecretObject, "read" | "write" | "namespace" | "name" | "holder">;
   readonly local: LocalTrustRecords;
-  readonly lease: Pick<LeaseKeeper, "isHeld" | "otherHolder" | "state" | "term">;
+  readonly lease: Pick<
+    LeaseKeeper,
+    "isHeld" | "otherHolder" | "state" | "term" | "rest" | "resume"
+  >;
   readonly log: Logger;
   readonly nowMs: () => number;
   /** Counts suspension. */
   readonly monotonicMs: () => number;
+  /** Another server has taken the trust further: what this one has is old, and only a start takes over what is there. */
+  readonly onOvertaken: (error: TrustSecretError) => void;
   readonly times?: Partial<TrustSecretTimes>;
 }
 

@@ -20,6 +20,7 @@ import {
 } from "../../../../edge/kube/trust/trust-secret-object.ts";
 import { LeasedSecret } from "./leased-secret.ts";
 import { TrustGate } from "./trust-gate.ts";
+import { TrustElsewhere, type RecordElsewhere } from "./trust-elsewhere.ts";
 import { TrustMends } from "./trust-mends.ts";
 import { troubleOf, TrustSecretError, type Trouble } from "./trust-secret-error.ts";
 import {
@@ -39,6 +40,7 @@ export class TrustSecret implements AsyncDisposable {
   readonly #gate: TrustGate;
   readonly #mends: TrustMends;
   readonly #secret: LeasedSecret;
+  readonly #elsewhere: TrustElsewhere;
   readonly #turns = new OneAtATime();
   /** Since when something is stored here that is not there; Unix ms. */
   #behindSinceMs: number | undefined;
@@ -46,6 +48,8 @@ export class TrustSecret implements AsyncDisposable {
   /** Of the Secret, when it was seen to have all that is here. */
   #goodVersion: string | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Only a start takes over what is there: this one ends, and takes nothing up again. */
+  #overtaken: TrustSecretError | undefined;
 
   constructor(options: TrustSecretOptions) {
     this.#options = options;
@@ -54,6 +58,7 @@ export class TrustSecret implements AsyncDisposable {
     this.#gate = new TrustGate({ ...options, place: options.object, silenceMaxMs });
     this.#mends = new TrustMends({ ...options, place: options.object });
     this.#secret = new LeasedSecret({ ...options, gate: this.#gate });
+    this.#elsewhere = new TrustElsewhere({ ...options, silenceMaxMs });
   }
 
   /** Before the trust is loaded: takes over what is in the Secret. @throws TrustSecretError, KubeError, StoreError: nothing is changed */
@@ -79,18 +84,14 @@ export class TrustSecret implements AsyncDisposable {
     log.warn({ event: "trust-adopted", epoch, hint }, "took over the trust of the Secret");
   }
 
-  /**
-   * @param record says in the log that what another server has signed is not in it, and until when that may be valid
-   * @throws what that throws: it is owed then, and the start has failed
-   */
-  async recordAdoption(record: (possibleUntilMs: number) => Promise<void>): Promise<void> {
-    const { local } = this.#options;
-    const { adoptedMs } = local;
-    if (adoptedMs === undefined) return;
-    // So long that one may have signed without seeing that it had lost the Lease.
-    const { silenceMaxMs } = this.#times;
-    await record(adoptedMs + silenceMaxMs + local.ttlMaxSeconds * 1_000);
-    local.adoptionRecorded();
+  /** @param record says in the log what is not in it, now and from now on. @throws what that throws: the start has failed */
+  async recordElsewhere(record: RecordElsewhere): Promise<void> {
+    await this.#elsewhere.recordBy(record);
+  }
+
+  /** The longest lifetime that any server of the mesh has signed with, as far as is known. */
+  get ttlMaxSeconds(): number {
+    return this.#options.local.ttlMaxSeconds;
   }
 
   /** From now on it is looked at again and again. */
@@ -101,7 +102,13 @@ export class TrustSecret implements AsyncDisposable {
   /** What is stored here is there, too, when it resolves. @throws TrustSecretError, KubeError */
   async publish(): Promise<void> {
     this.#behindSinceMs ??= this.#options.nowMs();
-    await this.#turns.run(() => this.#publish(false));
+    try {
+      await this.#turns.run(() => this.#publish(false));
+    } catch (error) {
+      // Whoever has given an order reads the log at once. A start says itself why it ends.
+      if (this.#timer !== undefined) this.#mends.failed(error);
+      throw error;
+    }
   }
 
   /**
@@ -123,9 +130,15 @@ export class TrustSecret implements AsyncDisposable {
     void this.publish().catch((error: unknown) => this.#mends.failed(error));
   }
 
-  /** As the gate says it. @throws TrustSecretError */
+  /** As the gate says it, and not before the log says what is not in it. @throws TrustSecretError */
   assertMayChange(): void {
-    this.#gate.assertMayChange();
+    const { hold } = this;
+    if (hold !== undefined) throw hold;
+  }
+
+  /** Why no trust is changed now; undefined where it may be. */
+  get hold(): TrustSecretError | undefined {
+    return this.#gate.hold ?? this.#elsewhere.hold(this.#secret.isUnfenced);
   }
 
   /** As the gate says it. @throws TrustSecretError */
@@ -136,6 +149,11 @@ export class TrustSecret implements AsyncDisposable {
   /** As the gate says it. @throws CaCallError */
   assertMaySign(): void {
     this.#gate.assertMaySign();
+  }
+
+  /** Whether the roots that are in force here are surely those of the mesh: nobody but who knows that may write them into the cluster. */
+  get areRootsCurrent(): boolean {
+    return this.#gate.hold === undefined && !this.#secret.isUnfenced;
   }
 
   /** Why nothing is signed; empty while all is well. */
@@ -171,13 +189,15 @@ export class TrustSecret implements AsyncDisposable {
     try {
       await this.#turns.run(() => this.#publish(true));
     } catch (error) {
-      this.#mends.failed(error);
+      // What ends tries nothing again.
+      if (this.#overtaken === undefined) this.#mends.failed(error);
     }
   }
 
   /** @param isLook whether nobody waits for it */
   async #publish(isLook: boolean): Promise<void> {
     await this.#untilUndisturbed(() => this.#bringOver(isLook));
+    await this.#elsewhere.settle();
   }
 
   /** @param work from a look at the Secret to a write that follows from it */
@@ -195,13 +215,13 @@ export class TrustSecret implements AsyncDisposable {
   }
 
   async #bringOver(isLook: boolean): Promise<void> {
-    const { local, nowMs } = this.#options;
+    const { local, lease, nowMs } = this.#options;
+    if (this.#overtaken !== undefined) throw this.#overtaken;
     const found = await this.#secret.read();
     const judgement = this.#judge(found);
-    if (judgement !== "edited" && isTrouble(judgement)) {
-      throw this.#gate.shut(this.#troubleOf(judgement, found));
-    }
+    if (judgement !== "edited" && isTrouble(judgement)) throw this.#shut(judgement, found);
     this.#gate.open();
+    lease.resume();
     const lacks = this.#mends.lacksDenials;
     const isKnown = found?.version === this.#goodVersion && !this.#secret.isUnfenced;
     // A long deny list is not packed again each time that nothing has happened.
@@ -232,6 +252,18 @@ export class TrustSecret implements AsyncDisposable {
     // Something else may have been stored meanwhile: that is owed by whoever stored it.
     const isLate = local.stamp()?.epoch !== content.record.state.epoch;
     this.#isGood(isLate || content.lacksDenials);
+  }
+
+  /** Whoever has the trust that is in the Secret must not wait for the Lease, and the roots that are here must not get into the cluster. */
+  #shut(judgement: Trouble, found: FoundSecret | undefined): TrustSecretError {
+    const { lease, onOvertaken } = this.#options;
+    const error = this.#gate.shut(this.#troubleOf(judgement, found));
+    lease.rest();
+    if (judgement === "adopt") {
+      this.#overtaken = error;
+      onOvertaken(error);
+    }
+    return error;
   }
 
   #isGood(isBehind: boolean): void {

@@ -21,6 +21,8 @@ export interface BundleMapWriting {
   readonly pace: WritePace;
   /** Of the ConfigMaps. */
   readonly name: string;
+  /** Asked before each write. */
+  readonly mayWrite: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -30,6 +32,9 @@ export interface WrittenMap {
   /** Whose word it was that was replaced; "" for nobody's. */
   readonly manager: string;
 }
+
+/** It may not be written now. */
+type HeldBack = "held";
 
 const roundsMax = 5;
 /** Of somebody who came between, or of what the watch has not told yet. */
@@ -44,17 +49,20 @@ export async function writeBundleMap(
   namespace: KubeNamespace,
   seen: BundleMap | undefined,
   roots: BundleRoots,
-): Promise<WrittenMap> {
-  const { connection, pace, name, signal } = writing;
+): Promise<WrittenMap | HeldBack> {
+  const { connection, pace, name, mayWrite, signal } = writing;
   let map = seen;
   for (let round = 1; ; round++) {
     const change = planMap(namespace, map, roots.sha256);
     if (change === "none") return { isWritten: false, manager: "" };
     try {
-      await pace.run(signal, async () => {
+      const isHeld = await pace.run(signal, async () => {
+        if (!mayWrite()) return true;
         if (map !== undefined) await mendBundleMap(connection, map, roots.pem, { signal });
         else await createBundleMap(connection, namespace.name, name, roots.pem, { signal });
+        return false;
       });
+      if (isHeld) return "held";
       return { isWritten: true, manager: map?.manager ?? "" };
     } catch (error) {
       const isPassing = error instanceof KubeError && passing.has(error.code);

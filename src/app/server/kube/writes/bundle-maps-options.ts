@@ -19,6 +19,8 @@ export interface BundleMapsOptions {
   /** What the watch of the ConfigMaps has seen; undefined until it has seen all of them. */
   readonly maps: () => ObjectCache<BundleMap> | undefined;
   readonly roots: () => BundleRoots;
+  /** Whether those are surely the mesh's: until then all waits. */
+  readonly mayWrite: () => boolean;
   readonly events: BundleMapEvents;
   /** In [0, 1) */
   readonly random: () => number;

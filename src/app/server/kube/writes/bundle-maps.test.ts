@@ -29,7 +29,7 @@ function say(response: ServerResponse, status: number, body: object, retryAfter?
 }
 
 /** Namespaces without a ConfigMap, and an API server that answers their making as it is told to. */
-async function rig(names: readonly string[], answer: Answer) {
+async function rig(names: readonly string[], answer: Answer, mayWrite = (): boolean => true) {
   const server = await OddApiServer.start(answer);
   const namespaces = new ObjectCache<KubeNamespace>();
   for (const name of names) {
@@ -43,6 +43,7 @@ async function rig(names: readonly string[], answer: Answer) {
     namespaces,
     maps: () => seen,
     roots: () => roots,
+    mayWrite,
     events: new BundleMapEvents(log, new Registry()),
     random: () => 0,
     nowMs,
@@ -105,6 +106,29 @@ describe("ConfigMaps with the roots", () => {
     assert.deepEqual(shown.asked().slice(8).toSorted(), names.toSorted());
   });
 
+  it("wait while the roots of the server may be old, and are written when they are not", async () => {
+    let mayWrite = false;
+    const created: Answer = (_: IncomingMessage, response) => say(response, 201, {});
+    await using shown = await rig(names, created, () => mayWrite);
+    shown.maps.lookAtAll();
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    assert.deepEqual(shown.asked(), []);
+    mayWrite = true;
+    await until(() => shown.asked().length === names.length);
+    assert.deepEqual(shown.asked().toSorted(), names.toSorted());
+    assert.deepEqual(shown.events, []);
+  });
+
+  it("are not written any more when their turn comes, where the roots may be old by then", async () => {
+    let asked = 0;
+    const created: Answer = (_: IncomingMessage, response) => say(response, 201, {});
+    // Of each of the first eight: when it is taken up, and when it may be sent.
+    await using shown = await rig(names, created, () => asked++ < 8);
+    shown.maps.lookAtAll();
+    await until(() => asked > 16);
+    assert.deepEqual(shown.asked(), []);
+  });
+
   it("are left where a namespace ends, and that is no noise of one line each", async () => {
     const message = "unable to create new content in namespace because it is being terminated";
     await using shown = await rig(names, (_: IncomingMessage, response) => {
@@ -139,6 +163,32 @@ describe("ConfigMaps with the roots", () => {
     await until(() => failing() === 0);
     assert.deepEqual(asked, ["PATCH", "PATCH", "POST"]);
     assert.equal(shown.events.length, 1);
+  });
+
+  it("are behind until the watch has seen them, and say why they cannot be written, and when they are tried again", async () => {
+    const message = "User cannot create";
+    await using shown = await rig(["n0"], (_: IncomingMessage, response) => {
+      say(response, 403, { message });
+    });
+    shown.maps.lookAtAll();
+    await until(() => shown.maps.state().failing.length === 1);
+    const rootMaps = shown.maps.rootMaps();
+    assert.ok(rootMaps?.kind === "listed");
+    assert.deepEqual([rootMaps.current, rootMaps.behind], [0, ["n0"]]);
+    assert.match(rootMaps.whyOf("n0"), /403 User cannot create; next try in 1[45]s$/);
+    shown.seen.set({ ...immutableMap("n0", "u-1"), rootsSha256: roots.sha256 });
+    const seen = shown.maps.rootMaps();
+    assert.ok(seen?.kind === "listed" && seen.current === 1 && seen.behind.length === 0);
+  });
+
+  it("say that the API server has other things to do while all of them wait", async () => {
+    await using shown = await rig(["n0"], (_: IncomingMessage, response) => {
+      say(response, 429, { message: "later" }, "30");
+    });
+    shown.maps.lookAtAll();
+    await until(() => shown.events.length === 1);
+    const rootMaps = shown.maps.rootMaps();
+    assert.match(rootMaps?.kind === "listed" ? rootMaps.whyOf("n0") : "", /429 later; next try in/);
   });
 
   it("are judged again after each conflict, five times at once", async () => {

@@ -4,9 +4,14 @@
  */
 
 import { planMap, type BundleMap } from "../../../../core/kube/writes/bundle-map.ts";
-import { viewBundleMaps } from "../../../../core/kube/writes/bundle-maps-view.ts";
+import {
+  namespacesByRoots,
+  viewBundleMaps,
+} from "../../../../core/kube/writes/bundle-maps-view.ts";
 import type { KubeNamespace } from "../../../../core/kube/namespace.ts";
 import type { ObjectChange } from "../../../../core/kube/object-cache.ts";
+import type { RootMaps } from "../../../../core/roll/root-maps.ts";
+import { formatGoDuration } from "../../../../core/duration.ts";
 import { asKubeError, type KubeError } from "../../../../edge/kube/kube-error.ts";
 import { RetryPace } from "../../../../edge/kube/watch/retry-pace.ts";
 import { writeBundleMap, type BundleRoots } from "./bundle-map-write.ts";
@@ -19,6 +24,8 @@ import { WorkLoop } from "./work-loop.ts";
 const inFlightMax = 8;
 const waitingMax = 65_536;
 const conflictMs = 1_000;
+/** How soon it is asked again whether anything may be written. */
+const heldMs = 1_000;
 
 export class BundleMaps implements AsyncDisposable {
   readonly #options: BundleMapsOptions;
@@ -26,7 +33,8 @@ export class BundleMaps implements AsyncDisposable {
   readonly #contest: MapContest;
   readonly #left: LeftNamespaces;
   readonly #retry = new RetryPace(0);
-  #isWaiting = false;
+  /** Why all of them wait. */
+  #waiting: KubeError | undefined;
 
   constructor(options: BundleMapsOptions) {
     const { nowMs, events } = options;
@@ -67,14 +75,39 @@ export class BundleMaps implements AsyncDisposable {
     const mapOf = (namespace: string): BundleMap | undefined => maps()?.find(namespace, name);
     return {
       ...viewBundleMaps(namespaces.values(), mapOf, roots().sha256),
-      failing: this.#left.some(),
+      failing: this.#left.some(nowMs()),
       contested: this.#contest.size(nowMs()),
       contestedBy: this.#contest.rival,
     };
   }
 
+  /** For the gates of a rotation; undefined until all have been seen. */
+  rootMaps(): RootMaps | undefined {
+    const { namespaces, roots, name, nowMs } = this.#options;
+    const maps = this.#options.maps();
+    if (maps === undefined) return undefined;
+    const now = nowMs();
+    const byRoots = namespacesByRoots(
+      namespaces.values(),
+      (namespace) => maps.find(namespace, name),
+      roots().sha256,
+      (namespace) => this.#contest.rivalIn(namespace, now) !== undefined,
+    );
+    return { kind: "listed", name, ...byRoots, whyOf: (namespace) => this.#whyOf(namespace, now) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#loop[Symbol.asyncDispose]();
+  }
+
+  #whyOf(namespace: string, nowMs: number): string {
+    if (!this.#options.mayWrite()) return "the roots of this server may be old: portcullis status";
+    const left = this.#left.find(namespace, nowMs);
+    if (left !== undefined) return `${left.reason}; ${nextTry(left.retryMs)}`;
+    const rival = this.#contest.rivalIn(namespace, nowMs);
+    if (rival !== undefined) return `${rival || "somebody else"} writes it, too, again and again`;
+    if (this.#waiting === undefined) return "";
+    return `${this.#waiting.message}; ${nextTry(this.#loop.pausedUntilMs - nowMs)}`;
   }
 
   #look(namespaces: readonly string[]): void {
@@ -98,9 +131,9 @@ export class BundleMaps implements AsyncDisposable {
       this.#left.waitMs(namespace, seen?.uid, nowMs),
     );
     if (waitMs > 0) return nowMs + waitMs;
+    if (!this.#options.mayWrite()) return this.#holdBack();
     try {
-      await this.#write(namespace, wanted, signal);
-      return undefined;
+      return await this.#write(namespace, wanted, signal);
     } catch (error) {
       if (this.#loop.isClosed) return undefined;
       const failure = asKubeError(error, `ConfigMap in ${namespace}`);
@@ -108,21 +141,36 @@ export class BundleMaps implements AsyncDisposable {
     }
   }
 
-  async #write(namespace: string, wanted: BundleRoots, signal: AbortSignal): Promise<void> {
-    const { connection, pace, name, namespaces, events, nowMs } = this.#options;
+  /** @returns when it is tried again */
+  async #write(
+    namespace: string,
+    wanted: BundleRoots,
+    signal: AbortSignal,
+  ): Promise<number | undefined> {
+    const { namespaces, name, events, nowMs } = this.#options;
     const found = namespaces.find("", namespace);
     const maps = this.#options.maps();
-    if (found === undefined || maps === undefined) return;
-    const writing = { connection, pace, name, signal };
+    if (found === undefined || maps === undefined) return undefined;
     const seen = maps.find(namespace, name);
-    const { isWritten, manager } = await writeBundleMap(writing, found, seen, wanted);
+    const written = await writeBundleMap({ ...this.#options, signal }, found, seen, wanted);
+    if (written === "held") return this.#holdBack();
+    const { isWritten, manager } = written;
+    if (isWritten) this.#loop.add(this.#left.allowed(namespace));
     this.#left.forget(namespace);
     this.#retry.succeeded();
-    if (this.#isWaiting) events.recovered();
-    this.#isWaiting = false;
-    if (!isWritten) return;
+    if (this.#waiting !== undefined) events.recovered();
+    this.#waiting = undefined;
+    if (!isWritten) return undefined;
     events.written();
     this.#contest.wrote(namespace, { content: wanted.sha256, manager }, nowMs());
+    return undefined;
+  }
+
+  /** All of them: what holds one back holds back the others. @returns when it is tried again */
+  #holdBack(): number {
+    const againMs = this.#options.nowMs() + heldMs;
+    this.#loop.pauseUntil(againMs);
+    return againMs;
   }
 
   /** @returns when it is tried again */
@@ -130,14 +178,20 @@ export class BundleMaps implements AsyncDisposable {
     const { events, nowMs, random } = this.#options;
     const now = nowMs();
     if (error.code === "kube-conflict") return now + conflictMs;
+    // Who may write, and cannot write this one, may write the others.
+    if (error.code === "kube-invalid") this.#loop.add(this.#left.allowed(namespace));
     if (isLasting(error)) return this.#left.leave(namespace, uid, error, now);
     const { pausedUntilMs } = this.#loop;
     // Of some that were under way together only the first counts.
     if (now < pausedUntilMs) return pausedUntilMs;
     const retryMs = this.#retry.delayMs(error, random());
     this.#loop.pauseUntil(now + retryMs);
-    if (!this.#isWaiting) events.waiting(error, retryMs);
-    this.#isWaiting = true;
+    if (this.#waiting === undefined) events.waiting(error, retryMs);
+    this.#waiting = error;
     return now + retryMs;
   }
+}
+
+function nextTry(afterMs: number): string {
+  return `next try in ${formatGoDuration(Math.ceil(Math.max(0, afterMs) / 1_000))}`;
 }

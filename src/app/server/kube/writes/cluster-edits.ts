@@ -17,6 +17,8 @@ import type { ResourceSet } from "../../policy/resources/resource-set.ts";
 export interface ClusterEditsOptions {
   readonly connection: KubeConnection;
   readonly set: Pick<ResourceSet, "find" | "onChange">;
+  /** @throws where another server has come to be the mesh's: what is to be edited is for that one to do */
+  readonly assertMayEdit?: () => void;
   /** Aborted when shutdown begins. */
   readonly signal: AbortSignal;
 }
@@ -39,10 +41,11 @@ export class ClusterEdits {
 
   /**
    * Resolves when the configuration has it, or after 10 s without that: it is made all the same.
-   * @throws KubeError `kube-conflict` where the object is not what the edit was planned from; the reason of the signal
+   * @throws KubeError `kube-conflict` where the object is not what the edit was planned from; the reason of the signal; TrustSecretError
    */
   async edit(ref: ResourceRef, edit: PolicyEdit): Promise<void> {
-    const { connection, signal } = this.#options;
+    const { connection, assertMayEdit, signal } = this.#options;
+    assertMayEdit?.();
     const announced = { key: refKey(ref), after: edit.after };
     this.#writing.add(announced);
     try {

@@ -13,7 +13,8 @@ export interface WrittenContent {
 export class MapContest {
   readonly #events: Pick<BundleMapEvents, "contested">;
   readonly #rewrites = new Rewrites();
-  readonly #namespaces = new Set<string>();
+  /** By namespace who it is. */
+  readonly #rivals = new Map<string, string>();
   #rival = "";
 
   constructor(events: Pick<BundleMapEvents, "contested">) {
@@ -26,10 +27,16 @@ export class MapContest {
   }
 
   size(nowMs: number): number {
-    for (const each of this.#namespaces) {
-      if (!this.#rewrites.isContested(each, nowMs)) this.#namespaces.delete(each);
+    for (const each of this.#rivals.keys()) {
+      if (!this.#rewrites.isContested(each, nowMs)) this.#rivals.delete(each);
     }
-    return this.#namespaces.size;
+    return this.#rivals.size;
+  }
+
+  /** @returns "" where nobody says; undefined: nobody writes there but us */
+  rivalIn(namespace: string, nowMs: number): string | undefined {
+    const isContested = this.#rewrites.isContested(namespace, nowMs);
+    return isContested ? (this.#rivals.get(namespace) ?? "") : undefined;
   }
 
   waitMs(namespace: string, content: string, nowMs: number): number {
@@ -39,7 +46,7 @@ export class MapContest {
   wrote(namespace: string, { content, manager }: WrittenContent, nowMs: number): void {
     const isNew = this.#rewrites.wrote(namespace, content, nowMs);
     if (!this.#rewrites.isContested(namespace, nowMs)) return;
-    this.#namespaces.add(namespace);
+    this.#rivals.set(namespace, manager);
     this.#rival = manager;
     const size = this.size(nowMs);
     if (isNew && isRound(size)) this.#events.contested(namespace, manager, size);
@@ -47,6 +54,6 @@ export class MapContest {
 
   forget(namespace: string): void {
     this.#rewrites.forget(namespace);
-    this.#namespaces.delete(namespace);
+    this.#rivals.delete(namespace);
   }
 }

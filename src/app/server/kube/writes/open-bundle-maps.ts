@@ -2,6 +2,7 @@
 
 import { encodeCertificates } from "../../../../core/x509/pem.ts";
 import type { TrustBundle } from "../../../../core/spiffe/trust-bundle.ts";
+import type { RootMaps } from "../../../../core/roll/root-maps.ts";
 import type { KubeNamespace } from "../../../../core/kube/namespace.ts";
 import type { KubeConnection } from "../../../../edge/kube/kube-connection.ts";
 import {
@@ -30,6 +31,7 @@ export interface OpenBundleMapsOptions {
     readonly current: { readonly bundle: Pick<TrustBundle, "roots"> };
     onChange(listener: () => void): Disposable;
   };
+  readonly mayWrite: () => boolean;
   readonly log: Logger;
   readonly metrics: Pick<ServerMetrics, "registry">;
   /** In [0, 1) */
@@ -40,6 +42,8 @@ export interface OpenBundleMapsOptions {
 
 export interface OpenedBundleMaps {
   readonly bundleMaps: () => BundleMapsState;
+  /** For the gates of a rotation. */
+  readonly rootMaps: () => RootMaps;
 }
 
 /** They are written until `owned` ends. */
@@ -49,7 +53,14 @@ export function openBundleMaps(
 ): OpenedBundleMaps {
   const { connection, name, namespaces, trust, log, metrics, random, nowMs } = options;
   const events = new BundleMapEvents(log, metrics.registry);
-  let roots = rootsOf(trust.current.bundle);
+  let known = knownRoots(trust.current.bundle);
+  // Whoever asks before it is told of a change compares with the roots of now, too.
+  const current = (): KnownRoots => {
+    const { bundle } = trust.current;
+    if (bundle !== known.bundle) known = knownRoots(bundle);
+    return known;
+  };
+  let writtenSha256 = known.roots.sha256;
   let isUnseen = false;
   const maps = owned.use(
     new KubeWatch({
@@ -68,7 +79,7 @@ export function openBundleMaps(
     ...options,
     namespaces: namespaces.cache,
     maps: () => (maps.state().listedMs === undefined ? undefined : maps.cache),
-    roots: () => roots,
+    roots: () => current().roots,
     events,
   });
   // First to go: it writes by what the watch has seen.
@@ -77,18 +88,28 @@ export function openBundleMaps(
   owned.use(namespaces.onChange((changes) => writer.namespacesChanged(changes)));
   owned.use(
     trust.onChange(() => {
-      const next = rootsOf(trust.current.bundle);
-      if (next.sha256 === roots.sha256) return;
-      roots = next;
+      const { sha256 } = current().roots;
+      if (sha256 === writtenSha256) return;
+      writtenSha256 = sha256;
       writer.lookAtAll();
     }),
   );
   addBundleMapGauges(metrics.registry, () => writer.state());
-  return { bundleMaps: () => writer.state() };
+  const rootMaps = (): RootMaps => {
+    const { listedMs, failure } = namespaces.state();
+    const seen = listedMs === undefined ? undefined : writer.rootMaps();
+    return seen ?? { kind: "unlisted", failure: (maps.state().failure ?? failure)?.message ?? "" };
+  };
+  return { bundleMaps: () => writer.state(), rootMaps };
+}
+
+interface KnownRoots {
+  readonly bundle: Pick<TrustBundle, "roots">;
+  readonly roots: BundleRoots;
 }
 
 /** All that is trusted: between `prepare` and `retire` of a rotation the old root and the new one. */
-function rootsOf({ roots }: Pick<TrustBundle, "roots">): BundleRoots {
-  const pem = encodeCertificates(roots);
-  return { pem, sha256: textSha256(pem) };
+function knownRoots(bundle: KnownRoots["bundle"]): KnownRoots {
+  const pem = encodeCertificates(bundle.roots);
+  return { bundle, roots: { pem, sha256: textSha256(pem) } };
 }

@@ -20,7 +20,7 @@ export interface OpenPolicyFactsOptions {
 
 /** @returns undefined where PeerAuthentications are not watched */
 export function openPolicyFacts(
-  parts: Pick<Parts, "live">,
+  parts: Pick<Parts, "live" | "keeper">,
   { policy, kube, wallMs, nowMs }: OpenPolicyFactsOptions,
 ): PolicyFactsSource | undefined {
   const { control, resources } = policy;
@@ -35,7 +35,7 @@ export function openPolicyFacts(
       return found?.kind === "PeerAuthentication" ? found.object : undefined;
     },
     problems: () => resources.set.problems,
-    shares: () => proxyShares(control),
+    shares: () => proxyShares(control, parts.keeper.proven.nowMs()),
     judge: openGuardJudge(parts, { policy, nowMs: wallMs }),
     onPolicies: (listener) =>
       resources.set.onChange(({ set, deleted }) => {

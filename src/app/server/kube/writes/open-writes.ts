@@ -4,6 +4,7 @@ import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import type { ServerConfig } from "../../../../edge/config/server-config.ts";
 import { WritePace } from "../../../../edge/kube/write/write-pace.ts";
+import type { RootMaps } from "../../../../core/roll/root-maps.ts";
 import type { Parts } from "../../parts.ts";
 import type { Policy } from "../../policy/open-policy.ts";
 import type { Kube } from "../kube.ts";
@@ -25,6 +26,8 @@ export interface KubeWrites {
   readonly pace: WritePace;
   /** How far the roots have got; undefined where they are not written. */
   readonly bundleMaps: () => NamedBundleMaps | undefined;
+  /** As the gates of a rotation see them; undefined where they are not written. */
+  readonly rootMaps: () => RootMaps | undefined;
   readonly refusals: RefusalEvents;
 }
 
@@ -33,11 +36,12 @@ const instanceMax = 128;
 
 /** They are written until `owned` ends. */
 export function openKubeWrites(
-  parts: Pick<Parts, "live" | "log" | "metrics" | "trust">,
+  parts: Pick<Parts, "live" | "log" | "metrics" | "trust" | "trustSecret" | "keeper">,
   { kube, policy, config, nowMs: wallMs }: OpenKubeWritesOptions,
   owned: AsyncDisposableStack,
 ): KubeWrites {
-  const { log, metrics, trust } = parts;
+  const { log, metrics, trust, trustSecret } = parts;
+  const mayWrite = (): boolean => trustSecret?.areRootsCurrent ?? true;
   const { connection, caches } = kube;
   const nowMs = (): number => performance.now();
   const random = Math.random;
@@ -48,7 +52,7 @@ export function openKubeWrites(
   const maps =
     name === "off"
       ? undefined
-      : openBundleMaps({ ...common, name, namespaces, trust, metrics }, owned);
+      : openBundleMaps({ ...common, name, namespaces, trust, mayWrite, metrics }, owned);
   const source = hasConditions
     ? openPolicyFacts(parts, { policy, kube, wallMs, nowMs })
     : undefined;
@@ -56,5 +60,10 @@ export function openKubeWrites(
   const instance = hostname().slice(0, instanceMax);
   const events = { ...common, instance, eventId: randomUUID, wallMs };
   const refusals = openRefusalEvents(events, owned);
-  return { pace, bundleMaps: () => maps && { name, ...maps.bundleMaps() }, refusals };
+  return {
+    pace,
+    bundleMaps: () => maps && { name, ...maps.bundleMaps() },
+    rootMaps: () => maps?.rootMaps(),
+    refusals,
+  };
 }

@@ -5,7 +5,11 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { PolicyFacts, PolicyVerdict } from "../../../../core/kube/writes/conditions.ts";
+import type {
+  PolicyFacts,
+  PolicyVerdict,
+  ProxyShare,
+} from "../../../../core/kube/writes/conditions.ts";
 import {
   isPermissive,
   madeStrict,
@@ -17,7 +21,6 @@ import type { ManifestProblem } from "../../../../edge/resources/manifest.ts";
 import type { WatchedManifest } from "../../../../edge/kube/read/read-policy-objects.ts";
 import type { GuardJudge } from "../guard/guard-judge.ts";
 import type { PolicyConditionsSource } from "./policy-conditions-source.ts";
-import type { ProxyShare } from "./proxy-shares.ts";
 import type { WatchedCache } from "../watched-cache.ts";
 
 export interface PolicyFactsOptions {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { PolicyIndex } from "../../../../core/policy/policy-index.ts";
+import type { GonePod } from "../../../../core/kube/who/gone-pod.ts";
 import type { ProxyIdentity } from "../../../../core/policy/proxy-identity.ts";
 import { emptyPolicy } from "../../../../core/policy/proxy-policy.ts";
 import type { Applied } from "../../../../core/policy/rollout-proxy.ts";
@@ -63,19 +64,26 @@ describe("the proxies of a PeerAuthentication", () => {
       ["a cart-1", index.desired("a cart-1")],
       ["a till-1", { ...emptyPolicy, inbound: index.desired("a cart-1")?.inbound ?? [] }],
     ]);
-    const shares = proxyShares({
-      proxies: {
-        all: () => told.map((identity) => ({ identity, applied: appliedBy.get(identity.key) })),
-      },
-      expected,
-      index,
+    const applied = (key: string): Applied => appliedBy.get(key);
+    const gone = (key: string): GonePod | undefined =>
+      key === "a cart-2" ? { absence: "earlier-pod", absentUntilMs: 9_000 } : undefined;
+    const sharesAt = (nowMs: number, of: typeof gone = () => undefined) => {
+      const all = () =>
+        told.map((identity) => ({ identity, applied: applied(identity.key), session: {} }));
+      const gonePods = { of, hasEnded: (key: string, ms: number) => 9_000 <= ms && !!of(key) };
+      return new Map(proxyShares({ proxies: { all }, expected, index, gonePods }, nowMs));
+    };
+    assert.deepEqual(Object.fromEntries(sharesAt(0)), {
+      "shop/cart": { confirmed: 1, total: 2 },
+      "shop/default": { confirmed: 0, total: 1 },
     });
-    assert.deepEqual(
-      [...shares].toSorted(([a], [b]) => (a < b ? -1 : 1)),
-      [
-        ["shop/cart", { confirmed: 1, total: 2 }],
-        ["shop/default", { confirmed: 0, total: 1 }],
-      ],
-    );
+    assert.deepEqual(sharesAt(8_999, gone).get("shop/cart"), {
+      confirmed: 1,
+      total: 2,
+      gone: 1,
+      goneUntilMs: 9_000,
+    });
+    const past = sharesAt(9_000, gone).get("shop/cart");
+    assert.deepEqual(past, { confirmed: 1, total: 1 }, "past its time it counts no more");
   });
 });
