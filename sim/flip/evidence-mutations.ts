@@ -57,8 +57,8 @@ export const evidenceMutations: readonly Mutation[] = [
   {
     name: "a proxy that has told nothing is not waited for",
     file: missing,
-    before: "if (told.length === 0 && member.hasTold !== true)\n    return isDue",
-    after: "if (told.length === 0 && member.hasTold !== true)\n    return !isDue",
+    before: "if (!isDue) return [];",
+    after: "if (isDue) return [];",
     seed: 51,
   },
   {

@@ -14,7 +14,7 @@ import { KubeMesh } from "./kube-mesh.ts";
 
 describe("a mesh in a cluster", { skip: skipKube, timeout: 400_000 }, () => {
   test("becomes strict and changes its root while its API server ends and comes back, and no request fails", async (t) => {
-    const flags = { "look-back": "20s", "default-ttl": "60s", "reissue-per-second": "10" };
+    const flags = { "look-back": "40s", "default-ttl": "60s", "reissue-per-second": "10" };
     await using mesh = await KubeMesh.open({ flags, apis: 3 });
     const { cluster, operator, shop } = mesh;
     const target = `${shop}/api`;

@@ -33,6 +33,14 @@ describe("what somebody else writes again", () => {
     assert.ok(rewrites.isContested("a", 10) && !rewrites.isContested("b", 10));
   });
 
+  it("is restless until what we wrote has stood for as long as a repair waits at least", () => {
+    const rewrites = new Rewrites();
+    for (let at = 0; at < most + 2; at++) rewrites.wrote("a", "roots", at);
+    const times = [0, slowMs, slowMs + most + 1].map((nowMs) => rewrites.isRestless("a", nowMs));
+    assert.deepEqual(times, [true, true, false]);
+    assert.ok(!rewrites.isRestless("b", 0));
+  });
+
   it("is not contested where hands edit it now and then", () => {
     const rewrites = new Rewrites();
     for (let at = 0; at < 100; at++) rewrites.wrote("a", "roots", (at * windowMs) / most);

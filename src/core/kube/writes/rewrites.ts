@@ -67,6 +67,12 @@ export class Rewrites {
     return account !== undefined && account.slow > 0 && !this.#isQuiet(account, nowMs);
   }
 
+  /** Contested, and repaired so lately that whoever it is may not have come again yet. */
+  isRestless(key: string, nowMs: number): boolean {
+    const { lastMs = -Infinity } = this.#accounts.get(key) ?? {};
+    return this.isContested(key, nowMs) && nowMs - lastMs < this.#limits.slowMs;
+  }
+
   forget(key: string): void {
     this.#accounts.delete(key);
   }

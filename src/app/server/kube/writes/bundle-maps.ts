@@ -91,7 +91,7 @@ export class BundleMaps implements AsyncDisposable {
       namespaces.values(),
       (namespace) => maps.find(namespace, name),
       roots().sha256,
-      (namespace) => this.#contest.rivalIn(namespace, now) !== undefined,
+      (namespace) => this.#contest.isRestless(namespace, now),
     );
     return { kind: "listed", name, ...byRoots, whyOf: (namespace) => this.#whyOf(namespace, now) };
   }

@@ -39,6 +39,11 @@ export class MapContest {
     return isContested ? (this.#rivals.get(namespace) ?? "") : undefined;
   }
 
+  /** As `Rewrites` has it. */
+  isRestless(namespace: string, nowMs: number): boolean {
+    return this.#rewrites.isRestless(namespace, nowMs);
+  }
+
   waitMs(namespace: string, content: string, nowMs: number): number {
     return this.#rewrites.waitMs(namespace, content, nowMs);
   }
