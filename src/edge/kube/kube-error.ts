@@ -46,6 +46,11 @@ export class KubeError extends PortcullisError<KubeErrorCode> {
   }
 }
 
+/** Nobody answered, or nobody who could. */
+export function isAbsence({ code }: Pick<KubeError, "code">): boolean {
+  return code === "kube-unreachable" || code === "kube-unavailable";
+}
+
 /** For what may come from anywhere: the network, a file, the API server. @param what was being done */
 export function asKubeError(error: unknown, what: string): KubeError {
   if (error instanceof KubeError) return error;

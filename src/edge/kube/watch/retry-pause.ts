@@ -4,7 +4,7 @@
  */
 
 import { setTimeout as sleep } from "node:timers/promises";
-import type { KubeError } from "../kube-error.ts";
+import { isAbsence, type KubeError } from "../kube-error.ts";
 
 export interface RetryPause {
   readonly ms: number;
@@ -32,7 +32,7 @@ export async function pauseForRetry(pause: RetryPause): Promise<void> {
 }
 
 function isOfAbsence({ failure, aliveMs }: RetryPause, beganMs: number): boolean {
-  if (failure.code !== "kube-unreachable" && failure.code !== "kube-unavailable") return false;
+  if (!isAbsence(failure)) return false;
   const lastMs = aliveMs?.();
   return lastMs !== undefined && beganMs - lastMs > silentMs;
 }

@@ -89,9 +89,9 @@ export class GonePods implements Disposable, GonePodsView {
     for (const identity of this.#read.keys()) {
       if (!asked.has(identity)) this.#read.delete(identity);
     }
-    const readMs = (identity: string): number => this.#read.get(identity)?.atMs ?? 0;
+    const readMs = (identity: string): number => this.#read.get(identity)?.atMs ?? -Infinity;
     const due = [...asked]
-      .filter((each) => Math.abs(nowMs() - readMs(each)) >= readAgainMs || !this.#read.has(each))
+      .filter((each) => Math.abs(nowMs() - readMs(each)) >= readAgainMs)
       .toSorted((a, b) => readMs(a) - readMs(b));
     for (const identity of due.slice(0, readMax)) {
       const atMs = nowMs();

@@ -86,17 +86,12 @@ export class LeftNamespaces {
 
   find(namespace: string, nowMs: number): LeftReason | undefined {
     const left = this.#left.get(namespace);
-    if (left === undefined) return undefined;
-    return { reason: left.reason, retryMs: Math.max(0, left.untilMs - nowMs) };
+    return left && reasonOf(left, nowMs);
   }
 
   some(nowMs: number): readonly LeftNamespace[] {
-    return Array.from(this.#left.keys())
-      .slice(0, shownMax)
-      .flatMap((namespace) => {
-        const left = this.find(namespace, nowMs);
-        return left === undefined ? [] : [{ namespace, ...left }];
-      });
+    const head = Array.from(this.#left).slice(0, shownMax);
+    return head.map(([namespace, left]) => ({ namespace, ...reasonOf(left, nowMs) }));
   }
 
   /** One after the other, and none later than where nothing but time helps. */
@@ -105,4 +100,8 @@ export class LeftNamespaces {
     this.#lastTurnMs = Math.min(nextMs, nowMs + againMs);
     return this.#lastTurnMs;
   }
+}
+
+function reasonOf({ reason, untilMs }: Left, nowMs: number): LeftReason {
+  return { reason, retryMs: Math.max(0, untilMs - nowMs) };
 }
